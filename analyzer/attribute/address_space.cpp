@@ -1,0 +1,110 @@
+#include "attribute/address_space.h"
+
+#include <algorithm>
+
+namespace cowscope::attribute {
+namespace {
+
+constexpr size_t kRsp = 4;  // index into the registers of an exemplar
+
+}  // namespace
+
+std::string file_name(const std::string& path) {
+    const size_t slash = path.rfind('/');
+    return slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
+AddressSpace::AddressSpace(const trace::ProcessTrace& process, symbolize::Symbolizer* symbolizer)
+    : process_(process), symbolizer_(symbolizer), regions_(1) {
+    // Where a thread's stack pointer points is a stack, whatever the kernel calls the mapping.
+    for (const auto& [site, exemplars] : process.exemplars) {
+        for (const trace::Exemplar& exemplar : exemplars) {
+            const trace::Mapping* mapping = find(exemplar.registers[kRsp]);
+            if (mapping != nullptr && mapping->path.empty()) stack_mappings_.insert(mapping->start);
+        }
+    }
+}
+
+const trace::Mapping* AddressSpace::find(uint64_t address) const {
+    for (const trace::Mappings& mappings : process_.mappings) {
+        if (const trace::Mapping* found = mappings.find(address)) return found;
+    }
+    return nullptr;
+}
+
+uint32_t AddressSpace::region_of(uint64_t address) {
+    const auto holds = [&](const Span& span) {
+        return address >= span.start && address < span.end;
+    };
+    if (last_span_ < spans_.size() && holds(spans_[last_span_])) return spans_[last_span_].region;
+    const auto span = std::find_if(spans_.begin(), spans_.end(), holds);
+    if (span != spans_.end()) {
+        last_span_ = static_cast<size_t>(span - spans_.begin());
+        return span->region;
+    }
+    const trace::Mapping* mapping = find(address);
+    return mapping == nullptr ? 0 : add_region(*mapping, address);
+}
+
+uint32_t AddressSpace::add_region(const trace::Mapping& mapping, uint64_t address) {
+    RegionInfo info = classify(mapping, address);
+    // A module's data holds its offset table in the midst: such a span is one page.
+    const bool fine = info.region == Region::got || info.region == Region::library_data ||
+                      info.region == Region::program_data;
+    const uint64_t page = address & ~(trace::kPageBytes - 1);
+    uint64_t start = mapping.start;
+    uint64_t end = mapping.end;
+    if (fine) {
+        start = std::max(start, page);
+        end = std::min(end, page + trace::kPageBytes);
+    }
+    const auto same = std::find_if(regions_.begin() + 1, regions_.end(), [&](const RegionInfo& each) {
+        return each.region == info.region && each.name == info.name;
+    });
+    auto index = static_cast<uint32_t>(same - regions_.begin());
+    if (same == regions_.end()) regions_.push_back(std::move(info));
+    // A page may hold the end of the table and the start of the data: decided by address each time.
+    if (regions_[index].region != Region::got) {
+        last_span_ = spans_.size();
+        spans_.push_back({start, end, index});
+    }
+    return index;
+}
+
+RegionInfo AddressSpace::classify(const trace::Mapping& mapping, uint64_t address) const {
+    if (mapping.path == "[stack]" || stack_mappings_.count(mapping.start) != 0) {
+        return {Region::stack, ""};
+    }
+    if (mapping.path == "[heap]") return {Region::heap, ""};
+    if (mapping.is_file()) return module_data(mapping, address);
+    for (const trace::Mappings& mappings : process_.mappings) {
+        const trace::Mapping* same = mappings.find(address);
+        if (same == nullptr || same->start != mapping.start) continue;
+        if (const trace::Mapping* owner = mappings.bss_owner(*same)) {
+            const bool program = owner->path == process_.executable;
+            return {program ? Region::program_data : Region::library_data, file_name(owner->path)};
+        }
+    }
+    return {Region::anonymous, ""};
+}
+
+RegionInfo AddressSpace::module_data(const trace::Mapping& file, uint64_t address) const {
+    const std::string name = file_name(file.path);
+    const auto vaddr =
+        symbolizer_->vaddr_of_offset(file.path, address - file.start + file.file_offset);
+    if (!vaddr) return {Region::file, name};
+    const std::string section = symbolizer_->section_at(file.path, *vaddr);
+    if (section == ".got" || section == ".got.plt") return {Region::got, name};
+    const bool program = file.path == process_.executable;
+    return {program ? Region::program_data : Region::library_data, name};
+}
+
+AddressSpace::Code AddressSpace::code_at(uint64_t ip, bool is_return_address) {
+    const uint64_t address = ip - (is_return_address ? 1 : 0);
+    const trace::Mapping* mapping = find(address);
+    if (mapping == nullptr || !mapping->is_file()) return {};
+    return {mapping->path, &symbolizer_->resolve(
+                               mapping->path, address - mapping->start + mapping->file_offset)};
+}
+
+}  // namespace cowscope::attribute

@@ -1,0 +1,58 @@
+// What lies where in one process: turns addresses into regions and instructions into names.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "attribute/cause.h"
+#include "symbolize/symbolizer.h"
+#include "trace/process_trace.h"
+
+namespace cowscope::attribute {
+
+struct RegionInfo {
+    Region region = Region::unknown;
+    std::string name;  // the module, for a module's data; the file, for a file
+};
+
+class AddressSpace {
+  public:
+    // Both must outlive this object.
+    AddressSpace(const trace::ProcessTrace& process, symbolize::Symbolizer* symbolizer);
+
+    // An index into regions(); fast for addresses near the last one.
+    uint32_t region_of(uint64_t address);
+    const RegionInfo& region(uint32_t index) const { return regions_[index]; }
+
+    // Who executes at `ip`. `is_return_address`: the call before it is meant.
+    struct Code {
+        std::string module_path;  // "" where no file is mapped
+        const symbolize::Location* location = nullptr;  // nullptr where no file is mapped
+    };
+    Code code_at(uint64_t ip, bool is_return_address);
+
+  private:
+    const trace::Mapping* find(uint64_t address) const;
+    uint32_t add_region(const trace::Mapping& mapping, uint64_t address);
+    RegionInfo classify(const trace::Mapping& mapping, uint64_t address) const;
+    RegionInfo module_data(const trace::Mapping& file, uint64_t address) const;
+
+    const trace::ProcessTrace& process_;
+    symbolize::Symbolizer* symbolizer_;
+    std::unordered_set<uint64_t> stack_mappings_;  // start addresses
+    std::vector<RegionInfo> regions_;              // the first one: unknown
+    struct Span {
+        uint64_t start;
+        uint64_t end;
+        uint32_t region;
+    };
+    std::vector<Span> spans_;  // those classified so far, in no order
+    size_t last_span_ = 0;
+};
+
+// "libc.so.6" of "/lib/x86_64-linux-gnu/libc.so.6".
+std::string file_name(const std::string& path);
+
+}  // namespace cowscope::attribute

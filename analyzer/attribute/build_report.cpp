@@ -1,0 +1,286 @@
+#include "attribute/build_report.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "attribute/copies.h"
+#include "attribute/lifetimes.h"
+#include "attribute/notes.h"
+#include "attribute/recording.h"
+#include "error.h"
+
+namespace cowscope::attribute {
+namespace {
+
+std::string joined(const std::vector<std::string>& words) {
+    return fmt::format("{}", fmt::join(words, " "));
+}
+
+class Builder {
+  public:
+    Builder(const trace::Trace& trace, std::optional<int> only)
+        : trace_(trace), lifetimes_(trace), only_(only) {}
+
+    Report build() {
+        const Recording recording = read_recording(trace_.folder);
+        start_ns_ = trace_.processes.front().process.start_ns;
+        uint64_t end_ns = start_ns_;
+        for (const auto& process : trace_.processes) {
+            end_ns = std::max(end_ns, process.last_time_ns);
+        }
+        report_.trace = trace_.folder;
+        report_.command =
+            recording.command.empty() ? trace_.processes.front().command : recording.command;
+        report_.duration_ns = recording.duration_ns.value_or(end_ns - start_ns_);
+        report_.notes = recording.notes;
+
+        for (size_t i = 0; i < trace_.processes.size(); ++i) add_process(i, recording);
+        if (only_ && !found_) {
+            throw Error(fmt::format("{}: no process {} in it", trace_.folder, *only_));
+        }
+        describe_instruments();
+        finish_totals();
+        add_notes(trace_, &report_);
+        return std::move(report_);
+    }
+
+  private:
+    using SiteKey = std::tuple<std::string, std::string, std::string, std::string, std::string,
+                               unsigned, std::string>;
+
+    void add_process(size_t index, const Recording& recording) {
+        const trace::ProcessTrace& process = trace_.processes[index];
+        AddressSpace space(process, &symbolizer_);
+        SiteResolver sites(process, &space, &decoder_);
+        const Copies copies =
+            find_copies(process, &space, &sites, [&](size_t generation, uint64_t time_ns) {
+                return lifetimes_.is_shared(index, generation, time_ns);
+            });
+        report_.processes.push_back(summary_of(index, copies, recording));
+        if (only_ && *only_ != static_cast<int>(process.pid())) return;
+        found_ = true;
+
+        const ProcessSummary& summary = report_.processes.back();
+        Totals& totals = report_.totals;
+        totals.inherited_pages += summary.inherited_pages;
+        totals.copied_pages += summary.copied_pages;
+        totals.fresh_pages += summary.fresh_pages;
+        totals.witnessed_pages += summary.witnessed_pages;
+        totals.lost_events += summary.lost_events;
+        for (const WriteClass& write : copies.classes) {
+            if (write.pages != 0) add_class(process, write, &sites);
+        }
+        add_unwitnessed(process, copies);
+        add_timeline(process, copies);
+    }
+
+    ProcessSummary summary_of(size_t index, const Copies& copies, const Recording& recording) const {
+        const trace::ProcessTrace& process = trace_.processes[index];
+        ProcessSummary summary;
+        summary.pid = static_cast<int>(process.pid());
+        summary.parent = static_cast<int>(process.process.parent_pid);
+        summary.role = process.process.role == trace::Role::fork ? "fork"
+                       : index == 0                              ? "root"
+                                                                 : "exec";
+        summary.command = joined(process.command);
+        summary.start_ns = process.process.start_ns - start_ns_;
+        summary.end_ns = process.last_time_ns - start_ns_;
+        set_end(process, index, recording, &summary);
+        summary.census = "none";
+        if (!process.generations.empty() && process.generations.back().census) {
+            const bool final =
+                *process.generations.back().census == trace::CensusKind::final && process.end;
+            summary.census = final ? "final" : "last";
+        }
+        summary.inherited_pages = copies.inherited_pages;
+        summary.copied_pages = copies.copied_pages;
+        summary.fresh_pages = copies.fresh_pages;
+        summary.witnessed_pages = copies.witnessed_pages;
+        summary.reused_pages = copies.reused_pages;
+        summary.lost_events = process.loss.blocked_events + process.loss.unwritten_events;
+        if (process.memory_at_fork) {
+            summary.private_dirty_kb_at_fork = process.memory_at_fork->private_dirty_kb;
+        }
+        if (process.memory_at_end) {
+            summary.private_dirty_kb_at_end = process.memory_at_end->private_dirty_kb;
+        }
+        return summary;
+    }
+
+    // What the process wrote itself, or what the recorder saw of the root.
+    static void set_end(const trace::ProcessTrace& process, size_t index,
+                        const Recording& recording, ProcessSummary* summary) {
+        summary->exit_kind = "unknown";
+        if (process.end) {
+            summary->exit_value = process.end->value;
+            switch (process.end->kind) {
+                case trace::EndKind::exit: summary->exit_kind = "exit"; break;
+                case trace::EndKind::signal: summary->exit_kind = "signal"; break;
+                case trace::EndKind::exec: summary->exit_kind = "exec"; break;
+            }
+        } else if (index == 0 && recording.exit) {
+            summary->exit_kind = recording.exit->kind;
+            summary->exit_value = recording.exit->value;
+        }
+    }
+
+    void add_cause(std::string_view cause, const std::string& type, uint64_t pages) {
+        auto& [total, types] = causes_[std::string(cause)];
+        total += pages;
+        if (!type.empty()) types[type] += pages;
+    }
+
+    void add_class(const trace::ProcessTrace& process, const WriteClass& write,
+                   SiteResolver* sites) {
+        const std::string cause(cause_name(write.verdict.cause));
+        if (write.verdict.cause != Cause::unknown) explained_pages_ += write.pages;
+        add_cause(cause, write.type, write.pages);
+
+        const ResolvedSite& resolved = sites->resolve(write.site);
+        SiteShare share;
+        share.cause = cause;
+        share.module = resolved.module;
+        if (!resolved.frames.empty()) {
+            share.function = resolved.frames.back().function;
+            share.file = resolved.frames.back().file;
+            share.line = resolved.frames.back().line;
+            if (resolved.frames.size() > 1) share.inlined = resolved.frames.front().function;
+        }
+        share.instruction = resolved.instruction ? resolved.instruction->text : "";
+        const SiteKey key{cause,      share.module, share.function,   share.inlined,
+                          share.file, share.line,   share.instruction};
+        const auto [at, is_new] = site_index_.try_emplace(key, report_.sites.size());
+        if (is_new) {
+            report_.sites.push_back(std::move(share));
+            heaviest_.push_back(0);
+        }
+        SiteShare& total = report_.sites[at->second];
+        total.pages += write.pages;
+        if (write.pages > heaviest_[at->second]) {
+            heaviest_[at->second] = write.pages;
+            total.evidence = write.verdict.evidence;
+            total.stack = sites->stack_text(write.site);
+        }
+        (void)process;
+    }
+
+    void add_unwitnessed(const trace::ProcessTrace& process, const Copies& copies) {
+        const uint64_t lost = process.loss.blocked_events + process.loss.unwritten_events;
+        // Of these pages some were lost and the rest the kernel's; nothing tells which is which.
+        const bool exact = process.process.sample <= 1;
+        const uint64_t unknown =
+            exact ? std::min(lost, copies.unwitnessed_while_watching)
+                  : copies.unwitnessed_while_watching;
+        const uint64_t kernel = copies.unwitnessed_while_watching - unknown;
+        if (kernel != 0) {
+            add_cause(cause_name(Cause::kernel), "", kernel);
+            add_plain_site(Cause::kernel, kernel,
+                           "in the census, but no instruction of the program faulted: the kernel "
+                           "wrote on its behalf (read(2), signal frames)");
+        }
+        if (unknown != 0) {
+            add_cause(cause_name(Cause::unknown), "", unknown);
+            add_plain_site(Cause::unknown, unknown,
+                           exact ? "in the census; its event was lost"
+                                 : "in the census; its event was not sampled");
+        }
+        if (copies.unwitnessed_unwatched != 0) {
+            add_cause(cause_name(Cause::unknown), "", copies.unwitnessed_unwatched);
+            add_plain_site(Cause::unknown, copies.unwitnessed_unwatched,
+                           "in the census; there was no witness to see who wrote");
+        }
+    }
+
+    void add_plain_site(Cause cause, uint64_t pages, const std::string& evidence) {
+        const std::string name(cause_name(cause));
+        const SiteKey key{name, "", "", "", evidence, 0, ""};
+        const auto [at, is_new] = site_index_.try_emplace(key, report_.sites.size());
+        if (is_new) {
+            SiteShare share;
+            share.cause = name;
+            share.evidence = evidence;
+            report_.sites.push_back(std::move(share));
+            heaviest_.push_back(0);
+        }
+        report_.sites[at->second].pages += pages;
+    }
+
+    // At most kPointsAProcess points: the n-th copies in equal steps of count.
+    void add_timeline(const trace::ProcessTrace& process, const Copies& copies) {
+        constexpr size_t kPointsAProcess = 64;
+        const auto& times = copies.copy_times_ns;
+        const size_t step = std::max<size_t>(1, times.size() / kPointsAProcess);
+        for (size_t i = step; i <= times.size(); i += step) {
+            report_.timeline.push_back({static_cast<int>(process.pid()), times[i - 1] - start_ns_,
+                                        static_cast<uint64_t>(i)});
+        }
+    }
+
+    void describe_instruments() {
+        report_.tracker = "off";
+        report_.witness = "off";
+        for (const auto& process : trace_.processes) {
+            for (const auto& generation : process.generations) {
+                if (generation.tracker == trace::Tracker::userfaultfd) {
+                    report_.tracker = "userfaultfd";
+                }
+                if (generation.tracker == trace::Tracker::soft_dirty) {
+                    report_.tracker = "soft-dirty";
+                }
+                if (generation.witness == trace::Witness::trap) report_.witness = "trap";
+            }
+        }
+        report_.sample = std::to_string(trace_.processes.front().process.sample);
+    }
+
+    void finish_totals() {
+        Totals& totals = report_.totals;
+        totals.processes = report_.processes.size();
+        const auto copied = static_cast<double>(totals.copied_pages);
+        totals.explained =
+            totals.copied_pages == 0 ? 1.0 : static_cast<double>(explained_pages_) / copied;
+        for (const auto& [cause, sum] : causes_) {
+            CauseShare share;
+            share.cause = cause;
+            share.pages = sum.first;
+            share.share = static_cast<double>(sum.first) / copied;
+            for (const auto& [type, pages] : sum.second) share.types.push_back({type, pages});
+            sort_by_pages(&share.types);
+            report_.causes.push_back(std::move(share));
+        }
+        sort_by_pages(&report_.causes);
+        sort_by_pages(&report_.sites);
+    }
+
+    template <typename Rows>
+    static void sort_by_pages(Rows* rows) {
+        std::stable_sort(rows->begin(), rows->end(),
+                         [](const auto& a, const auto& b) { return a.pages > b.pages; });
+    }
+
+    const trace::Trace& trace_;
+    Lifetimes lifetimes_;
+    std::optional<int> only_;
+    bool found_ = false;
+    uint64_t start_ns_ = 0;
+    Report report_;
+    symbolize::Symbolizer symbolizer_;
+    decode::Decoder decoder_;
+    uint64_t explained_pages_ = 0;
+    std::map<std::string, std::pair<uint64_t, std::map<std::string, uint64_t>>> causes_;
+    std::map<SiteKey, size_t> site_index_;
+    std::vector<uint64_t> heaviest_;  // pages of the class that gave each site its stack
+};
+
+}  // namespace
+
+Report build_report(const std::string& folder, std::optional<int> process) {
+    const trace::Trace trace = trace::load(folder);
+    return Builder(trace, process).build();
+}
+
+}  // namespace cowscope::attribute

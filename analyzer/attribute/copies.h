@@ -1,0 +1,42 @@
+// Which pages one process copied, and by which class of write: the events of a process held
+// against its censuses.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "attribute/site_resolver.h"
+#include "trace/process_trace.h"
+
+namespace cowscope::attribute {
+
+// Writes that a report need not tell apart.
+struct WriteClass {
+    uint32_t site = 0;
+    std::string type;  // of the CPython object that was written, or ""
+    Verdict verdict;
+    uint64_t pages = 0;
+};
+
+struct Copies {
+    uint64_t inherited_pages = 0;
+    uint64_t copied_pages = 0;
+    uint64_t fresh_pages = 0;
+    uint64_t witnessed_pages = 0;  // copies with an event
+    uint64_t reused_pages = 0;
+    std::vector<WriteClass> classes;
+    // Copies without an event, by what the witness was doing then.
+    uint64_t unwitnessed_while_watching = 0;
+    uint64_t unwitnessed_unwatched = 0;
+    std::vector<uint64_t> copy_times_ns;  // of the witnessed ones, ascending
+};
+
+// `is_shared(generation, time_ns)`: whether another process may still have shared this process's
+// pages then.
+using SharedAt = std::function<bool(size_t, uint64_t)>;
+Copies find_copies(const trace::ProcessTrace& process, AddressSpace* space, SiteResolver* sites,
+                   const SharedAt& is_shared);
+
+}  // namespace cowscope::attribute

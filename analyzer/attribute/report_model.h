@@ -1,0 +1,103 @@
+// What a report says, before it is put into a form: the model of schema cowscope.report/1.
+// Counts are pages of page_size bytes unless a name says otherwise.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cowscope::attribute {
+
+struct ProcessSummary {
+    int pid = 0;
+    int parent = 0;
+    std::string role;  // root, fork, exec
+    std::string command;
+    uint64_t start_ns = 0;  // since the trace began
+    uint64_t end_ns = 0;
+    std::string exit_kind;  // exit, signal, exec, unknown
+    int exit_value = 0;
+    std::string census;  // final, last, none
+    uint64_t inherited_pages = 0;
+    uint64_t copied_pages = 0;
+    uint64_t fresh_pages = 0;
+    uint64_t witnessed_pages = 0;
+    // First writes to pages that no other process shared any more: no copy was made.
+    uint64_t reused_pages = 0;
+    uint64_t lost_events = 0;
+    uint64_t private_dirty_kb_at_fork = 0;
+    uint64_t private_dirty_kb_at_end = 0;
+};
+
+struct TypeShare {
+    std::string type;
+    uint64_t pages = 0;
+};
+
+struct CauseShare {
+    std::string cause;
+    uint64_t pages = 0;
+    double share = 0;  // of all copies
+    std::vector<TypeShare> types;
+};
+
+struct PythonFrame {
+    std::string function;
+    std::string file;
+    unsigned line = 0;
+};
+
+struct SiteShare {
+    std::string cause;
+    uint64_t pages = 0;
+    std::string module;
+    std::string function;  // out-of-line, or the symbol
+    std::string inlined;   // the innermost inlined function, if any
+    std::string file;
+    unsigned line = 0;
+    std::string instruction;
+    std::string evidence;
+    std::vector<std::string> stack;  // of the heaviest of the stacks summed here, innermost first
+    std::vector<PythonFrame> python;
+};
+
+struct OwnerShare {
+    std::string owner;
+    uint64_t pages = 0;
+    double share = 0;
+};
+
+struct TimelinePoint {
+    int pid = 0;
+    uint64_t time_ns = 0;  // since the trace began
+    uint64_t copied_pages = 0;
+};
+
+struct Totals {
+    uint64_t processes = 0;
+    uint64_t inherited_pages = 0;
+    uint64_t copied_pages = 0;
+    uint64_t fresh_pages = 0;
+    uint64_t witnessed_pages = 0;
+    double explained = 0;
+    uint64_t lost_events = 0;
+};
+
+struct Report {
+    std::string trace;
+    std::vector<std::string> command;
+    uint64_t duration_ns = 0;
+    uint64_t page_size = 4096;
+    std::string tracker;
+    std::string witness;
+    std::string sample;
+    std::vector<std::string> notes;
+    Totals totals;
+    std::vector<ProcessSummary> processes;
+    std::vector<CauseShare> causes;
+    std::vector<SiteShare> sites;
+    std::vector<OwnerShare> owners;
+    std::vector<TimelinePoint> timeline;
+};
+
+}  // namespace cowscope::attribute

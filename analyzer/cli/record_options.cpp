@@ -1,0 +1,52 @@
+#include "cli/record_options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+#include "error.h"
+
+namespace cowscope::cli {
+
+void add_record_options(CLI::App& app, record::OptionTexts& texts) {
+    app.add_option("--tracker", texts.tracker,
+                   "which pages were written: auto, userfaultfd, soft-dirty or off "
+                   "(COWSCOPE_TRACKER; auto)")
+        ->type_name("NAME");
+    app.add_option("--witness", texts.witness,
+                   "who wrote them: auto, trap or off (COWSCOPE_WITNESS; auto)")
+        ->type_name("NAME");
+    app.add_option("--sample", texts.sample,
+                   "witness one first write in N, or auto (COWSCOPE_SAMPLE; auto)")
+        ->type_name("N");
+    app.add_option("--max-stack", texts.max_stack,
+                   "native frames kept of a stack, 1 to 512 (COWSCOPE_MAX_STACK; 64)")
+        ->type_name("N");
+    app.add_option("-o,--output", texts.output,
+                   "folder of the trace, new or empty (COWSCOPE_OUTPUT; cowscope.PROG.PID.cow)")
+        ->type_name("DIR");
+    app.add_flag("--quiet", texts.quiet, "no notes on stderr");
+}
+
+record::RecordResult record_with(const CLI::App& app, const record::OptionTexts& texts,
+                                 const Arguments& program) {
+    const record::RecordOptions options = record::resolve_options(texts, std::getenv);
+    if (program.empty()) {
+        throw Error(fmt::format("no program given (see {} -h)", app.get_name()));
+    }
+    return record::record_program(options, program, say);
+}
+
+void say(const std::string& line) {
+    std::string text = "cowscope: " + line;
+    // Names of files and arguments may hold anything; the promise is one line.
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    text += '\n';
+    // One write, so that the line stays whole among what the program writes.
+    std::fwrite(text.data(), 1, text.size(), stderr);
+    std::fflush(stderr);
+}
+
+}  // namespace cowscope::cli

@@ -1,0 +1,81 @@
+// `cowscope report`: a trace as text or JSON.
+#include "report/report.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <limits>
+#include <optional>
+
+#include "attribute/build_report.h"
+#include "cli/parse.h"
+#include "cli/terminal.h"
+#include "error.h"
+#include "record/trace_folder.h"
+
+namespace cowscope::cli {
+
+namespace {
+
+template <typename Number>
+Number parse_positive(const std::string& option, const std::string& text) {
+    Number value = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, failure] = std::from_chars(text.data(), end, value);
+    if (failure != std::errc{} || stop != end || value < 1) {
+        throw Error(fmt::format("{}: unknown value '{}'; valid are whole numbers from 1 to {}",
+                                option, text, std::numeric_limits<Number>::max()));
+    }
+    return value;
+}
+
+std::string newest_trace() {
+    std::string trace = record::newest_trace(".");
+    if (trace.empty()) {
+        throw Error(
+            "no trace given, and the current directory has no *.cow folder that holds one (see "
+            "cowscope report -h)");
+    }
+    return trace;
+}
+
+}  // namespace
+
+int report_command(const Arguments& arguments) {
+    CLI::App app("Reports what a trace says: which pages were copied, by whom and why.",
+                 "cowscope report");
+    set_usage(app, "cowscope report [TRACE] [options]");
+    app.footer(
+        "Example:\n  cowscope report demo.cow --by site --top 5\n"
+        "  cowscope report demo.cow --format json | jq .totals");
+    std::optional<std::string> folder;
+    std::string by = "cause";
+    std::string format = "text";
+    std::optional<std::string> process;
+    std::optional<std::string> top;
+    app.add_option("TRACE", folder, "folder of the trace; the newest *.cow here if not given")
+        ->type_name("");
+    app.add_option("--by", by, "group by cause, site, type, owner or process (cause)")
+        ->type_name("WHAT");
+    app.add_option("--process", process, "this process only")->type_name("PID");
+    app.add_option("--format", format, "text or json (text)")->type_name("FORMAT");
+    app.add_option("--top", top, "rows of each table (10)")->type_name("N");
+
+    if (const auto status = parse(app, arguments)) return *status;
+    require_one_of("--by", by, {"cause", "site", "type", "owner", "process"});
+    require_one_of("--format", format, {"text", "json"});
+
+    report::TextOptions options = text_options_for(STDOUT_FILENO);
+    options.by = by;
+    std::optional<int> pid;
+    if (process) pid = parse_positive<int>("--process", *process);
+    if (top) options.top = parse_positive<unsigned>("--top", *top);
+
+    const attribute::Report report =
+        attribute::build_report(folder ? *folder : newest_trace(), pid);
+    print(format == "json" ? report::to_json(report) : report::to_text(report, options));
+    return kSuccess;
+}
+
+}  // namespace cowscope::cli

@@ -1,0 +1,75 @@
+// Kernel definitions that the headers of Debian 12 (Linux 6.1) and glibc lack. Each is copied by
+// value from the uapi header that is named with it and never changes: it is kernel ABI.
+#pragma once
+
+#include <linux/ioctl.h>
+#include <linux/userfaultfd.h>
+
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+
+namespace cowscope::record::abi {
+
+// include/uapi/linux/userfaultfd.h of Linux 6.7.
+inline constexpr uint64_t kUffdFeatureWpAsync = uint64_t{1} << 15;
+
+// include/uapi/linux/fs.h of Linux 6.7: struct page_region.
+struct PageRegion {
+    uint64_t start;
+    uint64_t end;
+    uint64_t categories;
+};
+static_assert(sizeof(PageRegion) == 24);
+
+// include/uapi/linux/fs.h of Linux 6.7: struct pm_scan_arg.
+struct PmScanArg {
+    uint64_t size;
+    uint64_t flags;
+    uint64_t start;
+    uint64_t end;
+    uint64_t walk_end;
+    uint64_t vec;
+    uint64_t vec_len;
+    uint64_t max_pages;
+    uint64_t category_inverted;
+    uint64_t category_mask;
+    uint64_t category_anyof_mask;
+    uint64_t return_mask;
+};
+static_assert(sizeof(PmScanArg) == 96);
+
+// include/uapi/linux/fs.h of Linux 6.7.
+inline constexpr unsigned long kPagemapScan = _IOWR('f', 16, PmScanArg);
+inline constexpr uint64_t kPmScanWpMatching = 1 << 0;
+inline constexpr uint64_t kPmScanCheckWpAsync = 1 << 1;
+inline constexpr uint64_t kPageIsWritten = 1 << 1;
+
+// Documentation/admin-guide/mm/pagemap.rst: bit of an 8-byte entry of /proc/PID/pagemap.
+inline constexpr uint64_t kPagemapSoftDirty = uint64_t{1} << 55;
+
+// include/uapi/asm-generic/siginfo.h of Linux 5.19: what siginfo_t holds on x86-64 for a signal
+// with si_code TRAP_PERF. glibc has no names for the last three; its si_ names are macros, so these
+// members go without.
+struct PerfSiginfo {
+    int32_t signal_number;
+    int32_t error;
+    int32_t code;
+    int32_t padding;
+    uint64_t address;     // si_addr: the exact byte
+    uint64_t perf_data;   // si_perf_data: perf_event_attr::sig_data
+    uint32_t perf_type;   // si_perf_type: perf_event_attr::type
+    uint32_t perf_flags;  // si_perf_flags
+};
+static_assert(offsetof(PerfSiginfo, address) == offsetof(siginfo_t, si_addr));
+static_assert(offsetof(PerfSiginfo, perf_data) == 24);
+static_assert(offsetof(PerfSiginfo, perf_flags) == 36);
+inline constexpr int kTrapPerf = 6;
+inline constexpr uint32_t kTrapPerfFlagAsync = 1 << 0;
+
+// include/uapi/linux/capability.h; CAP_PERFMON came in Linux 5.8.
+inline constexpr unsigned kCapSysPtrace = 19;
+inline constexpr unsigned kCapSysAdmin = 21;
+inline constexpr unsigned kCapPerfmon = 38;
+
+}  // namespace cowscope::record::abi

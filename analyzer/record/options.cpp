@@ -1,0 +1,181 @@
+#include "record/options.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <span>
+#include <utility>
+
+#include "error.h"
+#include "preload/trace_format.h"
+
+namespace cowscope::record {
+
+namespace {
+
+// The trackers that libcowscope.so of this version has.
+constexpr std::array kShimTrackers = {TrackerChoice::userfaultfd};
+
+template <typename Choice>
+using Named = std::pair<std::string_view, Choice>;
+
+constexpr std::array<Named<TrackerChoice>, 4> kTrackers = {{
+    {"auto", TrackerChoice::automatic},
+    {"userfaultfd", TrackerChoice::userfaultfd},
+    {"soft-dirty", TrackerChoice::soft_dirty},
+    {"off", TrackerChoice::off},
+}};
+
+constexpr std::array<Named<WitnessChoice>, 3> kWitnesses = {{
+    {"auto", WitnessChoice::automatic},
+    {"trap", WitnessChoice::trap},
+    {"off", WitnessChoice::off},
+}};
+
+template <typename Choice>
+Choice parse_choice(std::string_view source, std::string_view text,
+                    std::span<const Named<Choice>> choices) {
+    std::string valid;
+    for (const auto& [name, choice] : choices) {
+        if (text == name) return choice;
+        if (!valid.empty()) valid += ", ";
+        valid += name;
+    }
+    throw Error(fmt::format("{}: unknown value '{}'; valid are {}", source, text, valid));
+}
+
+template <typename Choice>
+std::string_view name_in(Choice wanted, std::span<const Named<Choice>> choices) {
+    for (const auto& [name, choice] : choices) {
+        if (choice == wanted) return name;
+    }
+    return {};
+}
+
+// Decimal digits only, in [1, limit].
+std::optional<uint32_t> parse_positive(std::string_view text, uint32_t limit) {
+    uint32_t value = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, failure] = std::from_chars(text.data(), end, value);
+    if (failure != std::errc{} || stop != end || value < 1 || value > limit) return std::nullopt;
+    return value;
+}
+
+}  // namespace
+
+std::string_view name_of(TrackerChoice tracker) {
+    return name_in<TrackerChoice>(tracker, kTrackers);
+}
+
+std::string_view name_of(WitnessChoice witness) {
+    return name_in<WitnessChoice>(witness, kWitnesses);
+}
+
+std::string name_of_sample(const std::optional<uint32_t>& sample) {
+    return sample ? std::to_string(*sample) : "auto";
+}
+
+bool shim_has(TrackerChoice tracker) {
+    for (const TrackerChoice known : kShimTrackers) {
+        if (known == tracker) return true;
+    }
+    return false;
+}
+
+TrackerChoice parse_tracker(std::string_view source, std::string_view text) {
+    return parse_choice<TrackerChoice>(source, text, kTrackers);
+}
+
+WitnessChoice parse_witness(std::string_view source, std::string_view text) {
+    return parse_choice<WitnessChoice>(source, text, kWitnesses);
+}
+
+std::optional<uint32_t> parse_sample(std::string_view source, std::string_view text) {
+    if (text == "auto") return std::nullopt;
+    if (const auto value = parse_positive(text, kMaxSample)) return value;
+    throw Error(fmt::format("{}: unknown value '{}'; valid are auto and whole numbers from 1 to {}",
+                            source, text, kMaxSample));
+}
+
+unsigned parse_max_stack(std::string_view source, std::string_view text) {
+    if (const auto value = parse_positive(text, trace::kMaxStackDepth)) return *value;
+    throw Error(fmt::format("{}: unknown value '{}'; valid are whole numbers from 1 to {}", source,
+                            text, trace::kMaxStackDepth));
+}
+
+RecordOptions resolve_options(const OptionTexts& texts, const EnvironmentLookup& environment) {
+    // Hands `use` the text that counts, with the name of where it came from.
+    const auto resolve = [&environment](const std::optional<std::string>& text, const char* option,
+                                        const char* variable, auto&& use) {
+        if (text) {
+            use(option, *text);
+        } else if (const char* value = environment(variable); value && *value) {
+            use(variable, std::string(value));
+        }
+    };
+
+    RecordOptions options;
+    resolve(texts.tracker, "--tracker", "COWSCOPE_TRACKER",
+            [&](const char* source, const std::string& text) {
+                options.tracker = parse_tracker(source, text);
+            });
+    resolve(texts.witness, "--witness", "COWSCOPE_WITNESS",
+            [&](const char* source, const std::string& text) {
+                options.witness = parse_witness(source, text);
+            });
+    resolve(texts.sample, "--sample", "COWSCOPE_SAMPLE",
+            [&](const char* source, const std::string& text) {
+                options.sample = parse_sample(source, text);
+            });
+    resolve(texts.max_stack, "--max-stack", "COWSCOPE_MAX_STACK",
+            [&](const char* source, const std::string& text) {
+                options.max_stack = parse_max_stack(source, text);
+            });
+    resolve(texts.output, "-o", "COWSCOPE_OUTPUT",
+            [&](const char* source, const std::string& text) {
+                if (text.empty()) throw Error(fmt::format("{}: the folder has no name", source));
+                options.output = text;
+            });
+    options.quiet = texts.quiet;
+    return options;
+}
+
+std::vector<std::string> compose_environment(const std::vector<std::string>& inherited,
+                                             const RecordOptions& options, const std::string& shim,
+                                             const std::string& output) {
+    // ld.so(8): LD_PRELOAD is split at colons and at spaces, and there is no way to quote either.
+    if (shim.find_first_of(": ") != std::string::npos) {
+        throw Error(
+            fmt::format("LD_PRELOAD cannot name '{}' because of the space or colon in it; put a "
+                        "copy elsewhere and name it in COWSCOPE_SHIM",
+                        shim));
+    }
+
+    std::vector<std::pair<std::string, std::string>> ours = {
+        {"LD_PRELOAD", shim},
+        {"COWSCOPE_TRACKER", std::string(name_of(options.tracker))},
+        {"COWSCOPE_WITNESS", std::string(name_of(options.witness))},
+        {"COWSCOPE_SAMPLE", name_of_sample(options.sample)},
+        {"COWSCOPE_MAX_STACK", std::to_string(options.max_stack)},
+        {"COWSCOPE_OUTPUT", output},
+    };
+
+    std::vector<std::string> composed;
+    for (const std::string& entry : inherited) {
+        const std::string_view name = std::string_view(entry).substr(0, entry.find('='));
+        bool is_ours = false;
+        for (auto& [our_name, value] : ours) {
+            if (name != our_name) continue;
+            is_ours = true;
+            if (name == "LD_PRELOAD" && entry.size() > name.size() + 1) {
+                value += ':' + entry.substr(name.size() + 1);
+            }
+        }
+        if (!is_ours) composed.push_back(entry);
+    }
+    for (const auto& [name, value] : ours) composed.push_back(name + '=' + value);
+    return composed;
+}
+
+}  // namespace cowscope::record

@@ -1,0 +1,124 @@
+#include "record/record.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <optional>
+
+#include "error.h"
+#include "record/capabilities.h"
+#include "record/recording.h"
+#include "record/shim.h"
+
+namespace cowscope::record {
+
+namespace {
+
+[[noreturn]] void refuse(std::string_view option, std::string_view value,
+                         const Capability& capability) {
+    throw Error(fmt::format("{} {} is not possible here: {}; to allow it: {}", option, value,
+                            capability.reason, capability.remedy));
+}
+
+// What the choices come to on this machine: throws for what was asked for by name and is not to be
+// had, and returns a note for each instrument that `auto` does without.
+std::vector<std::string> check_choices(const RecordOptions& options) {
+    const bool asks_nothing =
+        options.tracker == TrackerChoice::off && options.witness == WitnessChoice::off;
+    if (asks_nothing) return {};
+
+    const bool names_tracker =
+        options.tracker != TrackerChoice::automatic && options.tracker != TrackerChoice::off;
+    if (names_tracker && !shim_has(options.tracker)) {
+        throw Error(fmt::format("--tracker {} is not available in this version; use userfaultfd",
+                                name_of(options.tracker)));
+    }
+
+    const Capabilities capabilities = probe_capabilities(read_machine());
+    if (names_tracker && !capability_of(capabilities, options.tracker).ok) {
+        refuse("--tracker", name_of(options.tracker), capability_of(capabilities, options.tracker));
+    }
+    if (options.witness == WitnessChoice::trap && !capabilities.trap.ok) {
+        refuse("--witness", name_of(options.witness), capabilities.trap);
+    }
+
+    std::vector<std::string> notes;
+    if (options.tracker == TrackerChoice::automatic &&
+        best_tracker(capabilities) == TrackerChoice::off) {
+        notes.push_back(fmt::format("no tracker, so no census: {}; to allow it: {}",
+                                    capabilities.userfaultfd.reason,
+                                    capabilities.userfaultfd.remedy));
+    }
+    if (options.witness == WitnessChoice::automatic &&
+        best_witness(capabilities) == WitnessChoice::off) {
+        notes.push_back(fmt::format("no witness, so no causes: {}; to allow it: {}",
+                                    capabilities.trap.reason, capabilities.trap.remedy));
+    }
+    return notes;
+}
+
+std::vector<std::string> own_environment() {
+    std::vector<std::string> entries;
+    for (char** entry = environ; entry && *entry; ++entry) entries.emplace_back(*entry);
+    return entries;
+}
+
+std::string nothing_recorded(const std::string& program) {
+    const std::string reason = why_not_preloaded(program);
+    if (!reason.empty()) {
+        return fmt::format("nothing was recorded: '{}' did not load the shim, because {}", program,
+                           reason);
+    }
+    return fmt::format(
+        "nothing was recorded: '{}' did not load the shim; it may have ended too early, or changed "
+        "LD_PRELOAD",
+        program);
+}
+
+}  // namespace
+
+RecordResult record_program(const RecordOptions& options, const std::vector<std::string>& command,
+                            const Say& say) {
+    const std::string shim = require_shim();
+    const std::vector<std::string> notes = check_choices(options);
+    // Fails early where LD_PRELOAD cannot name the shim.
+    compose_environment({}, options, shim, {});
+
+    RecordResult result;
+    if (options.output) {
+        result.folder = open_trace_folder(*options.output);
+    } else {
+        require_writable_current_directory();
+    }
+
+    const auto prepare = [&](pid_t pid) {
+        if (!options.output) {
+            result.folder = open_trace_folder(default_folder_name(command[0], pid));
+        }
+        return compose_environment(own_environment(), options, shim, result.folder.path);
+    };
+    // Not before the program runs: what it cannot be started for is then the only line.
+    const auto say_notes = [&] {
+        if (options.quiet) return;
+        for (const std::string& note : notes) say("note: " + note);
+    };
+    try {
+        result.launch = launch(command, prepare, say_notes);
+    } catch (...) {
+        if (result.folder.created) rmdir(result.folder.path.c_str());
+        throw;
+    }
+
+    result.has_segments = has_segments(result.folder.path);
+    if (!result.has_segments) say(nothing_recorded(command[0]));
+    try {
+        write_recording(result.folder.path,
+                        {command, result.launch, options.tracker, options.witness, notes});
+    } catch (const Error& error) {
+        // The segments stand on their own, and the program's exit status must not be lost.
+        say(error.what());
+    }
+    return result;
+}
+
+}  // namespace cowscope::record

@@ -1,0 +1,29 @@
+// Records one program: everything that `run` and `record` have in common.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "record/launch.h"
+#include "record/options.h"
+#include "record/trace_folder.h"
+
+namespace cowscope::record {
+
+struct RecordResult {
+    TraceFolder folder;
+    LaunchResult launch;
+    bool has_segments = false;  // something was recorded
+};
+
+// Takes one line for the user, without a newline.
+using Say = std::function<void(const std::string& line)>;
+
+// Runs `command` (not empty) with the shim and leaves its trace. Lines about what `auto` does
+// without are said unless options.quiet; that nothing was recorded is always said. Throws
+// cowscope::Error if the program was not started; no folder is left behind then.
+RecordResult record_program(const RecordOptions& options, const std::vector<std::string>& command,
+                            const Say& say);
+
+}  // namespace cowscope::record

@@ -1,0 +1,29 @@
+// recording.json: what the recorder knows about a trace and the shim cannot.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "record/launch.h"
+#include "record/options.h"
+
+namespace cowscope::record {
+
+inline constexpr const char* kRecordingFile = "recording.json";
+inline constexpr const char* kRecordingSchema = "cowscope.recording/1";
+
+struct Recording {
+    std::vector<std::string> command;
+    LaunchResult result;
+    TrackerChoice tracker_requested = TrackerChoice::automatic;
+    WitnessChoice witness_requested = WitnessChoice::automatic;
+    std::vector<std::string> notes;  // what `auto` did without, and how to get it
+};
+
+// Bytes of the command that are no UTF-8 become U+FFFD.
+std::string to_json(const Recording& recording);
+
+// Writes the file (mode 0600) so that a reader sees all of it or nothing. Throws cowscope::Error.
+void write_recording(const std::string& folder, const Recording& recording);
+
+}  // namespace cowscope::record

@@ -1,0 +1,131 @@
+#include "record/shim.h"
+
+#include <elf.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <array>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string_view>
+
+#include "error.h"
+#include "record/find_program.h"
+
+namespace cowscope::record {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kShimName = "libcowscope.so";
+// System V ABI, AMD64 supplement: the path that PT_INTERP names on x86-64 glibc.
+constexpr std::string_view kGlibcLoader = "ld-linux-x86-64.so.2";
+// A script's interpreter may be a script; execve(2) follows four of them (BINPRM_MAX_RECURSION).
+constexpr int kMaxScriptDepth = 4;
+
+// Path of the interpreter in "#!PATH ARGUMENT"; empty if the file is no script.
+std::string script_interpreter(const std::string& file) {
+    std::ifstream stream(file, std::ios::binary);
+    std::string line;
+    if (!std::getline(stream, line) || line.rfind("#!", 0) != 0) return {};
+    const size_t start = line.find_first_not_of(" \t", 2);
+    if (start == std::string::npos) return {};
+    return line.substr(start, line.find_first_of(" \t\r", start) - start);
+}
+
+std::string why_elf_not_preloaded(std::ifstream& file) {
+    std::array<unsigned char, EI_NIDENT> ident{};
+    if (!file.read(reinterpret_cast<char*>(ident.data()), ident.size()) ||
+        std::memcmp(ident.data(), ELFMAG, SELFMAG) != 0) {
+        return {};
+    }
+    if (ident[EI_CLASS] == ELFCLASS32) return "it is a 32-bit program";
+
+    Elf64_Ehdr header{};
+    file.seekg(0);
+    if (!file.read(reinterpret_cast<char*>(&header), sizeof(header))) return {};
+    if (header.e_machine != EM_X86_64) return "it is built for another processor";
+    for (unsigned index = 0; index < header.e_phnum; ++index) {
+        Elf64_Phdr segment{};
+        file.seekg(static_cast<std::streamoff>(header.e_phoff + index * sizeof(segment)));
+        if (!file.read(reinterpret_cast<char*>(&segment), sizeof(segment))) return {};
+        if (segment.p_type != PT_INTERP) continue;
+
+        std::array<char, PATH_MAX> loader{};
+        const size_t bytes = segment.p_filesz < loader.size() ? segment.p_filesz : 0;
+        file.seekg(static_cast<std::streamoff>(segment.p_offset));
+        if (!file.read(loader.data(), static_cast<std::streamsize>(bytes))) return {};
+        const std::string_view path(loader.data(), strnlen(loader.data(), bytes));
+        if (path.substr(path.rfind('/') + 1) == kGlibcLoader) return {};
+        return fmt::format("it is not linked with glibc (its loader is {})", path);
+    }
+    return "it is statically linked";
+}
+
+}  // namespace
+
+ShimSearch search_shim() {
+    std::vector<fs::path> places;
+    if (const char* named = std::getenv("COWSCOPE_SHIM"); named && *named) {
+        places.push_back(fs::absolute(named));
+    } else {
+        std::error_code error;
+        const fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();
+        if (!error) {
+            places = {folder / kShimName, folder.parent_path() / "lib" / "cowscope" / kShimName,
+                      folder.parent_path() / "lib" / kShimName};
+        }
+    }
+
+    ShimSearch search;
+    for (const fs::path& place : places) {
+        search.searched.push_back(place.string());
+        std::error_code error;
+        if (search.path.empty() && access(place.c_str(), R_OK) == 0 &&
+            fs::is_regular_file(place, error)) {
+            search.path = place.string();
+        }
+    }
+    return search;
+}
+
+std::string require_shim() {
+    const ShimSearch search = search_shim();
+    if (!search.path.empty()) return search.path;
+    std::string places;
+    for (const std::string& place : search.searched) {
+        if (!places.empty()) places += ", ";
+        places += place;
+    }
+    throw Error(
+        fmt::format("{} not found (or not readable); searched: {}; COWSCOPE_SHIM can name it",
+                    kShimName, places));
+}
+
+std::string why_not_preloaded(const std::string& program) {
+    std::string file = find_program(program, X_OK);
+    for (int depth = 0; depth < kMaxScriptDepth; ++depth) {
+        const std::string interpreter = script_interpreter(file);
+        if (interpreter.empty()) break;
+        file = interpreter;
+    }
+
+    struct stat status {};
+    if (file.empty() || stat(file.c_str(), &status) != 0) return {};
+    if ((status.st_mode & S_ISUID) != 0) return "it is setuid";
+    if ((status.st_mode & S_ISGID) != 0) return "it is setgid";
+    if (getxattr(file.c_str(), "security.capability", nullptr, 0) > 0) {
+        return "it has file capabilities";
+    }
+    std::ifstream stream(file, std::ios::binary);
+    if (!stream) return "its file cannot be read";
+    return why_elf_not_preloaded(stream);
+}
+
+}  // namespace cowscope::record

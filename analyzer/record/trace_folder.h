@@ -1,0 +1,32 @@
+// The folder that a recording goes to.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+namespace cowscope::record {
+
+struct TraceFolder {
+    std::string path;      // absolute
+    std::string shown;     // as the user named it, for messages
+    bool created = false;  // by us: taken away again if the program does not start
+};
+
+// "cowscope.PROG.PID.cow"; PROG is the last part of the program's path.
+std::string default_folder_name(const std::string& program, pid_t pid);
+
+// Creates the folder (mode 0700; its parents must exist) or takes an existing one that is empty
+// and writable. Throws cowscope::Error.
+TraceFolder open_trace_folder(const std::string& name);
+
+// Throws cowscope::Error unless a folder can be created in the current directory.
+void require_writable_current_directory();
+
+// Whether any process wrote a segment (*.cowseg).
+bool has_segments(const std::string& folder);
+
+// The folder "*.cow" in `directory` that was changed last and holds a segment; empty if none is.
+std::string newest_trace(const std::string& directory);
+
+}  // namespace cowscope::record

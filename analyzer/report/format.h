@@ -1,0 +1,29 @@
+// Numbers, shortening and emphasis for text reports.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cowscope::report {
+
+std::string grouped(uint64_t number);              // 1234567 -> "1,234,567"
+std::string size_text(uint64_t bytes);             // "239.2 MiB"
+std::string percent(double share);                 // 0.9731 -> "97.3 %"
+std::string duration_text(uint64_t nanoseconds);   // "2.31 s"
+
+// At most `columns` wide. Cuts at the end, or at the start for paths, with "…".
+std::string cut_end(std::string_view text, size_t columns);
+std::string cut_start(std::string_view text, size_t columns);
+
+// Lines of at most `columns`, broken at spaces.
+std::vector<std::string> wrapped(std::string_view text, size_t columns);
+
+// Control characters become spaces: names come from the watched program.
+std::string printable(std::string_view text);
+
+// The last component of a path.
+std::string_view last_component(std::string_view path);
+
+}  // namespace cowscope::report

@@ -1,0 +1,102 @@
+#include <nlohmann/json.hpp>
+
+#include "report/report.h"
+
+namespace cowscope::report {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using namespace attribute;
+
+Json to_json_value(const ProcessSummary& process) {
+    return {{"pid", process.pid},
+            {"parent", process.parent},
+            {"role", process.role},
+            {"command", process.command},
+            {"start_ns", process.start_ns},
+            {"end_ns", process.end_ns},
+            {"exit", {{"kind", process.exit_kind}, {"value", process.exit_value}}},
+            {"census", process.census},
+            {"inherited_pages", process.inherited_pages},
+            {"copied_pages", process.copied_pages},
+            {"fresh_pages", process.fresh_pages},
+            {"witnessed_pages", process.witnessed_pages},
+            {"reused_pages", process.reused_pages},
+            {"lost_events", process.lost_events},
+            {"private_dirty_kb_at_fork", process.private_dirty_kb_at_fork},
+            {"private_dirty_kb_at_end", process.private_dirty_kb_at_end}};
+}
+
+Json to_json_value(const CauseShare& cause, uint64_t page_size) {
+    Json types = Json::array();
+    for (const TypeShare& type : cause.types) {
+        types.push_back({{"type", type.type}, {"pages", type.pages}});
+    }
+    return {{"cause", cause.cause},
+            {"pages", cause.pages},
+            {"bytes", cause.pages * page_size},
+            {"share", cause.share},
+            {"types", std::move(types)}};
+}
+
+Json to_json_value(const SiteShare& site) {
+    Json python = Json::array();
+    for (const PythonFrame& frame : site.python) {
+        python.push_back(
+            {{"function", frame.function}, {"file", frame.file}, {"line", frame.line}});
+    }
+    return {{"cause", site.cause},       {"pages", site.pages},
+            {"module", site.module},     {"function", site.function},
+            {"inlined", site.inlined},   {"file", site.file},
+            {"line", site.line},         {"instruction", site.instruction},
+            {"evidence", site.evidence}, {"stack", site.stack},
+            {"python", std::move(python)}};
+}
+
+}  // namespace
+
+std::string to_json(const Report& report) {
+    Json json = {{"schema", "cowscope.report/1"},
+                 {"trace", report.trace},
+                 {"command", report.command},
+                 {"duration_ns", report.duration_ns},
+                 {"page_size", report.page_size},
+                 {"tracker", report.tracker},
+                 {"witness", report.witness},
+                 {"sample", report.sample},
+                 {"notes", report.notes}};
+    const Totals& totals = report.totals;
+    json["totals"] = {{"processes", totals.processes},
+                      {"inherited_pages", totals.inherited_pages},
+                      {"copied_pages", totals.copied_pages},
+                      {"copied_bytes", totals.copied_pages * report.page_size},
+                      {"fresh_pages", totals.fresh_pages},
+                      {"witnessed_pages", totals.witnessed_pages},
+                      {"explained", totals.explained},
+                      {"lost_events", totals.lost_events}};
+    json["processes"] = Json::array();
+    for (const auto& process : report.processes) {
+        json["processes"].push_back(to_json_value(process));
+    }
+    json["causes"] = Json::array();
+    for (const auto& cause : report.causes) {
+        json["causes"].push_back(to_json_value(cause, report.page_size));
+    }
+    json["sites"] = Json::array();
+    for (const auto& site : report.sites) json["sites"].push_back(to_json_value(site));
+    json["owners"] = Json::array();
+    for (const auto& owner : report.owners) {
+        json["owners"].push_back(
+            {{"owner", owner.owner}, {"pages", owner.pages}, {"share", owner.share}});
+    }
+    json["timeline"] = Json::array();
+    for (const auto& point : report.timeline) {
+        json["timeline"].push_back({{"pid", point.pid},
+                                    {"t_ns", point.time_ns},
+                                    {"copied_pages", point.copied_pages}});
+    }
+    // Paths and names may hold any bytes.
+    return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace cowscope::report

@@ -1,0 +1,249 @@
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "report/format.h"
+#include "report/report.h"
+
+namespace cowscope::report {
+namespace {
+
+using namespace attribute;
+
+class TextReport {
+  public:
+    TextReport(const Report& report, const TextOptions& options)
+        : report_(report), options_(options), width_(std::clamp(options.width, 60u, 160u)) {}
+
+    std::string write() {
+        head();
+        if (report_.totals.copied_pages != 0) {
+            if (options_.by == "type") {
+                types();
+            } else if (options_.by == "owner") {
+                owners();
+            } else if (options_.by == "process") {
+                processes();
+            } else if (options_.by == "site") {
+                sites();
+            } else {
+                causes();
+                sites();
+                processes();
+            }
+        } else if (options_.by == "process" || options_.by == "cause") {
+            processes();
+        }
+        notes();
+        return std::move(text_);
+    }
+
+  private:
+    // A table's columns: a name, then pages, size and share, all right-aligned.
+    static constexpr size_t kPagesWidth = 12;
+    static constexpr size_t kSizeWidth = 12;
+    static constexpr size_t kShareWidth = 10;
+    size_t name_width() const { return width_ - kPagesWidth - kSizeWidth - kShareWidth; }
+
+    void line(const std::string& text = "") { text_ += text + "\n"; }
+
+    std::string emphasized(const std::string& text) const {
+        return options_.color ? "\033[1m" + text + "\033[0m" : text;
+    }
+
+    void heading(const std::string& title) {
+        line();
+        line(emphasized(title));
+    }
+
+    void table_heading(const std::string& title) {
+        line();
+        line(emphasized(fmt::format("{:<{}}{:>{}}{:>{}}{:>{}}", title, name_width(), "pages",
+                                    kPagesWidth, "size", kSizeWidth, "share", kShareWidth)));
+    }
+
+    void row(const std::string& name, uint64_t pages) {
+        const double share =
+            static_cast<double>(pages) / static_cast<double>(report_.totals.copied_pages);
+        line(fmt::format("{:<{}}{:>{}}{:>{}}{:>{}}", cut_end(name, name_width()), name_width(),
+                         grouped(pages), kPagesWidth, size_text(pages * report_.page_size),
+                         kSizeWidth, percent(share), kShareWidth));
+    }
+
+    void paragraph(const std::string& text, size_t indent, size_t hanging) {
+        const auto lines = wrapped(text, width_ - hanging);
+        for (size_t i = 0; i < lines.size(); ++i) {
+            line(std::string(i == 0 ? indent : hanging, ' ') + lines[i]);
+        }
+    }
+
+    void more(size_t left, const std::string& what) {
+        if (left != 0) line(fmt::format("  … and {} more {} (--top)", left, what));
+    }
+
+    void head();
+    void causes();
+    void sites();
+    void site(const SiteShare& site);
+    void types();
+    void owners();
+    void processes();
+    void notes();
+
+    const Report& report_;
+    const TextOptions& options_;
+    size_t width_;
+    std::string text_;
+};
+
+void TextReport::head() {
+    const Totals& totals = report_.totals;
+    const std::string command = printable(fmt::format("{}", fmt::join(report_.command, " ")));
+    line(emphasized("cowscope  ") + cut_end(command, width_ - 10));
+    line(fmt::format("{}, {} process{}; tracker {}, witness {}", duration_text(report_.duration_ns),
+                     totals.processes, totals.processes == 1 ? "" : "es", report_.tracker,
+                     report_.witness));
+    line();
+    const bool tracked = std::any_of(report_.processes.begin(), report_.processes.end(),
+                                     [](const ProcessSummary& p) { return p.inherited_pages != 0; });
+    if (totals.copied_pages == 0) {
+        line(tracked ? "No inherited page was copied."
+             : report_.tracker == "off"
+                 ? "Nothing is known about copies: no process was tracked."
+                 : "No process forked, so there was nothing to copy.");
+        return;
+    }
+    const auto copying = std::count_if(report_.processes.begin(), report_.processes.end(),
+                                       [](const ProcessSummary& p) { return p.copied_pages != 0; });
+    paragraph(fmt::format("Copied after fork: {} pages, {}, by {} of {} processes; {} explained.",
+                          grouped(totals.copied_pages),
+                          size_text(totals.copied_pages * report_.page_size), copying,
+                          totals.processes, percent(totals.explained)),
+              0, 0);
+}
+
+void TextReport::causes() {
+    table_heading("Why");
+    for (const CauseShare& cause : report_.causes) {
+        row("  " + cause.cause, cause.pages);
+        const size_t shown = std::min(cause.types.size(), options_.top);
+        for (size_t i = 0; i < shown; ++i) {
+            row("      " + printable(cause.types[i].type), cause.types[i].pages);
+        }
+    }
+}
+
+void TextReport::sites() {
+    heading("Where (the writing instruction)");
+    const size_t shown = std::min(report_.sites.size(), options_.top);
+    for (size_t i = 0; i < shown; ++i) site(report_.sites[i]);
+    more(report_.sites.size() - shown, "sites");
+}
+
+void TextReport::site(const SiteShare& site) {
+    constexpr size_t kStackLines = 6;
+    const double share =
+        static_cast<double>(site.pages) / static_cast<double>(report_.totals.copied_pages);
+    line(fmt::format("  {} pages  {}  {}", grouped(site.pages), percent(share), site.cause));
+    if (!site.module.empty() || !site.function.empty()) {
+        std::string where = site.function.empty() ? "(no symbol)" : site.function;
+        if (!site.file.empty()) {
+            where += fmt::format("  {}:{}", last_component(site.file), site.line);
+        }
+        line("      " + cut_end(printable(where + "  " + site.module), width_ - 6));
+        if (!site.inlined.empty()) {
+            line("      " + cut_end(printable("inlined: " + site.inlined), width_ - 6));
+        }
+        line("      " + cut_end(site.instruction, width_ - 6));
+    }
+    paragraph(printable(site.evidence), 6, 6);
+    const size_t inlined = site.inlined.empty() ? 0 : 1;
+    const size_t shown = std::min(site.stack.size(), kStackLines);
+    for (size_t i = 1 + inlined; i < shown; ++i) {
+        line("        < " + cut_end(printable(site.stack[i]), width_ - 10));
+    }
+    if (site.stack.size() > kStackLines) {
+        line(fmt::format("        < … {} more (--format json has all)",
+                         site.stack.size() - kStackLines));
+    }
+}
+
+void TextReport::types() {
+    std::map<std::string, uint64_t> pages_by_type;
+    for (const CauseShare& cause : report_.causes) {
+        uint64_t typed = 0;
+        for (const TypeShare& type : cause.types) {
+            pages_by_type[type.type] += type.pages;
+            typed += type.pages;
+        }
+        if (cause.pages != typed) pages_by_type["(no object: " + cause.cause + ")"] += cause.pages - typed;
+    }
+    std::vector<TypeShare> rows;
+    for (const auto& [type, pages] : pages_by_type) rows.push_back({type, pages});
+    std::stable_sort(rows.begin(), rows.end(),
+                     [](const TypeShare& a, const TypeShare& b) { return a.pages > b.pages; });
+    table_heading("Type of the object");
+    const size_t shown = std::min(rows.size(), options_.top);
+    for (size_t i = 0; i < shown; ++i) row("  " + printable(rows[i].type), rows[i].pages);
+    more(rows.size() - shown, "types");
+}
+
+void TextReport::owners() {
+    table_heading("Owner");
+    const size_t shown = std::min(report_.owners.size(), options_.top);
+    uint64_t owned = 0;
+    for (const OwnerShare& owner : report_.owners) owned += owner.pages;
+    for (size_t i = 0; i < shown; ++i) {
+        row("  " + printable(report_.owners[i].owner), report_.owners[i].pages);
+    }
+    more(report_.owners.size() - shown, "owners");
+    if (owned < report_.totals.copied_pages) {
+        row("  (no owner known)", report_.totals.copied_pages - owned);
+    }
+}
+
+void TextReport::processes() {
+    heading("Processes");
+    line(fmt::format("  {:>8} {:<5}{:>13}{:>13}{:>13}  {}", "pid", "role", "inherited", "copied",
+                     "fresh", "end"));
+    // Those that copied most; the root always.
+    std::vector<const ProcessSummary*> order;
+    for (const ProcessSummary& process : report_.processes) order.push_back(&process);
+    std::stable_sort(order.begin(), order.end(),
+                     [](const ProcessSummary* a, const ProcessSummary* b) {
+                         const bool a_is_root = a->role == "root";
+                         const bool b_is_root = b->role == "root";
+                         if (a_is_root != b_is_root) return a_is_root;
+                         return a->copied_pages > b->copied_pages;
+                     });
+    const size_t shown = std::min(order.size(), options_.top + 1);
+    const auto size = [&](uint64_t pages) {
+        return pages == 0 ? std::string("-") : size_text(pages * report_.page_size);
+    };
+    for (size_t i = 0; i < shown; ++i) {
+        const ProcessSummary& p = *order[i];
+        std::string end = p.exit_kind == "exit"     ? fmt::format("exit {}", p.exit_value)
+                          : p.exit_kind == "signal" ? fmt::format("signal {}", p.exit_value)
+                          : p.exit_kind == "exec"   ? "exec"
+                                                    : "unknown";
+        if (p.inherited_pages != 0 && p.census != "final") end += ", no final census";
+        line(fmt::format("  {:>8} {:<5}{:>13}{:>13}{:>13}  {}", p.pid, p.role,
+                         size(p.inherited_pages), size(p.copied_pages), size(p.fresh_pages), end));
+    }
+    more(order.size() - shown, "processes");
+}
+
+void TextReport::notes() {
+    if (report_.notes.empty()) return;
+    heading("Notes");
+    for (const std::string& note : report_.notes) paragraph("- " + printable(note), 2, 4);
+}
+
+}  // namespace
+
+std::string to_text(const Report& report, const TextOptions& options) {
+    return TextReport(report, options).write();
+}
+
+}  // namespace cowscope::report

@@ -1,0 +1,98 @@
+#include "symbolize/demangle.h"
+
+#include <cxxabi.h>
+
+#include <cstdlib>
+#include <memory>
+
+namespace cowscope::symbolize {
+
+std::string demangle(const std::string& symbol) {
+    if (!symbol.starts_with("_Z")) return symbol;
+    int status = 0;
+    const std::unique_ptr<char, decltype(&std::free)> text(
+        abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status), &std::free);
+    return text == nullptr ? symbol : text.get();
+}
+
+namespace {
+
+bool is_identifier(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+// Length of an operator's own spelling at the start of `rest`, such as "operator()" or
+// "operator<<", whose signs are no brackets; 0 where `rest` starts with none.
+size_t operator_length(std::string_view rest) {
+    constexpr std::string_view kWord = "operator";
+    if (!rest.starts_with(kWord)) return 0;
+    const std::string_view signs = rest.substr(kWord.size());
+    for (const std::string_view spelled :
+         {"()", "[]", "<<=", ">>=", "<=>", "->*", "<<", ">>", "<=", ">=", "->", "<", ">"}) {
+        if (signs.starts_with(spelled)) return kWord.size() + spelled.size();
+    }
+    return 0;
+}
+
+// "operator bool" and "operator new": the blank belongs to the name.
+bool ends_in_operator(std::string_view name) {
+    constexpr std::string_view kWord = "operator";
+    if (!name.ends_with(kWord)) return false;
+    const size_t before = name.size() - kWord.size();
+    return before == 0 || !is_identifier(name[before - 1]);
+}
+
+// `text` without what stands in brackets, except the names that are written with them.
+std::string without_brackets(std::string_view text) {
+    std::string kept;
+    int depth = 0;
+    for (size_t i = 0; i < text.size();) {
+        const bool starts_word = i == 0 || !is_identifier(text[i - 1]);
+        if (const size_t length = starts_word ? operator_length(text.substr(i)) : 0; length > 0) {
+            if (depth == 0) kept += text.substr(i, length);
+            i += length;
+            continue;
+        }
+        constexpr std::string_view kAnonymous = "(anonymous namespace)";
+        if (text.substr(i).starts_with(kAnonymous)) {
+            if (depth == 0) kept += kAnonymous;
+            i += kAnonymous.size();
+            continue;
+        }
+        const char c = text[i++];
+        const bool is_arrow = c == '>' && i >= 2 && text[i - 2] == '-';
+        if (c == '<' || c == '(' || c == '[') {
+            ++depth;
+        } else if ((c == '>' && !is_arrow) || c == ')' || c == ']') {
+            --depth;
+        } else if (depth == 0) {
+            kept += c;
+        }
+    }
+    return kept;
+}
+
+}  // namespace
+
+std::string short_name(std::string_view function) {
+    std::string name = without_brackets(function);
+    // What is left may be "void ns::f", "ns::C::f const" or "ns::f [clone ...]" cut to "ns::f ".
+    for (const std::string_view qualifier : {" const", " volatile", " &&", " &"}) {
+        while (name.ends_with(' ')) name.pop_back();
+        if (name.ends_with(qualifier)) name.resize(name.size() - qualifier.size());
+    }
+    while (name.ends_with(' ')) name.pop_back();
+    constexpr std::string_view kAnonymous = "(anonymous namespace)";
+    size_t start = 0;
+    for (size_t i = 0; i < name.size(); ++i) {
+        if (name.compare(i, kAnonymous.size(), kAnonymous) == 0) {
+            i += kAnonymous.size() - 1;
+        } else if (name[i] == ' ') {
+            if (ends_in_operator(std::string_view(name).substr(0, i))) break;
+            start = i + 1;
+        }
+    }
+    return name.substr(start);
+}
+
+}  // namespace cowscope::symbolize

@@ -1,0 +1,158 @@
+#include "trace/dump.h"
+
+#include <array>
+
+#include <fmt/format.h>
+
+#include "error.h"
+#include "trace/segment_reader.h"
+#include "trace/trace.h"
+
+namespace cowscope::trace {
+namespace {
+
+std::string text_behind(std::span<const std::byte> bytes, size_t length) {
+    std::string text(reinterpret_cast<const char*>(bytes.data()), length);
+    for (char& c : text) {
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+    }
+    return text;
+}
+
+std::string runs_behind(std::span<const std::byte> bytes, uint32_t count) {
+    std::string text;
+    for (uint32_t i = 0; i < count; ++i) {
+        PageRun run;
+        std::memcpy(&run, bytes.data() + i * sizeof(run), sizeof(run));
+        text += fmt::format(" {:#x}+{}", run.start, run.pages);
+    }
+    return text;
+}
+
+template <typename Word>
+std::string words_behind(std::span<const std::byte> bytes, size_t count) {
+    std::string text;
+    for (size_t i = 0; i < count; ++i) {
+        Word word;
+        std::memcpy(&word, bytes.data() + i * sizeof(word), sizeof(word));
+        text += fmt::format(" {:#x}", word);
+    }
+    return text;
+}
+
+std::string describe(const RecordView& view) {
+    switch (view.type) {
+        case RecordType::process: {
+            const auto r = view.as<ProcessRecord>();
+            const char* role = r.role == Role::image ? "image" : "fork";
+            return fmt::format("start_ns={} pid={} parent={} role={} sample={} command={} "
+                               "executable={}",
+                               r.start_ns, r.pid, r.parent_pid, role, r.sample,
+                               text_behind(view.behind<ProcessRecord>(), r.command_bytes),
+                               text_behind(view.behind<ProcessRecord>().subspan(r.command_bytes),
+                                           r.executable_bytes));
+        }
+        case RecordType::loss: {
+            const auto r = view.as<LossRecord>();
+            return fmt::format(
+                "blocked_events={} unwritten_events={} unwritten_bytes={} fresh_faults={}",
+                r.blocked_events, r.unwritten_events, r.unwritten_bytes, r.fresh_faults);
+        }
+        case RecordType::mappings: {
+            const auto r = view.as<MappingsRecord>();
+            return fmt::format("time_ns={} text_bytes={}", r.time_ns, r.text_bytes);
+        }
+        case RecordType::inherited: {
+            const auto r = view.as<InheritedRecord>();
+            return fmt::format("time_ns={} generation={} tracker={} witness={} runs={}{}",
+                               r.time_ns, r.generation, static_cast<int>(r.tracker),
+                               static_cast<int>(r.witness), r.run_count,
+                               runs_behind(view.behind<InheritedRecord>(), r.run_count));
+        }
+        case RecordType::stack: {
+            const auto r = view.as<StackRecord>();
+            return fmt::format("id={} depth={} truncated={} ips={}", r.id, r.depth,
+                               (view.flags & kStackTruncated) != 0,
+                               words_behind<uint64_t>(view.behind<StackRecord>(), r.depth));
+        }
+        case RecordType::site: {
+            const auto r = view.as<SiteRecord>();
+            return fmt::format("id={} stack={} ip={:#x} code={:02x}", r.id, r.stack,
+                               r.instruction_pointer, fmt::join(r.code, ""));
+        }
+        case RecordType::exemplar: {
+            const auto r = view.as<ExemplarRecord>();
+            return fmt::format("site={} registers={:#x}", r.site, fmt::join(r.registers, " "));
+        }
+        case RecordType::type: {
+            const auto r = view.as<TypeRecord>();
+            return fmt::format("address={:#x} name={}", r.address,
+                               text_behind(view.behind<TypeRecord>(), r.name_bytes));
+        }
+        case RecordType::event: {
+            const auto r = view.as<EventRecord>();
+            return fmt::format(
+                "time_ns={} address={:#x} word={:#x} neighbour={:#x} site={} tid={}{}{}",
+                r.time_ns, r.address, r.word, r.neighbour, r.site, r.tid,
+                (view.flags & kNoWord) != 0 ? " no-word" : "",
+                (view.flags & kNoNeighbour) != 0 ? " no-neighbour" : "");
+        }
+        case RecordType::census: {
+            const auto r = view.as<CensusRecord>();
+            return fmt::format("time_ns={} generation={} kind={} fresh_pages={} runs={}{}",
+                               r.time_ns, r.generation, static_cast<int>(r.kind), r.fresh_pages,
+                               r.run_count,
+                               runs_behind(view.behind<CensusRecord>(), r.run_count));
+        }
+        case RecordType::memory: {
+            const auto r = view.as<MemoryRecord>();
+            return fmt::format(
+                "time_ns={} moment={} rss_kb={} pss_kb={} private_dirty_kb={} swap_kb={}",
+                r.time_ns, r.moment == MemoryMoment::fork ? "fork" : "end", r.rss_kb, r.pss_kb,
+                r.private_dirty_kb, r.swap_kb);
+        }
+        case RecordType::fork: {
+            const auto r = view.as<ForkRecord>();
+            return fmt::format("time_ns={} ordinal={}", r.time_ns, r.ordinal);
+        }
+        case RecordType::end: {
+            const auto r = view.as<EndRecord>();
+            constexpr std::array kKinds = {"?", "exit", "signal", "exec"};
+            const auto kind = static_cast<size_t>(r.kind);
+            return fmt::format("time_ns={} kind={} value={}", r.time_ns,
+                               kKinds[kind < kKinds.size() ? kind : 0], r.value);
+        }
+        case RecordType::note: {
+            const auto r = view.as<NoteRecord>();
+            return fmt::format("time_ns={} code={} value={} address={:#x}", r.time_ns,
+                               static_cast<uint32_t>(r.code), r.value, r.address);
+        }
+        default: return "";
+    }
+}
+
+void dump_segment(const std::string& path, std::FILE* out) {
+    SegmentReader reader(path);
+    const SegmentHeader& header = reader.header();
+    fmt::print(out, "{} segment version={} pid={} created_ns={} committed_bytes={} missing={}\n",
+               path, header.version, header.pid, header.created_ns, header.committed_bytes,
+               reader.missing_bytes());
+    while (const auto record = reader.next()) {
+        fmt::print(out, "{} {} {} {}\n", header.pid, record->offset, record_kind(record->type),
+                   describe(*record));
+    }
+}
+
+}  // namespace
+
+void dump(const std::string& folder, std::FILE* out) {
+    for (const std::string& path : find_segments(folder)) {
+        try {
+            dump_segment(path, out);
+        } catch (const Error& error) {
+            fmt::print(out, "damaged: {}\n", error.what());
+        }
+    }
+}
+
+}  // namespace cowscope::trace

@@ -1,0 +1,247 @@
+#include "trace/process_trace.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "error.h"
+
+namespace cowscope::trace {
+namespace {
+
+std::string_view text_of(std::span<const std::byte> bytes, size_t offset, size_t length) {
+    return {reinterpret_cast<const char*>(bytes.data()) + offset, length};
+}
+
+// A writer keeps four.
+constexpr size_t kMaxExemplarsASite = 16;
+
+class Loader {
+  public:
+    explicit Loader(SegmentReader* reader) : reader_(*reader) {}
+
+    ProcessTrace load() {
+        process_.path = reader_.path();
+        process_.header = reader_.header();
+        process_.last_time_ns = reader_.header().created_ns;
+        try {
+            while (auto record = reader_.next()) take(*record);
+            if (reader_.missing_bytes() != 0) {
+                process_.damage = fmt::format("{}: the last {} bytes are missing", reader_.path(),
+                                              reader_.missing_bytes());
+            }
+        } catch (const Error& error) {
+            process_.damage = error.what();
+        }
+        if (!saw_process_) {
+            throw Error(process_.damage.value_or(reader_.path() + ": holds no process record"));
+        }
+        return std::move(process_);
+    }
+
+  private:
+    [[noreturn]] void fail(const RecordView& record, const std::string& message) const {
+        throw Error(reader_.path(), record.offset, record_kind(record.type), message);
+    }
+
+    void take(const RecordView& record) {
+        switch (record.type) {
+            case RecordType::process: take_process(record); break;
+            case RecordType::loss: process_.loss = record.as<LossRecord>(); break;
+            case RecordType::mappings: take_mappings(record); break;
+            case RecordType::inherited: take_inherited(record); break;
+            case RecordType::stack: take_stack(record); break;
+            case RecordType::site: take_site(record); break;
+            case RecordType::exemplar: pending_exemplar_ = record.as<ExemplarRecord>(); break;
+            case RecordType::type: take_type(record); break;
+            case RecordType::event: take_event(record); break;
+            case RecordType::census: take_census(record); break;
+            case RecordType::memory: take_memory(record); break;
+            case RecordType::fork:
+                process_.fork_times_ns.push_back(record.as<ForkRecord>().time_ns);
+                break;
+            case RecordType::end:
+                process_.end = record.as<EndRecord>();
+                see_time(process_.end->time_ns);
+                break;
+            case RecordType::note: process_.notes.push_back(record.as<NoteRecord>()); break;
+            default: break;
+        }
+    }
+
+    void see_time(uint64_t time_ns) {
+        process_.last_time_ns = std::max(process_.last_time_ns, time_ns);
+    }
+
+    void take_process(const RecordView& record) {
+        process_.process = record.as<ProcessRecord>();
+        const auto& fixed = process_.process;
+        if (fixed.role != Role::image && fixed.role != Role::fork) fail(record, "has no known role");
+        const auto bytes = record.behind<ProcessRecord>();
+        std::string_view command = text_of(bytes, 0, fixed.command_bytes);
+        process_.command.clear();
+        while (!command.empty()) {
+            const size_t end = std::min(command.find('\0'), command.size());
+            process_.command.emplace_back(command.substr(0, end));
+            command.remove_prefix(std::min(end + 1, command.size()));
+        }
+        process_.executable = text_of(bytes, fixed.command_bytes, fixed.executable_bytes);
+        saw_process_ = true;
+    }
+
+    void take_mappings(const RecordView& record) {
+        const auto fixed = record.as<MappingsRecord>();
+        mappings_text_ += text_of(record.behind<MappingsRecord>(), 0, fixed.text_bytes);
+        if ((record.flags & kMoreParts) != 0) return;
+        process_.mappings.emplace_back(mappings_text_, fixed.time_ns);
+        mappings_text_.clear();
+    }
+
+    // Appends the runs behind a record's fixed part.
+    template <typename Record>
+    void take_runs(const RecordView& record, uint32_t count, PageSet* pages) {
+        const auto bytes = record.behind<Record>();
+        for (uint32_t i = 0; i < count; ++i) {
+            PageRun run;
+            std::memcpy(&run, bytes.data() + i * sizeof(run), sizeof(run));
+            if (!pages->append(run)) {
+                fail(record, fmt::format("run {} ({:#x}, {} pages) is impossible there", i,
+                                         run.start, run.pages));
+            }
+        }
+    }
+
+    void take_inherited(const RecordView& record) {
+        const auto fixed = record.as<InheritedRecord>();
+        if (!inherited_goes_on_) {
+            Generation generation;
+            generation.number = fixed.generation;
+            generation.start_ns = fixed.time_ns;
+            generation.tracker = fixed.tracker;
+            generation.witness = fixed.witness;
+            process_.generations.push_back(std::move(generation));
+            see_time(fixed.time_ns);
+        }
+        take_runs<InheritedRecord>(record, fixed.run_count,
+                                   &process_.generations.back().inherited);
+        inherited_goes_on_ = (record.flags & kMoreParts) != 0;
+    }
+
+    void take_census(const RecordView& record) {
+        const auto fixed = record.as<CensusRecord>();
+        const auto generation =
+            std::find_if(process_.generations.rbegin(), process_.generations.rend(),
+                         [&](const Generation& each) { return each.number == fixed.generation; });
+        if (generation == process_.generations.rend()) {
+            fail(record, fmt::format("is of generation {}, which never began", fixed.generation));
+        }
+        if (!census_goes_on_) {
+            generation->copied.clear();
+            generation->census = fixed.kind;
+            generation->census_ns = fixed.time_ns;
+            generation->fresh_pages = fixed.fresh_pages;
+            see_time(fixed.time_ns);
+        }
+        take_runs<CensusRecord>(record, fixed.run_count, &generation->copied);
+        census_goes_on_ = (record.flags & kMoreParts) != 0;
+    }
+
+    void take_stack(const RecordView& record) {
+        const auto fixed = record.as<StackRecord>();
+        if (fixed.id != process_.stacks.size()) {
+            fail(record, fmt::format("has id {} where {} comes next", fixed.id,
+                                     process_.stacks.size()));
+        }
+        if (fixed.depth == 0) fail(record, "is empty");
+        Stack stack;
+        stack.truncated = (record.flags & kStackTruncated) != 0;
+        stack.ips.resize(fixed.depth);
+        std::memcpy(stack.ips.data(), record.behind<StackRecord>().data(),
+                    fixed.depth * sizeof(uint64_t));
+        process_.stacks.push_back(std::move(stack));
+    }
+
+    void take_site(const RecordView& record) {
+        const auto fixed = record.as<SiteRecord>();
+        if (fixed.id != process_.sites.size()) {
+            fail(record,
+                 fmt::format("has id {} where {} comes next", fixed.id, process_.sites.size()));
+        }
+        if (fixed.stack >= process_.stacks.size()) {
+            fail(record, fmt::format("names stack {}, which is not there", fixed.stack));
+        }
+        Site site{fixed.stack, fixed.instruction_pointer, {}};
+        std::copy(std::begin(fixed.code), std::end(fixed.code), site.code.begin());
+        process_.sites.push_back(site);
+    }
+
+    void take_type(const RecordView& record) {
+        const auto fixed = record.as<TypeRecord>();
+        process_.types[fixed.address] =
+            text_of(record.behind<TypeRecord>(), 0, fixed.name_bytes);
+    }
+
+    void take_event(const RecordView& record) {
+        const auto event = record.as<EventRecord>();
+        if (event.site >= process_.sites.size()) {
+            fail(record, fmt::format("names site {}, which is not there", event.site));
+        }
+        if (process_.generations.empty()) fail(record, "stands before any inherited pages");
+        auto& kept = process_.exemplars[event.site];
+        if (pending_exemplar_ && pending_exemplar_->site == event.site &&
+            kept.size() < kMaxExemplarsASite) {
+            Exemplar exemplar;
+            std::copy(std::begin(pending_exemplar_->registers),
+                      std::end(pending_exemplar_->registers), exemplar.registers.begin());
+            exemplar.event = event;
+            kept.push_back(exemplar);
+        }
+        pending_exemplar_.reset();
+        ++process_.event_count;
+        see_time(event.time_ns);
+    }
+
+    void take_memory(const RecordView& record) {
+        const auto memory = record.as<MemoryRecord>();
+        if (memory.moment == MemoryMoment::fork) {
+            if (!process_.memory_at_fork) process_.memory_at_fork = memory;
+        } else {
+            process_.memory_at_end = memory;
+        }
+    }
+
+    SegmentReader& reader_;
+    ProcessTrace process_;
+    bool saw_process_ = false;
+    bool inherited_goes_on_ = false;
+    bool census_goes_on_ = false;
+    std::string mappings_text_;
+    std::optional<ExemplarRecord> pending_exemplar_;
+};
+
+}  // namespace
+
+ProcessTrace load_process(const std::string& path) {
+    SegmentReader reader(path);
+    return Loader(&reader).load();
+}
+
+void for_each_event(const ProcessTrace& process, const EventSink& sink) {
+    SegmentReader reader(process.path);
+    size_t generations_seen = 0;
+    bool inherited_goes_on = false;
+    // A process that still runs may have written more since it was loaded.
+    for (uint64_t left = process.event_count; left != 0;) {
+        const auto record = reader.next();
+        if (!record) return;
+        if (record->type == RecordType::inherited) {
+            if (!inherited_goes_on) ++generations_seen;
+            inherited_goes_on = (record->flags & kMoreParts) != 0;
+        } else if (record->type == RecordType::event) {
+            sink(record->as<EventRecord>(), generations_seen - 1);
+            --left;
+        }
+    }
+}
+
+}  // namespace cowscope::trace

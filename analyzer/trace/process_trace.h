@@ -1,0 +1,84 @@
+// One process of a trace: everything in its segment but the events, which are streamed.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "trace/mappings.h"
+#include "trace/page_set.h"
+#include "trace/segment_reader.h"
+
+namespace cowscope::trace {
+
+// Between two forks of a process, or a fork and its end.
+struct Generation {
+    uint32_t number = 0;
+    uint64_t start_ns = 0;
+    Tracker tracker = Tracker::off;
+    Witness witness = Witness::off;
+    PageSet inherited;
+    PageSet copied;  // by the last census
+    std::optional<CensusKind> census;
+    uint64_t census_ns = 0;
+    uint64_t fresh_pages = 0;
+};
+
+struct Site {
+    uint32_t stack = 0;
+    uint64_t instruction_pointer = 0;
+    std::array<uint8_t, kCodeBytes> code{};
+};
+
+struct Stack {
+    std::vector<uint64_t> ips;
+    bool truncated = false;
+};
+
+// The registers of one event and what it found in memory.
+struct Exemplar {
+    std::array<uint64_t, kRegisterCount> registers{};
+    EventRecord event{};
+};
+
+struct ProcessTrace {
+    std::string path;
+    SegmentHeader header{};
+    ProcessRecord process{};
+    std::vector<std::string> command;
+    std::string executable;
+    LossRecord loss{};
+    std::vector<Mappings> mappings;  // in the order they were taken
+    std::vector<Generation> generations;
+    std::vector<Stack> stacks;
+    std::vector<Site> sites;
+    std::unordered_map<uint32_t, std::vector<Exemplar>> exemplars;  // by site
+    std::unordered_map<uint64_t, std::string> types;                // by address
+    std::optional<MemoryRecord> memory_at_fork;
+    std::optional<MemoryRecord> memory_at_end;
+    std::vector<uint64_t> fork_times_ns;
+    std::optional<EndRecord> end;
+    std::vector<NoteRecord> notes;
+    uint64_t last_time_ns = 0;
+    uint64_t event_count = 0;
+    // Why the segment could not be read to its end; one line.
+    std::optional<std::string> damage;
+
+    uint32_t pid() const { return header.pid; }
+};
+
+// Reads a segment. Throws cowscope::Error where nothing of it can be used; damage further in is
+// noted in the result, and what stands before it is kept.
+ProcessTrace load_process(const std::string& path);
+
+// Calls sink(event, index into generations) for every event in the order it was written, up to
+// where load_process() found damage.
+using EventSink = std::function<void(const EventRecord&, size_t)>;
+void for_each_event(const ProcessTrace& process, const EventSink& sink);
+
+}  // namespace cowscope::trace

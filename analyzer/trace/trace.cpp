@@ -1,0 +1,48 @@
+#include "trace/trace.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "error.h"
+
+namespace cowscope::trace {
+
+std::vector<std::string> find_segments(const std::string& folder) {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    const fs::file_status status = fs::status(folder, error);
+    if (!fs::exists(status)) throw Error(folder + ": no such trace");
+    if (!fs::is_directory(status)) throw Error(folder + ": a trace is a folder, and this is none");
+    std::vector<std::string> paths;
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+         entry.increment(error)) {
+        if (entry->path().extension() == kSegmentSuffix) paths.push_back(entry->path().string());
+    }
+    if (error) throw Error(folder + ": cannot read: " + error.message());
+    if (paths.empty()) throw Error(folder + ": not a trace (no *.cowseg file in it)");
+    std::sort(paths.begin(), paths.end());
+    return paths;
+}
+
+Trace load(const std::string& folder) {
+    Trace trace;
+    trace.folder = folder;
+    for (const std::string& path : find_segments(folder)) {
+        try {
+            trace.processes.push_back(load_process(path));
+            if (const auto& damage = trace.processes.back().damage) {
+                trace.damage.push_back(*damage);
+            }
+        } catch (const Error& error) {
+            trace.damage.emplace_back(error.what());
+        }
+    }
+    if (trace.processes.empty()) throw Error(trace.damage.front());
+    std::stable_sort(trace.processes.begin(), trace.processes.end(),
+                     [](const ProcessTrace& a, const ProcessTrace& b) {
+                         return a.process.start_ns < b.process.start_ns;
+                     });
+    return trace;
+}
+
+}  // namespace cowscope::trace

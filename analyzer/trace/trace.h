@@ -1,0 +1,25 @@
+// A whole trace: the folder with one segment for every process.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "trace/process_trace.h"
+
+namespace cowscope::trace {
+
+struct Trace {
+    std::string folder;
+    std::vector<ProcessTrace> processes;  // by start time
+    // One line for each segment, or part of one, that could not be read.
+    std::vector<std::string> damage;
+};
+
+// Paths of the segments of a trace, sorted by name. Throws cowscope::Error where FOLDER is no
+// trace.
+std::vector<std::string> find_segments(const std::string& folder);
+
+// Throws cowscope::Error where FOLDER is no trace or nothing in it can be read.
+Trace load(const std::string& folder);
+
+}  // namespace cowscope::trace

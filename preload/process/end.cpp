@@ -1,0 +1,42 @@
+// The end of a process, as far as code inside it can see: exit() through the handlers that the
+// constructor registered, _exit() and its kin through interposition, exec in exec.cpp, signals in
+// signals.cpp.
+
+#include "process/interpose.h"
+#include "process/process.h"
+#include "process/real.h"
+#include "support/poison.h"
+
+namespace cowscope::process {
+
+void finish(trace::EndKind kind, int value) {
+    if (!is_current()) return;
+    const Locked locked;
+    if (process.tracked != nullptr && process.tracked->armed) {
+        write_census(trace::CensusKind::final);
+        write_memory(trace::MemoryMoment::end);
+    }
+    if (auto* record = process.writer.begin<trace::EndRecord>(trace::RecordType::end)) {
+        record->time_ns = sys::monotonic_ns();
+        record->kind = kind;
+        record->padding[0] = record->padding[1] = record->padding[2] = 0;
+        record->value = value;
+        process.writer.commit();
+    }
+}
+
+}  // namespace cowscope::process
+
+COWSCOPE_INTERPOSED void _exit(int status) {
+    cowscope::process::finish(cowscope::trace::EndKind::exit, status & 0xff);
+    cowscope::process::real().exit(status);
+    __builtin_unreachable();
+}
+COWSCOPE_INTERPOSED void _Exit(int status) { _exit(status); }
+
+// Its handlers still run before the last one, which the constructor registered first.
+COWSCOPE_INTERPOSED void quick_exit(int status) {
+    cowscope::process::process.quick_exit_status = status;
+    cowscope::process::real().quick_exit(status);
+    __builtin_unreachable();
+}

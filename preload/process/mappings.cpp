@@ -1,0 +1,42 @@
+#include "process/mappings.h"
+
+#include <cstring>
+
+#include "support/text.h"
+#include "support/poison.h"
+
+namespace cowscope::process {
+
+bool Mappings::add_line(Arena& arena, const char* line) {
+    // start-end perms offset device inode path (proc(5), /proc/pid/maps)
+    const char* cursor = line;
+    Mapping mapping = {};
+    mapping.start = take_hex(&cursor);
+    if (*cursor++ != '-') return true;
+    mapping.end = take_hex(&cursor);
+    if (*cursor++ != ' ' || std::strlen(cursor) < 4) return true;
+    mapping.readable = cursor[0] == 'r';
+    mapping.writable = cursor[1] == 'w';
+    mapping.is_private = cursor[3] == 'p';
+    mapping.special = std::strstr(cursor, "[vdso]") != nullptr ||
+                      std::strstr(cursor, "[vvar") != nullptr ||
+                      std::strstr(cursor, "[vsyscall]") != nullptr;
+    return mappings_.push(arena, mapping);
+}
+
+const Mapping* Mappings::find(uint64_t address) const {
+    size_t low = 0;
+    size_t high = mappings_.size();
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (mappings_[middle].end <= address) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low == mappings_.size() || mappings_[low].start > address) return nullptr;
+    return &mappings_[low];
+}
+
+}  // namespace cowscope::process

@@ -1,0 +1,72 @@
+// /proc/self/maps, read without libc.
+#pragma once
+
+#include "support/arena.h"
+
+namespace cowscope::process {
+
+struct Mapping {
+    uint64_t start;
+    uint64_t end;
+    bool readable;
+    bool writable;
+    bool is_private;
+    bool special;  // [vdso], [vvar], [vsyscall]: not ordinary memory
+};
+
+class Mappings {
+  public:
+    // Reads the file anew, in pieces, and calls text_sink(const char*, size_t, bool last) with each
+    // piece of its text, when given. `scratch` holds kScratchBytes. Returns 0 or -errno.
+    // Async-signal-safe; callers hold the process's lock.
+    static constexpr size_t kScratchBytes = 32 * 1024;
+
+    template <typename TextSink>
+    int read(Arena& arena, char* scratch, TextSink&& text_sink);
+    int read(Arena& arena, char* scratch) {
+        return read(arena, scratch, [](const char*, size_t, bool) {});
+    }
+
+    const ArenaArray<Mapping>& all() const { return mappings_; }
+
+    // The mapping that holds `address`, or nullptr.
+    const Mapping* find(uint64_t address) const;
+
+  private:
+    bool add_line(Arena& arena, const char* line);
+
+    ArenaArray<Mapping> mappings_;
+};
+
+template <typename TextSink>
+int Mappings::read(Arena& arena, char* scratch, TextSink&& text_sink) {
+    const int fd = sys::open("/proc/self/maps", O_RDONLY);
+    if (fd < 0) return fd;
+    mappings_.clear();
+    size_t held = 0;  // an incomplete line at the start of scratch
+    bool complete = true;
+    for (;;) {
+        const long got = sys::read(fd, scratch + held, kScratchBytes - 1 - held);
+        if (got < 0) {
+            sys::close(fd);
+            return static_cast<int>(got);
+        }
+        text_sink(scratch + held, static_cast<size_t>(got), got == 0);
+        if (got == 0) break;
+        const size_t filled = held + static_cast<size_t>(got);
+        size_t line = 0;
+        for (size_t i = held; i < filled; ++i) {
+            if (scratch[i] != '\n') continue;
+            scratch[i] = '\0';
+            complete = add_line(arena, scratch + line) && complete;
+            line = i + 1;
+        }
+        held = filled - line;
+        // A line holds a path of at most 4096 bytes: the buffer always has room for more.
+        for (size_t i = 0; i < held; ++i) scratch[i] = scratch[line + i];
+    }
+    sys::close(fd);
+    return complete ? 0 : -12 /* ENOMEM */;
+}
+
+}  // namespace cowscope::process

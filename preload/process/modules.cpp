@@ -1,0 +1,19 @@
+// Modules that come and go under a process that is watched.
+
+#include <dlfcn.h>
+
+#include "process/interpose.h"
+#include "process/process.h"
+#include "process/real.h"
+#include "support/poison.h"
+
+COWSCOPE_INTERPOSED int dlclose(void* handle) noexcept {
+    using namespace cowscope::process;
+    const int result = real().dlclose(handle);
+    if (is_current()) {
+        const Locked locked;
+        // Another module may come to lie where this one was.
+        if (process.tracked != nullptr) process.tracked->walker.forget_rules();
+    }
+    return result;
+}

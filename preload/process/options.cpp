@@ -1,0 +1,101 @@
+#include "process/options.h"
+
+#include <cstring>
+
+#include "support/syscall.h"
+#include "support/poison.h"
+
+namespace cowscope::process {
+namespace {
+
+const char* value_of(char** environment, const char* name) {
+    const size_t length = std::strlen(name);
+    for (char** entry = environment; *entry != nullptr; ++entry) {
+        if (std::strncmp(*entry, name, length) == 0 && (*entry)[length] == '=') {
+            return *entry + length + 1;
+        }
+    }
+    return nullptr;
+}
+
+bool read_link(const char* path, char* target, size_t capacity) {
+    const long length =
+        sys::syscall4(SYS_readlinkat, AT_FDCWD, sys::word(path), sys::word(target),
+                      static_cast<long>(capacity - 1));
+    if (sys::failed(length)) return false;
+    target[length] = '\0';
+    return true;
+}
+
+// cowscope.PROG.PID.cow, as `cowscope record` names it.
+void add_default_folder_name(pid_t pid, FixedText<PATH_MAX>* folder) {
+    char executable[PATH_MAX];
+    const char* name = "program";
+    if (read_link("/proc/self/exe", executable, sizeof(executable))) {
+        const char* slash = std::strrchr(executable, '/');
+        name = slash == nullptr ? executable : slash + 1;
+    }
+    folder->add("cowscope.").add(name).add(".").add_decimal(static_cast<uint64_t>(pid)).add(".cow");
+}
+
+bool add_working_folder(FixedText<PATH_MAX>* folder) {
+    char path[PATH_MAX];
+    const long bytes = sys::syscall2(SYS_getcwd, sys::word(path), sizeof(path));
+    if (sys::failed(bytes) || path[0] != '/') return false;
+    folder->add(path).add("/");
+    return true;
+}
+
+}  // namespace
+
+const char* read_options(char** environment, pid_t pid, Options* options) {
+    if (const char* text = value_of(environment, "COWSCOPE_TRACKER")) {
+        if (same_text(text, "auto")) {
+            options->tracker = TrackerChoice::automatic;
+        } else if (same_text(text, "userfaultfd")) {
+            options->tracker = TrackerChoice::userfaultfd;
+        } else if (same_text(text, "off")) {
+            options->tracker = TrackerChoice::off;
+        } else {
+            return "COWSCOPE_TRACKER is none of auto, userfaultfd, off";
+        }
+    }
+    if (const char* text = value_of(environment, "COWSCOPE_WITNESS")) {
+        if (same_text(text, "auto")) {
+            options->witness = WitnessChoice::automatic;
+        } else if (same_text(text, "trap")) {
+            options->witness = WitnessChoice::trap;
+        } else if (same_text(text, "off")) {
+            options->witness = WitnessChoice::off;
+        } else {
+            return "COWSCOPE_WITNESS is none of auto, trap, off";
+        }
+    }
+    if (const char* text = value_of(environment, "COWSCOPE_SAMPLE")) {
+        uint64_t sample = 1;
+        if (!same_text(text, "auto") && (!parse_decimal(text, 1'000'000'000, &sample) || sample == 0)) {
+            return "COWSCOPE_SAMPLE is neither auto nor a number from 1 to 1000000000";
+        }
+        options->sample = static_cast<uint32_t>(sample);
+    }
+    if (const char* text = value_of(environment, "COWSCOPE_MAX_STACK")) {
+        uint64_t depth = 0;
+        if (!parse_decimal(text, trace::kMaxStackDepth, &depth) || depth == 0) {
+            return "COWSCOPE_MAX_STACK is no number from 1 to 512";
+        }
+        options->max_stack = static_cast<uint32_t>(depth);
+    }
+    const char* folder = value_of(environment, "COWSCOPE_OUTPUT");
+    if (folder == nullptr || *folder == '\0') {
+        if (!add_working_folder(&options->folder)) return "the working folder has no path";
+        add_default_folder_name(pid, &options->folder);
+    } else {
+        if (folder[0] != '/' && !add_working_folder(&options->folder)) {
+            return "the working folder has no path";
+        }
+        options->folder.add(folder);
+    }
+    return options->folder.truncated() ? "COWSCOPE_OUTPUT is too long" : nullptr;
+}
+
+}  // namespace cowscope::process

@@ -1,0 +1,29 @@
+// What the user asked for, from COWSCOPE_* environment variables. `cowscope run` and `record` set
+// them; a bare LD_PRELOAD works with them too.
+#pragma once
+
+#include <limits.h>
+#include <sys/types.h>
+
+#include <cstdint>
+
+#include "support/text.h"
+#include "trace_format.h"
+
+namespace cowscope::process {
+
+enum class TrackerChoice : uint8_t { automatic, userfaultfd, off };
+enum class WitnessChoice : uint8_t { automatic, trap, off };
+
+struct Options {
+    TrackerChoice tracker = TrackerChoice::automatic;
+    WitnessChoice witness = WitnessChoice::automatic;
+    uint32_t sample = 1;     // witness one fault in so many
+    uint32_t max_stack = 64;  // frames
+    FixedText<PATH_MAX> folder;  // absolute path of the trace
+};
+
+// Fills `options`. Returns nullptr, or a one-line description of what is wrong.
+const char* read_options(char** environment, pid_t pid, Options* options);
+
+}  // namespace cowscope::process

@@ -1,0 +1,95 @@
+// The process that the shim is in: the state behind every hook, and what happens to it at the
+// moments that matter (start, fork, exec, end).
+//
+// Locking contract: `lock` is taken with all signals of the thread blocked (support/spin_lock.h)
+// and guards everything here but `pid`. Every hook first compares `pid` with getpid(): where they
+// differ, this is a child that nobody announced (vfork, a raw clone), which is left alone.
+#pragma once
+
+#include "cpython/types.h"
+#include "process/mappings.h"
+#include "process/options.h"
+#include "segment/writer.h"
+#include "support/arena.h"
+#include "support/spin_lock.h"
+#include "tracker/userfaultfd.h"
+#include "unwind/walker.h"
+#include "witness/intern_table.h"
+#include "witness/trap.h"
+
+namespace cowscope::process {
+
+// What a process needs only once it shares pages with another. Lives in its own arena, which
+// children do not inherit.
+struct Tracked {
+    Arena arena;
+    tracker::OwnMemory own;
+    Mappings mappings;
+    tracker::PageRuns inherited;
+    tracker::Userfaultfd::Census census;  // kept only for its memory
+    uint32_t generation = 0;
+    bool armed = false;
+
+    unwind::Walker walker;
+    witness::InternTable sites;
+    cpython::TypeCache types;
+    uint64_t ips[trace::kMaxStackDepth];
+
+    tracker::PageRegion scan_buffer[tracker::kScanBufferRegions];
+    char scratch[Mappings::kScratchBytes];
+    alignas(64) unsigned char handler_stack[32 * 1024];
+};
+
+struct Process {
+    SpinLock lock;
+    pid_t pid = 0;  // 0: the shim stands back
+    Options options;
+    segment::Writer writer;
+    tracker::Userfaultfd tracker;
+    witness::Trap trap;
+    Tracked* tracked = nullptr;
+    // Valid while a fork is under way: the mask to restore on its far side.
+    sys::SignalMask mask_before_fork = 0;
+    uint32_t forks = 0;
+    int quick_exit_status = 0;
+    char** environment = nullptr;
+};
+
+extern Process process;
+
+// Whether this is the process that `process` describes.
+inline bool is_current() { return process.pid != 0 && process.pid == sys::getpid(); }
+
+// Blocks signals and takes the lock for a scope.
+class Locked {
+  public:
+    Locked() { process.lock.lock(); }
+    ~Locked() { process.lock.unlock(); }
+    Locked(const Locked&) = delete;
+    Locked& operator=(const Locked&) = delete;
+
+  private:
+    SignalsBlocked blocked_;  // made first, undone last
+};
+
+// Opens the segment of this process and writes who it is. False: the shim stands back.
+bool open_segment(trace::Role role, pid_t parent, uint64_t start_ns);
+
+// Around every fork that the shim sees.
+void before_fork();
+void after_fork_in_parent();
+void after_fork_in_child();
+
+// Starts (or, after a further fork, starts anew) to track this process. The lock is held.
+void track();
+
+// Takes the census of the pages that were tracked so far. The lock is held.
+void write_census(trace::CensusKind kind);
+
+// The process ends, or becomes another program. Safe to call more than once; the last one counts.
+void finish(trace::EndKind kind, int value);
+
+void write_note(trace::NoteCode code, int value, uint64_t address = 0);
+void write_memory(trace::MemoryMoment moment);
+
+}  // namespace cowscope::process

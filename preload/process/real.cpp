@@ -1,0 +1,40 @@
+#include "process/real.h"
+
+#include <dlfcn.h>
+
+#include "support/poison.h"
+
+namespace cowscope::process {
+namespace {
+
+constinit RealFunctions functions = {};
+bool resolved = false;
+
+template <typename Function>
+void resolve(Function*& slot, const char* name) {
+    slot = reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
+}
+
+}  // namespace
+
+void resolve_real_functions() {
+    if (resolved) return;
+    resolve(functions.fork, "_Fork");
+    resolve(functions.clone, "clone");
+    resolve(functions.sigaction, "sigaction");
+    resolve(functions.exit, "_exit");
+    resolve(functions.quick_exit, "quick_exit");
+    resolve(functions.execve, "execve");
+    resolve(functions.execvpe, "execvpe");
+    resolve(functions.execveat, "execveat");
+    resolve(functions.fexecve, "fexecve");
+    resolve(functions.dlclose, "dlclose");
+    resolved = true;
+}
+
+const RealFunctions& real() {
+    resolve_real_functions();
+    return functions;
+}
+
+}  // namespace cowscope::process

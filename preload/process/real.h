@@ -1,0 +1,29 @@
+// The functions of libc (or of another preload behind ours) that the shim's interposed ones stand
+// before. Resolved once, in the constructor: dlsym may allocate and lock.
+#pragma once
+
+#include <signal.h>
+#include <sys/types.h>
+
+namespace cowscope::process {
+
+struct RealFunctions {
+    pid_t (*fork)();  // _Fork
+    int (*clone)(int (*)(void*), void*, int, void*, ...);
+    int (*sigaction)(int, const struct sigaction*, struct sigaction*);
+    void (*exit)(int);  // _exit
+    void (*quick_exit)(int);
+    int (*execve)(const char*, char* const[], char* const[]);
+    int (*execvpe)(const char*, char* const[], char* const[]);
+    int (*execveat)(int, const char*, char* const[], char* const[], int);
+    int (*fexecve)(int, char* const[], char* const[]);
+    int (*dlclose)(void*);
+};
+
+// Resolves on first use when the constructor has not run yet (another library's constructor forks
+// or exits before ours).
+const RealFunctions& real();
+
+void resolve_real_functions();
+
+}  // namespace cowscope::process

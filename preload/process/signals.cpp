@@ -1,0 +1,151 @@
+#include "process/signals.h"
+
+#include <cstring>
+
+#include "process/interpose.h"
+#include "process/process.h"
+#include "process/real.h"
+#include "support/poison.h"
+
+namespace cowscope::process {
+namespace {
+
+// Signals that end a program by default and that others send to end it.
+constexpr int kEndingSignals[] = {SIGTERM, SIGINT, SIGHUP};
+
+struct sigaction host_trap_action;  // what the host believes it has for SIGTRAP
+bool trap_is_ours = false;
+
+struct sigaction default_action() {
+    struct sigaction action;
+    std::memset(&action, 0, sizeof(action));
+    action.sa_handler = SIG_DFL;
+    return action;
+}
+
+void on_end(int signal, siginfo_t*, void*) {
+    finish(trace::EndKind::signal, signal);
+    const struct sigaction action = default_action();
+    real().sigaction(signal, &action, nullptr);
+    // Blocked while this handler runs: it strikes on return, and the parent sees the same death.
+    sys::tgkill(sys::getpid(), sys::gettid(), signal);
+}
+
+bool is_ours(const struct sigaction& action) {
+    return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == on_end;
+}
+
+struct sigaction end_action() {
+    struct sigaction action;
+    std::memset(&action, 0, sizeof(action));
+    action.sa_sigaction = on_end;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+    sigfillset(&action.sa_mask);
+    return action;
+}
+
+bool is_ending_signal(int signal) {
+    for (const int each : kEndingSignals) {
+        if (each == signal) return true;
+    }
+    return false;
+}
+
+int change_trap_action(const struct sigaction* action, struct sigaction* old) {
+    if (old != nullptr) *old = host_trap_action;
+    if (action != nullptr) host_trap_action = *action;
+    return 0;
+}
+
+}  // namespace
+
+void handle_default_ends() {
+    for (const int signal : kEndingSignals) {
+        struct sigaction now;
+        if (real().sigaction(signal, nullptr, &now) != 0) continue;
+        if ((now.sa_flags & SA_SIGINFO) != 0 || now.sa_handler != SIG_DFL) continue;
+        const struct sigaction ours = end_action();
+        real().sigaction(signal, &ours, nullptr);
+    }
+}
+
+void handle_trap(void (*handler)(int, siginfo_t*, void*)) {
+    if (trap_is_ours) return;
+    struct sigaction action;
+    std::memset(&action, 0, sizeof(action));
+    action.sa_sigaction = handler;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+    sigfillset(&action.sa_mask);
+    trap_is_ours = real().sigaction(SIGTRAP, &action, &host_trap_action) == 0;
+}
+
+void pass_trap_to_host(int signal, siginfo_t* info, void* context) {
+    const struct sigaction action = host_trap_action;
+    if ((action.sa_flags & SA_SIGINFO) != 0) {
+        action.sa_sigaction(signal, info, context);
+    } else if (action.sa_handler == SIG_DFL) {
+        on_end(signal, info, context);
+    } else if (action.sa_handler != SIG_IGN) {
+        action.sa_handler(signal);
+    }
+}
+
+// What the host is told and what the kernel is told, for the signals that the shim may handle.
+int change_action(int signal, const struct sigaction* action, struct sigaction* old) {
+    if (signal == SIGTRAP && trap_is_ours) return change_trap_action(action, old);
+    if (!is_ending_signal(signal)) return real().sigaction(signal, action, old);
+    struct sigaction before;
+    if (real().sigaction(signal, nullptr, &before) != 0) return -1;
+    const bool was_ours = is_ours(before);
+    const bool to_default = action != nullptr && (action->sa_flags & SA_SIGINFO) == 0 &&
+                            action->sa_handler == SIG_DFL;
+    if (action != nullptr && !(was_ours && to_default)) {
+        if (real().sigaction(signal, action, &before) != 0) return -1;
+    }
+    if (old != nullptr) *old = was_ours ? default_action() : before;
+    return 0;
+}
+
+using Handler = void (*)(int);
+
+Handler change_handler(int signal, Handler handler, int flags) {
+    struct sigaction action;
+    struct sigaction old;
+    std::memset(&action, 0, sizeof(action));
+    action.sa_handler = handler;
+    action.sa_flags = flags;
+    sigemptyset(&action.sa_mask);
+    if ((flags & SA_NODEFER) == 0) sigaddset(&action.sa_mask, signal);
+    return change_action(signal, &action, &old) == 0 ? old.sa_handler : SIG_ERR;
+}
+
+}  // namespace cowscope::process
+
+COWSCOPE_INTERPOSED int sigaction(int signal, const struct sigaction* action,
+                                  struct sigaction* old) noexcept {
+    return cowscope::process::change_action(signal, action, old);
+}
+
+// glibc's signal() has BSD semantics, its __sysv_signal() those of System V (signal(2)).
+COWSCOPE_INTERPOSED cowscope::process::Handler signal(
+    int signal, cowscope::process::Handler handler) noexcept {
+    return cowscope::process::change_handler(signal, handler, SA_RESTART);
+}
+COWSCOPE_INTERPOSED cowscope::process::Handler bsd_signal(
+    int signal, cowscope::process::Handler handler) noexcept {
+    return cowscope::process::change_handler(signal, handler, SA_RESTART);
+}
+COWSCOPE_INTERPOSED cowscope::process::Handler ssignal(
+    int signal, cowscope::process::Handler handler) noexcept {
+    return cowscope::process::change_handler(signal, handler, SA_RESTART);
+}
+COWSCOPE_INTERPOSED cowscope::process::Handler __sysv_signal(
+    int signal, cowscope::process::Handler handler) noexcept {
+    return cowscope::process::change_handler(signal, handler,
+                                             static_cast<int>(SA_RESETHAND | SA_NODEFER));
+}
+COWSCOPE_INTERPOSED cowscope::process::Handler sysv_signal(
+    int signal, cowscope::process::Handler handler) noexcept {
+    return cowscope::process::change_handler(signal, handler,
+                                             static_cast<int>(SA_RESETHAND | SA_NODEFER));
+}

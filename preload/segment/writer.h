@@ -1,0 +1,61 @@
+// Writes one process's segment (trace_format.h) through a shared mapping of its file.
+//
+// Signal safety: every function is async-signal-safe. Thread safety: none; callers hold the
+// process's lock. Errors: begin() returns nullptr when there is no room (disk full, file limit,
+// descriptor taken away); the caller then counts a loss. What was committed before stays.
+//
+// Room is reserved with fallocate before it is mapped, because a store into a hole of a full disk
+// would be a SIGBUS in the host, and pages are written once beforehand, so that the fault handler
+// does not fault on them itself.
+#pragma once
+
+#include "support/syscall.h"
+#include "trace_format.h"
+
+namespace cowscope::segment {
+
+class Writer {
+  public:
+    // Creates PATH with its header and its loss record. Returns 0 or -errno.
+    int create(const char* path, pid_t pid, uint64_t created_ns);
+
+    // In a forked child: forgets the parent's segment. Its mappings were never inherited
+    // (MADV_DONTFORK), its descriptor is closed.
+    void forget_inherited();
+
+    bool is_open() const { return header_ != nullptr; }
+
+    // Room for a record of `bytes` (at most trace::kMaxRecordBytes; rounded up to 8), with its
+    // header filled in and the rest unspecified; nothing else may be begun before commit().
+    template <typename Record>
+    Record* begin(trace::RecordType type, size_t extra_bytes = 0) {
+        return static_cast<Record*>(begin_bytes(type, sizeof(Record) + extra_bytes));
+    }
+    // Makes the record that was begun last visible to readers.
+    void commit();
+
+    // Counters in the segment itself; valid while is_open().
+    trace::LossRecord* loss() { return loss_; }
+
+  private:
+    void* begin_bytes(trace::RecordType type, size_t bytes);
+    bool make_room(uint64_t needed_end);
+    bool map_window(uint64_t needed_end);
+    int reserve(uint64_t from, uint64_t to);
+    bool descriptor_is_ours() const;
+
+    trace::SegmentHeader* header_ = nullptr;
+    trace::LossRecord* loss_ = nullptr;
+    unsigned char* window_ = nullptr;  // maps [window_start_, window_end_) of the file
+    uint64_t window_start_ = 0;
+    uint64_t window_end_ = 0;
+    uint64_t reserved_ = 0;   // bytes of the file that have blocks
+    uint64_t committed_ = 0;  // our copy: the one in the file may be damaged by the host
+    uint32_t begun_bytes_ = 0;
+    uint32_t refusals_ = 0;  // records in a row that found no room
+    int fd_ = -1;
+    dev_t device_ = 0;
+    ino_t inode_ = 0;
+};
+
+}  // namespace cowscope::segment

@@ -1,0 +1,265 @@
+// The trace: what the shim writes and the analyzer reads. This header is the contract between the
+// two and the only file of preload/ that the analyzer includes.
+//
+// A trace is a folder (mode 0700). Every process writes one segment file of its own (mode 0600):
+//
+//     process-PID-START.cowseg          START: CLOCK_MONOTONIC ns, tells two images of one pid apart
+//
+//     +---------------+--------+--------+--------+-- - - - --+------------------- - - -
+//     | SegmentHeader | record | record | record |           | reserved, not yet written
+//     +---------------+--------+--------+--------+-- - - - --+------------------- - - -
+//     0               64                                     ^ SegmentHeader::committed_bytes
+//
+// Records are typed, length-prefixed and 8-byte aligned. A writer first completes a record and then
+// moves committed_bytes past it with a release store, so a writer that is killed anywhere costs at
+// most the record it was at. Bytes behind committed_bytes mean nothing. All integers are
+// little-endian; all times are CLOCK_MONOTONIC nanoseconds; all addresses are virtual addresses of
+// the process that the segment belongs to.
+//
+// A change of any layout here raises kVersion. The static_asserts below hold the layouts.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace cowscope::trace {
+
+inline constexpr char kMagic[8] = {'C', 'O', 'W', 'S', 'C', 'O', 'P', 'E'};
+inline constexpr uint32_t kVersion = 1;
+inline constexpr char kSegmentSuffix[] = ".cowseg";
+// No record is larger; longer content is split over several records of its type.
+inline constexpr uint32_t kMaxRecordBytes = 64 * 1024;
+// Bytes of machine code kept of each site: the longest x86 instruction has 15 (Intel SDM 2.3.11).
+inline constexpr size_t kCodeBytes = 16;
+// Deepest native stack that a StackRecord can hold.
+inline constexpr uint32_t kMaxStackDepth = 512;
+
+struct SegmentHeader {
+    char magic[8];
+    uint32_t version;
+    uint32_t header_bytes;  // where the first record starts
+    uint64_t features;      // bits that a reader must know; none so far
+    uint32_t page_size;     // bytes
+    uint32_t pid;           // as the process itself sees it
+    uint64_t created_ns;
+    uint64_t committed_bytes;  // file offset behind the last complete record
+    uint64_t reserved[2];      // zero
+};
+static_assert(sizeof(SegmentHeader) == 64);
+
+enum class RecordType : uint16_t {
+    process = 1,    // who this is
+    loss = 2,       // counters of what could not be recorded; the first record, updated in place
+    mappings = 3,   // text of /proc/self/maps, in one or more parts
+    inherited = 4,  // runs of inherited pages
+    stack = 5,
+    site = 6,
+    exemplar = 7,
+    type = 8,
+    event = 9,
+    census = 10,
+    memory = 11,
+    fork = 12,
+    end = 13,
+    note = 14,
+};
+
+struct RecordHeader {
+    uint32_t bytes;  // whole record with this header; a multiple of 8, at most kMaxRecordBytes
+    RecordType type;
+    uint16_t flags;  // of the record's type
+};
+static_assert(sizeof(RecordHeader) == 8);
+
+// RecordHeader::flags of a record type that comes in parts: more parts follow.
+inline constexpr uint16_t kMoreParts = 1;
+
+enum class Role : uint8_t {
+    image = 1,  // started by exec: the shim was loaded by the dynamic linker
+    fork = 2,   // started by fork, _Fork or clone
+};
+enum class Tracker : uint8_t { off = 0, userfaultfd = 1, soft_dirty = 2 };
+enum class Witness : uint8_t { off = 0, trap = 1 };
+
+// ProcessRecord, then command_bytes of NUL-separated arguments, then executable_bytes of path.
+struct ProcessRecord {
+    RecordHeader header;
+    uint64_t start_ns;
+    uint32_t pid;
+    uint32_t parent_pid;
+    Role role;
+    uint8_t padding[3];
+    uint32_t sample;  // one fault in `sample` is witnessed
+    uint32_t command_bytes;
+    uint32_t executable_bytes;
+};
+static_assert(sizeof(ProcessRecord) == 40);
+
+// Written once and updated in place, so that it survives SIGKILL.
+struct LossRecord {
+    RecordHeader header;
+    uint64_t blocked_events;    // first writes whose signal came late (SIGTRAP blocked): not attributed
+    uint64_t unwritten_events;  // events for which the segment had no room (disk full, file limit)
+    uint64_t unwritten_bytes;   // other records that found no room
+    uint64_t fresh_faults;      // faults seen on pages that were not inherited (no loss; for tests)
+};
+static_assert(sizeof(LossRecord) == 40);
+
+// MappingsRecord, then text_bytes of /proc/self/maps (lines may be split between parts).
+struct MappingsRecord {
+    RecordHeader header;  // flags: kMoreParts
+    uint64_t time_ns;
+    uint32_t text_bytes;
+    uint32_t padding;
+};
+static_assert(sizeof(MappingsRecord) == 24);
+
+struct PageRun {
+    uint64_t start;  // address of the first page
+    uint64_t pages;
+};
+static_assert(sizeof(PageRun) == 16);
+
+// What the tracker and the witness do from now on in this process, and the pages that count as
+// inherited. A process that forks again starts a new generation: its pages are shared anew.
+// InheritedRecord, then run_count PageRuns in ascending order.
+struct InheritedRecord {
+    RecordHeader header;  // flags: kMoreParts
+    uint64_t time_ns;
+    uint32_t generation;  // 0 in a forked child; the n-th fork of a process starts generation n
+    Tracker tracker;
+    Witness witness;
+    uint8_t padding[2];
+    uint32_t run_count;
+    uint32_t padding2;
+};
+static_assert(sizeof(InheritedRecord) == 32);
+
+// StackRecord, then depth addresses, innermost first. ips[0] is the writing instruction, the others
+// are return addresses. Ids of stacks and sites count from 0 in each segment, without gaps.
+struct StackRecord {
+    RecordHeader header;  // flags: kStackTruncated
+    uint32_t id;
+    uint32_t depth;
+};
+static_assert(sizeof(StackRecord) == 16);
+inline constexpr uint16_t kStackTruncated = 1;  // deeper than the limit, or no unwind rule further out
+
+struct SiteRecord {
+    RecordHeader header;
+    uint32_t id;
+    uint32_t stack;
+    uint64_t instruction_pointer;
+    uint8_t code[kCodeBytes];  // zero behind the end of the mapping
+};
+static_assert(sizeof(SiteRecord) == 40);
+
+// General registers, in the order of their x86-64 encoding (Intel SDM, table 3-1 "REX.reg"):
+// rax rcx rdx rbx rsp rbp rsi rdi r8 ... r15.
+inline constexpr size_t kRegisterCount = 16;
+
+// The registers at the first few events of a site; the event follows directly.
+struct ExemplarRecord {
+    RecordHeader header;
+    uint32_t site;
+    uint32_t padding;
+    uint64_t registers[kRegisterCount];
+};
+static_assert(sizeof(ExemplarRecord) == 144);
+
+// A word that events carry as `neighbour` and that is the address of a CPython type object.
+// TypeRecord, then name_bytes of tp_name.
+struct TypeRecord {
+    RecordHeader header;
+    uint64_t address;
+    uint32_t name_bytes;
+    uint32_t padding;
+};
+static_assert(sizeof(TypeRecord) == 24);
+
+// A page fault of an instruction that wrote to (or read from) an inherited page.
+struct EventRecord {
+    RecordHeader header;  // flags: kNoWord, kNoNeighbour
+    uint64_t time_ns;
+    uint64_t address;    // the exact byte
+    uint64_t word;       // 8 bytes at `address` before the write
+    uint64_t neighbour;  // 8 bytes at `address` + 8: ob_type, where `address` is a CPython object
+    uint32_t site;
+    uint32_t tid;
+};
+static_assert(sizeof(EventRecord) == 48);
+inline constexpr uint16_t kNoWord = 1;       // `word` could not be read
+inline constexpr uint16_t kNoNeighbour = 2;  // `neighbour` could not be read
+
+enum class CensusKind : uint8_t {
+    final = 1,       // taken by the process at its end
+    generation = 2,  // taken by the process before its next fork; closes a generation
+    outside = 3,     // taken by the recorder while the process ran
+};
+
+// CensusRecord, then run_count PageRuns of copied pages in ascending order.
+struct CensusRecord {
+    RecordHeader header;  // flags: kMoreParts
+    uint64_t time_ns;
+    uint64_t fresh_pages;  // the same in every part
+    uint32_t generation;
+    CensusKind kind;
+    uint8_t padding[3];
+    uint32_t run_count;
+    uint32_t padding2;
+};
+static_assert(sizeof(CensusRecord) == 40);
+
+enum class MemoryMoment : uint8_t { fork = 1, end = 2 };
+
+// From /proc/self/smaps_rollup, KiB.
+struct MemoryRecord {
+    RecordHeader header;
+    uint64_t time_ns;
+    MemoryMoment moment;
+    uint8_t padding[7];
+    uint64_t rss_kb;
+    uint64_t pss_kb;
+    uint64_t private_dirty_kb;
+    uint64_t swap_kb;
+};
+static_assert(sizeof(MemoryRecord) == 56);
+
+// This process forked, or tried to; the child's own segment names it as its parent.
+struct ForkRecord {
+    RecordHeader header;
+    uint64_t time_ns;
+    uint32_t ordinal;  // counts from 1
+    uint32_t padding;
+};
+static_assert(sizeof(ForkRecord) == 24);
+
+enum class EndKind : uint8_t { exit = 1, signal = 2, exec = 3 };
+
+struct EndRecord {
+    RecordHeader header;
+    uint64_t time_ns;
+    EndKind kind;
+    uint8_t padding[3];
+    int32_t value;  // exit status, signal number, or 0
+};
+static_assert(sizeof(EndRecord) == 24);
+
+// Something that this process could not do, for the report's notes.
+enum class NoteCode : uint32_t {
+    tracker_unavailable = 1,  // value: errno
+    witness_unavailable = 2,  // value: errno
+    mapping_not_tracked = 3,  // value: errno; address: start of the mapping
+    census_failed = 4,        // value: errno
+};
+
+struct NoteRecord {
+    RecordHeader header;
+    uint64_t time_ns;
+    NoteCode code;
+    int32_t value;
+    uint64_t address;
+};
+static_assert(sizeof(NoteRecord) == 32);
+
+}  // namespace cowscope::trace

@@ -1,0 +1,66 @@
+// A set of pages as ascending, disjoint runs.
+#pragma once
+
+#include "support/arena.h"
+#include "trace_format.h"
+
+namespace cowscope::tracker {
+
+inline constexpr uint64_t kPageBytes = 4096;
+
+class PageRuns {
+  public:
+    // Adds [start, end), which lies behind everything added so far. False when memory is out.
+    bool append(Arena& arena, uint64_t start, uint64_t end) {
+        const uint64_t pages = (end - start) / kPageBytes;
+        pages_ += pages;
+        if (!runs_.empty() && run_end(runs_.back()) == start) {
+            runs_.back().pages += pages;
+            return true;
+        }
+        return runs_.push(arena, {start, pages});
+    }
+    void clear() {
+        runs_.clear();
+        pages_ = 0;
+    }
+
+    bool contains(uint64_t address) const {
+        size_t low = 0;
+        size_t high = runs_.size();
+        while (low < high) {
+            const size_t middle = low + (high - low) / 2;
+            if (runs_[middle].start <= address) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        return low != 0 && address < run_end(runs_[low - 1]);
+    }
+
+    // Calls sink(start, end) for the parts of [start, end) in the set; `cursor` is 0 at first and
+    // is moved along by calls in ascending order.
+    template <typename Sink>
+    void intersect(uint64_t start, uint64_t end, size_t* cursor, Sink&& sink) const {
+        while (*cursor < runs_.size() && run_end(runs_[*cursor]) <= start) ++*cursor;
+        for (size_t i = *cursor; i < runs_.size() && runs_[i].start < end; ++i) {
+            const uint64_t from = runs_[i].start > start ? runs_[i].start : start;
+            const uint64_t to = run_end(runs_[i]) < end ? run_end(runs_[i]) : end;
+            sink(from, to);
+        }
+    }
+
+    uint64_t pages() const { return pages_; }
+    const ArenaArray<trace::PageRun>& runs() const { return runs_; }
+
+  private:
+    static uint64_t run_end(const trace::PageRun& run) {
+        return run.start + run.pages * kPageBytes;
+    }
+
+    ArenaArray<trace::PageRun> runs_;
+    uint64_t pages_ = 0;
+};
+
+}  // namespace cowscope::tracker

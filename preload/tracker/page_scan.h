@@ -1,0 +1,54 @@
+// One walk over the page tables of this process with the PAGEMAP_SCAN ioctl (Linux 6.7).
+// Async-signal-safe.
+#pragma once
+
+#include <errno.h>
+
+#include "support/syscall.h"
+#include "tracker/kernel_abi.h"
+
+namespace cowscope::tracker {
+
+// User addresses end below this one with four-level page tables (Documentation/arch/x86/x86_64/mm.rst).
+// A mapping above it exists only for programs that ask for it by address hint.
+inline constexpr uint64_t kAddressSpaceEnd = 0x7ffffffff000;
+
+// A page's categories as this scan asks for them.
+struct ScanQuery {
+    uint64_t required = 0;   // all of these
+    uint64_t forbidden = 0;  // none of these
+    uint64_t any_of = 0;     // at least one of these, unless 0
+    uint64_t reported = 0;   // what distinguishes one region from the next
+    bool write_protect = false;  // write-protect the pages that match, in the same walk
+};
+
+inline constexpr size_t kScanBufferRegions = 2048;
+
+// Calls sink(const PageRegion&) for every region in ascending order. `buffer` has room for
+// kScanBufferRegions. Returns 0 or -errno.
+template <typename Sink>
+int scan_pages(int pagemap_fd, const ScanQuery& query, uint64_t start, uint64_t end,
+               PageRegion* buffer, Sink&& sink) {
+    PagemapScanArgument scan = {};
+    scan.size = sizeof(scan);
+    scan.flags = query.write_protect ? kScanWpMatching : 0;
+    scan.start = start;
+    scan.end = end;
+    scan.vec = reinterpret_cast<uint64_t>(buffer);
+    scan.vec_len = kScanBufferRegions;
+    scan.category_inverted = query.forbidden;
+    scan.category_mask = query.required | query.forbidden;
+    scan.category_anyof_mask = query.any_of;
+    scan.return_mask = query.reported;
+    while (scan.start < end) {
+        const int found = sys::ioctl(pagemap_fd, kPagemapScan, &scan);
+        if (found == -EINTR) continue;
+        if (found < 0) return found;
+        for (int i = 0; i < found; ++i) sink(buffer[i]);
+        if (scan.walk_end <= scan.start) break;
+        scan.start = scan.walk_end;
+    }
+    return 0;
+}
+
+}  // namespace cowscope::tracker

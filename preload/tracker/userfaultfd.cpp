@@ -1,0 +1,87 @@
+#include "tracker/userfaultfd.h"
+
+#include <errno.h>
+
+#include "support/descriptor.h"
+#include "support/poison.h"
+
+namespace cowscope::tracker {
+
+int Userfaultfd::open() {
+    const long uffd = sys::syscall1(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
+    if (sys::failed(uffd)) return static_cast<int>(uffd);
+    struct uffdio_api api = {};
+    api.api = UFFD_API;
+    api.features = kUffdFeatureWpAsync | kUffdFeatureWpUnpopulated;
+    int result = sys::ioctl(static_cast<int>(uffd), UFFDIO_API, &api);
+    int pagemap = -1;
+    if (result == 0) {
+        pagemap = sys::open("/proc/self/pagemap", O_RDONLY);
+        if (pagemap < 0) result = pagemap;
+    }
+    if (result != 0) {
+        sys::close(static_cast<int>(uffd));
+        return result;
+    }
+    uffd_ = move_descriptor_up(static_cast<int>(uffd));
+    pagemap_ = move_descriptor_up(pagemap);
+    return 0;
+}
+
+void Userfaultfd::close() {
+    if (uffd_ >= 0) sys::close(uffd_);
+    if (pagemap_ >= 0) sys::close(pagemap_);
+    uffd_ = pagemap_ = -1;
+}
+
+int Userfaultfd::add(uint64_t start, uint64_t end) {
+    struct uffdio_register registration = {};
+    registration.range.start = start;
+    registration.range.len = end - start;
+    registration.mode = UFFDIO_REGISTER_MODE_WP;
+    return sys::ioctl(uffd_, UFFDIO_REGISTER, &registration);
+}
+
+int Userfaultfd::arm(Arena& arena, PageRegion* buffer, PageRuns* inherited) {
+    ScanQuery query;
+    query.required = kPageIsWpAllowed;
+    // The shared zero page is no memory of the program's: a write to it copies nothing.
+    query.forbidden = kPageIsPfnZero;
+    query.any_of = kPageIsPresent | kPageIsSwapped;
+    query.reported = kPageIsWpAllowed;
+    query.write_protect = true;
+    bool complete = true;
+    const int result = scan_pages(pagemap_, query, 0, kAddressSpaceEnd, buffer,
+                                  [&](const PageRegion& region) {
+                                      complete = inherited->append(arena, region.start,
+                                                                   region.end) &&
+                                                 complete;
+                                  });
+    return result == 0 && !complete ? -ENOMEM : result;
+}
+
+int Userfaultfd::take_census(Arena& arena, PageRegion* buffer, const PageRuns& inherited,
+                             const OwnMemory& own, Census* census) {
+    ScanQuery query;
+    // A copy is an anonymous page whatever it was copied from; shared memory counts as file.
+    query.forbidden = kPageIsFile | kPageIsPfnZero;
+    query.any_of = kPageIsPresent | kPageIsSwapped;
+    query.reported = kPageIsWritten;
+    bool complete = true;
+    size_t cursor = 0;
+    const int result =
+        scan_pages(pagemap_, query, 0, kAddressSpaceEnd, buffer, [&](const PageRegion& region) {
+            if (own.overlaps(region.start, region.end)) return;
+            uint64_t inherited_bytes = 0;
+            inherited.intersect(region.start, region.end, &cursor, [&](uint64_t from, uint64_t to) {
+                inherited_bytes += to - from;
+                if ((region.categories & kPageIsWritten) != 0) {
+                    complete = census->copied.append(arena, from, to) && complete;
+                }
+            });
+            census->fresh_pages += (region.end - region.start - inherited_bytes) / kPageBytes;
+        });
+    return result == 0 && !complete ? -ENOMEM : result;
+}
+
+}  // namespace cowscope::tracker

@@ -1,0 +1,365 @@
+#include "unwind/cfi.h"
+
+#include <dlfcn.h>
+#include <link.h>
+
+#include "unwind/byte_reader.h"
+#include "support/poison.h"
+
+// Weak: before glibc 2.35 there is no lock-free way to find a module, so stacks end at once.
+extern "C" int _dl_find_object(void* address, struct dl_find_object* result)
+    __attribute__((weak));
+
+namespace cowscope::unwind {
+namespace {
+
+// DWARF register numbers (System V ABI, AMD64 supplement, figure 3.36).
+constexpr uint64_t kRbp = 6;
+constexpr uint64_t kRsp = 7;
+constexpr uint64_t kReturnAddress = 16;
+
+constexpr uint8_t kOmitted = 0xff;  // DW_EH_PE_omit
+
+struct Module {
+    uint64_t start;
+    uint64_t end;
+    uint64_t eh_frame_header;
+};
+
+bool find_module(uint64_t ip, Module* module) {
+    if (_dl_find_object == nullptr) return false;
+    struct dl_find_object found;
+    if (_dl_find_object(reinterpret_cast<void*>(ip), &found) != 0) return false;
+    module->start = reinterpret_cast<uint64_t>(found.dlfo_map_start);
+    module->end = reinterpret_cast<uint64_t>(found.dlfo_map_end);
+    module->eh_frame_header = reinterpret_cast<uint64_t>(found.dlfo_eh_frame);
+    return module->eh_frame_header >= module->start && module->eh_frame_header < module->end;
+}
+
+// The address of the frame description entry (FDE) that may cover `ip`, from the module's sorted
+// table, or 0.
+uint64_t find_fde(const Module& module, uint64_t ip) {
+    constexpr uint8_t kTableOfDataRelative4 = 0x3b;  // what every linker writes
+    ByteReader reader(module.eh_frame_header, module.end);
+    const auto version = reader.fixed<uint8_t>();
+    const auto frame_encoding = reader.fixed<uint8_t>();
+    const auto count_encoding = reader.fixed<uint8_t>();
+    const auto table_encoding = reader.fixed<uint8_t>();
+    if (version != 1 || count_encoding == kOmitted || table_encoding != kTableOfDataRelative4) {
+        return 0;
+    }
+    reader.encoded(frame_encoding, module.eh_frame_header);
+    const uint64_t count = reader.encoded(count_encoding, module.eh_frame_header);
+    struct Entry {
+        int32_t location;
+        int32_t fde;
+    };
+    const uint64_t table = reader.position();
+    if (!reader.ok() || count == 0 || count > (module.end - table) / sizeof(Entry)) return 0;
+    const auto* entries = reinterpret_cast<const Entry*>(table);
+    uint64_t low = 0;
+    uint64_t high = count;
+    while (low < high) {
+        const uint64_t middle = low + (high - low) / 2;
+        const uint64_t location =
+            module.eh_frame_header + static_cast<uint64_t>(int64_t{entries[middle].location});
+        if (location <= ip) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low == 0) return 0;
+    return module.eh_frame_header + static_cast<uint64_t>(int64_t{entries[low - 1].fde});
+}
+
+struct Cie {
+    uint64_t code_alignment;
+    int64_t data_alignment;
+    uint8_t pointer_encoding = 0;  // DW_EH_PE_absptr
+    bool has_augmentation = false;
+    bool signal_frame = false;
+    uint64_t instructions;
+    uint64_t end;
+};
+
+bool read_cie(uint64_t address, const Module& module, Cie* cie) {
+    ByteReader reader(address, module.end);
+    const auto length = reader.fixed<uint32_t>();
+    cie->end = reader.position() + length;
+    if (!reader.ok() || length == 0xffffffff || cie->end > module.end) return false;
+    if (reader.fixed<uint32_t>() != 0) return false;
+    const auto version = reader.fixed<uint8_t>();
+    const uint64_t augmentation = reader.position();
+    while (reader.ok() && reader.fixed<char>() != '\0') {
+    }
+    cie->code_alignment = reader.uleb();
+    cie->data_alignment = reader.sleb();
+    const uint64_t return_register = version == 1 ? reader.fixed<uint8_t>() : reader.uleb();
+    if (!reader.ok() || return_register != kReturnAddress) return false;
+    const auto* letters = reinterpret_cast<const char*>(augmentation);
+    cie->instructions = reader.position();
+    if (letters[0] == '\0') return true;
+    if (letters[0] != 'z') return false;
+    cie->has_augmentation = true;
+    const uint64_t bytes = reader.uleb();
+    cie->instructions = reader.position() + bytes;
+    for (const char* letter = letters + 1; *letter != '\0' && reader.ok(); ++letter) {
+        switch (*letter) {
+            case 'R': cie->pointer_encoding = reader.fixed<uint8_t>(); break;
+            case 'P': {
+                // The personality routine is of no use here; only its size matters.
+                const auto encoding = reader.fixed<uint8_t>();
+                reader.encoded(encoding & 0x0f, 0);
+                break;
+            }
+            case 'L': reader.fixed<uint8_t>(); break;
+            case 'S': cie->signal_frame = true; break;
+            default: return false;
+        }
+    }
+    return reader.ok() && cie->instructions <= cie->end;
+}
+
+enum class Saved : uint8_t { same, at_cfa, at_rbp, undefined, unknown };
+
+struct SavedRegister {
+    Saved how = Saved::same;
+    int64_t offset = 0;
+};
+
+struct Row {
+    CfaKind cfa = CfaKind::none;
+    int64_t cfa_offset = 0;
+    SavedRegister rbp;
+    SavedRegister return_address;
+
+    SavedRegister* of(uint64_t dwarf_register) {
+        if (dwarf_register == kRbp) return &rbp;
+        if (dwarf_register == kReturnAddress) return &return_address;
+        return nullptr;
+    }
+};
+
+// The few expressions that compilers and linkers write for the CFA.
+void read_cfa_expression(ByteReader reader, Row* row) {
+    constexpr uint8_t kBregRbp = 0x76;  // DW_OP_breg6
+    constexpr uint8_t kBregRsp = 0x77;  // DW_OP_breg7
+    constexpr uint8_t kDeref = 0x06;    // DW_OP_deref
+    constexpr uint8_t kBregRip = 0x80;  // DW_OP_breg16
+    row->cfa = CfaKind::none;
+    const auto first = reader.fixed<uint8_t>();
+    const int64_t offset = reader.sleb();
+    const auto second = reader.fixed<uint8_t>();
+    if (!reader.ok()) return;
+    if (first == kBregRbp && second == kDeref && reader.done()) {
+        row->cfa = CfaKind::rbp_deref;
+        row->cfa_offset = offset;
+    } else if (first == kBregRsp && offset == 8 && second == kBregRip) {
+        row->cfa = CfaKind::plt;
+    }
+}
+
+SavedRegister read_register_expression(ByteReader reader) {
+    constexpr uint8_t kBregRbp = 0x76;
+    const auto first = reader.fixed<uint8_t>();
+    const int64_t offset = reader.sleb();
+    if (reader.ok() && first == kBregRbp && reader.done()) return {Saved::at_rbp, offset};
+    return {Saved::unknown, 0};
+}
+
+class Interpreter {
+  public:
+    Interpreter(const Cie& cie, const Module& module) : cie_(cie), module_(module) {}
+
+    // Executes the instructions in [start, end) until the row of `ip` is complete.
+    bool run(uint64_t start, uint64_t end, uint64_t location, uint64_t ip) {
+        ByteReader reader(start, end);
+        location_ = location;
+        while (!reader.done() && location_ <= ip) {
+            if (!step(&reader)) return false;
+        }
+        return reader.ok();
+    }
+    void set_initial() { initial_ = row_; }
+    const Row& row() const { return row_; }
+
+  private:
+    bool step(ByteReader* reader);
+    void set_cfa(uint64_t dwarf_register, int64_t offset) {
+        row_.cfa = dwarf_register == kRsp   ? CfaKind::from_rsp
+                   : dwarf_register == kRbp ? CfaKind::from_rbp
+                                            : CfaKind::none;
+        row_.cfa_offset = offset;
+    }
+    void save(uint64_t dwarf_register, SavedRegister saved) {
+        if (SavedRegister* place = row_.of(dwarf_register)) *place = saved;
+    }
+    void restore(uint64_t dwarf_register) {
+        if (SavedRegister* place = row_.of(dwarf_register)) *place = *initial_.of(dwarf_register);
+    }
+
+    static constexpr unsigned kRememberDepth = 8;
+    const Cie& cie_;
+    const Module& module_;
+    Row row_;
+    Row initial_;
+    Row remembered_[kRememberDepth];
+    unsigned remembered_count_ = 0;
+    uint64_t location_ = 0;
+};
+
+bool Interpreter::step(ByteReader* reader) {
+    const auto opcode = reader->fixed<uint8_t>();
+    const uint64_t low = opcode & 0x3f;
+    const int64_t data = cie_.data_alignment;
+    uint64_t delta = 0;
+    switch (opcode & 0xc0) {
+        case 0x40:  // DW_CFA_advance_loc
+            location_ += low * cie_.code_alignment;
+            return true;
+        case 0x80:  // DW_CFA_offset
+            save(low, {Saved::at_cfa, static_cast<int64_t>(reader->uleb()) * data});
+            return true;
+        case 0xc0:  // DW_CFA_restore
+            restore(low);
+            return true;
+        default: break;
+    }
+    switch (opcode) {
+        case 0x00: return true;  // DW_CFA_nop
+        case 0x01:               // DW_CFA_set_loc
+            location_ = reader->encoded(cie_.pointer_encoding, module_.eh_frame_header);
+            return true;
+        case 0x02: delta = reader->fixed<uint8_t>(); break;   // DW_CFA_advance_loc1
+        case 0x03: delta = reader->fixed<uint16_t>(); break;  // DW_CFA_advance_loc2
+        case 0x04: delta = reader->fixed<uint32_t>(); break;  // DW_CFA_advance_loc4
+        case 0x05: {                                          // DW_CFA_offset_extended
+            const uint64_t number = reader->uleb();
+            save(number, {Saved::at_cfa, static_cast<int64_t>(reader->uleb()) * data});
+            return true;
+        }
+        case 0x11: {  // DW_CFA_offset_extended_sf
+            const uint64_t number = reader->uleb();
+            save(number, {Saved::at_cfa, reader->sleb() * data});
+            return true;
+        }
+        case 0x06: restore(reader->uleb()); return true;                       // restore_extended
+        case 0x07: save(reader->uleb(), {Saved::undefined, 0}); return true;   // undefined
+        case 0x08: save(reader->uleb(), {Saved::same, 0}); return true;        // same_value
+        case 0x09: {                                                           // register
+            const uint64_t number = reader->uleb();
+            reader->uleb();
+            save(number, {Saved::unknown, 0});
+            return true;
+        }
+        case 0x0a:  // DW_CFA_remember_state
+            if (remembered_count_ == kRememberDepth) return false;
+            remembered_[remembered_count_++] = row_;
+            return true;
+        case 0x0b:  // DW_CFA_restore_state
+            if (remembered_count_ == 0) return false;
+            row_ = remembered_[--remembered_count_];
+            return true;
+        case 0x0c: {  // DW_CFA_def_cfa
+            const uint64_t number = reader->uleb();
+            set_cfa(number, static_cast<int64_t>(reader->uleb()));
+            return true;
+        }
+        case 0x12: {  // DW_CFA_def_cfa_sf
+            const uint64_t number = reader->uleb();
+            set_cfa(number, reader->sleb() * data);
+            return true;
+        }
+        case 0x0d:  // DW_CFA_def_cfa_register
+            set_cfa(reader->uleb(), row_.cfa_offset);
+            return true;
+        case 0x0e: row_.cfa_offset = static_cast<int64_t>(reader->uleb()); return true;
+        case 0x13: row_.cfa_offset = reader->sleb() * data; return true;
+        case 0x0f: {  // DW_CFA_def_cfa_expression
+            const uint64_t bytes = reader->uleb();
+            const uint64_t start = reader->position();
+            reader->skip(bytes);
+            if (reader->ok()) read_cfa_expression(ByteReader(start, start + bytes), &row_);
+            return true;
+        }
+        case 0x10:    // DW_CFA_expression
+        case 0x16: {  // DW_CFA_val_expression
+            const uint64_t number = reader->uleb();
+            const uint64_t bytes = reader->uleb();
+            const uint64_t start = reader->position();
+            reader->skip(bytes);
+            if (!reader->ok()) return false;
+            save(number, opcode == 0x10 ? read_register_expression(ByteReader(start, start + bytes))
+                                        : SavedRegister{Saved::unknown, 0});
+            return true;
+        }
+        case 0x14:  // DW_CFA_val_offset
+        case 0x15: {
+            const uint64_t number = reader->uleb();
+            reader->uleb();
+            save(number, {Saved::unknown, 0});
+            return true;
+        }
+        case 0x2e: reader->uleb(); return true;  // DW_CFA_GNU_args_size
+        default: return false;
+    }
+    location_ += delta * cie_.code_alignment;
+    return true;
+}
+
+constexpr bool fits(int64_t value) { return value == static_cast<int32_t>(value); }
+
+Rule to_rule(uint64_t ip, const Row& row) {
+    Rule rule = {ip, 0, 0, CfaKind::none, RbpKind::same};
+    if (row.return_address.how == Saved::undefined) {
+        rule.cfa = CfaKind::outermost;
+        return rule;
+    }
+    // On x86-64 the call instruction puts the return address just below the CFA.
+    if (row.return_address.how != Saved::at_cfa || row.return_address.offset != -8) return rule;
+    if (!fits(row.cfa_offset) || !fits(row.rbp.offset)) return rule;
+    rule.cfa = row.cfa;
+    rule.cfa_offset = static_cast<int32_t>(row.cfa_offset);
+    rule.rbp_offset = static_cast<int32_t>(row.rbp.offset);
+    if (row.rbp.how == Saved::at_cfa) rule.rbp = RbpKind::from_cfa;
+    if (row.rbp.how == Saved::at_rbp) rule.rbp = RbpKind::from_rbp;
+    return rule;
+}
+
+}  // namespace
+
+Rule find_rule(uint64_t ip) {
+    const Rule none = {ip, 0, 0, CfaKind::none, RbpKind::same};
+    Module module;
+    if (!find_module(ip, &module)) {
+        // Code of no module was generated at run time, and code generators keep frame pointers.
+        return {ip, 16, -16, CfaKind::from_rbp, RbpKind::from_cfa};
+    }
+    const uint64_t fde = find_fde(module, ip);
+    if (fde < module.start || fde >= module.end) return none;
+
+    ByteReader reader(fde, module.end);
+    const auto length = reader.fixed<uint32_t>();
+    const uint64_t end = reader.position() + length;
+    if (!reader.ok() || length == 0 || length == 0xffffffff || end > module.end) return none;
+    const uint64_t cie_field = reader.position();
+    const auto cie_distance = reader.fixed<uint32_t>();
+    if (cie_distance == 0 || cie_distance > cie_field - module.start) return none;
+    Cie cie;
+    if (!read_cie(cie_field - cie_distance, module, &cie)) return none;
+    const uint64_t first = reader.encoded(cie.pointer_encoding, module.eh_frame_header);
+    const uint64_t bytes = reader.encoded(cie.pointer_encoding & 0x0f, 0);
+    if (!reader.ok() || ip < first || ip - first >= bytes) return none;
+    if (cie.signal_frame) return {ip, 0, 0, CfaKind::signal, RbpKind::same};
+    if (cie.has_augmentation) reader.skip(reader.uleb());
+    if (!reader.ok()) return none;
+
+    Interpreter interpreter(cie, module);
+    if (!interpreter.run(cie.instructions, cie.end, first, ip)) return none;
+    interpreter.set_initial();
+    if (!interpreter.run(reader.position(), end, first, ip)) return none;
+    return to_rule(ip, interpreter.row());
+}
+
+}  // namespace cowscope::unwind

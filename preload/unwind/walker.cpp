@@ -1,0 +1,97 @@
+#include "unwind/walker.h"
+
+#include "unwind/signal_frame.h"
+#include "support/poison.h"
+
+namespace cowscope::unwind {
+namespace {
+
+class StackReader {
+  public:
+    explicit StackReader(const StackRange& range) : range_(range) {}
+    bool read(uint64_t address, uint64_t* value) const {
+        if (address < range_.start || address > range_.end - sizeof(*value)) return false;
+        *value = *reinterpret_cast<const uint64_t*>(address);
+        return true;
+    }
+
+  private:
+    const StackRange& range_;
+};
+
+bool find_cfa(const Rule& rule, const Registers& registers, const StackReader& stack,
+              uint64_t* cfa) {
+    const auto offset = static_cast<uint64_t>(int64_t{rule.cfa_offset});
+    switch (rule.cfa) {
+        case CfaKind::from_rsp: *cfa = registers.sp + offset; return true;
+        case CfaKind::from_rbp: *cfa = registers.bp + offset; return true;
+        case CfaKind::rbp_deref: return stack.read(registers.bp + offset, cfa);
+        case CfaKind::plt: *cfa = registers.sp + ((registers.ip & 15) >= 11 ? 16 : 8); return true;
+        default: return false;
+    }
+}
+
+// Moves from a frame to its caller. False when there is no way further out.
+bool step(const Rule& rule, const StackReader& stack, Registers* registers) {
+    uint64_t cfa;
+    if (!find_cfa(rule, *registers, stack, &cfa)) return false;
+    // Frames only ever lie further up; anything else would be a loop.
+    if (cfa <= registers->sp) return false;
+    uint64_t return_address;
+    if (!stack.read(cfa - 8, &return_address) || return_address == 0) return false;
+    uint64_t bp = registers->bp;
+    const auto bp_offset = static_cast<uint64_t>(int64_t{rule.rbp_offset});
+    if (rule.rbp == RbpKind::from_cfa && !stack.read(cfa + bp_offset, &bp)) return false;
+    if (rule.rbp == RbpKind::from_rbp && !stack.read(registers->bp + bp_offset, &bp)) return false;
+    *registers = {return_address, cfa, bp};
+    return true;
+}
+
+}  // namespace
+
+void Walker::forget_rules() {
+    for (size_t i = 0; i < kCachedRules; ++i) rules_[i].instruction_pointer = 0;
+}
+
+const Rule& Walker::rule_for(uint64_t ip) {
+    // Fibonacci hashing: the high bits of the product depend on all bits of the address.
+    const uint64_t slot = (ip * 0x9e3779b97f4a7c15u) >> 53;
+    static_assert(kCachedRules == size_t{1} << (64 - 53));
+    Rule& rule = rules_[slot];
+    if (rule.instruction_pointer != ip) rule = find_rule(ip);
+    return rule;
+}
+
+uint32_t Walker::walk(Registers registers, const StackRange& stack, uint64_t* ips, uint32_t limit,
+                      bool* complete) {
+    const StackReader reader(stack);
+    uint32_t count = 0;
+    *complete = false;
+    // A return address may lie behind the last instruction of its function: look up the call.
+    uint64_t back = 0;
+    while (count < limit) {
+        ips[count++] = registers.ip;
+        const Rule& rule = rule_for(registers.ip - back);
+        if (rule.cfa == CfaKind::outermost) {
+            *complete = true;
+            break;
+        }
+        if (rule.cfa == CfaKind::signal) {
+            uint64_t words[3];
+            const uint64_t context = registers.sp;
+            if (!reader.read(context + kContextIpOffset, &words[0]) ||
+                !reader.read(context + kContextSpOffset, &words[1]) ||
+                !reader.read(context + kContextBpOffset, &words[2])) {
+                break;
+            }
+            registers = {words[0], words[1], words[2]};
+            back = 0;  // an interrupted instruction, not a call
+            continue;
+        }
+        if (!step(rule, reader, &registers)) break;
+        back = 1;
+    }
+    return count;
+}
+
+}  // namespace cowscope::unwind

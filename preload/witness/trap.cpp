@@ -1,0 +1,83 @@
+#include "witness/trap.h"
+
+#include <errno.h>
+#include <linux/perf_event.h>
+
+#include <cstring>
+
+#include "support/descriptor.h"
+#include "support/text.h"
+#include "support/poison.h"
+
+namespace cowscope::witness {
+namespace {
+
+// getdents64(2); libc has no type of that name without opendir.
+struct FolderEntry {
+    uint64_t inode;
+    int64_t offset;
+    uint16_t bytes;
+    uint8_t type;
+    char name[1];
+};
+
+// Calls sink(tid) for every thread of this process.
+template <typename Sink>
+void for_each_thread(Sink&& sink) {
+    const int fd = sys::open("/proc/self/task", O_RDONLY | O_DIRECTORY);
+    if (fd < 0) return;
+    alignas(FolderEntry) char buffer[2048];
+    for (;;) {
+        const long got = sys::syscall3(SYS_getdents64, fd, sys::word(buffer), sizeof(buffer));
+        if (got <= 0) break;
+        for (long at = 0; at < got;) {
+            const auto* entry = reinterpret_cast<const FolderEntry*>(buffer + at);
+            uint64_t tid = 0;
+            if (parse_decimal(entry->name, INT32_MAX, &tid)) sink(static_cast<pid_t>(tid));
+            at += entry->bytes;
+        }
+    }
+    sys::close(fd);
+}
+
+}  // namespace
+
+int Trap::open_thread(pid_t tid, uint32_t sample) {
+    if (count_ == kMaxThreads) return -EMFILE;
+    struct perf_event_attr attributes;
+    std::memset(&attributes, 0, sizeof(attributes));
+    attributes.size = sizeof(attributes);
+    attributes.type = PERF_TYPE_SOFTWARE;
+    attributes.config = PERF_COUNT_SW_PAGE_FAULTS;
+    attributes.sample_period = sample;
+    attributes.inherit = 1;
+    attributes.inherit_thread = 1;  // threads, not forked children
+    attributes.remove_on_exec = 1;  // what sigtrap demands
+    attributes.sigtrap = 1;
+    attributes.sig_data = kCookie;
+    attributes.exclude_kernel = 1;
+    attributes.exclude_hv = 1;
+    const long fd = sys::syscall5(SYS_perf_event_open, sys::word(&attributes), tid, -1, -1,
+                                  PERF_FLAG_FD_CLOEXEC);
+    if (sys::failed(fd)) return static_cast<int>(fd);
+    descriptors_[count_++] = move_descriptor_up(static_cast<int>(fd));
+    return 0;
+}
+
+int Trap::open(uint32_t sample) {
+    const pid_t self = sys::gettid();
+    // The other threads first: the caller's own faults from here on are the shim's.
+    for_each_thread([&](pid_t tid) {
+        if (tid != self) open_thread(tid, sample);
+    });
+    const int result = open_thread(self, sample);
+    if (result != 0) close_inherited();
+    return result;
+}
+
+void Trap::close_inherited() {
+    for (size_t i = 0; i < count_; ++i) sys::close(descriptors_[i]);
+    count_ = 0;
+}
+
+}  // namespace cowscope::witness

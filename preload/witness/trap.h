@@ -1,0 +1,59 @@
+// The witness `trap`: a perf event that raises SIGTRAP on the thread that faulted, after the kernel
+// has copied the page and before the store is tried again (perf_event_open(2), `sigtrap`; Linux
+// 5.13, usable from 5.19: before that a blocked SIGTRAP killed the process).
+//
+// Async-signal-safe; callers hold the process's lock.
+#pragma once
+
+#include <signal.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "support/syscall.h"
+
+namespace cowscope::witness {
+
+class Trap {
+  public:
+    // Opens the event on every thread of this process; new threads inherit it. One fault in
+    // `sample` is reported. Returns 0, or -errno when the first thread could not be opened.
+    int open(uint32_t sample);
+    void close_inherited();
+    bool is_open() const { return count_ != 0; }
+
+  private:
+    // Threads that ran before the first fork; those started later inherit the event.
+    static constexpr size_t kMaxThreads = 256;
+
+    int open_thread(pid_t tid, uint32_t sample);
+
+    int descriptors_[kMaxThreads] = {};
+    size_t count_ = 0;
+};
+
+// The part of siginfo_t that a perf SIGTRAP fills. Source: include/uapi/asm-generic/siginfo.h,
+// Linux 5.13; older C libraries do not name these fields.
+struct TrapInfo {
+    int signal;
+    int error;
+    int code;
+    int padding;
+    uint64_t address;
+    uint64_t data;
+    uint32_t type;
+    uint32_t flags;
+};
+static_assert(offsetof(TrapInfo, address) == 16 && offsetof(TrapInfo, flags) == 36);
+static_assert(sizeof(TrapInfo) <= sizeof(siginfo_t));
+
+inline constexpr int kTrapPerf = 6;               // TRAP_PERF
+inline constexpr uint32_t kTrapPerfAsync = 1;     // TRAP_PERF_FLAG_ASYNC
+inline constexpr uint64_t kCookie = 0xc0575c09e;  // perf_event_attr::sig_data of our events
+
+// Whether the signal is one of our event's.
+inline bool is_ours(const TrapInfo& info) {
+    return info.code == kTrapPerf && info.data == kCookie;
+}
+
+}  // namespace cowscope::witness
