@@ -80,9 +80,15 @@ RegionInfo AddressSpace::classify(const trace::Mapping& mapping, uint64_t addres
     for (const trace::Mappings& mappings : process_.mappings) {
         const trace::Mapping* same = mappings.find(address);
         if (same == nullptr || same->start != mapping.start) continue;
-        if (const trace::Mapping* owner = mappings.bss_owner(*same)) {
-            const bool program = owner->path == process_.executable;
-            return {program ? Region::program_data : Region::library_data, file_name(owner->path)};
+        const trace::Mapping* before = mappings.file_before(*same);
+        if (before == nullptr) continue;
+        // The kernel maps zero-initialized data behind the file's last mapping; the file says
+        // whether it reaches this far.
+        const auto vaddr = symbolizer_->vaddr_of_offset(before->path, before->file_offset);
+        if (vaddr &&
+            !symbolizer_->section_at(before->path, *vaddr + (address - before->start)).empty()) {
+            const bool program = before->path == process_.executable;
+            return {program ? Region::program_data : Region::library_data, file_name(before->path)};
         }
     }
     return {Region::anonymous, ""};

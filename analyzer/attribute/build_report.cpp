@@ -11,6 +11,7 @@
 #include "attribute/lifetimes.h"
 #include "attribute/notes.h"
 #include "attribute/recording.h"
+#include "attribute/reference_names.h"
 #include "error.h"
 
 namespace cowscope::attribute {
@@ -18,6 +19,17 @@ namespace {
 
 std::string joined(const std::vector<std::string>& words) {
     return fmt::format("{}", fmt::join(words, " "));
+}
+
+// The inlined function that best says what the instruction does: one that names a reference count,
+// else the innermost.
+std::string inlined_name(const std::vector<symbolize::Frame>& frames) {
+    if (frames.size() < 2) return "";
+    const auto last = std::prev(frames.end());
+    const auto named = std::find_if(frames.begin(), last, [](const symbolize::Frame& frame) {
+        return names_reference_count(frame.function);
+    });
+    return (named == last ? frames.begin() : named)->function;
 }
 
 class Builder {
@@ -148,7 +160,7 @@ class Builder {
             share.function = resolved.frames.back().function;
             share.file = resolved.frames.back().file;
             share.line = resolved.frames.back().line;
-            if (resolved.frames.size() > 1) share.inlined = resolved.frames.front().function;
+            share.inlined = inlined_name(resolved.frames);
         }
         share.instruction = resolved.instruction ? resolved.instruction->text : "";
         const SiteKey key{cause,      share.module, share.function,   share.inlined,

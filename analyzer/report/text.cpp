@@ -11,6 +11,13 @@ namespace {
 
 using namespace attribute;
 
+// "name (place)" with a short name.
+std::string stack_line(const std::string& frame) {
+    const size_t place = frame.rfind(" (");
+    if (place == std::string::npos) return frame;
+    return short_name(frame.substr(0, place)) + frame.substr(place);
+}
+
 class TextReport {
   public:
     TextReport(const Report& report, const TextOptions& options)
@@ -29,7 +36,7 @@ class TextReport {
                 sites();
             } else {
                 causes();
-                sites();
+                main_sites();
                 processes();
             }
         } else if (options_.by == "process" || options_.by == "cause") {
@@ -85,6 +92,7 @@ class TextReport {
     void head();
     void causes();
     void sites();
+    void main_sites();
     void site(const SiteShare& site);
     void types();
     void owners();
@@ -141,27 +149,47 @@ void TextReport::sites() {
     more(report_.sites.size() - shown, "sites");
 }
 
+// Beside the other tables only what matters is worth its lines.
+void TextReport::main_sites() {
+    constexpr double kWorthShowing = 0.01;
+    heading("Where (the writing instruction)");
+    size_t shown = 0;
+    uint64_t pages = 0;
+    for (const SiteShare& each : report_.sites) {
+        const auto least = kWorthShowing * static_cast<double>(report_.totals.copied_pages);
+        if (shown == options_.top || (shown != 0 && static_cast<double>(each.pages) < least)) break;
+        site(each);
+        pages += each.pages;
+        ++shown;
+    }
+    if (shown == report_.sites.size()) return;
+    const uint64_t left = report_.totals.copied_pages - pages;
+    line(fmt::format("  {} pages  {}  in {} more sites (--by site)", grouped(left),
+                     percent(static_cast<double>(left) /
+                             static_cast<double>(report_.totals.copied_pages)),
+                     report_.sites.size() - shown));
+}
+
 void TextReport::site(const SiteShare& site) {
     constexpr size_t kStackLines = 6;
     const double share =
         static_cast<double>(site.pages) / static_cast<double>(report_.totals.copied_pages);
     line(fmt::format("  {} pages  {}  {}", grouped(site.pages), percent(share), site.cause));
     if (!site.module.empty() || !site.function.empty()) {
-        std::string where = site.function.empty() ? "(no symbol)" : site.function;
+        std::string where = site.function.empty() ? "(no symbol)" : short_name(site.function);
         if (!site.file.empty()) {
             where += fmt::format("  {}:{}", last_component(site.file), site.line);
         }
         line("      " + cut_end(printable(where + "  " + site.module), width_ - 6));
-        if (!site.inlined.empty()) {
-            line("      " + cut_end(printable("inlined: " + site.inlined), width_ - 6));
-        }
-        line("      " + cut_end(site.instruction, width_ - 6));
+        const std::string inlined =
+            site.inlined.empty() ? "" : fmt::format("   ({}, inlined)", short_name(site.inlined));
+        line("      " + cut_end(printable(site.instruction + inlined), width_ - 6));
     }
     paragraph(printable(site.evidence), 6, 6);
     const size_t inlined = site.inlined.empty() ? 0 : 1;
     const size_t shown = std::min(site.stack.size(), kStackLines);
     for (size_t i = 1 + inlined; i < shown; ++i) {
-        line("        < " + cut_end(printable(site.stack[i]), width_ - 10));
+        line("        < " + cut_end(printable(stack_line(site.stack[i])), width_ - 10));
     }
     if (site.stack.size() > kStackLines) {
         line(fmt::format("        < … {} more (--format json has all)",

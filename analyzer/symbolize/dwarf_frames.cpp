@@ -3,6 +3,7 @@
 #include <dwarf.h>
 
 #include <optional>
+#include <string_view>
 
 #include "symbolize/demangle.h"
 
@@ -79,11 +80,15 @@ Dwarf_Die declaration_of(Dwarf_Die die) {
     return die;
 }
 
-std::string absolute(const char* path, Dwarf_Die* cu) {
+// libdw puts the folder of the compiler's run before names that are relative to it, but not before
+// those in a folder that is itself relative. That folder can be relative too: reproducible builds
+// write "./libio" for it.
+std::string full_path(const char* path, Dwarf_Die* cu) {
     if (path == nullptr) return {};
     const char* folder = text(cu, DW_AT_comp_dir);
     if (path[0] == '/' || folder == nullptr) return path;
-    return std::string(folder) + "/" + path;
+    const std::string prefix = std::string(folder) + "/";
+    return std::string_view(path).starts_with(prefix) ? path : prefix + path;
 }
 
 struct Place {
@@ -95,7 +100,7 @@ Place line_at(Dwarf_Die* cu, Dwarf_Addr address) {
     Dwarf_Line* line = dwarf_getsrc_die(cu, address);
     int number = 0;
     if (line == nullptr || dwarf_lineno(line, &number) != 0) return {};
-    return {absolute(dwarf_linesrc(line, nullptr, nullptr), cu), static_cast<unsigned>(number)};
+    return {full_path(dwarf_linesrc(line, nullptr, nullptr), cu), static_cast<unsigned>(number)};
 }
 
 Place call_of(Dwarf_Die inlined, Dwarf_Die* root) {
@@ -105,7 +110,7 @@ Place call_of(Dwarf_Die inlined, Dwarf_Die* root) {
     Dwarf_Files* files = nullptr;
     size_t count = 0;
     if (!file || dwarf_getsrcfiles(root, &files, &count) != 0 || *file >= count) return place;
-    place.file = absolute(dwarf_filesrc(files, *file, nullptr, nullptr), root);
+    place.file = full_path(dwarf_filesrc(files, *file, nullptr, nullptr), root);
     return place;
 }
 

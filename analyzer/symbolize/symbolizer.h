@@ -6,7 +6,7 @@
 //     file offset = address - mapping.start + mapping.offset
 //     vaddr       = address - first.start + *vaddr_of_offset(path, first.offset)
 //
-// with `first` the mapping of the file that has the lowest address. A vaddr is an address as the
+// with `first` the loader's first mapping of the file. A vaddr is an address as the
 // file's own headers count; it also names what lies behind the file's end in memory (.bss).
 //
 // A return address points behind its call: the caller of this code subtracts 1 before it asks.
@@ -28,7 +28,7 @@ namespace cowscope::symbolize {
 struct Frame {
     // Demangled, with parameters where the name has them; empty if not known.
     std::string function;
-    std::string file;   // as in DWARF, made absolute where DWARF tells how; empty if not known
+    std::string file;   // as in DWARF, with the folder of the build; empty if not known
     unsigned line = 0;  // 0: not known
     bool inlined = false;
 };

@@ -60,7 +60,7 @@ const Mapping* Mappings::find(uint64_t address) const {
     return &*std::prev(above);
 }
 
-const Mapping* Mappings::bss_owner(const Mapping& mapping) const {
+const Mapping* Mappings::file_before(const Mapping& mapping) const {
     if (!mapping.path.empty() || !mapping.writable || mapping.start == 0) return nullptr;
     const Mapping* before = find(mapping.start - 1);
     return before != nullptr && before->is_file() && before->writable ? before : nullptr;

@@ -30,9 +30,9 @@ class Mappings {
     const std::vector<Mapping>& all() const { return mappings_; }
     // nullptr where nothing is mapped.
     const Mapping* find(uint64_t address) const;
-    // The file whose zero-initialized data (.bss) this anonymous mapping is, by its place directly
-    // behind the file's last mapping; nullptr for any other mapping.
-    const Mapping* bss_owner(const Mapping& mapping) const;
+    // The writable mapping of a file that ends where this writable anonymous one starts: perhaps
+    // it holds that file's zero-initialized data (.bss). nullptr where there is none.
+    const Mapping* file_before(const Mapping& mapping) const;
 
   private:
     uint64_t time_ns_ = 0;

@@ -16,6 +16,8 @@ namespace cowscope::process {
 namespace {
 
 constexpr uint64_t kPage = tracker::kPageBytes;
+// How far below the page of its own frame the shim's code around a fork may reach.
+constexpr uint64_t kUsedStackBytes = 3 * kPage;
 
 bool create_tracked() {
     Arena arena;
@@ -121,8 +123,10 @@ void track() {
         process.tracker.watch(tracked.mappings, tracked.own, [](uint64_t start, int error) {
             write_note(trace::NoteCode::mapping_not_tracked, -error, start);
         });
+        const uint64_t frame = reinterpret_cast<uint64_t>(__builtin_frame_address(0)) & ~(kPage - 1);
         const int result =
-            process.tracker.arm(tracked.arena, tracked.scan_buffer, &tracked.inherited);
+            process.tracker.arm(tracked.arena, tracked.scan_buffer, frame - kUsedStackBytes,
+                                frame + kPage, &tracked.inherited);
         if (result != 0) write_note(trace::NoteCode::census_failed, -result);
     }
     handle_default_ends();

@@ -40,12 +40,21 @@ int scan_pages(int pagemap_fd, const ScanQuery& query, uint64_t start, uint64_t 
     scan.category_mask = query.required | query.forbidden;
     scan.category_anyof_mask = query.any_of;
     scan.return_mask = query.reported;
+    uint64_t done = start;
     while (scan.start < end) {
         const int found = sys::ioctl(pagemap_fd, kPagemapScan, &scan);
         if (found == -EINTR) continue;
         if (found < 0) return found;
-        for (int i = 0; i < found; ++i) sink(buffer[i]);
-        if (scan.walk_end <= scan.start) break;
+        for (int i = 0; i < found; ++i) {
+            // Seen before: see below.
+            if (buffer[i].start < done) continue;
+            done = buffer[i].end;
+            sink(buffer[i]);
+        }
+        // Only a full buffer means that there is more. The kernel sets walk_end when a buffer of
+        // its own fills and leaves it there when the walk then comes to its end, so walk_end alone
+        // would send us back (fs/proc/task_mmu.c, do_pagemap_scan(), as of Linux 6.18).
+        if (static_cast<size_t>(found) < kScanBufferRegions || scan.walk_end <= scan.start) break;
         scan.start = scan.walk_end;
     }
     return 0;

@@ -42,7 +42,8 @@ int Userfaultfd::add(uint64_t start, uint64_t end) {
     return sys::ioctl(uffd_, UFFDIO_REGISTER, &registration);
 }
 
-int Userfaultfd::arm(Arena& arena, PageRegion* buffer, PageRuns* inherited) {
+int Userfaultfd::arm(Arena& arena, PageRegion* buffer, uint64_t used_start, uint64_t used_end,
+                     PageRuns* inherited) {
     ScanQuery query;
     query.required = kPageIsWpAllowed;
     // The shared zero page is no memory of the program's: a write to it copies nothing.
@@ -51,12 +52,13 @@ int Userfaultfd::arm(Arena& arena, PageRegion* buffer, PageRuns* inherited) {
     query.reported = kPageIsWpAllowed;
     query.write_protect = true;
     bool complete = true;
-    const int result = scan_pages(pagemap_, query, 0, kAddressSpaceEnd, buffer,
-                                  [&](const PageRegion& region) {
-                                      complete = inherited->append(arena, region.start,
-                                                                   region.end) &&
-                                                 complete;
-                                  });
+    const auto keep = [&](const PageRegion& region) {
+        complete = inherited->append(arena, region.start, region.end) && complete;
+    };
+    int result = scan_pages(pagemap_, query, 0, used_start, buffer, keep);
+    if (result == 0) {
+        result = scan_pages(pagemap_, query, used_end, kAddressSpaceEnd, buffer, keep);
+    }
     return result == 0 && !complete ? -ENOMEM : result;
 }
 

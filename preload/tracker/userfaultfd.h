@@ -36,8 +36,10 @@ class Userfaultfd {
     }
 
     // Write-protects every page that is present in the watched mappings and appends it to
-    // `inherited`. Returns 0 or -errno.
-    int arm(Arena& arena, PageRegion* buffer, PageRuns* inherited);
+    // `inherited`. Leaves out [used_start, used_end), the part of the stack that the caller runs
+    // on: it was written, and so copied, since the fork. Returns 0 or -errno.
+    int arm(Arena& arena, PageRegion* buffer, uint64_t used_start, uint64_t used_end,
+            PageRuns* inherited);
 
     struct Census {
         PageRuns copied;

@@ -10,7 +10,10 @@ class StackReader {
   public:
     explicit StackReader(const StackRange& range) : range_(range) {}
     bool read(uint64_t address, uint64_t* value) const {
-        if (address < range_.start || address > range_.end - sizeof(*value)) return false;
+        if (address < range_.start || address >= range_.end ||
+            range_.end - address < sizeof(*value)) {
+            return false;
+        }
         *value = *reinterpret_cast<const uint64_t*>(address);
         return true;
     }

@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "catch.h"
+#include "tests/catch.h"
 #include "record/capabilities.h"
 #include "record/contained.h"
 #include "record/kernel_abi.h"

@@ -14,7 +14,7 @@
 #include <sstream>
 #include <string>
 
-#include "catch.h"
+#include "tests/catch.h"
 #include "error.h"
 #include "record/launch.h"
 #include "record/record.h"

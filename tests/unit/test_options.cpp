@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "catch.h"
+#include "tests/catch.h"
 #include "cli/parse.h"
 #include "error.h"
 #include "record/options.h"

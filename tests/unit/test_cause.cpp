@@ -1,0 +1,165 @@
+// The cause rules, case by case.
+#include <vector>
+
+#include "attribute/cause.h"
+#include "attribute/reference_names.h"
+#include "decode/instruction.h"
+#include "tests/catch.h"
+
+using namespace cowscope;
+using attribute::Cause;
+using attribute::CauseInput;
+using attribute::Region;
+
+namespace {
+
+decode::Instruction decoded(const std::vector<uint8_t>& code) {
+    decode::Decoder decoder;
+    auto instruction = decoder.decode(code, 0x1000);
+    REQUIRE(instruction);
+    return *instruction;
+}
+
+const std::vector<uint8_t> kAddOne = {0x48, 0x83, 0x00, 0x01};            // add qword [rax], 1
+const std::vector<uint8_t> kLockAddOne = {0xf0, 0x83, 0x00, 0x01};        // lock add dword [rax], 1
+const std::vector<uint8_t> kStore = {0x48, 0x89, 0x03};                   // mov [rbx], rax
+const std::vector<uint8_t> kLoad = {0x48, 0x8b, 0x03};                    // mov rax, [rbx]
+const std::vector<uint8_t> kByteAddOne = {0x80, 0x00, 0x01};              // add byte [rax], 1
+
+// The verdict's cause; the input is on the heap of a program with debug info unless changed.
+struct Case {
+    decode::Instruction instruction;
+    CauseInput input;
+
+    explicit Case(const std::vector<uint8_t>& code) : instruction(decoded(code)) {
+        input.change = decode::change_of(instruction, nullptr, 0);
+        input.region = Region::heap;
+        input.has_debug_info = true;
+        input.functions = {"main"};
+    }
+    std::optional<attribute::Verdict> verdict() {
+        input.instruction = &instruction;
+        return attribute::find_cause(input);
+    }
+    Cause cause() {
+        const auto found = verdict();
+        REQUIRE(found);
+        CHECK_FALSE(found->evidence.empty());
+        return found->cause;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a step by one where a CPython object starts is a reference count") {
+    Case each(kAddOne);
+    each.input.object_type = "str";
+    each.input.functions = {"dict_subscript"};
+    CHECK(each.cause() == Cause::refcount);
+    CHECK(each.verdict()->evidence.find("str") != std::string::npos);
+}
+
+TEST_CASE("a store of the old value plus one where a CPython object starts is a reference count") {
+    Case each(kStore);
+    each.input.object_type = "int";
+    each.input.change = 1;
+    CHECK(each.cause() == Cause::refcount);
+    each.input.change = -1;
+    CHECK(each.cause() == Cause::refcount);
+    each.input.change = 2;
+    CHECK(each.cause() == Cause::store);
+    each.input.change.reset();
+    CHECK(each.cause() == Cause::store);
+}
+
+TEST_CASE("a step by one in a function that names a count is a reference count") {
+    Case each(kLockAddOne);
+    each.input.functions = {"Base::fetch_add(int)", "app::Ref<T>::add_ref()", "read_by_key"};
+    CHECK(each.cause() == Cause::refcount);
+    CHECK(each.verdict()->evidence.find("add_ref") != std::string::npos);
+}
+
+TEST_CASE("a step by one that debug info names otherwise is the program's own") {
+    Case each(kLockAddOne);
+    each.input.functions = {"count_requests()"};
+    CHECK(each.cause() == Cause::store);
+    Case plain(kAddOne);
+    plain.input.functions = {"count_requests()"};
+    CHECK(plain.cause() == Cause::store);
+}
+
+TEST_CASE("without debug info an atomic step by one on the heap is taken for a count") {
+    Case each(kLockAddOne);
+    each.input.functions = {};
+    each.input.has_debug_info = false;
+    CHECK(each.cause() == Cause::refcount);
+    each.input.region = Region::program_data;
+    CHECK(each.cause() == Cause::store);
+    Case plain(kAddOne);
+    plain.input.has_debug_info = false;
+    CHECK(plain.cause() == Cause::store);
+}
+
+TEST_CASE("a byte that goes up by one is no reference count") {
+    Case each(kByteAddOne);
+    each.input.functions = {"add_ref()"};
+    CHECK(each.cause() == Cause::store);
+}
+
+TEST_CASE("a read is no copy") {
+    Case each(kLoad);
+    CHECK_FALSE(each.verdict());
+}
+
+TEST_CASE("regions decide where names do not") {
+    Case each(kStore);
+    each.input.region = Region::stack;
+    CHECK(each.cause() == Cause::stack);
+    each.input.region = Region::library_data;
+    each.input.region_name = "libc.so.6";
+    CHECK(each.cause() == Cause::library_data);
+    CHECK(each.verdict()->evidence.find("libc.so.6") != std::string::npos);
+    each.input.region = Region::got;
+    CHECK(each.cause() == Cause::library_data);
+    each.input.in_dynamic_linker = true;
+    CHECK(each.cause() == Cause::lazy_binding);
+    each.input.region = Region::program_data;
+    CHECK(each.cause() == Cause::store);
+    each.input.region = Region::anonymous;
+    CHECK(each.cause() == Cause::store);
+}
+
+TEST_CASE("what cannot be decoded is unknown") {
+    const CauseInput input;
+    const auto verdict = attribute::find_cause(input);
+    REQUIRE(verdict);
+    CHECK(verdict->cause == Cause::unknown);
+}
+
+TEST_CASE("the base name of a function is found through C++'s decorations") {
+    using attribute::base_name;
+    CHECK(base_name("Py_INCREF") == "Py_INCREF");
+    CHECK(base_name("std::_Sp_counted_base<(__gnu_cxx::_Lock_policy)2>::_M_add_ref_copy()") ==
+          "_M_add_ref_copy");
+    CHECK(base_name("app::(anonymous namespace)::Thing<int, std::less<int> >::release(int) const") ==
+          "release");
+    CHECK(base_name("void app::intrusive_ptr_add_ref<Foo>(Foo*)") == "intrusive_ptr_add_ref");
+    CHECK(base_name("__gnu_cxx::__exchange_and_add(int volatile*, int)") == "__exchange_and_add");
+}
+
+TEST_CASE("names that speak of reference counts, and names that do not") {
+    using attribute::names_reference_count;
+    for (const char* name :
+         {"Py_INCREF", "_Py_DECREF", "Py_XDECREF", "_Py_NewRef", "incrRefCount", "decrRefCount",
+          "g_object_unref", "zend_gc_addref", "Perl_SvREFCNT_inc", "IUnknown::AddRef()",
+          "Foo::retain()", "Foo::release()", "std::__shared_count<>::_M_release()",
+          "std::string::_Rep::_M_refcopy()", "boost::sp_adl_block::intrusive_ptr_release(X*)"}) {
+        INFO(name);
+        CHECK(names_reference_count(name));
+    }
+    for (const char* name : {"main", "refresh", "prefer(int)", "Cache::release_all()", "increment",
+                             "reflect", "dereference_all", "buffer_release_pages"}) {
+        INFO(name);
+        CHECK_FALSE(names_reference_count(name));
+    }
+}
