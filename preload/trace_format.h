@@ -3,7 +3,8 @@
 //
 // A trace is a folder (mode 0700). Every process writes one segment file of its own (mode 0600):
 //
-//     process-PID-START.cowseg          START: CLOCK_MONOTONIC ns, tells two images of one pid apart
+//     process-PID-START.cowseg          START: CLOCK_MONOTONIC ns, tells two images of one pid
+//     apart
 //
 //     +---------------+--------+--------+--------+-- - - - --+------------------- - - -
 //     | SegmentHeader | record | record | record |           | reserved, not yet written
@@ -98,7 +99,8 @@ static_assert(sizeof(ProcessRecord) == 40);
 // Written once and updated in place, so that it survives SIGKILL.
 struct LossRecord {
     RecordHeader header;
-    uint64_t blocked_events;    // first writes whose signal came late (SIGTRAP blocked): not attributed
+    uint64_t
+        blocked_events;  // first writes whose signal came late (SIGTRAP blocked): not attributed
     uint64_t unwritten_events;  // events for which the segment had no room (disk full, file limit)
     uint64_t unwritten_bytes;   // other records that found no room
     uint64_t fresh_faults;      // faults seen on pages that were not inherited (no loss; for tests)
@@ -143,7 +145,8 @@ struct StackRecord {
     uint32_t depth;
 };
 static_assert(sizeof(StackRecord) == 16);
-inline constexpr uint16_t kStackTruncated = 1;  // deeper than the limit, or no unwind rule further out
+inline constexpr uint16_t kStackTruncated =
+    1;  // deeper than the limit, or no unwind rule further out
 
 struct SiteRecord {
     RecordHeader header;

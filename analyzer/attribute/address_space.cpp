@@ -58,9 +58,10 @@ uint32_t AddressSpace::add_region(const trace::Mapping& mapping, uint64_t addres
         start = std::max(start, page);
         end = std::min(end, page + trace::kPageBytes);
     }
-    const auto same = std::find_if(regions_.begin() + 1, regions_.end(), [&](const RegionInfo& each) {
-        return each.region == info.region && each.name == info.name;
-    });
+    const auto same =
+        std::find_if(regions_.begin() + 1, regions_.end(), [&](const RegionInfo& each) {
+            return each.region == info.region && each.name == info.name;
+        });
     auto index = static_cast<uint32_t>(same - regions_.begin());
     if (same == regions_.end()) regions_.push_back(std::move(info));
     // A page may hold the end of the table and the start of the data: decided by address each time.
@@ -109,8 +110,8 @@ AddressSpace::Code AddressSpace::code_at(uint64_t ip, bool is_return_address) {
     const uint64_t address = ip - (is_return_address ? 1 : 0);
     const trace::Mapping* mapping = find(address);
     if (mapping == nullptr || !mapping->is_file()) return {};
-    return {mapping->path, &symbolizer_->resolve(
-                               mapping->path, address - mapping->start + mapping->file_offset)};
+    return {mapping->path,
+            &symbolizer_->resolve(mapping->path, address - mapping->start + mapping->file_offset)};
 }
 
 }  // namespace cowscope::attribute

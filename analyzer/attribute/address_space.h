@@ -28,7 +28,7 @@ class AddressSpace {
 
     // Who executes at `ip`. `is_return_address`: the call before it is meant.
     struct Code {
-        std::string module_path;  // "" where no file is mapped
+        std::string module_path;                        // "" where no file is mapped
         const symbolize::Location* location = nullptr;  // nullptr where no file is mapped
     };
     Code code_at(uint64_t ip, bool is_return_address);

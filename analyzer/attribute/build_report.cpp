@@ -90,7 +90,8 @@ class Builder {
         add_timeline(process, copies);
     }
 
-    ProcessSummary summary_of(size_t index, const Copies& copies, const Recording& recording) const {
+    ProcessSummary summary_of(size_t index, const Copies& copies,
+                              const Recording& recording) const {
         const trace::ProcessTrace& process = trace_.processes[index];
         ProcessSummary summary;
         summary.pid = static_cast<int>(process.pid());
@@ -130,9 +131,15 @@ class Builder {
         if (process.end) {
             summary->exit_value = process.end->value;
             switch (process.end->kind) {
-                case trace::EndKind::exit: summary->exit_kind = "exit"; break;
-                case trace::EndKind::signal: summary->exit_kind = "signal"; break;
-                case trace::EndKind::exec: summary->exit_kind = "exec"; break;
+                case trace::EndKind::exit:
+                    summary->exit_kind = "exit";
+                    break;
+                case trace::EndKind::signal:
+                    summary->exit_kind = "signal";
+                    break;
+                case trace::EndKind::exec:
+                    summary->exit_kind = "exec";
+                    break;
             }
         } else if (index == 0 && recording.exit) {
             summary->exit_kind = recording.exit->kind;
@@ -184,9 +191,8 @@ class Builder {
         const uint64_t lost = process.loss.blocked_events + process.loss.unwritten_events;
         // Of these pages some were lost and the rest the kernel's; nothing tells which is which.
         const bool exact = process.process.sample <= 1;
-        const uint64_t unknown =
-            exact ? std::min(lost, copies.unwitnessed_while_watching)
-                  : copies.unwitnessed_while_watching;
+        const uint64_t unknown = exact ? std::min(lost, copies.unwitnessed_while_watching)
+                                       : copies.unwitnessed_while_watching;
         const uint64_t kernel = copies.unwitnessed_while_watching - unknown;
         if (kernel != 0) {
             add_cause(cause_name(Cause::kernel), "", kernel);

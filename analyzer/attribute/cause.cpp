@@ -12,7 +12,8 @@ namespace {
 // Reference counts are words of 4 or 8 bytes that change by one.
 bool counts_by_one(const CauseInput& input) {
     const unsigned width = input.instruction->width_bytes;
-    return (width == 4 || width == 8) && input.change && (*input.change == 1 || *input.change == -1);
+    return (width == 4 || width == 8) && input.change &&
+           (*input.change == 1 || *input.change == -1);
 }
 
 std::string describe_change(const CauseInput& input) {
@@ -28,9 +29,8 @@ std::optional<Verdict> find_reference_count(const CauseInput& input) {
     if (!input.object_type.empty()) {
         const std::string by =
             named != input.functions.end() ? fmt::format("{} ", base_name(*named)) : "";
-        return Verdict{Cause::refcount,
-                       fmt::format("{}{} where a CPython object of type {} starts", by, change,
-                                   input.object_type)};
+        return Verdict{Cause::refcount, fmt::format("{}{} where a CPython object of type {} starts",
+                                                    by, change, input.object_type)};
     }
     if (named != input.functions.end()) {
         return Verdict{Cause::refcount, fmt::format("{} {}", base_name(*named), change)};
@@ -49,13 +49,20 @@ std::optional<Verdict> find_reference_count(const CauseInput& input) {
 
 std::string_view cause_name(Cause cause) {
     switch (cause) {
-        case Cause::refcount: return "refcount";
-        case Cause::lazy_binding: return "lazy-binding";
-        case Cause::library_data: return "library-data";
-        case Cause::stack: return "stack";
-        case Cause::kernel: return "kernel";
-        case Cause::store: return "store";
-        case Cause::unknown: return "unknown";
+        case Cause::refcount:
+            return "refcount";
+        case Cause::lazy_binding:
+            return "lazy-binding";
+        case Cause::library_data:
+            return "library-data";
+        case Cause::stack:
+            return "stack";
+        case Cause::kernel:
+            return "kernel";
+        case Cause::store:
+            return "store";
+        case Cause::unknown:
+            return "unknown";
     }
     return "unknown";
 }
@@ -67,7 +74,8 @@ std::optional<Verdict> find_cause(const CauseInput& input) {
     if (!input.instruction->writes()) return std::nullopt;
     if (auto count = find_reference_count(input)) return count;
     switch (input.region) {
-        case Region::stack: return Verdict{Cause::stack, "the address is on a thread's stack"};
+        case Region::stack:
+            return Verdict{Cause::stack, "the address is on a thread's stack"};
         case Region::got:
             if (input.in_dynamic_linker) {
                 return Verdict{Cause::lazy_binding,
@@ -75,7 +83,8 @@ std::optional<Verdict> find_cause(const CauseInput& input) {
                                            input.region_name)};
             }
             break;
-        default: break;
+        default:
+            break;
     }
     if (input.region == Region::library_data || input.region == Region::got) {
         return Verdict{Cause::library_data,

@@ -44,10 +44,11 @@ struct CauseInput {
     // The written word is followed by the address of this type: a CPython object starts here.
     std::string_view object_type;
     Region region = Region::unknown;
-    std::string_view region_name;           // module of a library or program's data
-    std::vector<std::string_view> functions;  // innermost inlined first; the last one is out of line
-    bool has_debug_info = false;            // the functions above include inlined ones
-    bool in_dynamic_linker = false;         // the instruction is ld.so's
+    std::string_view region_name;  // module of a library or program's data
+    std::vector<std::string_view>
+        functions;                   // innermost inlined first; the last one is out of line
+    bool has_debug_info = false;     // the functions above include inlined ones
+    bool in_dynamic_linker = false;  // the instruction is ld.so's
 };
 
 struct Verdict {

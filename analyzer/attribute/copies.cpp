@@ -46,8 +46,8 @@ class Collector {
     uint32_t class_of(const trace::EventRecord& event) {
         const uint32_t region = space_.region_of(event.address);
         const bool has_neighbour = (event.header.flags & trace::kNoNeighbour) == 0;
-        const auto type = has_neighbour ? process_.types.find(event.neighbour)
-                                        : process_.types.end();
+        const auto type =
+            has_neighbour ? process_.types.find(event.neighbour) : process_.types.end();
         const uint64_t type_address = type == process_.types.end() ? 0 : type->first;
         const auto [known, is_new] =
             class_by_key_.try_emplace({event.site, type_address, region}, kNotACopy);

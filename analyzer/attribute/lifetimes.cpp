@@ -47,11 +47,10 @@ bool Lifetimes::is_shared(size_t process, size_t generation, uint64_t time_ns) c
     const uint64_t next_generation_ns = generation + 1 < self.generations.size()
                                             ? self.generations[generation + 1].start_ns
                                             : kForever;
-    return std::any_of(children_[process].begin(), children_[process].end(),
-                       [&](const Child& child) {
-                           return child.start_ns < next_generation_ns &&
-                                  time_ns < shares_until_ns_[child.process];
-                       });
+    return std::any_of(
+        children_[process].begin(), children_[process].end(), [&](const Child& child) {
+            return child.start_ns < next_generation_ns && time_ns < shares_until_ns_[child.process];
+        });
 }
 
 }  // namespace cowscope::attribute

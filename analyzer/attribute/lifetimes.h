@@ -24,8 +24,8 @@ class Lifetimes {
     };
 
     const trace::Trace& trace_;
-    std::vector<std::vector<Child>> children_;   // forked ones, by start
-    std::vector<uint64_t> shares_until_ns_;      // own end, or the last of its descendants'
+    std::vector<std::vector<Child>> children_;  // forked ones, by start
+    std::vector<uint64_t> shares_until_ns_;     // own end, or the last of its descendants'
 };
 
 }  // namespace cowscope::attribute

@@ -36,9 +36,9 @@ void add_shim_notes(const trace::Trace& trace, std::vector<std::string>* notes) 
                     in, error));
                 break;
             case trace::NoteCode::mapping_not_tracked:
-                notes->push_back(fmt::format(
-                    "{}: some memory could not be tracked ({}); its copies are missing", in,
-                    error));
+                notes->push_back(
+                    fmt::format("{}: some memory could not be tracked ({}); its copies are missing",
+                                in, error));
                 break;
             case trace::NoteCode::census_failed:
                 notes->push_back(fmt::format("{}: a census failed ({})", in, error));
@@ -69,7 +69,8 @@ void add_end_notes(const trace::Trace& trace, std::vector<std::string>* notes) {
         if (process.end || process.generations.empty()) continue;
         const trace::Generation& last = process.generations.back();
         const std::string how = fmt::format(
-            "process {} has no record of its end: it was killed (SIGKILL, or a crash) or still runs",
+            "process {} has no record of its end: it was killed (SIGKILL, or a crash) or still "
+            "runs",
             process.pid());
         if (last.witness == trace::Witness::off) {
             notes->push_back(how + "; without a witness and a final census its copies are unknown");

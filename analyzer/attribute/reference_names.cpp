@@ -10,13 +10,13 @@ namespace {
 
 // Parts of lower-case names. Each says "reference count" wherever it stands.
 constexpr std::array kParts = {
-    "incref",          // Py_INCREF, incRefCount (Redis)
-    "decref",          // Py_DECREF, decRefCount
-    "newref",          // Py_NewRef
-    "inc_ref",         "dec_ref",         "add_ref",  // add_ref, _M_add_ref_copy, ...
-    "addref",          // AddRef, zend_gc_addref
-    "delref",          // zend_gc_delref
-    "refcount",        "ref_count",
+    "incref",                                  // Py_INCREF, incRefCount (Redis)
+    "decref",                                  // Py_DECREF, decRefCount
+    "newref",                                  // Py_NewRef
+    "inc_ref",        "dec_ref",   "add_ref",  // add_ref, _M_add_ref_copy, ...
+    "addref",                                  // AddRef, zend_gc_addref
+    "delref",                                  // zend_gc_delref
+    "refcount",       "ref_count",
     "refcnt",          // SvREFCNT_inc (Perl)
     "intrusive_ptr_",  // Boost's add_ref and release hooks
     "unref",           // g_object_unref and its kin

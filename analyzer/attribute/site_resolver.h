@@ -26,8 +26,7 @@ struct ResolvedSite {
 class SiteResolver {
   public:
     // All must outlive this object.
-    SiteResolver(const trace::ProcessTrace& process, AddressSpace* space,
-                 decode::Decoder* decoder);
+    SiteResolver(const trace::ProcessTrace& process, AddressSpace* space, decode::Decoder* decoder);
 
     const ResolvedSite& resolve(uint32_t site);
 

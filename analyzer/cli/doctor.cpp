@@ -1,6 +1,5 @@
 // `cowscope doctor`: what this kernel, container and user allow, and what would allow more.
 #include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include "cli/parse.h"

@@ -1,11 +1,11 @@
 // `cowscope dump`: a trace record by record.
 #include "trace/dump.h"
 
-#include <fmt/format.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+
+#include <fmt/format.h>
 
 #include "cli/parse.h"
 #include "error.h"

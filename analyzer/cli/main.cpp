@@ -1,9 +1,9 @@
 // cowscope: what fork() really costs. Finds the command and turns every error into one line.
-#include <fmt/format.h>
-
 #include <array>
 #include <exception>
 #include <string>
+
+#include <fmt/format.h>
 
 #include "cli/command.h"
 #include "cli/parse.h"

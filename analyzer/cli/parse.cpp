@@ -1,13 +1,13 @@
 #include "cli/parse.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "error.h"
 

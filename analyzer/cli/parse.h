@@ -1,9 +1,10 @@
 // Parsing that the commands share, on top of CLI11.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
+
+#include <CLI/CLI.hpp>
 
 #include "cli/command.h"
 

@@ -1,10 +1,10 @@
 #include "cli/record_options.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+
+#include <fmt/format.h>
 
 #include "error.h"
 

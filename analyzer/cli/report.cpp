@@ -1,12 +1,13 @@
 // `cowscope report`: a trace as text or JSON.
 #include "report/report.h"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <charconv>
 #include <limits>
 #include <optional>
+
+#include <fmt/format.h>
 
 #include "attribute/build_report.h"
 #include "cli/parse.h"

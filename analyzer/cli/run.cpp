@@ -1,9 +1,10 @@
 // `cowscope run`: records a program, then prints the text report.
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <exception>
+
+#include <fmt/format.h>
 
 #include "attribute/build_report.h"
 #include "cli/parse.h"

@@ -5,11 +5,11 @@
 // an instruction writes memory if its first operand is memory, unless it is one of the few that
 // only read all their operands. Instructions are told apart by name, because the names are Intel's
 // and stay, while identifiers differ between versions of Capstone.
-#include <capstone/capstone.h>
-
 #include <algorithm>
 #include <stdexcept>
 #include <string_view>
+
+#include <capstone/capstone.h>
 
 #include "decode/instruction.h"
 

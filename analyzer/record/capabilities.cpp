@@ -1,10 +1,10 @@
 #include "record/capabilities.h"
 
-#include <fmt/format.h>
-
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+
+#include <fmt/format.h>
 
 #include "record/kernel_abi.h"
 

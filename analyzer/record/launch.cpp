@@ -8,7 +8,6 @@
 // The child has no other way to go on: without a whole environment it ends.
 #include "record/launch.h"
 
-#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +17,8 @@
 #include <cstring>
 #include <ctime>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "error.h"
 #include "record/find_program.h"

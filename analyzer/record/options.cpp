@@ -1,11 +1,11 @@
 #include "record/options.h"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <charconv>
 #include <span>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "error.h"
 #include "preload/trace_format.h"

@@ -1,9 +1,10 @@
 #include "record/record.h"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <optional>
+
+#include <fmt/format.h>
 
 #include "error.h"
 #include "record/capabilities.h"

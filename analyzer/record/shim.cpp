@@ -1,7 +1,6 @@
 #include "record/shim.h"
 
 #include <elf.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -13,6 +12,8 @@
 #include <filesystem>
 #include <fstream>
 #include <string_view>
+
+#include <fmt/format.h>
 
 #include "error.h"
 #include "record/find_program.h"

@@ -10,7 +10,9 @@ namespace cowscope::report {
 namespace {
 
 // Bytes of UTF-8 that continue a character take no column.
-bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+bool continues_character(char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
+}
 
 size_t columns_of(std::string_view text) {
     return static_cast<size_t>(

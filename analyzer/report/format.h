@@ -8,10 +8,10 @@
 
 namespace cowscope::report {
 
-std::string grouped(uint64_t number);              // 1234567 -> "1,234,567"
-std::string size_text(uint64_t bytes);             // "239.2 MiB"
-std::string percent(double share);                 // 0.9731 -> "97.3 %"
-std::string duration_text(uint64_t nanoseconds);   // "2.31 s"
+std::string grouped(uint64_t number);             // 1234567 -> "1,234,567"
+std::string size_text(uint64_t bytes);            // "239.2 MiB"
+std::string percent(double share);                // 0.9731 -> "97.3 %"
+std::string duration_text(uint64_t nanoseconds);  // "2.31 s"
 
 // At most `columns` wide. Cuts at the end, or at the start for paths, with "…".
 std::string cut_end(std::string_view text, size_t columns);

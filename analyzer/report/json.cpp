@@ -45,25 +45,21 @@ Json to_json_value(const SiteShare& site) {
         python.push_back(
             {{"function", frame.function}, {"file", frame.file}, {"line", frame.line}});
     }
-    return {{"cause", site.cause},       {"pages", site.pages},
-            {"module", site.module},     {"function", site.function},
-            {"inlined", site.inlined},   {"file", site.file},
-            {"line", site.line},         {"instruction", site.instruction},
-            {"evidence", site.evidence}, {"stack", site.stack},
+    return {{"cause", site.cause},        {"pages", site.pages},
+            {"module", site.module},      {"function", site.function},
+            {"inlined", site.inlined},    {"file", site.file},
+            {"line", site.line},          {"instruction", site.instruction},
+            {"evidence", site.evidence},  {"stack", site.stack},
             {"python", std::move(python)}};
 }
 
 }  // namespace
 
 std::string to_json(const Report& report) {
-    Json json = {{"schema", "cowscope.report/1"},
-                 {"trace", report.trace},
-                 {"command", report.command},
-                 {"duration_ns", report.duration_ns},
-                 {"page_size", report.page_size},
-                 {"tracker", report.tracker},
-                 {"witness", report.witness},
-                 {"sample", report.sample},
+    Json json = {{"schema", "cowscope.report/1"}, {"trace", report.trace},
+                 {"command", report.command},     {"duration_ns", report.duration_ns},
+                 {"page_size", report.page_size}, {"tracker", report.tracker},
+                 {"witness", report.witness},     {"sample", report.sample},
                  {"notes", report.notes}};
     const Totals& totals = report.totals;
     json["totals"] = {{"processes", totals.processes},
@@ -91,9 +87,8 @@ std::string to_json(const Report& report) {
     }
     json["timeline"] = Json::array();
     for (const auto& point : report.timeline) {
-        json["timeline"].push_back({{"pid", point.pid},
-                                    {"t_ns", point.time_ns},
-                                    {"copied_pages", point.copied_pages}});
+        json["timeline"].push_back(
+            {{"pid", point.pid}, {"t_ns", point.time_ns}, {"copied_pages", point.copied_pages}});
     }
     // Paths and names may hold any bytes.
     return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

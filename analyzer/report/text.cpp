@@ -113,13 +113,13 @@ void TextReport::head() {
                      totals.processes, totals.processes == 1 ? "" : "es", report_.tracker,
                      report_.witness));
     line();
-    const bool tracked = std::any_of(report_.processes.begin(), report_.processes.end(),
-                                     [](const ProcessSummary& p) { return p.inherited_pages != 0; });
+    const bool tracked =
+        std::any_of(report_.processes.begin(), report_.processes.end(),
+                    [](const ProcessSummary& p) { return p.inherited_pages != 0; });
     if (totals.copied_pages == 0) {
-        line(tracked ? "No inherited page was copied."
-             : report_.tracker == "off"
-                 ? "Nothing is known about copies: no process was tracked."
-                 : "No process forked, so there was nothing to copy.");
+        line(tracked                    ? "No inherited page was copied."
+             : report_.tracker == "off" ? "Nothing is known about copies: no process was tracked."
+                                        : "No process forked, so there was nothing to copy.");
         return;
     }
     const auto copying = std::count_if(report_.processes.begin(), report_.processes.end(),
@@ -164,10 +164,10 @@ void TextReport::main_sites() {
     }
     if (shown == report_.sites.size()) return;
     const uint64_t left = report_.totals.copied_pages - pages;
-    line(fmt::format("  {} pages  {}  in {} more sites (--by site)", grouped(left),
-                     percent(static_cast<double>(left) /
-                             static_cast<double>(report_.totals.copied_pages)),
-                     report_.sites.size() - shown));
+    line(fmt::format(
+        "  {} pages  {}  in {} more sites (--by site)", grouped(left),
+        percent(static_cast<double>(left) / static_cast<double>(report_.totals.copied_pages)),
+        report_.sites.size() - shown));
 }
 
 void TextReport::site(const SiteShare& site) {
@@ -205,7 +205,8 @@ void TextReport::types() {
             pages_by_type[type.type] += type.pages;
             typed += type.pages;
         }
-        if (cause.pages != typed) pages_by_type["(no object: " + cause.cause + ")"] += cause.pages - typed;
+        if (cause.pages != typed)
+            pages_by_type["(no object: " + cause.cause + ")"] += cause.pages - typed;
     }
     std::vector<TypeShare> rows;
     for (const auto& [type, pages] : pages_by_type) rows.push_back({type, pages});

@@ -1,9 +1,9 @@
 // How libdwfl finds separate debug files.
 #pragma once
 
-#include <elfutils/libdwfl.h>
-
 #include <string>
+
+#include <elfutils/libdwfl.h>
 
 namespace cowscope::symbolize {
 

@@ -16,9 +16,9 @@ bool has_ranges(Dwarf_Die* die) {
 }
 
 // The inlined calls that lead to the address, outermost first.
-void add_inlined(Dwarf_Die scope, Dwarf_Addr address, std::vector<Dwarf_Die>& calls) {
+void add_inlined(Dwarf_Die scope, Dwarf_Addr address, int depth, std::vector<Dwarf_Die>& calls) {
     Dwarf_Die die;
-    if (dwarf_child(&scope, &die) != 0) return;
+    if (depth == kMaxDepth || dwarf_child(&scope, &die) != 0) return;
     do {
         const int tag = dwarf_tag(&die);
         const bool is_call = tag == DW_TAG_inlined_subroutine;
@@ -27,13 +27,13 @@ void add_inlined(Dwarf_Die scope, Dwarf_Addr address, std::vector<Dwarf_Die>& ca
         if (!is_call && !is_block) continue;
         if (dwarf_haspc(&die, address) == 1) {
             if (is_call) calls.push_back(die);
-            add_inlined(die, address, calls);
+            add_inlined(die, address, depth + 1, calls);
             return;
         }
         // A block of which nothing is left but the calls inlined into it.
         if (is_block && !has_ranges(&die)) {
             const size_t before = calls.size();
-            add_inlined(die, address, calls);
+            add_inlined(die, address, depth + 1, calls);
             if (calls.size() != before) return;
         }
     } while (dwarf_siblingof(&die, &die) == 0);
@@ -171,7 +171,7 @@ std::vector<Frame> DwarfFrames::at(Dwarf_Addr address, const std::string& symbol
     std::vector<Dwarf_Die> scopes;
     if (function != nullptr) {
         scopes.push_back(*function);
-        add_inlined(*function, address, scopes);
+        add_inlined(*function, address, 0, scopes);
     }
     Place place = line_at(&cu, address);
     std::vector<Frame> frames;

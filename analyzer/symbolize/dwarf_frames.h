@@ -1,12 +1,12 @@
 // From an address to the functions and lines there, inlined ones included.
 #pragma once
 
-#include <elfutils/libdw.h>
-
 #include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
+
+#include <elfutils/libdw.h>
 
 #include "symbolize/dwarf_unit.h"
 #include "symbolize/symbolizer.h"

@@ -36,14 +36,14 @@ std::string scope_name(Dwarf_Die scope) {
 }  // namespace
 
 DwarfUnit::DwarfUnit(Dwarf_Die root, const IsCode& is_code) : root_(root), is_code_(is_code) {
-    walk(root_, false);
+    walk(root_, false, 0);
     functions_.finish();
 }
 
 // Bodies of functions are most of a unit, and what is in them is seldom asked for.
-void DwarfUnit::walk(Dwarf_Die parent, bool into_functions) {
+void DwarfUnit::walk(Dwarf_Die parent, bool into_functions, int depth) {
     Dwarf_Die die;
-    if (dwarf_child(&parent, &die) != 0) return;
+    if (depth == kMaxDepth || dwarf_child(&parent, &die) != 0) return;
     do {
         const int tag = dwarf_tag(&die);
         const bool is_function = tag == DW_TAG_subprogram;
@@ -52,14 +52,14 @@ void DwarfUnit::walk(Dwarf_Die parent, bool into_functions) {
         if (is_function) {
             add_ranges(&die, is_code_, die, into_functions ? nested_functions_ : functions_);
         }
-        if (into_functions || !is_function) walk(die, into_functions);
+        if (into_functions || !is_function) walk(die, into_functions, depth + 1);
     } while (dwarf_siblingof(&die, &die) == 0);
 }
 
 void DwarfUnit::walk_into_functions() {
     if (walked_into_functions_) return;
     walked_into_functions_ = true;
-    walk(root_, true);
+    walk(root_, true, 0);
     nested_functions_.finish();
 }
 

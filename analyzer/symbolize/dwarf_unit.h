@@ -1,11 +1,11 @@
 // What is found in one compilation unit of the DWARF: its functions and the scopes they stand in.
 #pragma once
 
-#include <elfutils/libdw.h>
-
 #include <functional>
 #include <string>
 #include <unordered_map>
+
+#include <elfutils/libdw.h>
 
 #include "symbolize/range_map.h"
 
@@ -14,6 +14,9 @@ namespace cowscope::symbolize {
 // Tells whether an address of the DWARF lies in the file's code. Functions that the linker dropped
 // stay in the DWARF at addresses near 0.
 using IsCode = std::function<bool(uint64_t)>;
+
+// DIEs that nest deeper than any compiler's are left out.
+inline constexpr int kMaxDepth = 1000;
 
 // Adds all ranges of addresses that a DIE covers and that are code. False if it has none.
 template <typename Value>
@@ -44,7 +47,7 @@ class DwarfUnit {
     std::string scope_of(const Dwarf_Die& die);
 
   private:
-    void walk(Dwarf_Die parent, bool into_functions);
+    void walk(Dwarf_Die parent, bool into_functions, int depth);
     void walk_into_functions();
 
     Dwarf_Die root_;

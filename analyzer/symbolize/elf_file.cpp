@@ -1,6 +1,5 @@
 #include "symbolize/elf_file.h"
 
-#include <elfutils/libdwfl.h>
 #include <fcntl.h>
 #include <gelf.h>
 #include <sys/stat.h>
@@ -11,6 +10,8 @@
 #include <limits>
 #include <tuple>
 #include <vector>
+
+#include <elfutils/libdwfl.h>
 
 #include "symbolize/debug_file_search.h"
 

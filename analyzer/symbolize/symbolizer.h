@@ -6,8 +6,8 @@
 //     file offset = address - mapping.start + mapping.offset
 //     vaddr       = address - first.start + *vaddr_of_offset(path, first.offset)
 //
-// with `first` the loader's first mapping of the file. A vaddr is an address as the
-// file's own headers count; it also names what lies behind the file's end in memory (.bss).
+// with `first` the loader's first mapping of the file. A vaddr is an address as the file's own
+// headers count; it also names what lies behind the file's end in memory (.bss).
 //
 // A return address points behind its call: the caller of this code subtracts 1 before it asks.
 //

@@ -45,12 +45,13 @@ std::string describe(const RecordView& view) {
         case RecordType::process: {
             const auto r = view.as<ProcessRecord>();
             const char* role = r.role == Role::image ? "image" : "fork";
-            return fmt::format("start_ns={} pid={} parent={} role={} sample={} command={} "
-                               "executable={}",
-                               r.start_ns, r.pid, r.parent_pid, role, r.sample,
-                               text_behind(view.behind<ProcessRecord>(), r.command_bytes),
-                               text_behind(view.behind<ProcessRecord>().subspan(r.command_bytes),
-                                           r.executable_bytes));
+            return fmt::format(
+                "start_ns={} pid={} parent={} role={} sample={} command={} "
+                "executable={}",
+                r.start_ns, r.pid, r.parent_pid, role, r.sample,
+                text_behind(view.behind<ProcessRecord>(), r.command_bytes),
+                text_behind(view.behind<ProcessRecord>().subspan(r.command_bytes),
+                            r.executable_bytes));
         }
         case RecordType::loss: {
             const auto r = view.as<LossRecord>();
@@ -92,8 +93,8 @@ std::string describe(const RecordView& view) {
         case RecordType::event: {
             const auto r = view.as<EventRecord>();
             return fmt::format(
-                "time_ns={} address={:#x} word={:#x} neighbour={:#x} site={} tid={}{}{}",
-                r.time_ns, r.address, r.word, r.neighbour, r.site, r.tid,
+                "time_ns={} address={:#x} word={:#x} neighbour={:#x} site={} tid={}{}{}", r.time_ns,
+                r.address, r.word, r.neighbour, r.site, r.tid,
                 (view.flags & kNoWord) != 0 ? " no-word" : "",
                 (view.flags & kNoNeighbour) != 0 ? " no-neighbour" : "");
         }
@@ -101,8 +102,7 @@ std::string describe(const RecordView& view) {
             const auto r = view.as<CensusRecord>();
             return fmt::format("time_ns={} generation={} kind={} fresh_pages={} runs={}{}",
                                r.time_ns, r.generation, static_cast<int>(r.kind), r.fresh_pages,
-                               r.run_count,
-                               runs_behind(view.behind<CensusRecord>(), r.run_count));
+                               r.run_count, runs_behind(view.behind<CensusRecord>(), r.run_count));
         }
         case RecordType::memory: {
             const auto r = view.as<MemoryRecord>();
@@ -127,7 +127,8 @@ std::string describe(const RecordView& view) {
             return fmt::format("time_ns={} code={} value={} address={:#x}", r.time_ns,
                                static_cast<uint32_t>(r.code), r.value, r.address);
         }
-        default: return "";
+        default:
+            return "";
     }
 }
 

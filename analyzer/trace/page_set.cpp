@@ -8,7 +8,9 @@ namespace {
 // The end of the lower half of the widest x86-64 address space (five-level page tables).
 constexpr uint64_t kAddressSpaceEnd = uint64_t{1} << 56;
 
-uint64_t end_of(const PageRun& run) { return run.start + run.pages * kPageBytes; }
+uint64_t end_of(const PageRun& run) {
+    return run.start + run.pages * kPageBytes;
+}
 
 }  // namespace
 
@@ -28,9 +30,9 @@ bool PageSet::append(const PageRun& run) {
 }
 
 bool PageSet::contains(uint64_t address) const {
-    const auto above = std::upper_bound(
-        runs_.begin(), runs_.end(), address,
-        [](uint64_t value, const PageRun& run) { return value < run.start; });
+    const auto above =
+        std::upper_bound(runs_.begin(), runs_.end(), address,
+                         [](uint64_t value, const PageRun& run) { return value < run.start; });
     return above != runs_.begin() && address < end_of(*std::prev(above));
 }
 

@@ -46,17 +46,39 @@ class Loader {
 
     void take(const RecordView& record) {
         switch (record.type) {
-            case RecordType::process: take_process(record); break;
-            case RecordType::loss: process_.loss = record.as<LossRecord>(); break;
-            case RecordType::mappings: take_mappings(record); break;
-            case RecordType::inherited: take_inherited(record); break;
-            case RecordType::stack: take_stack(record); break;
-            case RecordType::site: take_site(record); break;
-            case RecordType::exemplar: pending_exemplar_ = record.as<ExemplarRecord>(); break;
-            case RecordType::type: take_type(record); break;
-            case RecordType::event: take_event(record); break;
-            case RecordType::census: take_census(record); break;
-            case RecordType::memory: take_memory(record); break;
+            case RecordType::process:
+                take_process(record);
+                break;
+            case RecordType::loss:
+                process_.loss = record.as<LossRecord>();
+                break;
+            case RecordType::mappings:
+                take_mappings(record);
+                break;
+            case RecordType::inherited:
+                take_inherited(record);
+                break;
+            case RecordType::stack:
+                take_stack(record);
+                break;
+            case RecordType::site:
+                take_site(record);
+                break;
+            case RecordType::exemplar:
+                pending_exemplar_ = record.as<ExemplarRecord>();
+                break;
+            case RecordType::type:
+                take_type(record);
+                break;
+            case RecordType::event:
+                take_event(record);
+                break;
+            case RecordType::census:
+                take_census(record);
+                break;
+            case RecordType::memory:
+                take_memory(record);
+                break;
             case RecordType::fork:
                 process_.fork_times_ns.push_back(record.as<ForkRecord>().time_ns);
                 break;
@@ -64,8 +86,11 @@ class Loader {
                 process_.end = record.as<EndRecord>();
                 see_time(process_.end->time_ns);
                 break;
-            case RecordType::note: process_.notes.push_back(record.as<NoteRecord>()); break;
-            default: break;
+            case RecordType::note:
+                process_.notes.push_back(record.as<NoteRecord>());
+                break;
+            default:
+                break;
         }
     }
 
@@ -76,7 +101,8 @@ class Loader {
     void take_process(const RecordView& record) {
         process_.process = record.as<ProcessRecord>();
         const auto& fixed = process_.process;
-        if (fixed.role != Role::image && fixed.role != Role::fork) fail(record, "has no known role");
+        if (fixed.role != Role::image && fixed.role != Role::fork)
+            fail(record, "has no known role");
         const auto bytes = record.behind<ProcessRecord>();
         std::string_view command = text_of(bytes, 0, fixed.command_bytes);
         process_.command.clear();
@@ -122,8 +148,7 @@ class Loader {
             process_.generations.push_back(std::move(generation));
             see_time(fixed.time_ns);
         }
-        take_runs<InheritedRecord>(record, fixed.run_count,
-                                   &process_.generations.back().inherited);
+        take_runs<InheritedRecord>(record, fixed.run_count, &process_.generations.back().inherited);
         inherited_goes_on_ = (record.flags & kMoreParts) != 0;
     }
 
@@ -149,8 +174,8 @@ class Loader {
     void take_stack(const RecordView& record) {
         const auto fixed = record.as<StackRecord>();
         if (fixed.id != process_.stacks.size()) {
-            fail(record, fmt::format("has id {} where {} comes next", fixed.id,
-                                     process_.stacks.size()));
+            fail(record,
+                 fmt::format("has id {} where {} comes next", fixed.id, process_.stacks.size()));
         }
         if (fixed.depth == 0) fail(record, "is empty");
         Stack stack;
@@ -177,8 +202,7 @@ class Loader {
 
     void take_type(const RecordView& record) {
         const auto fixed = record.as<TypeRecord>();
-        process_.types[fixed.address] =
-            text_of(record.behind<TypeRecord>(), 0, fixed.name_bytes);
+        process_.types[fixed.address] = text_of(record.behind<TypeRecord>(), 0, fixed.name_bytes);
     }
 
     void take_event(const RecordView& record) {

@@ -52,15 +52,18 @@ uint64_t claimed_bytes(const RecordView& record) {
             const auto process = record.as<ProcessRecord>();
             return uint64_t{process.command_bytes} + process.executable_bytes;
         }
-        case RecordType::mappings: return record.as<MappingsRecord>().text_bytes;
+        case RecordType::mappings:
+            return record.as<MappingsRecord>().text_bytes;
         case RecordType::inherited:
             return uint64_t{record.as<InheritedRecord>().run_count} * sizeof(PageRun);
         case RecordType::census:
             return uint64_t{record.as<CensusRecord>().run_count} * sizeof(PageRun);
         case RecordType::stack:
             return uint64_t{record.as<StackRecord>().depth} * sizeof(uint64_t);
-        case RecordType::type: return record.as<TypeRecord>().name_bytes;
-        default: return 0;
+        case RecordType::type:
+            return record.as<TypeRecord>().name_bytes;
+        default:
+            return 0;
     }
 }
 
@@ -108,14 +111,14 @@ void SegmentReader::read_header() {
         throw Error(path_ + ": not a cowscope segment (its first bytes are not COWSCOPE)");
     }
     if (header_.version != kVersion) {
-        throw Error(path_, 8, "header",
-                    fmt::format("version {}; this cowscope reads version {}", header_.version,
-                                kVersion));
+        throw Error(
+            path_, 8, "header",
+            fmt::format("version {}; this cowscope reads version {}", header_.version, kVersion));
     }
     if (header_.features != 0) {
-        throw Error(path_, 16, "header",
-                    fmt::format("needs features {:#x} that this cowscope does not have",
-                                header_.features));
+        throw Error(
+            path_, 16, "header",
+            fmt::format("needs features {:#x} that this cowscope does not have", header_.features));
     }
     if (header_.header_bytes < sizeof(header_) || header_.header_bytes % 8 != 0 ||
         header_.header_bytes > header_.committed_bytes) {
@@ -147,8 +150,8 @@ bool SegmentReader::fill(size_t wanted) {
         if (from >= end_) return false;
         const size_t room =
             static_cast<size_t>(std::min<uint64_t>(buffer_.size() - buffer_filled_, end_ - from));
-        const ssize_t got = ::pread(fd_, buffer_.data() + buffer_filled_, room,
-                                    static_cast<off_t>(from));
+        const ssize_t got =
+            ::pread(fd_, buffer_.data() + buffer_filled_, room, static_cast<off_t>(from));
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) fail(from, "", std::string("cannot read: ") + std::strerror(errno));
         if (got == 0) return false;  // truncated meanwhile

@@ -19,7 +19,7 @@ namespace cowscope::trace {
 struct RecordView {
     RecordType type;
     uint16_t flags;
-    uint64_t offset;  // in the file
+    uint64_t offset;                   // in the file
     std::span<const std::byte> bytes;  // with the RecordHeader
 
     // The fixed part. The reader has checked that it is there.
@@ -65,7 +65,7 @@ class SegmentReader {
     std::string path_;
     int fd_ = -1;
     SegmentHeader header_{};
-    uint64_t end_ = 0;            // of the records, as far as the file reaches
+    uint64_t end_ = 0;  // of the records, as far as the file reaches
     uint64_t missing_bytes_ = 0;
     std::vector<std::byte> buffer_;
     size_t buffer_at_ = 0;

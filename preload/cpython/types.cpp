@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "support/guarded_read.h"
+
 #include "support/poison.h"
 
 namespace cowscope::cpython {
@@ -58,7 +59,9 @@ void find_interpreter() {
     type_of_types = reinterpret_cast<uint64_t>(dlsym(RTLD_DEFAULT, "PyType_Type"));
 }
 
-bool has_interpreter() { return type_of_types != 0; }
+bool has_interpreter() {
+    return type_of_types != 0;
+}
 
 void TypeCache::record(Arena& arena, segment::Writer* writer, uint64_t candidate) {
     constexpr uint64_t kUserSpaceEnd = uint64_t{1} << 47;

@@ -5,6 +5,7 @@
 #include "process/interpose.h"
 #include "process/process.h"
 #include "process/real.h"
+
 #include "support/poison.h"
 
 namespace cowscope::process {
@@ -32,7 +33,9 @@ COWSCOPE_INTERPOSED void _exit(int status) {
     cowscope::process::real().exit(status);
     __builtin_unreachable();
 }
-COWSCOPE_INTERPOSED void _Exit(int status) { _exit(status); }
+COWSCOPE_INTERPOSED void _Exit(int status) {
+    _exit(status);
+}
 
 // Its handlers still run before the last one, which the constructor registered first.
 COWSCOPE_INTERPOSED void quick_exit(int status) {

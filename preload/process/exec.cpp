@@ -9,6 +9,7 @@
 #include "process/interpose.h"
 #include "process/process.h"
 #include "process/real.h"
+
 #include "support/poison.h"
 
 namespace {
@@ -17,7 +18,9 @@ using namespace cowscope;
 
 using Arguments = char* const*;
 
-void becoming_another_program() { process::finish(trace::EndKind::exec, 0); }
+void becoming_another_program() {
+    process::finish(trace::EndKind::exec, 0);
+}
 
 // The variadic forms' arguments as an array on the caller's stack, as glibc's own do it.
 size_t count_arguments(va_list arguments) {
@@ -61,15 +64,15 @@ COWSCOPE_INTERPOSED int fexecve(int fd, Arguments arguments, Arguments environme
 }
 
 // Copies the variadic arguments behind `first` into `array`, which has room for the terminator.
-#define COWSCOPE_TAKE_ARGUMENTS(array, last)                   \
-    va_list counted;                                           \
-    va_start(counted, first);                                  \
-    const size_t count = 1 + count_arguments(counted);         \
-    va_end(counted);                                           \
-    char* array[count];                                        \
-    va_list last;                                              \
-    va_start(last, first);                                     \
-    array[0] = const_cast<char*>(first);                       \
+#define COWSCOPE_TAKE_ARGUMENTS(array, last)           \
+    va_list counted;                                   \
+    va_start(counted, first);                          \
+    const size_t count = 1 + count_arguments(counted); \
+    va_end(counted);                                   \
+    char* array[count];                                \
+    va_list last;                                      \
+    va_start(last, first);                             \
+    array[0] = const_cast<char*>(first);               \
     for (size_t i = 1; i < count; ++i) array[i] = va_arg(last, char*)
 
 COWSCOPE_INTERPOSED int execl(const char* path, const char* first, ...) noexcept {

@@ -9,6 +9,7 @@
 #include "process/process.h"
 #include "process/real.h"
 #include "process/signals.h"
+
 #include "support/poison.h"
 
 namespace cowscope::process {
@@ -105,8 +106,7 @@ COWSCOPE_INTERPOSED int clone(int (*function)(void*), void* stack, int flags, vo
     }
     CloneStart start = {function, argument};
     before_fork();
-    const int child =
-        real().clone(start_cloned, stack, flags, &start, parent_tid, tls, child_tid);
+    const int child = real().clone(start_cloned, stack, flags, &start, parent_tid, tls, child_tid);
     const int saved_errno = errno;
     after_fork_in_parent();
     errno = saved_errno;

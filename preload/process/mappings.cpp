@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "support/text.h"
+
 #include "support/poison.h"
 
 namespace cowscope::process {

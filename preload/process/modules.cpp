@@ -5,6 +5,7 @@
 #include "process/interpose.h"
 #include "process/process.h"
 #include "process/real.h"
+
 #include "support/poison.h"
 
 COWSCOPE_INTERPOSED int dlclose(void* handle) noexcept {

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "support/syscall.h"
+
 #include "support/poison.h"
 
 namespace cowscope::process {
@@ -19,9 +20,8 @@ const char* value_of(char** environment, const char* name) {
 }
 
 bool read_link(const char* path, char* target, size_t capacity) {
-    const long length =
-        sys::syscall4(SYS_readlinkat, AT_FDCWD, sys::word(path), sys::word(target),
-                      static_cast<long>(capacity - 1));
+    const long length = sys::syscall4(SYS_readlinkat, AT_FDCWD, sys::word(path), sys::word(target),
+                                      static_cast<long>(capacity - 1));
     if (sys::failed(length)) return false;
     target[length] = '\0';
     return true;
@@ -73,7 +73,8 @@ const char* read_options(char** environment, pid_t pid, Options* options) {
     }
     if (const char* text = value_of(environment, "COWSCOPE_SAMPLE")) {
         uint64_t sample = 1;
-        if (!same_text(text, "auto") && (!parse_decimal(text, 1'000'000'000, &sample) || sample == 0)) {
+        if (!same_text(text, "auto") &&
+            (!parse_decimal(text, 1'000'000'000, &sample) || sample == 0)) {
             return "COWSCOPE_SAMPLE is neither auto nor a number from 1 to 1000000000";
         }
         options->sample = static_cast<uint32_t>(sample);

@@ -18,8 +18,8 @@ enum class WitnessChoice : uint8_t { automatic, trap, off };
 struct Options {
     TrackerChoice tracker = TrackerChoice::automatic;
     WitnessChoice witness = WitnessChoice::automatic;
-    uint32_t sample = 1;     // witness one fault in so many
-    uint32_t max_stack = 64;  // frames
+    uint32_t sample = 1;         // witness one fault in so many
+    uint32_t max_stack = 64;     // frames
     FixedText<PATH_MAX> folder;  // absolute path of the trace
 };
 

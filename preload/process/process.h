@@ -58,7 +58,9 @@ struct Process {
 extern Process process;
 
 // Whether this is the process that `process` describes.
-inline bool is_current() { return process.pid != 0 && process.pid == sys::getpid(); }
+inline bool is_current() {
+    return process.pid != 0 && process.pid == sys::getpid();
+}
 
 // Blocks signals and takes the lock for a scope.
 class Locked {

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "process/process.h"
+
 #include "support/poison.h"
 
 namespace cowscope::process {

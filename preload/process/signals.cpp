@@ -5,6 +5,7 @@
 #include "process/interpose.h"
 #include "process/process.h"
 #include "process/real.h"
+
 #include "support/poison.h"
 
 namespace cowscope::process {
@@ -97,8 +98,8 @@ int change_action(int signal, const struct sigaction* action, struct sigaction* 
     struct sigaction before;
     if (real().sigaction(signal, nullptr, &before) != 0) return -1;
     const bool was_ours = is_ours(before);
-    const bool to_default = action != nullptr && (action->sa_flags & SA_SIGINFO) == 0 &&
-                            action->sa_handler == SIG_DFL;
+    const bool to_default =
+        action != nullptr && (action->sa_flags & SA_SIGINFO) == 0 && action->sa_handler == SIG_DFL;
     if (action != nullptr && !(was_ours && to_default)) {
         if (real().sigaction(signal, action, &before) != 0) return -1;
     }
@@ -127,8 +128,8 @@ COWSCOPE_INTERPOSED int sigaction(int signal, const struct sigaction* action,
 }
 
 // glibc's signal() has BSD semantics, its __sysv_signal() those of System V (signal(2)).
-COWSCOPE_INTERPOSED cowscope::process::Handler signal(
-    int signal, cowscope::process::Handler handler) noexcept {
+COWSCOPE_INTERPOSED cowscope::process::Handler signal(int signal,
+                                                      cowscope::process::Handler handler) noexcept {
     return cowscope::process::change_handler(signal, handler, SA_RESTART);
 }
 COWSCOPE_INTERPOSED cowscope::process::Handler bsd_signal(

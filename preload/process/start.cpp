@@ -5,6 +5,7 @@
 #include "process/process.h"
 #include "process/real.h"
 #include "process/signals.h"
+
 #include "support/poison.h"
 
 extern "C" int pthread_atfork(void (*prepare)(), void (*parent)(), void (*child)());
@@ -24,9 +25,13 @@ void say_once(const char* what, const char* detail) {
     sys::write(2, line.c_str(), line.size());
 }
 
-void at_exit(int status, void*) { finish(trace::EndKind::exit, status & 0xff); }
+void at_exit(int status, void*) {
+    finish(trace::EndKind::exit, status & 0xff);
+}
 
-void at_quick_exit_() { finish(trace::EndKind::exit, process.quick_exit_status & 0xff); }
+void at_quick_exit_() {
+    finish(trace::EndKind::exit, process.quick_exit_status & 0xff);
+}
 
 // glibc hands main's arguments to constructors. The shim's constructor runs in the dynamic linker,
 // so its exit handler is registered first and runs last, after every destructor.

@@ -7,6 +7,7 @@
 #include "process/process.h"
 #include "process/signals.h"
 #include "witness/handler.h"
+
 #include "support/poison.h"
 
 extern "C" const char __ehdr_start[] __attribute__((visibility("hidden")));
@@ -58,15 +59,15 @@ void write_runs(trace::RecordType type, const tracker::PageRuns& pages, Fill&& f
 void write_inherited(trace::Tracker tracker, trace::Witness witness) {
     const uint64_t now = sys::monotonic_ns();
     Tracked& tracked = *process.tracked;
-    write_runs<trace::InheritedRecord>(
-        trace::RecordType::inherited, tracked.inherited, [&](trace::InheritedRecord* record) {
-            record->time_ns = now;
-            record->generation = tracked.generation;
-            record->tracker = tracker;
-            record->witness = witness;
-            record->padding[0] = record->padding[1] = 0;
-            record->padding2 = 0;
-        });
+    write_runs<trace::InheritedRecord>(trace::RecordType::inherited, tracked.inherited,
+                                       [&](trace::InheritedRecord* record) {
+                                           record->time_ns = now;
+                                           record->generation = tracked.generation;
+                                           record->tracker = tracker;
+                                           record->witness = witness;
+                                           record->padding[0] = record->padding[1] = 0;
+                                           record->padding2 = 0;
+                                       });
 }
 
 int read_mappings() {
@@ -123,7 +124,8 @@ void track() {
         process.tracker.watch(tracked.mappings, tracked.own, [](uint64_t start, int error) {
             write_note(trace::NoteCode::mapping_not_tracked, -error, start);
         });
-        const uint64_t frame = reinterpret_cast<uint64_t>(__builtin_frame_address(0)) & ~(kPage - 1);
+        const uint64_t frame =
+            reinterpret_cast<uint64_t>(__builtin_frame_address(0)) & ~(kPage - 1);
         const int result =
             process.tracker.arm(tracked.arena, tracked.scan_buffer, frame - kUsedStackBytes,
                                 frame + kPage, &tracked.inherited);
@@ -148,16 +150,15 @@ void write_census(trace::CensusKind kind) {
         return;
     }
     const uint64_t now = sys::monotonic_ns();
-    write_runs<trace::CensusRecord>(trace::RecordType::census, census.copied,
-                                    [&](trace::CensusRecord* record) {
-                                        record->time_ns = now;
-                                        record->fresh_pages = census.fresh_pages;
-                                        record->generation = tracked.generation;
-                                        record->kind = kind;
-                                        record->padding[0] = record->padding[1] =
-                                            record->padding[2] = 0;
-                                        record->padding2 = 0;
-                                    });
+    write_runs<trace::CensusRecord>(
+        trace::RecordType::census, census.copied, [&](trace::CensusRecord* record) {
+            record->time_ns = now;
+            record->fresh_pages = census.fresh_pages;
+            record->generation = tracked.generation;
+            record->kind = kind;
+            record->padding[0] = record->padding[1] = record->padding[2] = 0;
+            record->padding2 = 0;
+        });
 }
 
 }  // namespace cowscope::process

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "support/descriptor.h"
+
 #include "support/poison.h"
 
 namespace cowscope::segment {
@@ -84,7 +85,9 @@ void Writer::forget_inherited() {
 }
 
 // The host may close every descriptor and get our number for a file of its own.
-bool Writer::descriptor_is_ours() const { return descriptor_names(fd_, device_, inode_); }
+bool Writer::descriptor_is_ours() const {
+    return descriptor_names(fd_, device_, inode_);
+}
 
 int Writer::reserve(uint64_t from, uint64_t to) {
     struct rlimit limit;
@@ -96,8 +99,8 @@ int Writer::reserve(uint64_t from, uint64_t to) {
         static const unsigned char zeros[kPage] = {};
         result = 0;
         for (uint64_t at = from; at < to && result == 0; at += kPage) {
-            const long written = sys::syscall4(SYS_pwrite64, fd_, sys::word(zeros), kPage,
-                                               static_cast<long>(at));
+            const long written =
+                sys::syscall4(SYS_pwrite64, fd_, sys::word(zeros), kPage, static_cast<long>(at));
             if (written != static_cast<long>(kPage)) {
                 result = sys::failed(written) ? static_cast<int>(written) : -ENOSPC;
             }
@@ -159,7 +162,8 @@ void Writer::commit() {
     committed_ += begun_bytes_;
     begun_bytes_ = 0;
     // The record must be complete in memory before the count that makes it visible.
-    std::atomic_ref<uint64_t>(header_->committed_bytes).store(committed_, std::memory_order_release);
+    std::atomic_ref<uint64_t>(header_->committed_bytes)
+        .store(committed_, std::memory_order_release);
 }
 
 }  // namespace cowscope::segment

@@ -23,13 +23,17 @@ inline long word(T* pointer) {
     return reinterpret_cast<long>(pointer);
 }
 
-inline bool failed(long result) { return result < 0 && result > -4096; }
+inline bool failed(long result) {
+    return result < 0 && result > -4096;
+}
 
 inline int open(const char* path, int flags, unsigned mode = 0) {
     return static_cast<int>(
         syscall4(SYS_openat, AT_FDCWD, word(path), flags | O_CLOEXEC, static_cast<long>(mode)));
 }
-inline int close(int fd) { return static_cast<int>(syscall1(SYS_close, fd)); }
+inline int close(int fd) {
+    return static_cast<int>(syscall1(SYS_close, fd));
+}
 inline long read(int fd, void* to, size_t bytes) {
     return syscall3(SYS_read, fd, word(to), static_cast<long>(bytes));
 }
@@ -43,8 +47,7 @@ inline int fstat(int fd, struct stat* out) {
     return static_cast<int>(syscall2(SYS_fstat, fd, word(out)));
 }
 inline int ioctl(int fd, unsigned long request, void* argument) {
-    return static_cast<int>(
-        syscall3(SYS_ioctl, fd, static_cast<long>(request), word(argument)));
+    return static_cast<int>(syscall3(SYS_ioctl, fd, static_cast<long>(request), word(argument)));
 }
 inline int fcntl(int fd, int command, long argument) {
     return static_cast<int>(syscall3(SYS_fcntl, fd, command, argument));
@@ -61,7 +64,9 @@ inline void* mmap(size_t bytes, int protection, int flags, int fd = -1, uint64_t
     return reinterpret_cast<void*>(syscall6(SYS_mmap, 0, static_cast<long>(bytes), protection,
                                             flags, fd, static_cast<long>(offset)));
 }
-inline bool failed(const void* mapping) { return failed(reinterpret_cast<long>(mapping)); }
+inline bool failed(const void* mapping) {
+    return failed(reinterpret_cast<long>(mapping));
+}
 inline int munmap(void* start, size_t bytes) {
     return static_cast<int>(syscall2(SYS_munmap, word(start), static_cast<long>(bytes)));
 }
@@ -69,10 +74,18 @@ inline int madvise(void* start, size_t bytes, int advice) {
     return static_cast<int>(syscall3(SYS_madvise, word(start), static_cast<long>(bytes), advice));
 }
 
-inline pid_t getpid() { return static_cast<pid_t>(syscall0(SYS_getpid)); }
-inline pid_t getppid() { return static_cast<pid_t>(syscall0(SYS_getppid)); }
-inline pid_t gettid() { return static_cast<pid_t>(syscall0(SYS_gettid)); }
-inline void sched_yield() { syscall0(SYS_sched_yield); }
+inline pid_t getpid() {
+    return static_cast<pid_t>(syscall0(SYS_getpid));
+}
+inline pid_t getppid() {
+    return static_cast<pid_t>(syscall0(SYS_getppid));
+}
+inline pid_t gettid() {
+    return static_cast<pid_t>(syscall0(SYS_gettid));
+}
+inline void sched_yield() {
+    syscall0(SYS_sched_yield);
+}
 inline int tgkill(pid_t pid, pid_t tid, int signal) {
     return static_cast<int>(syscall3(SYS_tgkill, pid, tid, signal));
 }

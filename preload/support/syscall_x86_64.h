@@ -20,11 +20,21 @@ inline long syscall5(long n, long a, long b, long c, long d, long e) {
 inline long syscall4(long n, long a, long b, long c, long d) {
     return syscall6(n, a, b, c, d, 0, 0);
 }
-inline long syscall3(long n, long a, long b, long c) { return syscall6(n, a, b, c, 0, 0, 0); }
-inline long syscall2(long n, long a, long b) { return syscall6(n, a, b, 0, 0, 0, 0); }
-inline long syscall1(long n, long a) { return syscall6(n, a, 0, 0, 0, 0, 0); }
-inline long syscall0(long n) { return syscall6(n, 0, 0, 0, 0, 0, 0); }
+inline long syscall3(long n, long a, long b, long c) {
+    return syscall6(n, a, b, c, 0, 0, 0);
+}
+inline long syscall2(long n, long a, long b) {
+    return syscall6(n, a, b, 0, 0, 0, 0);
+}
+inline long syscall1(long n, long a) {
+    return syscall6(n, a, 0, 0, 0, 0, 0);
+}
+inline long syscall0(long n) {
+    return syscall6(n, 0, 0, 0, 0, 0, 0);
+}
 
-inline void pause_cpu() { asm volatile("pause"); }
+inline void pause_cpu() {
+    asm volatile("pause");
+}
 
 }  // namespace cowscope::sys

@@ -46,7 +46,9 @@ class FixedText {
     bool truncated_ = false;
 };
 
-inline bool same_text(const char* a, const char* b) { return std::strcmp(a, b) == 0; }
+inline bool same_text(const char* a, const char* b) {
+    return std::strcmp(a, b) == 0;
+}
 
 // Whole decimal text to a number; false for anything else or above `limit`.
 inline bool parse_decimal(const char* text, uint64_t limit, uint64_t* value) {

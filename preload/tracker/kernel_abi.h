@@ -13,6 +13,7 @@ namespace cowscope::tracker {
 #define UFFD_USER_MODE_ONLY 1
 #endif
 
+inline constexpr unsigned long kUserfaultfdNew = _IO(0xAA, 0x00);  // on /dev/userfaultfd, Linux 6.1
 inline constexpr uint64_t kUffdFeatureWpUnpopulated = uint64_t{1} << 13;
 inline constexpr uint64_t kUffdFeatureWpAsync = uint64_t{1} << 15;
 

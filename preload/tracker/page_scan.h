@@ -9,16 +9,17 @@
 
 namespace cowscope::tracker {
 
-// User addresses end below this one with four-level page tables (Documentation/arch/x86/x86_64/mm.rst).
-// A mapping above it exists only for programs that ask for it by address hint.
+// User addresses end below this one with four-level page tables
+// (Documentation/arch/x86/x86_64/mm.rst). A mapping above it exists only for programs that ask for
+// it by address hint.
 inline constexpr uint64_t kAddressSpaceEnd = 0x7ffffffff000;
 
 // A page's categories as this scan asks for them.
 struct ScanQuery {
-    uint64_t required = 0;   // all of these
-    uint64_t forbidden = 0;  // none of these
-    uint64_t any_of = 0;     // at least one of these, unless 0
-    uint64_t reported = 0;   // what distinguishes one region from the next
+    uint64_t required = 0;       // all of these
+    uint64_t forbidden = 0;      // none of these
+    uint64_t any_of = 0;         // at least one of these, unless 0
+    uint64_t reported = 0;       // what distinguishes one region from the next
     bool write_protect = false;  // write-protect the pages that match, in the same walk
 };
 

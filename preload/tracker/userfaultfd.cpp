@@ -3,12 +3,31 @@
 #include <errno.h>
 
 #include "support/descriptor.h"
+
 #include "support/poison.h"
 
 namespace cowscope::tracker {
 
+namespace {
+
+constexpr int kFlags = O_CLOEXEC | O_NONBLOCK;
+
+// The system call, or the device where only that is allowed (it goes by file permission).
+long open_userfaultfd() {
+    const long uffd = sys::syscall1(SYS_userfaultfd, kFlags | UFFD_USER_MODE_ONLY);
+    if (!sys::failed(uffd)) return uffd;
+    const int device = sys::open("/dev/userfaultfd", O_RDWR);
+    if (device < 0) return uffd;
+    const long from_device =
+        sys::syscall3(SYS_ioctl, device, static_cast<long>(kUserfaultfdNew), kFlags);
+    sys::close(device);
+    return sys::failed(from_device) ? uffd : from_device;
+}
+
+}  // namespace
+
 int Userfaultfd::open() {
-    const long uffd = sys::syscall1(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
+    const long uffd = open_userfaultfd();
     if (sys::failed(uffd)) return static_cast<int>(uffd);
     struct uffdio_api api = {};
     api.api = UFFD_API;

@@ -64,22 +64,47 @@ class ByteReader {
         const uint64_t here = at_;
         uint64_t value;
         switch (encoding & 0x0f) {
-            case 0x00: value = fixed<uint64_t>(); break;
-            case 0x01: value = uleb(); break;
-            case 0x02: value = fixed<uint16_t>(); break;
-            case 0x03: value = fixed<uint32_t>(); break;
-            case 0x04: value = fixed<uint64_t>(); break;
-            case 0x09: value = static_cast<uint64_t>(sleb()); break;
-            case 0x0a: value = static_cast<uint64_t>(int64_t{fixed<int16_t>()}); break;
-            case 0x0b: value = static_cast<uint64_t>(int64_t{fixed<int32_t>()}); break;
-            case 0x0c: value = fixed<uint64_t>(); break;
-            default: ok_ = false; return 0;
+            case 0x00:
+                value = fixed<uint64_t>();
+                break;
+            case 0x01:
+                value = uleb();
+                break;
+            case 0x02:
+                value = fixed<uint16_t>();
+                break;
+            case 0x03:
+                value = fixed<uint32_t>();
+                break;
+            case 0x04:
+                value = fixed<uint64_t>();
+                break;
+            case 0x09:
+                value = static_cast<uint64_t>(sleb());
+                break;
+            case 0x0a:
+                value = static_cast<uint64_t>(int64_t{fixed<int16_t>()});
+                break;
+            case 0x0b:
+                value = static_cast<uint64_t>(int64_t{fixed<int32_t>()});
+                break;
+            case 0x0c:
+                value = fixed<uint64_t>();
+                break;
+            default:
+                ok_ = false;
+                return 0;
         }
         switch (encoding & 0xf0) {
-            case 0x00: return value;
-            case 0x10: return value + here;
-            case 0x30: return value + data_base;
-            default: ok_ = false; return 0;
+            case 0x00:
+                return value;
+            case 0x10:
+                return value + here;
+            case 0x30:
+                return value + data_base;
+            default:
+                ok_ = false;
+                return 0;
         }
     }
 

@@ -4,11 +4,11 @@
 #include <link.h>
 
 #include "unwind/byte_reader.h"
+
 #include "support/poison.h"
 
 // Weak: before glibc 2.35 there is no lock-free way to find a module, so stacks end at once.
-extern "C" int _dl_find_object(void* address, struct dl_find_object* result)
-    __attribute__((weak));
+extern "C" int _dl_find_object(void* address, struct dl_find_object* result) __attribute__((weak));
 
 namespace cowscope::unwind {
 namespace {
@@ -106,16 +106,23 @@ bool read_cie(uint64_t address, const Module& module, Cie* cie) {
     cie->instructions = reader.position() + bytes;
     for (const char* letter = letters + 1; *letter != '\0' && reader.ok(); ++letter) {
         switch (*letter) {
-            case 'R': cie->pointer_encoding = reader.fixed<uint8_t>(); break;
+            case 'R':
+                cie->pointer_encoding = reader.fixed<uint8_t>();
+                break;
             case 'P': {
                 // The personality routine is of no use here; only its size matters.
                 const auto encoding = reader.fixed<uint8_t>();
                 reader.encoded(encoding & 0x0f, 0);
                 break;
             }
-            case 'L': reader.fixed<uint8_t>(); break;
-            case 'S': cie->signal_frame = true; break;
-            default: return false;
+            case 'L':
+                reader.fixed<uint8_t>();
+                break;
+            case 'S':
+                cie->signal_frame = true;
+                break;
+            default:
+                return false;
         }
     }
     return reader.ok() && cie->instructions <= cie->end;
@@ -224,17 +231,25 @@ bool Interpreter::step(ByteReader* reader) {
         case 0xc0:  // DW_CFA_restore
             restore(low);
             return true;
-        default: break;
+        default:
+            break;
     }
     switch (opcode) {
-        case 0x00: return true;  // DW_CFA_nop
-        case 0x01:               // DW_CFA_set_loc
+        case 0x00:
+            return true;  // DW_CFA_nop
+        case 0x01:        // DW_CFA_set_loc
             location_ = reader->encoded(cie_.pointer_encoding, module_.eh_frame_header);
             return true;
-        case 0x02: delta = reader->fixed<uint8_t>(); break;   // DW_CFA_advance_loc1
-        case 0x03: delta = reader->fixed<uint16_t>(); break;  // DW_CFA_advance_loc2
-        case 0x04: delta = reader->fixed<uint32_t>(); break;  // DW_CFA_advance_loc4
-        case 0x05: {                                          // DW_CFA_offset_extended
+        case 0x02:
+            delta = reader->fixed<uint8_t>();
+            break;  // DW_CFA_advance_loc1
+        case 0x03:
+            delta = reader->fixed<uint16_t>();
+            break;  // DW_CFA_advance_loc2
+        case 0x04:
+            delta = reader->fixed<uint32_t>();
+            break;    // DW_CFA_advance_loc4
+        case 0x05: {  // DW_CFA_offset_extended
             const uint64_t number = reader->uleb();
             save(number, {Saved::at_cfa, static_cast<int64_t>(reader->uleb()) * data});
             return true;
@@ -244,10 +259,16 @@ bool Interpreter::step(ByteReader* reader) {
             save(number, {Saved::at_cfa, reader->sleb() * data});
             return true;
         }
-        case 0x06: restore(reader->uleb()); return true;                       // restore_extended
-        case 0x07: save(reader->uleb(), {Saved::undefined, 0}); return true;   // undefined
-        case 0x08: save(reader->uleb(), {Saved::same, 0}); return true;        // same_value
-        case 0x09: {                                                           // register
+        case 0x06:
+            restore(reader->uleb());
+            return true;  // restore_extended
+        case 0x07:
+            save(reader->uleb(), {Saved::undefined, 0});
+            return true;  // undefined
+        case 0x08:
+            save(reader->uleb(), {Saved::same, 0});
+            return true;  // same_value
+        case 0x09: {      // register
             const uint64_t number = reader->uleb();
             reader->uleb();
             save(number, {Saved::unknown, 0});
@@ -274,8 +295,12 @@ bool Interpreter::step(ByteReader* reader) {
         case 0x0d:  // DW_CFA_def_cfa_register
             set_cfa(reader->uleb(), row_.cfa_offset);
             return true;
-        case 0x0e: row_.cfa_offset = static_cast<int64_t>(reader->uleb()); return true;
-        case 0x13: row_.cfa_offset = reader->sleb() * data; return true;
+        case 0x0e:
+            row_.cfa_offset = static_cast<int64_t>(reader->uleb());
+            return true;
+        case 0x13:
+            row_.cfa_offset = reader->sleb() * data;
+            return true;
         case 0x0f: {  // DW_CFA_def_cfa_expression
             const uint64_t bytes = reader->uleb();
             const uint64_t start = reader->position();
@@ -301,14 +326,19 @@ bool Interpreter::step(ByteReader* reader) {
             save(number, {Saved::unknown, 0});
             return true;
         }
-        case 0x2e: reader->uleb(); return true;  // DW_CFA_GNU_args_size
-        default: return false;
+        case 0x2e:
+            reader->uleb();
+            return true;  // DW_CFA_GNU_args_size
+        default:
+            return false;
     }
     location_ += delta * cie_.code_alignment;
     return true;
 }
 
-constexpr bool fits(int64_t value) { return value == static_cast<int32_t>(value); }
+constexpr bool fits(int64_t value) {
+    return value == static_cast<int32_t>(value);
+}
 
 Rule to_rule(uint64_t ip, const Row& row) {
     Rule rule = {ip, 0, 0, CfaKind::none, RbpKind::same};

@@ -1,6 +1,7 @@
 #include "unwind/walker.h"
 
 #include "unwind/signal_frame.h"
+
 #include "support/poison.h"
 
 namespace cowscope::unwind {
@@ -26,11 +27,19 @@ bool find_cfa(const Rule& rule, const Registers& registers, const StackReader& s
               uint64_t* cfa) {
     const auto offset = static_cast<uint64_t>(int64_t{rule.cfa_offset});
     switch (rule.cfa) {
-        case CfaKind::from_rsp: *cfa = registers.sp + offset; return true;
-        case CfaKind::from_rbp: *cfa = registers.bp + offset; return true;
-        case CfaKind::rbp_deref: return stack.read(registers.bp + offset, cfa);
-        case CfaKind::plt: *cfa = registers.sp + ((registers.ip & 15) >= 11 ? 16 : 8); return true;
-        default: return false;
+        case CfaKind::from_rsp:
+            *cfa = registers.sp + offset;
+            return true;
+        case CfaKind::from_rbp:
+            *cfa = registers.bp + offset;
+            return true;
+        case CfaKind::rbp_deref:
+            return stack.read(registers.bp + offset, cfa);
+        case CfaKind::plt:
+            *cfa = registers.sp + ((registers.ip & 15) >= 11 ? 16 : 8);
+            return true;
+        default:
+            return false;
     }
 }
 

@@ -6,6 +6,7 @@
 #include "process/signals.h"
 #include "support/guarded_read.h"
 #include "witness/registers_x86_64.h"
+
 #include "support/poison.h"
 
 extern "C" void cowscope_call_on_stack(void (*function)(void*), void* argument, void* stack_top);
@@ -70,8 +71,8 @@ void read_code(uint64_t ip, uint8_t (&code)[trace::kCodeBytes]) {
 InternTable::Entry* add_site(Tracked& tracked, uint64_t key, uint32_t depth, bool complete) {
     auto& writer = process::process.writer;
     const uint32_t id = tracked.sites.count();
-    auto* stack = writer.begin<trace::StackRecord>(trace::RecordType::stack,
-                                                   depth * sizeof(uint64_t));
+    auto* stack =
+        writer.begin<trace::StackRecord>(trace::RecordType::stack, depth * sizeof(uint64_t));
     if (stack == nullptr) return nullptr;
     stack->header.flags = complete ? 0 : trace::kStackTruncated;
     stack->id = id;

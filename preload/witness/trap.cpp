@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <linux/perf_event.h>
+#include <sys/utsname.h>
 
 #include <cstring>
 
 #include "support/descriptor.h"
 #include "support/text.h"
+
 #include "support/poison.h"
 
 namespace cowscope::witness {
@@ -40,6 +42,21 @@ void for_each_thread(Sink&& sink) {
     sys::close(fd);
 }
 
+// Before Linux 5.19 a fault in a thread that blocks SIGTRAP killed the process. Nothing but dying
+// would show that here, so this once the version decides.
+bool kernel_spares_blocking_threads() {
+    struct utsname names;
+    if (sys::syscall1(SYS_uname, sys::word(&names)) != 0) return false;
+    unsigned numbers[2] = {0, 0};
+    const char* at = names.release;
+    for (unsigned& number : numbers) {
+        for (; *at >= '0' && *at <= '9'; ++at)
+            number = number * 10 + static_cast<unsigned>(*at - '0');
+        if (*at == '.') ++at;
+    }
+    return numbers[0] > 5 || (numbers[0] == 5 && numbers[1] >= 19);
+}
+
 }  // namespace
 
 int Trap::open_thread(pid_t tid, uint32_t sample) {
@@ -65,6 +82,7 @@ int Trap::open_thread(pid_t tid, uint32_t sample) {
 }
 
 int Trap::open(uint32_t sample) {
+    if (!kernel_spares_blocking_threads()) return -EOPNOTSUPP;
     const pid_t self = sys::gettid();
     // The other threads first: the caller's own faults from here on are the shim's.
     for_each_thread([&](pid_t tid) {

@@ -16,10 +16,10 @@
 #include <string>
 #include <vector>
 
-#include "tests/catch.h"
 #include "record/capabilities.h"
 #include "record/contained.h"
 #include "record/kernel_abi.h"
+#include "tests/catch.h"
 
 using namespace cowscope::record;
 

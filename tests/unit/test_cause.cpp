@@ -20,11 +20,11 @@ decode::Instruction decoded(const std::vector<uint8_t>& code) {
     return *instruction;
 }
 
-const std::vector<uint8_t> kAddOne = {0x48, 0x83, 0x00, 0x01};            // add qword [rax], 1
-const std::vector<uint8_t> kLockAddOne = {0xf0, 0x83, 0x00, 0x01};        // lock add dword [rax], 1
-const std::vector<uint8_t> kStore = {0x48, 0x89, 0x03};                   // mov [rbx], rax
-const std::vector<uint8_t> kLoad = {0x48, 0x8b, 0x03};                    // mov rax, [rbx]
-const std::vector<uint8_t> kByteAddOne = {0x80, 0x00, 0x01};              // add byte [rax], 1
+const std::vector<uint8_t> kAddOne = {0x48, 0x83, 0x00, 0x01};      // add qword [rax], 1
+const std::vector<uint8_t> kLockAddOne = {0xf0, 0x83, 0x00, 0x01};  // lock add dword [rax], 1
+const std::vector<uint8_t> kStore = {0x48, 0x89, 0x03};             // mov [rbx], rax
+const std::vector<uint8_t> kLoad = {0x48, 0x8b, 0x03};              // mov rax, [rbx]
+const std::vector<uint8_t> kByteAddOne = {0x80, 0x00, 0x01};        // add byte [rax], 1
 
 // The verdict's cause; the input is on the heap of a program with debug info unless changed.
 struct Case {
@@ -141,8 +141,9 @@ TEST_CASE("the base name of a function is found through C++'s decorations") {
     CHECK(base_name("Py_INCREF") == "Py_INCREF");
     CHECK(base_name("std::_Sp_counted_base<(__gnu_cxx::_Lock_policy)2>::_M_add_ref_copy()") ==
           "_M_add_ref_copy");
-    CHECK(base_name("app::(anonymous namespace)::Thing<int, std::less<int> >::release(int) const") ==
-          "release");
+    CHECK(
+        base_name("app::(anonymous namespace)::Thing<int, std::less<int> >::release(int) const") ==
+        "release");
     CHECK(base_name("void app::intrusive_ptr_add_ref<Foo>(Foo*)") == "intrusive_ptr_add_ref");
     CHECK(base_name("__gnu_cxx::__exchange_and_add(int volatile*, int)") == "__exchange_and_add");
 }

@@ -1,7 +1,6 @@
 // Starting the program, waiting for it, and the folder that its trace goes to.
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,17 +9,19 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 
-#include "tests/catch.h"
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
 #include "error.h"
 #include "record/launch.h"
 #include "record/record.h"
 #include "record/recording.h"
 #include "record/shim.h"
 #include "record/trace_folder.h"
+#include "tests/catch.h"
 
 using namespace cowscope;
 using namespace cowscope::record;

@@ -4,10 +4,10 @@
 #include <map>
 #include <string>
 
-#include "tests/catch.h"
 #include "cli/parse.h"
 #include "error.h"
 #include "record/options.h"
+#include "tests/catch.h"
 
 using namespace cowscope;
 using record::OptionTexts;

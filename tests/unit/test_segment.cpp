@@ -87,8 +87,9 @@ void write_segment(const std::string& path) {
     REQUIRE(writer.create(path.c_str(), 123, 999) == 0);
     write_process(&writer, 123);
     trace::MappingsRecord mappings{};
-    const std::string text = "00400000-00500000 r-xp 00000000 00:00 0    /usr/bin/prog\n"
-                             "7f0000000000-7f0000010000 rw-p 00000000 00:00 0 \n";
+    const std::string text =
+        "00400000-00500000 r-xp 00000000 00:00 0    /usr/bin/prog\n"
+        "7f0000000000-7f0000010000 rw-p 00000000 00:00 0 \n";
     mappings.text_bytes = static_cast<uint32_t>(text.size());
     write(&writer, RecordType::mappings, mappings, text);
     write_inherited(&writer, {{0x7f0000000000, 4}, {0x7f0000008000, 2}});

@@ -48,8 +48,8 @@ class Loaded {
         return address - mapping.start + mapping.file_offset;
     }
     [[nodiscard]] uint64_t vaddr_of(uint64_t address, Symbolizer& symbolizer) const {
-        const Mapping first = find_mapping(0, path_);
-        return address - first.start + symbolizer.vaddr_of_offset(path_, first.file_offset).value();
+        return address - first_.start +
+               symbolizer.vaddr_of_offset(path_, first_.file_offset).value();
     }
 
   private:

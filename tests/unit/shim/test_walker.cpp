@@ -72,9 +72,9 @@ void on_signal(int, siginfo_t*, void* raw) {
     const unwind::StackRange stack{sp, end_of_mapping(sp)};
     uint64_t ips[kLimit];
     bool complete = false;
-    const uint32_t depth = walker->walk({static_cast<uint64_t>(registers[REG_RIP]), sp,
-                                         static_cast<uint64_t>(registers[REG_RBP])},
-                                        stack, ips, kLimit, &complete);
+    const uint32_t depth = walker->walk(
+        {static_cast<uint64_t>(registers[REG_RIP]), sp, static_cast<uint64_t>(registers[REG_RBP])},
+        stack, ips, kLimit, &complete);
     current->ours = {{ips, ips + depth}, complete};
     current->reference = walk_with_libunwind(context);
     ++current->walks;
@@ -187,9 +187,8 @@ TEST_CASE("the limit of frames is kept") {
     uint64_t ips[4];
     bool complete = true;
     const auto sp = reinterpret_cast<uint64_t>(__builtin_frame_address(0));
-    const uint32_t depth =
-        fixture.walker_.walk({reinterpret_cast<uint64_t>(&recurse), sp, sp},
-                             {sp, end_of_mapping(sp)}, ips, 1, &complete);
+    const uint32_t depth = fixture.walker_.walk({reinterpret_cast<uint64_t>(&recurse), sp, sp},
+                                                {sp, end_of_mapping(sp)}, ips, 1, &complete);
     CHECK(depth == 1);
     CHECK_FALSE(complete);
 }
@@ -223,8 +222,7 @@ TEST_CASE("rules are found for every function of libc's that dladdr names") {
     for (uint64_t offset = 0; offset < 0x100000; offset += 937) {
         const uint64_t ip = reinterpret_cast<uint64_t>(&qsort) + offset;
         unw_proc_info_t procedure;
-        const int found =
-            unw_get_proc_info_by_ip(unw_local_addr_space, ip, &procedure, nullptr);
+        const int found = unw_get_proc_info_by_ip(unw_local_addr_space, ip, &procedure, nullptr);
         const unwind::Rule rule = unwind::find_rule(ip);
         const bool ours = rule.cfa != unwind::CfaKind::none;
         if (found == 0) {
