@@ -200,9 +200,11 @@ enum class CensusKind : uint8_t {
     outside = 3,     // taken by the recorder while the process ran
 };
 
-// CensusRecord, then run_count PageRuns of copied pages in ascending order.
+// CensusRecord, then run_count PageRuns of copied pages in ascending order. With kNotProtected the
+// pages were never protected, because the witness saw too few writes for that to be worth while:
+// then the witness's events are the census.
 struct CensusRecord {
-    RecordHeader header;  // flags: kMoreParts
+    RecordHeader header;  // flags: kMoreParts, kNotProtected
     uint64_t time_ns;
     uint64_t fresh_pages;  // the same in every part
     uint32_t generation;
@@ -212,10 +214,12 @@ struct CensusRecord {
     uint32_t padding2;
 };
 static_assert(sizeof(CensusRecord) == 40);
+inline constexpr uint16_t kNotProtected = 2;
 
 enum class MemoryMoment : uint8_t { fork = 1, end = 2 };
 
-// From /proc/self/smaps_rollup, KiB.
+// From /proc/self/smaps_rollup, KiB. All zero with kNotMeasured: at the fork of a large process,
+// when every page is shared.
 struct MemoryRecord {
     RecordHeader header;
     uint64_t time_ns;
@@ -227,6 +231,7 @@ struct MemoryRecord {
     uint64_t swap_kb;
 };
 static_assert(sizeof(MemoryRecord) == 56);
+inline constexpr uint16_t kNotMeasured = 1;
 
 // This process forked, or tried to; the child's own segment names it as its parent.
 struct ForkRecord {

@@ -101,33 +101,6 @@ std::string printable(std::string_view text) {
     return result;
 }
 
-std::string short_name(std::string_view function) {
-    constexpr std::string_view kAnonymous = "(anonymous namespace)::";
-    std::string name;
-    int depth = 0;
-    for (size_t i = 0; i < function.size(); ++i) {
-        const char c = function[i];
-        if (c == '(' && function.substr(i).starts_with(kAnonymous)) {
-            i += kAnonymous.size() - 1;
-            continue;
-        }
-        // operator<, operator-> and operator() are names, not brackets.
-        const bool of_operator = depth == 0 && name.ends_with("operator");
-        if (of_operator && (c == '<' || c == '(' || c == '-' || c == '>')) {
-            return name + std::string(function.substr(i, c == '(' ? 2 : 1));
-        }
-        if (c == '<') {
-            if (depth++ == 0) name += "<…>";
-        } else if (c == '>' && depth > 0) {
-            --depth;
-        } else if (depth == 0) {
-            if (c == '(') break;
-            name += c;
-        }
-    }
-    return name.empty() ? std::string(function) : name;
-}
-
 std::string_view last_component(std::string_view path) {
     const size_t slash = path.rfind('/');
     return slash == std::string_view::npos ? path : path.substr(slash + 1);

@@ -23,9 +23,6 @@ std::vector<std::string> wrapped(std::string_view text, size_t columns);
 // Control characters become spaces: names come from the watched program.
 std::string printable(std::string_view text);
 
-// A C++ name without what makes it long: parameters, template arguments, anonymous namespaces.
-std::string short_name(std::string_view function);
-
 // The last component of a path.
 std::string_view last_component(std::string_view path);
 

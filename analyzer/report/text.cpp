@@ -5,11 +5,13 @@
 
 #include "report/format.h"
 #include "report/report.h"
+#include "symbolize/demangle.h"
 
 namespace cowscope::report {
 namespace {
 
 using namespace attribute;
+using symbolize::short_name;
 
 // "name (place)" with a short name.
 std::string stack_line(const std::string& frame) {

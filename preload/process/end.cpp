@@ -13,9 +13,11 @@ namespace cowscope::process {
 void finish(trace::EndKind kind, int value) {
     if (!is_current()) return;
     const Locked locked;
-    if (process.tracked != nullptr && process.tracked->armed) {
+    if (process.tracked != nullptr && process.tracked->watching) {
+        read_mappings();
         write_census(trace::CensusKind::final);
-        write_memory(trace::MemoryMoment::end);
+        // exec gives the memory back at once, and may be all that this child is there for.
+        if (kind != trace::EndKind::exec) write_memory(trace::MemoryMoment::end);
     }
     if (auto* record = process.writer.begin<trace::EndRecord>(trace::RecordType::end)) {
         record->time_ns = sys::monotonic_ns();

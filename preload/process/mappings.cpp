@@ -19,6 +19,7 @@ bool Mappings::add_line(Arena& arena, const char* line) {
     mapping.readable = cursor[0] == 'r';
     mapping.writable = cursor[1] == 'w';
     mapping.is_private = cursor[3] == 'p';
+    mapping.is_file = std::strchr(cursor, '/') != nullptr;
     mapping.special = std::strstr(cursor, "[vdso]") != nullptr ||
                       std::strstr(cursor, "[vvar") != nullptr ||
                       std::strstr(cursor, "[vsyscall]") != nullptr;

@@ -11,6 +11,7 @@ struct Mapping {
     bool readable;
     bool writable;
     bool is_private;
+    bool is_file;
     bool special;  // [vdso], [vvar], [vsyscall]: not ordinary memory
 };
 

@@ -28,7 +28,10 @@ struct Tracked {
     tracker::PageRuns inherited;
     tracker::Userfaultfd::Census census;  // kept only for its memory
     uint32_t generation = 0;
-    bool armed = false;
+    bool watching = false;      // `inherited` is known
+    bool is_protected = false;  // writes to it show in a census
+    // Faults to witness before it is worth to protect; see protect_when_worth_it().
+    uint32_t faults_before_protecting = 0;
 
     unwind::Walker walker;
     witness::InternTable sites;
@@ -84,6 +87,13 @@ void after_fork_in_child();
 
 // Starts (or, after a further fork, starts anew) to track this process. The lock is held.
 void track();
+
+// Reads and records the mappings as they are now. The lock is held.
+void read_mappings();
+
+// Counts a witnessed fault, and protects the inherited pages when enough of them were seen. The
+// lock is held.
+void protect_when_worth_it();
 
 // Takes the census of the pages that were tracked so far. The lock is held.
 void write_census(trace::CensusKind kind);

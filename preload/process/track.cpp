@@ -19,6 +19,12 @@ namespace {
 constexpr uint64_t kPage = tracker::kPageBytes;
 // How far below the page of its own frame the shim's code around a fork may reach.
 constexpr uint64_t kUsedStackBytes = 3 * kPage;
+// Protecting a page costs 27 ns and more (it flushes the TLB), so that a big process would feel
+// each fork of a child that does nothing but exec. Beyond this many inherited pages (128 MiB) it
+// waits until the witness has seen a few writes: the witness misses none of the program's, and only
+// what the kernel writes until then goes unseen.
+constexpr uint64_t kWorthWaitingPages = 32 * 1024;
+constexpr uint32_t kFaultsBeforeProtecting = 64;
 
 bool create_tracked() {
     Arena arena;
@@ -45,9 +51,9 @@ void write_runs(trace::RecordType type, const tracker::PageRuns& pages, Fill&& f
         const size_t count = left < kRunsARecord ? left : kRunsARecord;
         auto* record = process.writer.begin<Record>(type, count * sizeof(trace::PageRun));
         if (record == nullptr) return;
+        record->header.flags = next + count < runs.size() ? trace::kMoreParts : 0;
         fill(record);
         record->run_count = static_cast<uint32_t>(count);
-        record->header.flags = next + count < runs.size() ? trace::kMoreParts : 0;
         if (count != 0) {
             std::memcpy(record + 1, runs.begin() + next, count * sizeof(trace::PageRun));
         }
@@ -70,23 +76,6 @@ void write_inherited(trace::Tracker tracker, trace::Witness witness) {
                                        });
 }
 
-int read_mappings() {
-    Tracked& tracked = *process.tracked;
-    const uint64_t now = sys::monotonic_ns();
-    return tracked.mappings.read(
-        tracked.arena, tracked.scratch, [&](const char* text, size_t length, bool last) {
-            auto* record =
-                process.writer.begin<trace::MappingsRecord>(trace::RecordType::mappings, length);
-            if (record == nullptr) return;
-            record->time_ns = now;
-            record->text_bytes = static_cast<uint32_t>(length);
-            record->padding = 0;
-            record->header.flags = last ? 0 : trace::kMoreParts;
-            if (length != 0) std::memcpy(record + 1, text, length);
-            process.writer.commit();
-        });
-}
-
 bool start_tracker() {
     if (process.options.tracker == TrackerChoice::off) return false;
     if (process.tracker.is_open()) return true;
@@ -104,6 +93,42 @@ bool start_witness() {
     return result == 0;
 }
 
+struct StackInUse {
+    uint64_t start;
+    uint64_t end;
+};
+
+StackInUse stack_in_use() {
+    const uint64_t page = reinterpret_cast<uint64_t>(__builtin_frame_address(0)) & ~(kPage - 1);
+    return {page - kUsedStackBytes, page + kPage};
+}
+
+void protect() {
+    Tracked& tracked = *process.tracked;
+    tracked.faults_before_protecting = 0;
+    const StackInUse stack = stack_in_use();
+    const int result = process.tracker.protect(tracked.scan_buffer, stack.start, stack.end);
+    tracked.is_protected = result == 0;
+    if (result != 0) write_note(trace::NoteCode::census_failed, -result);
+}
+
+// smaps_rollup walks all pages, at up to 100 ns each. Where that would show, its answer is known
+// without asking: a fork has just shared them all.
+void write_memory_at_fork() {
+    if (process.tracked->inherited.pages() <= kWorthWaitingPages) {
+        write_memory(trace::MemoryMoment::fork);
+    } else if (auto* record =
+                   process.writer.begin<trace::MemoryRecord>(trace::RecordType::memory)) {
+        const trace::RecordHeader header = record->header;
+        *record = {};
+        record->header = header;
+        record->header.flags = trace::kNotMeasured;
+        record->time_ns = sys::monotonic_ns();
+        record->moment = trace::MemoryMoment::fork;
+        process.writer.commit();
+    }
+}
+
 }  // namespace
 
 void track() {
@@ -113,29 +138,56 @@ void track() {
         return;
     }
     Tracked& tracked = *process.tracked;
-    if (tracked.armed) write_census(trace::CensusKind::generation);
+    if (tracked.watching) write_census(trace::CensusKind::generation);
     if (process.forks != 0) tracked.generation = process.forks;
 
     read_mappings();
-    write_memory(trace::MemoryMoment::fork);
     tracked.inherited.clear();
-    tracked.armed = start_tracker();
-    if (tracked.armed) {
+    tracked.watching = start_tracker();
+    bool witnessed = false;
+    if (tracked.watching) {
         process.tracker.watch(tracked.mappings, tracked.own, [](uint64_t start, int error) {
             write_note(trace::NoteCode::mapping_not_tracked, -error, start);
         });
-        const uint64_t frame =
-            reinterpret_cast<uint64_t>(__builtin_frame_address(0)) & ~(kPage - 1);
-        const int result =
-            process.tracker.arm(tracked.arena, tracked.scan_buffer, frame - kUsedStackBytes,
-                                frame + kPage, &tracked.inherited);
+        const StackInUse stack = stack_in_use();
+        const int result = process.tracker.list_present(tracked.arena, tracked.scan_buffer,
+                                                        stack.start, stack.end, &tracked.inherited);
         if (result != 0) write_note(trace::NoteCode::census_failed, -result);
+        if (!again) write_memory_at_fork();
+        handle_default_ends();
+        witnessed = start_witness();
+        const bool can_wait = witnessed && tracked.inherited.pages() > kWorthWaitingPages;
+        if (can_wait && !tracked.is_protected) {
+            tracked.faults_before_protecting = kFaultsBeforeProtecting;
+        } else {
+            protect();
+        }
     }
-    handle_default_ends();
-    // Last, so that the shim's own first writes above are not witnessed.
-    const bool witnessed = tracked.armed && start_witness();
-    write_inherited(tracked.armed ? trace::Tracker::userfaultfd : trace::Tracker::off,
+    write_inherited(tracked.watching ? trace::Tracker::userfaultfd : trace::Tracker::off,
                     witnessed ? trace::Witness::trap : trace::Witness::off);
+}
+
+void read_mappings() {
+    Tracked& tracked = *process.tracked;
+    const uint64_t now = sys::monotonic_ns();
+    tracked.mappings.read(
+        tracked.arena, tracked.scratch, [&](const char* text, size_t length, bool last) {
+            auto* record =
+                process.writer.begin<trace::MappingsRecord>(trace::RecordType::mappings, length);
+            if (record == nullptr) return;
+            record->time_ns = now;
+            record->text_bytes = static_cast<uint32_t>(length);
+            record->padding = 0;
+            record->header.flags = last ? 0 : trace::kMoreParts;
+            if (length != 0) std::memcpy(record + 1, text, length);
+            process.writer.commit();
+        });
+}
+
+void protect_when_worth_it() {
+    Tracked& tracked = *process.tracked;
+    if (tracked.faults_before_protecting == 0 || --tracked.faults_before_protecting != 0) return;
+    protect();
 }
 
 void write_census(trace::CensusKind kind) {
@@ -143,8 +195,9 @@ void write_census(trace::CensusKind kind) {
     tracker::Userfaultfd::Census& census = tracked.census;
     census.copied.clear();
     census.fresh_pages = 0;
-    const int result = process.tracker.take_census(tracked.arena, tracked.scan_buffer,
-                                                   tracked.inherited, tracked.own, &census);
+    const int result =
+        process.tracker.take_census(tracked.arena, tracked.scan_buffer, tracked.mappings,
+                                    tracked.inherited, tracked.own, tracked.is_protected, &census);
     if (result != 0) {
         write_note(trace::NoteCode::census_failed, -result);
         return;

@@ -1,6 +1,7 @@
 #include "segment/writer.h"
 
 #include <errno.h>
+#include <sys/uio.h>
 
 #include <atomic>
 #include <cstring>
@@ -17,7 +18,7 @@ constexpr uint64_t kPage = 4096;
 // process with many events maps rarely and one with few wastes little.
 constexpr uint64_t kFirstWindowBytes = 32 * 1024;
 constexpr uint64_t kSmallWindowBytes = 256 * 1024;
-constexpr uint64_t kLargeWindowBytes = 1024 * 1024;
+constexpr uint64_t kLargeWindowBytes = 512 * 1024;
 constexpr uint32_t kAskAgainEvery = 1024;
 static_assert(kSmallWindowBytes >= trace::kMaxRecordBytes + kPage);
 
@@ -91,23 +92,24 @@ bool Writer::descriptor_is_ours() const {
 
 int Writer::reserve(uint64_t from, uint64_t to) {
     struct rlimit limit;
-    // Beyond the limit, fallocate would raise SIGXFSZ in the host.
+    // Beyond the limit, writing would raise SIGXFSZ in the host.
     if (sys::getrlimit(RLIMIT_FSIZE, &limit) == 0 && to > limit.rlim_cur) return -EFBIG;
-    int result = sys::fallocate(fd_, from, to - from);
-    if (result == -EOPNOTSUPP || result == -ENOSYS) {
-        // A file system without fallocate: written zeros reserve the blocks just as well.
-        static const unsigned char zeros[kPage] = {};
-        result = 0;
-        for (uint64_t at = from; at < to && result == 0; at += kPage) {
-            const long written =
-                sys::syscall4(SYS_pwrite64, fd_, sys::word(zeros), kPage, static_cast<long>(at));
-            if (written != static_cast<long>(kPage)) {
-                result = sys::failed(written) ? static_cast<int>(written) : -ENOSPC;
-            }
-        }
+    // The same page of zeros, as often as one call takes it.
+    static const unsigned char zeros[kPage] = {};
+    constexpr uint64_t kPagesACall = 64;
+    struct iovec pages[kPagesACall];
+    for (auto& page : pages) page = {const_cast<unsigned char*>(zeros), kPage};
+    for (uint64_t at = from; at < to;) {
+        const uint64_t wanted = (to - at) / kPage < kPagesACall ? (to - at) / kPage : kPagesACall;
+        const long written = sys::syscall5(SYS_pwritev, fd_, sys::word(pages),
+                                           static_cast<long>(wanted), static_cast<long>(at), 0);
+        if (sys::failed(written)) return static_cast<int>(written);
+        // Short only when the disk fills.
+        if (written != static_cast<long>(wanted * kPage)) return -ENOSPC;
+        at += static_cast<uint64_t>(written);
     }
-    if (result == 0) reserved_ = to;
-    return result;
+    reserved_ = to;
+    return 0;
 }
 
 bool Writer::make_room(uint64_t needed_end) {

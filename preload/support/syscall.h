@@ -52,10 +52,6 @@ inline int ioctl(int fd, unsigned long request, void* argument) {
 inline int fcntl(int fd, int command, long argument) {
     return static_cast<int>(syscall3(SYS_fcntl, fd, command, argument));
 }
-inline int fallocate(int fd, uint64_t offset, uint64_t bytes) {
-    return static_cast<int>(
-        syscall4(SYS_fallocate, fd, 0, static_cast<long>(offset), static_cast<long>(bytes)));
-}
 inline int getrlimit(int resource, struct rlimit* out) {
     return static_cast<int>(syscall4(SYS_prlimit64, 0, resource, 0, word(out)));
 }

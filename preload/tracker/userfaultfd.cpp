@@ -61,15 +61,24 @@ int Userfaultfd::add(uint64_t start, uint64_t end) {
     return sys::ioctl(uffd_, UFFDIO_REGISTER, &registration);
 }
 
-int Userfaultfd::arm(Arena& arena, PageRegion* buffer, uint64_t used_start, uint64_t used_end,
-                     PageRuns* inherited) {
+namespace {
+
+// Pages that hold something of the program's. The shared zero page does not: a write to it copies
+// nothing.
+ScanQuery present_pages() {
     ScanQuery query;
-    query.required = kPageIsWpAllowed;
-    // The shared zero page is no memory of the program's: a write to it copies nothing.
     query.forbidden = kPageIsPfnZero;
     query.any_of = kPageIsPresent | kPageIsSwapped;
+    return query;
+}
+
+}  // namespace
+
+int Userfaultfd::list_present(Arena& arena, PageRegion* buffer, uint64_t used_start,
+                              uint64_t used_end, PageRuns* inherited) {
+    ScanQuery query = present_pages();
+    query.required = kPageIsWpAllowed;
     query.reported = kPageIsWpAllowed;
-    query.write_protect = true;
     bool complete = true;
     const auto keep = [&](const PageRegion& region) {
         complete = inherited->append(arena, region.start, region.end) && complete;
@@ -81,28 +90,45 @@ int Userfaultfd::arm(Arena& arena, PageRegion* buffer, uint64_t used_start, uint
     return result == 0 && !complete ? -ENOMEM : result;
 }
 
-int Userfaultfd::take_census(Arena& arena, PageRegion* buffer, const PageRuns& inherited,
-                             const OwnMemory& own, Census* census) {
-    ScanQuery query;
-    // A copy is an anonymous page whatever it was copied from; shared memory counts as file.
-    query.forbidden = kPageIsFile | kPageIsPfnZero;
-    query.any_of = kPageIsPresent | kPageIsSwapped;
-    query.reported = kPageIsWritten;
+int Userfaultfd::protect(PageRegion* buffer, uint64_t used_start, uint64_t used_end) {
+    ScanQuery query = present_pages();
+    query.required = kPageIsWpAllowed | kPageIsWritten;
+    query.reported = kPageIsWpAllowed;
+    query.write_protect = true;
+    const auto ignore = [](const PageRegion&) {};
+    const int result = scan_pages(pagemap_, query, 0, used_start, buffer, ignore);
+    if (result != 0) return result;
+    return scan_pages(pagemap_, query, used_end, kAddressSpaceEnd, buffer, ignore);
+}
+
+int Userfaultfd::take_census(Arena& arena, PageRegion* buffer, const process::Mappings& mappings,
+                             const PageRuns& inherited, const OwnMemory& own, bool is_protected,
+                             Census* census) {
+    // Telling anonymous pages from a file's reads a structure of the kernel's for every page and
+    // takes ten times as long as the rest, so it is asked only of mappings of files.
     bool complete = true;
     size_t cursor = 0;
-    const int result =
-        scan_pages(pagemap_, query, 0, kAddressSpaceEnd, buffer, [&](const PageRegion& region) {
-            if (own.overlaps(region.start, region.end)) return;
-            uint64_t inherited_bytes = 0;
-            inherited.intersect(region.start, region.end, &cursor, [&](uint64_t from, uint64_t to) {
-                inherited_bytes += to - from;
-                if ((region.categories & kPageIsWritten) != 0) {
-                    complete = census->copied.append(arena, from, to) && complete;
-                }
-            });
-            census->fresh_pages += (region.end - region.start - inherited_bytes) / kPageBytes;
+    const auto take = [&](const PageRegion& region) {
+        if (own.overlaps(region.start, region.end)) return;
+        uint64_t inherited_bytes = 0;
+        inherited.intersect(region.start, region.end, &cursor, [&](uint64_t from, uint64_t to) {
+            inherited_bytes += to - from;
+            if (is_protected && (region.categories & kPageIsWritten) != 0) {
+                complete = census->copied.append(arena, from, to) && complete;
+            }
         });
-    return result == 0 && !complete ? -ENOMEM : result;
+        census->fresh_pages += (region.end - region.start - inherited_bytes) / kPageBytes;
+    };
+    for (const process::Mapping& mapping : mappings.all()) {
+        if (!mapping.is_private || mapping.special) continue;
+        ScanQuery query = present_pages();
+        // A copy is an anonymous page whatever it was copied from.
+        if (mapping.is_file) query.forbidden |= kPageIsFile;
+        query.reported = kPageIsWritten;
+        const int result = scan_pages(pagemap_, query, mapping.start, mapping.end, buffer, take);
+        if (result != 0) return result;
+    }
+    return complete ? 0 : -ENOMEM;
 }
 
 }  // namespace cowscope::tracker

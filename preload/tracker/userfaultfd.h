@@ -35,20 +35,26 @@ class Userfaultfd {
         }
     }
 
-    // Write-protects every page that is present in the watched mappings and appends it to
-    // `inherited`. Leaves out [used_start, used_end), the part of the stack that the caller runs
-    // on: it was written, and so copied, since the fork. Returns 0 or -errno.
-    int arm(Arena& arena, PageRegion* buffer, uint64_t used_start, uint64_t used_end,
-            PageRuns* inherited);
+    // Appends every page that is present in the watched mappings to `inherited`, in about 2 ns a
+    // page. Leaves out [used_start, used_end), the part of the stack that the caller runs on: it
+    // was written, and so copied, since the fork. Returns 0 or -errno.
+    int list_present(Arena& arena, PageRegion* buffer, uint64_t used_start, uint64_t used_end,
+                     PageRuns* inherited);
+
+    // Write-protects the present pages of the watched mappings but those of [used_start,
+    // used_end), in about 27 ns a page that was not protected before. Returns 0 or -errno.
+    int protect(PageRegion* buffer, uint64_t used_start, uint64_t used_end);
 
     struct Census {
         PageRuns copied;
         uint64_t fresh_pages = 0;
     };
-    // Pages of `inherited` that were written since arm(), and how many other private pages the
-    // process has, the shim's own left out. Returns 0 or -errno.
-    int take_census(Arena& arena, PageRegion* buffer, const PageRuns& inherited,
-                    const OwnMemory& own, Census* census);
+    // Pages of `inherited` that were written since protect(), when `is_protected`; and how many
+    // other pages of the process's own there are in `mappings`, the shim's left out. Returns 0 or
+    // -errno.
+    int take_census(Arena& arena, PageRegion* buffer, const process::Mappings& mappings,
+                    const PageRuns& inherited, const OwnMemory& own, bool is_protected,
+                    Census* census);
 
   private:
     int add(uint64_t start, uint64_t end);

@@ -153,6 +153,7 @@ void record_fault(void* argument) {
     record->site = site->value;
     record->tid = static_cast<uint32_t>(sys::gettid());
     writer.commit();
+    process::protect_when_worth_it();
 }
 
 void handle(const TrapInfo& info, const ucontext_t& context) {

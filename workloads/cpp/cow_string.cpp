@@ -1,6 +1,7 @@
 #include "cow_string.h"
 
 #include <ext/atomicity.h>
+
 #include <new>
 #include <string>
 #include <utility>
