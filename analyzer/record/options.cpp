@@ -15,7 +15,7 @@ namespace cowscope::record {
 namespace {
 
 // The trackers that libcowscope.so of this version has.
-constexpr std::array kShimTrackers = {TrackerChoice::userfaultfd};
+constexpr std::array kShimTrackers = {TrackerChoice::userfaultfd, TrackerChoice::soft_dirty};
 
 template <typename Choice>
 using Named = std::pair<std::string_view, Choice>;

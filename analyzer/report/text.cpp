@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "attribute/reference_names.h"
 #include "report/format.h"
 #include "report/report.h"
 #include "symbolize/demangle.h"
@@ -13,11 +14,23 @@ namespace {
 using namespace attribute;
 using symbolize::short_name;
 
-// "name (place)" with a short name.
-std::string stack_line(const std::string& frame) {
+// A function and where it is. The place stays whole; a long name loses its start, because what
+// tells functions apart stands at the end.
+std::string name_and_place(const std::string& function, const std::string& place, size_t columns) {
+    constexpr std::string_view kAnonymous = "(anonymous namespace)::";
+    std::string name = short_name(printable(function));
+    for (size_t at; (at = name.find(kAnonymous)) != std::string::npos;) {
+        name.erase(at, kAnonymous.size());
+    }
+    const size_t room = columns > place.size() + 9 ? columns - place.size() - 1 : 8;
+    return cut_end(cut_start(name, room) + " " + place, columns);
+}
+
+// A frame of a stack: "function (place)".
+std::string stack_line(const std::string& frame, size_t columns) {
     const size_t place = frame.rfind(" (");
-    if (place == std::string::npos) return frame;
-    return short_name(frame.substr(0, place)) + frame.substr(place);
+    if (place == std::string::npos) return cut_end(printable(frame), columns);
+    return name_and_place(frame.substr(0, place), printable(frame.substr(place + 1)), columns);
 }
 
 class TextReport {
@@ -178,20 +191,20 @@ void TextReport::site(const SiteShare& site) {
         static_cast<double>(site.pages) / static_cast<double>(report_.totals.copied_pages);
     line(fmt::format("  {} pages  {}  {}", grouped(site.pages), percent(share), site.cause));
     if (!site.module.empty() || !site.function.empty()) {
-        std::string where = site.function.empty() ? "(no symbol)" : short_name(site.function);
-        if (!site.file.empty()) {
-            where += fmt::format("  {}:{}", last_component(site.file), site.line);
-        }
-        line("      " + cut_end(printable(where + "  " + site.module), width_ - 6));
+        const std::string source =
+            site.file.empty() ? "" : fmt::format("{}:{}, ", last_component(site.file), site.line);
+        line("      " + name_and_place(site.function.empty() ? "(no symbol)" : site.function,
+                                       printable(fmt::format("({}{})", source, site.module)),
+                                       width_ - 6));
         const std::string inlined =
-            site.inlined.empty() ? "" : fmt::format("   ({}, inlined)", short_name(site.inlined));
+            site.inlined.empty() ? "" : fmt::format("   (inlined {})", base_name(site.inlined));
         line("      " + cut_end(printable(site.instruction + inlined), width_ - 6));
     }
     paragraph(printable(site.evidence), 6, 6);
     const size_t inlined = site.inlined.empty() ? 0 : 1;
     const size_t shown = std::min(site.stack.size(), kStackLines);
     for (size_t i = 1 + inlined; i < shown; ++i) {
-        line("        < " + cut_end(printable(stack_line(site.stack[i])), width_ - 10));
+        line("        < " + stack_line(site.stack[i], width_ - 10));
     }
     if (site.stack.size() > kStackLines) {
         line(fmt::format("        < … {} more (--format json has all)",

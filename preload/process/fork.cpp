@@ -46,7 +46,7 @@ void after_fork_in_child() {
     process.forks = 0;
     // The arena was not inherited, and the descriptors act on the parent.
     process.tracked = nullptr;
-    process.tracker.close_inherited();
+    process.tracker.close();
     process.trap.close_inherited();
     process.writer.forget_inherited();
     if (open_segment(trace::Role::fork, parent, sys::monotonic_ns())) {

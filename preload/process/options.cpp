@@ -54,10 +54,12 @@ const char* read_options(char** environment, pid_t pid, Options* options) {
             options->tracker = TrackerChoice::automatic;
         } else if (same_text(text, "userfaultfd")) {
             options->tracker = TrackerChoice::userfaultfd;
+        } else if (same_text(text, "soft-dirty")) {
+            options->tracker = TrackerChoice::soft_dirty;
         } else if (same_text(text, "off")) {
             options->tracker = TrackerChoice::off;
         } else {
-            return "COWSCOPE_TRACKER is none of auto, userfaultfd, off";
+            return "COWSCOPE_TRACKER is none of auto, userfaultfd, soft-dirty, off";
         }
     }
     if (const char* text = value_of(environment, "COWSCOPE_WITNESS")) {

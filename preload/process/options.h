@@ -12,7 +12,7 @@
 
 namespace cowscope::process {
 
-enum class TrackerChoice : uint8_t { automatic, userfaultfd, off };
+enum class TrackerChoice : uint8_t { automatic, userfaultfd, soft_dirty, off };
 enum class WitnessChoice : uint8_t { automatic, trap, off };
 
 struct Options {

@@ -12,7 +12,7 @@
 #include "segment/writer.h"
 #include "support/arena.h"
 #include "support/spin_lock.h"
-#include "tracker/userfaultfd.h"
+#include "tracker/tracker.h"
 #include "unwind/walker.h"
 #include "witness/intern_table.h"
 #include "witness/trap.h"
@@ -26,7 +26,7 @@ struct Tracked {
     tracker::OwnMemory own;
     Mappings mappings;
     tracker::PageRuns inherited;
-    tracker::Userfaultfd::Census census;  // kept only for its memory
+    tracker::Census census;  // kept only for its memory
     uint32_t generation = 0;
     bool watching = false;      // `inherited` is known
     bool is_protected = false;  // writes to it show in a census
@@ -48,7 +48,7 @@ struct Process {
     pid_t pid = 0;  // 0: the shim stands back
     Options options;
     segment::Writer writer;
-    tracker::Userfaultfd tracker;
+    tracker::Tracker tracker;
     witness::Trap trap;
     Tracked* tracked = nullptr;
     // Valid while a fork is under way: the mask to restore on its far side.

@@ -32,8 +32,9 @@ bool create_tracked() {
     auto* tracked = arena.create_object<Tracked>();
     if (tracked == nullptr || !tracked->walker.create(arena)) return false;
     tracked->arena = arena;
-    tracked->own = {arena.start(), arena.end(), reinterpret_cast<uint64_t>(__ehdr_start),
-                    (reinterpret_cast<uint64_t>(_end) + kPage - 1) & ~(kPage - 1)};
+    tracked->own = {{arena.start(), arena.end()},
+                    {reinterpret_cast<uint64_t>(__ehdr_start),
+                     (reinterpret_cast<uint64_t>(_end) + kPage - 1) & ~(kPage - 1)}};
     process.tracked = tracked;
     return true;
 }
@@ -76,12 +77,24 @@ void write_inherited(trace::Tracker tracker, trace::Witness witness) {
                                        });
 }
 
+// The best tracker there is, or the one that was asked for. What works is found out once and holds
+// for all children.
 bool start_tracker() {
     if (process.options.tracker == TrackerChoice::off) return false;
     if (process.tracker.is_open()) return true;
-    const int result = process.tracker.open();
-    if (result != 0) write_note(trace::NoteCode::tracker_unavailable, -result);
-    return result == 0;
+    int result = -EOPNOTSUPP;
+    if (process.options.tracker != TrackerChoice::soft_dirty) {
+        result = process.tracker.open(trace::Tracker::userfaultfd);
+        if (result == 0) return true;
+    }
+    if (process.options.tracker != TrackerChoice::userfaultfd) {
+        const int soft_dirty = process.tracker.open(trace::Tracker::soft_dirty);
+        if (soft_dirty == 0) return true;
+        // Why the better one is missing says more.
+        if (process.options.tracker == TrackerChoice::soft_dirty) result = soft_dirty;
+    }
+    write_note(trace::NoteCode::tracker_unavailable, -result);
+    return false;
 }
 
 bool start_witness() {
@@ -93,12 +106,7 @@ bool start_witness() {
     return result == 0;
 }
 
-struct StackInUse {
-    uint64_t start;
-    uint64_t end;
-};
-
-StackInUse stack_in_use() {
+tracker::AddressRange stack_in_use() {
     const uint64_t page = reinterpret_cast<uint64_t>(__builtin_frame_address(0)) & ~(kPage - 1);
     return {page - kUsedStackBytes, page + kPage};
 }
@@ -106,8 +114,7 @@ StackInUse stack_in_use() {
 void protect() {
     Tracked& tracked = *process.tracked;
     tracked.faults_before_protecting = 0;
-    const StackInUse stack = stack_in_use();
-    const int result = process.tracker.protect(tracked.scan_buffer, stack.start, stack.end);
+    const int result = process.tracker.protect(tracked.scan_buffer, stack_in_use());
     tracked.is_protected = result == 0;
     if (result != 0) write_note(trace::NoteCode::census_failed, -result);
 }
@@ -149,9 +156,9 @@ void track() {
         process.tracker.watch(tracked.mappings, tracked.own, [](uint64_t start, int error) {
             write_note(trace::NoteCode::mapping_not_tracked, -error, start);
         });
-        const StackInUse stack = stack_in_use();
-        const int result = process.tracker.list_present(tracked.arena, tracked.scan_buffer,
-                                                        stack.start, stack.end, &tracked.inherited);
+        const int result =
+            process.tracker.list_present(tracked.arena, tracked.scan_buffer, tracked.mappings,
+                                         tracked.own, stack_in_use(), &tracked.inherited);
         if (result != 0) write_note(trace::NoteCode::census_failed, -result);
         if (!again) write_memory_at_fork();
         handle_default_ends();
@@ -163,7 +170,7 @@ void track() {
             protect();
         }
     }
-    write_inherited(tracked.watching ? trace::Tracker::userfaultfd : trace::Tracker::off,
+    write_inherited(tracked.watching ? process.tracker.kind() : trace::Tracker::off,
                     witnessed ? trace::Witness::trap : trace::Witness::off);
 }
 
@@ -192,9 +199,8 @@ void protect_when_worth_it() {
 
 void write_census(trace::CensusKind kind) {
     Tracked& tracked = *process.tracked;
-    tracker::Userfaultfd::Census& census = tracked.census;
-    census.copied.clear();
-    census.fresh_pages = 0;
+    tracker::Census& census = tracked.census;
+    census.clear();
     const int result =
         process.tracker.take_census(tracked.arena, tracked.scan_buffer, tracked.mappings,
                                     tracked.inherited, tracked.own, tracked.is_protected, &census);

@@ -1,5 +1,6 @@
 // The kernel interfaces that Debian 12's headers lack or have in part.
-// Sources: include/uapi/linux/userfaultfd.h and include/uapi/linux/fs.h of Linux 6.7.
+// Sources: include/uapi/linux/userfaultfd.h and include/uapi/linux/fs.h of Linux 6.7, where no
+// other version is named.
 #pragma once
 
 #include <linux/userfaultfd.h>
@@ -49,6 +50,6 @@ inline constexpr uint64_t kPageIsFile = 1 << 2;
 inline constexpr uint64_t kPageIsPresent = 1 << 3;
 inline constexpr uint64_t kPageIsSwapped = 1 << 4;
 inline constexpr uint64_t kPageIsPfnZero = 1 << 5;
-inline constexpr uint64_t kPageIsHuge = 1 << 6;
+inline constexpr uint64_t kPageIsSoftDirty = 1 << 7;  // Linux 6.8
 
 }  // namespace cowscope::tracker

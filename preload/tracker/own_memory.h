@@ -1,18 +1,25 @@
-// The address ranges that belong to the shim and not to the program it watches.
+// Address ranges, and those that belong to the shim and not to the program it watches.
 #pragma once
 
 #include <cstdint>
 
 namespace cowscope::tracker {
 
+struct AddressRange {
+    uint64_t start;
+    uint64_t end;
+
+    bool overlaps(uint64_t other_start, uint64_t other_end) const {
+        return other_start < end && other_end > start;
+    }
+};
+
 struct OwnMemory {
-    uint64_t arena_start;
-    uint64_t arena_end;
-    uint64_t image_start;  // libcowscope.so as it is mapped
-    uint64_t image_end;
+    AddressRange arena;
+    AddressRange image;  // libcowscope.so as it is mapped
 
     bool overlaps(uint64_t start, uint64_t end) const {
-        return (start < arena_end && end > arena_start) || (start < image_end && end > image_start);
+        return arena.overlaps(start, end) || image.overlaps(start, end);
     }
 };
 

@@ -23,6 +23,15 @@ struct ScanQuery {
     bool write_protect = false;  // write-protect the pages that match, in the same walk
 };
 
+// Pages that hold something of the program's. The shared zero page does not: a write to it copies
+// nothing.
+inline ScanQuery present_pages() {
+    ScanQuery query;
+    query.forbidden = kPageIsPfnZero;
+    query.any_of = kPageIsPresent | kPageIsSwapped;
+    return query;
+}
+
 inline constexpr size_t kScanBufferRegions = 2048;
 
 // Calls sink(const PageRegion&) for every region in ascending order. `buffer` has room for

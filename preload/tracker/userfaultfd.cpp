@@ -61,21 +61,8 @@ int Userfaultfd::add(uint64_t start, uint64_t end) {
     return sys::ioctl(uffd_, UFFDIO_REGISTER, &registration);
 }
 
-namespace {
-
-// Pages that hold something of the program's. The shared zero page does not: a write to it copies
-// nothing.
-ScanQuery present_pages() {
-    ScanQuery query;
-    query.forbidden = kPageIsPfnZero;
-    query.any_of = kPageIsPresent | kPageIsSwapped;
-    return query;
-}
-
-}  // namespace
-
-int Userfaultfd::list_present(Arena& arena, PageRegion* buffer, uint64_t used_start,
-                              uint64_t used_end, PageRuns* inherited) {
+int Userfaultfd::list_present(Arena& arena, PageRegion* buffer, const AddressRange& used,
+                              PageRuns* inherited) {
     ScanQuery query = present_pages();
     query.required = kPageIsWpAllowed;
     query.reported = kPageIsWpAllowed;
@@ -83,52 +70,45 @@ int Userfaultfd::list_present(Arena& arena, PageRegion* buffer, uint64_t used_st
     const auto keep = [&](const PageRegion& region) {
         complete = inherited->append(arena, region.start, region.end) && complete;
     };
-    int result = scan_pages(pagemap_, query, 0, used_start, buffer, keep);
+    int result = scan_pages(pagemap_, query, 0, used.start, buffer, keep);
     if (result == 0) {
-        result = scan_pages(pagemap_, query, used_end, kAddressSpaceEnd, buffer, keep);
+        result = scan_pages(pagemap_, query, used.end, kAddressSpaceEnd, buffer, keep);
     }
     return result == 0 && !complete ? -ENOMEM : result;
 }
 
-int Userfaultfd::protect(PageRegion* buffer, uint64_t used_start, uint64_t used_end) {
+int Userfaultfd::protect(PageRegion* buffer, const AddressRange& used) {
     ScanQuery query = present_pages();
     query.required = kPageIsWpAllowed | kPageIsWritten;
     query.reported = kPageIsWpAllowed;
     query.write_protect = true;
     const auto ignore = [](const PageRegion&) {};
-    const int result = scan_pages(pagemap_, query, 0, used_start, buffer, ignore);
+    const int result = scan_pages(pagemap_, query, 0, used.start, buffer, ignore);
     if (result != 0) return result;
-    return scan_pages(pagemap_, query, used_end, kAddressSpaceEnd, buffer, ignore);
+    return scan_pages(pagemap_, query, used.end, kAddressSpaceEnd, buffer, ignore);
 }
 
-int Userfaultfd::take_census(Arena& arena, PageRegion* buffer, const process::Mappings& mappings,
-                             const PageRuns& inherited, const OwnMemory& own, bool is_protected,
-                             Census* census) {
-    // Telling anonymous pages from a file's reads a structure of the kernel's for every page and
-    // takes ten times as long as the rest, so it is asked only of mappings of files.
-    bool complete = true;
-    size_t cursor = 0;
-    const auto take = [&](const PageRegion& region) {
-        if (own.overlaps(region.start, region.end)) return;
-        uint64_t inherited_bytes = 0;
-        inherited.intersect(region.start, region.end, &cursor, [&](uint64_t from, uint64_t to) {
-            inherited_bytes += to - from;
-            if (is_protected && (region.categories & kPageIsWritten) != 0) {
-                complete = census->copied.append(arena, from, to) && complete;
-            }
-        });
-        census->fresh_pages += (region.end - region.start - inherited_bytes) / kPageBytes;
-    };
+int Userfaultfd::take_census(PageRegion* buffer, const process::Mappings& mappings,
+                             bool is_protected, CensusTaker* taker) {
+    // A mapping that is not watched reads as written altogether, and may stand where an inherited
+    // one was.
+    constexpr uint64_t kCopied = kPageIsWpAllowed | kPageIsWritten;
     for (const process::Mapping& mapping : mappings.all()) {
         if (!mapping.is_private || mapping.special) continue;
         ScanQuery query = present_pages();
-        // A copy is an anonymous page whatever it was copied from.
+        // A copy is an anonymous page whatever it was copied from. Telling those from a file's
+        // reads a structure of the kernel's for every page, and takes ten times as long as the
+        // rest: it is asked only where there is a file.
         if (mapping.is_file) query.forbidden |= kPageIsFile;
-        query.reported = kPageIsWritten;
-        const int result = scan_pages(pagemap_, query, mapping.start, mapping.end, buffer, take);
+        query.reported = kCopied;
+        const int result = scan_pages(
+            pagemap_, query, mapping.start, mapping.end, buffer, [&](const PageRegion& region) {
+                const bool copied = (region.categories & kCopied) == kCopied;
+                taker->take(region.start, region.end, copied && is_protected);
+            });
         if (result != 0) return result;
     }
-    return complete ? 0 : -ENOMEM;
+    return 0;
 }
 
 }  // namespace cowscope::tracker

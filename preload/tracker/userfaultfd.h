@@ -6,8 +6,7 @@
 #pragma once
 
 #include "process/mappings.h"
-#include "tracker/own_memory.h"
-#include "tracker/page_runs.h"
+#include "tracker/census.h"
 #include "tracker/page_scan.h"
 
 namespace cowscope::tracker {
@@ -19,42 +18,22 @@ class Userfaultfd {
     void close();
     bool is_open() const { return uffd_ >= 0; }
 
-    // In a forked child: the parent's descriptors act on the parent, so they only get closed.
-    void close_inherited() { close(); }
-
-    // Registers every private writable mapping that is not the shim's own. Calls
-    // refused(start, -errno) for each that the kernel does not take (EBUSY: a host's own
-    // userfaultfd has it).
+    // Registers every mapping that is_watched() and not the shim's own. Calls refused(start,
+    // -errno) for each that the kernel does not take (EBUSY: a host's own userfaultfd has it).
     template <typename Refused>
     void watch(const process::Mappings& mappings, const OwnMemory& own, Refused&& refused) {
         for (const process::Mapping& mapping : mappings.all()) {
-            if (!mapping.is_private || !mapping.writable || mapping.special) continue;
-            if (own.overlaps(mapping.start, mapping.end)) continue;
+            if (!is_watched(mapping) || own.overlaps(mapping.start, mapping.end)) continue;
             const int result = add(mapping.start, mapping.end);
             if (result != 0) refused(mapping.start, result);
         }
     }
 
-    // Appends every page that is present in the watched mappings to `inherited`, in about 2 ns a
-    // page. Leaves out [used_start, used_end), the part of the stack that the caller runs on: it
-    // was written, and so copied, since the fork. Returns 0 or -errno.
-    int list_present(Arena& arena, PageRegion* buffer, uint64_t used_start, uint64_t used_end,
+    int list_present(Arena& arena, PageRegion* buffer, const AddressRange& used,
                      PageRuns* inherited);
-
-    // Write-protects the present pages of the watched mappings but those of [used_start,
-    // used_end), in about 27 ns a page that was not protected before. Returns 0 or -errno.
-    int protect(PageRegion* buffer, uint64_t used_start, uint64_t used_end);
-
-    struct Census {
-        PageRuns copied;
-        uint64_t fresh_pages = 0;
-    };
-    // Pages of `inherited` that were written since protect(), when `is_protected`; and how many
-    // other pages of the process's own there are in `mappings`, the shim's left out. Returns 0 or
-    // -errno.
-    int take_census(Arena& arena, PageRegion* buffer, const process::Mappings& mappings,
-                    const PageRuns& inherited, const OwnMemory& own, bool is_protected,
-                    Census* census);
+    int protect(PageRegion* buffer, const AddressRange& used);
+    int take_census(PageRegion* buffer, const process::Mappings& mappings, bool is_protected,
+                    CensusTaker* taker);
 
   private:
     int add(uint64_t start, uint64_t end);

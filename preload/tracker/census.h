@@ -1,0 +1,55 @@
+// A census being taken: which inherited pages were copied, and how many pages are the process's own
+// besides.
+#pragma once
+
+#include "tracker/own_memory.h"
+#include "tracker/page_runs.h"
+
+namespace cowscope::tracker {
+
+struct Census {
+    PageRuns copied;
+    uint64_t fresh_pages = 0;
+
+    void clear() {
+        copied.clear();
+        fresh_pages = 0;
+    }
+};
+
+class CensusTaker {
+  public:
+    CensusTaker(Arena* arena, const PageRuns& inherited, const OwnMemory& own, Census* census)
+        : arena_(*arena), inherited_(inherited), own_(own), census_(*census) {}
+
+    // Pages that hold something, in ascending order. `written`: since they were protected.
+    void take(uint64_t start, uint64_t end, bool written) {
+        if (own_.overlaps(start, end)) return;
+        uint64_t inherited_bytes = 0;
+        inherited_.intersect(start, end, &cursor_, [&](uint64_t from, uint64_t to) {
+            inherited_bytes += to - from;
+            if (written) complete_ = census_.copied.append(arena_, from, to) && complete_;
+        });
+        census_.fresh_pages += (end - start - inherited_bytes) / kPageBytes;
+    }
+
+    // False when memory was out: then the census is too small.
+    bool complete() const { return complete_; }
+
+  private:
+    Arena& arena_;
+    const PageRuns& inherited_;
+    const OwnMemory& own_;
+    Census& census_;
+    size_t cursor_ = 0;
+    bool complete_ = true;
+};
+
+// Whether a mapping can hold inherited pages that the process may yet write: private memory of its
+// own. A file's read-only parts are left out; anonymous memory is not, because mprotect may make it
+// writable later.
+inline bool is_watched(const process::Mapping& mapping) {
+    return mapping.is_private && !mapping.special && (mapping.writable || !mapping.is_file);
+}
+
+}  // namespace cowscope::tracker

@@ -1,0 +1,154 @@
+#include "tracker/soft_dirty.h"
+
+#include <errno.h>
+
+#include "support/descriptor.h"
+
+#include "support/poison.h"
+
+namespace cowscope::tracker {
+namespace {
+
+// An entry of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst).
+constexpr uint64_t kEntrySoftDirty = uint64_t{1} << 55;
+constexpr uint64_t kEntryFileOrShared = uint64_t{1} << 61;
+constexpr uint64_t kEntrySwapped = uint64_t{1} << 62;
+constexpr uint64_t kEntryPresent = uint64_t{1} << 63;
+
+int clear_bits() {
+    const int fd = sys::open("/proc/self/clear_refs", O_WRONLY);
+    if (fd < 0) return fd;
+    const long written = sys::write(fd, "4", 1);
+    sys::close(fd);
+    return written == 1 ? 0 : sys::failed(written) ? static_cast<int>(written) : -EIO;
+}
+
+}  // namespace
+
+int SoftDirty::open() {
+    const int pagemap = sys::open("/proc/self/pagemap", O_RDONLY);
+    if (pagemap < 0) return pagemap;
+    pagemap_ = move_descriptor_up(pagemap);
+    if (works_) return 0;
+
+    // Two pages are touched, the bits cleared, one written again: only that one may have the bit.
+    constexpr size_t kProbePages = 2;
+    void* probe =
+        sys::mmap(kProbePages * kPageBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+    if (sys::failed(probe)) {
+        close();
+        return -ENOMEM;
+    }
+    auto* bytes = static_cast<volatile unsigned char*>(probe);
+    bytes[0] = 1;
+    bytes[kPageBytes] = 1;
+    int result = clear_bits();
+    bytes[0] = 2;
+    const auto start = reinterpret_cast<uint64_t>(probe);
+    uint64_t entries[kProbePages] = {0, 0};
+    if (result == 0) result = read_entries(start, entries, kProbePages);
+    if (result == 0 &&
+        ((entries[0] & kEntrySoftDirty) == 0 || (entries[1] & kEntrySoftDirty) != 0)) {
+        result = -EOPNOTSUPP;
+    }
+    if (result == 0) {
+        PageRegion region;
+        PagemapScanArgument scan = {};
+        scan.size = sizeof(scan);
+        scan.start = start;
+        scan.end = start + kProbePages * kPageBytes;
+        scan.vec = reinterpret_cast<uint64_t>(&region);
+        scan.vec_len = 1;
+        scan.category_mask = scan.return_mask = kPageIsSoftDirty;
+        const int found = sys::ioctl(pagemap_, kPagemapScan, &scan);
+        scans_soft_dirty_ = found == 1 && region.start == start && region.end == start + kPageBytes;
+    }
+    sys::munmap(probe, kProbePages * kPageBytes);
+    works_ = result == 0;
+    if (result != 0) close();
+    return result;
+}
+
+void SoftDirty::close() {
+    if (pagemap_ >= 0) sys::close(pagemap_);
+    pagemap_ = -1;
+}
+
+int SoftDirty::protect() {
+    return clear_bits();
+}
+
+int SoftDirty::read_entries(uint64_t start, uint64_t* entries, size_t count) {
+    const size_t wanted = count * sizeof(uint64_t);
+    const auto offset = static_cast<long>(start / kPageBytes * sizeof(uint64_t));
+    const long got =
+        sys::syscall4(SYS_pread64, pagemap_, sys::word(entries), static_cast<long>(wanted), offset);
+    if (sys::failed(got)) return static_cast<int>(got);
+    return static_cast<size_t>(got) == wanted ? 0 : -EIO;
+}
+
+template <typename Sink>
+int SoftDirty::walk(PageRegion* buffer, uint64_t start, uint64_t end, bool is_file, Sink&& sink) {
+    if (scans_soft_dirty_) {
+        ScanQuery query = present_pages();
+        if (is_file) query.forbidden |= kPageIsFile;
+        query.reported = kPageIsSoftDirty;
+        return scan_pages(pagemap_, query, start, end, buffer, [&](const PageRegion& region) {
+            sink(region.start, region.end, (region.categories & kPageIsSoftDirty) != 0);
+        });
+    }
+    auto* entries = reinterpret_cast<uint64_t*>(buffer);
+    constexpr size_t kEntries = kScanBufferRegions * sizeof(PageRegion) / sizeof(uint64_t);
+    for (uint64_t at = start; at < end;) {
+        const uint64_t pages = (end - at) / kPageBytes;
+        const size_t count = pages < kEntries ? static_cast<size_t>(pages) : kEntries;
+        const int result = read_entries(at, entries, count);
+        if (result != 0) return result;
+        for (size_t i = 0; i < count; ++i) {
+            const uint64_t entry = entries[i];
+            if ((entry & (kEntryPresent | kEntrySwapped)) == 0) continue;
+            if (is_file && (entry & kEntryFileOrShared) != 0) continue;
+            const uint64_t page = at + i * kPageBytes;
+            sink(page, page + kPageBytes, (entry & kEntrySoftDirty) != 0);
+        }
+        at += count * kPageBytes;
+    }
+    return 0;
+}
+
+int SoftDirty::list_present(Arena& arena, PageRegion* buffer, const process::Mappings& mappings,
+                            const OwnMemory& own, const AddressRange& used, PageRuns* inherited) {
+    bool complete = true;
+    for (const process::Mapping& mapping : mappings.all()) {
+        if (!is_watched(mapping) || own.overlaps(mapping.start, mapping.end)) continue;
+        const int result =
+            walk(buffer, mapping.start, mapping.end, false, [&](uint64_t from, uint64_t to, bool) {
+                // A region of the scan may reach over the stack in use.
+                if (from < used.start) {
+                    const uint64_t until = to < used.start ? to : used.start;
+                    complete = inherited->append(arena, from, until) && complete;
+                }
+                if (to > used.end) {
+                    const uint64_t since = from > used.end ? from : used.end;
+                    complete = inherited->append(arena, since, to) && complete;
+                }
+            });
+        if (result != 0) return result;
+    }
+    return complete ? 0 : -ENOMEM;
+}
+
+int SoftDirty::take_census(PageRegion* buffer, const process::Mappings& mappings, bool is_protected,
+                           CensusTaker* taker) {
+    for (const process::Mapping& mapping : mappings.all()) {
+        if (!mapping.is_private || mapping.special) continue;
+        const int result = walk(buffer, mapping.start, mapping.end, mapping.is_file,
+                                [&](uint64_t from, uint64_t to, bool written) {
+                                    taker->take(from, to, written && is_protected);
+                                });
+        if (result != 0) return result;
+    }
+    return 0;
+}
+
+}  // namespace cowscope::tracker
