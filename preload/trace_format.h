@@ -182,7 +182,7 @@ static_assert(sizeof(TypeRecord) == 24);
 
 // A page fault of an instruction that wrote to (or read from) an inherited page.
 struct EventRecord {
-    RecordHeader header;  // flags: kNoWord, kNoNeighbour
+    RecordHeader header;  // flags: kNoWord, kNoNeighbour, kZeroPage, kMovedPage
     uint64_t time_ns;
     uint64_t address;    // the exact byte
     uint64_t word;       // 8 bytes at `address` before the write
@@ -193,11 +193,18 @@ struct EventRecord {
 static_assert(sizeof(EventRecord) == 48);
 inline constexpr uint16_t kNoWord = 1;       // `word` could not be read
 inline constexpr uint16_t kNoNeighbour = 2;  // `neighbour` could not be read
+// The whole page held zeros: perhaps it is no copy but a new page where an inherited one was given
+// up. A census tells, where it reaches.
+inline constexpr uint16_t kZeroPage = 4;
+// The address is not among the inherited ones, but the page came with content: an inherited page
+// that mremap moved here.
+inline constexpr uint16_t kMovedPage = 8;
 
 enum class CensusKind : uint8_t {
     final = 1,       // taken by the process at its end
     generation = 2,  // taken by the process before its next fork; closes a generation
     outside = 3,     // taken by the recorder while the process ran
+    given_up = 4,    // of a range that the process was about to unmap, move or discard
 };
 
 // CensusRecord, then run_count PageRuns of copied pages in ascending order. With kNotProtected the

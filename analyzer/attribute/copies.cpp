@@ -33,13 +33,23 @@ class Collector {
   private:
     void take(const trace::EventRecord& event, size_t generation) {
         const trace::Generation& current = process_.generations[generation];
-        if (!current.inherited.contains(event.address)) return;
+        if (!is_inherited(event, current)) return;
         const uint32_t write_class = class_of(event);
         if (write_class == kNotACopy) return;
         const bool shared = is_shared_(generation, event.time_ns);
         writes_.push_back({event.address & ~(trace::kPageBytes - 1),
                            static_cast<uint32_t>(generation), shared ? write_class : kNotACopy});
         if (shared) copies_.copy_times_ns.push_back(event.time_ns);
+    }
+
+    static bool is_inherited(const trace::EventRecord& event, const trace::Generation& current) {
+        if ((event.header.flags & trace::kMovedPage) != 0) return true;
+        if (!current.inherited.contains(event.address)) return false;
+        // Zeros where the census sees no copy: an inherited page was given up inside libc, and new
+        // memory came in its place.
+        const bool came_empty = (event.header.flags & trace::kZeroPage) != 0;
+        return !(came_empty && current.census && current.was_protected &&
+                 !current.copied.contains(event.address));
     }
 
     // kNotACopy for reads.

@@ -1,6 +1,7 @@
 #include "trace/page_set.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace cowscope::trace {
 namespace {
@@ -34,6 +35,24 @@ bool PageSet::contains(uint64_t address) const {
         std::upper_bound(runs_.begin(), runs_.end(), address,
                          [](uint64_t value, const PageRun& run) { return value < run.start; });
     return above != runs_.begin() && address < end_of(*std::prev(above));
+}
+
+void PageSet::merge(const PageSet& other) {
+    if (other.runs_.empty()) return;
+    std::vector<PageRun> both;
+    both.reserve(runs_.size() + other.runs_.size());
+    std::merge(runs_.begin(), runs_.end(), other.runs_.begin(), other.runs_.end(),
+               std::back_inserter(both),
+               [](const PageRun& a, const PageRun& b) { return a.start < b.start; });
+    clear();
+    for (PageRun run : both) {
+        if (!runs_.empty() && run.start < end_of(runs_.back())) {
+            const uint64_t covered = end_of(runs_.back());
+            if (end_of(run) <= covered) continue;
+            run = {covered, (end_of(run) - covered) / kPageBytes};
+        }
+        append(run);
+    }
 }
 
 void PageSet::clear() {

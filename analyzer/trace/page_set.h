@@ -16,6 +16,8 @@ class PageSet {
     // behind those before it.
     bool append(const PageRun& run);
     bool contains(uint64_t address) const;
+    // Adds every page of `other`.
+    void merge(const PageSet& other);
     uint64_t pages() const { return pages_; }
     const std::vector<PageRun>& runs() const { return runs_; }
     void clear();

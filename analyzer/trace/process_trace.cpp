@@ -160,15 +160,22 @@ class Loader {
         if (generation == process_.generations.rend()) {
             fail(record, fmt::format("is of generation {}, which never began", fixed.generation));
         }
-        if (!census_goes_on_) {
-            generation->copied.clear();
-            generation->census = fixed.kind;
-            generation->census_ns = fixed.time_ns;
-            generation->fresh_pages = fixed.fresh_pages;
-            see_time(fixed.time_ns);
-        }
-        take_runs<CensusRecord>(record, fixed.run_count, &generation->copied);
+        if (!census_goes_on_) census_runs_.clear();
+        take_runs<CensusRecord>(record, fixed.run_count, &census_runs_);
         census_goes_on_ = (record.flags & kMoreParts) != 0;
+        if (census_goes_on_) return;
+        see_time(fixed.time_ns);
+        if (fixed.kind == CensusKind::given_up) {
+            given_up_[generation->number].merge(census_runs_);
+            generation->copied.merge(census_runs_);
+            return;
+        }
+        generation->census = fixed.kind;
+        generation->census_ns = fixed.time_ns;
+        generation->fresh_pages = fixed.fresh_pages;
+        generation->was_protected = (record.flags & kNotProtected) == 0;
+        generation->copied = census_runs_;
+        generation->copied.merge(given_up_[generation->number]);
     }
 
     void take_stack(const RecordView& record) {
@@ -239,6 +246,8 @@ class Loader {
     bool saw_process_ = false;
     bool inherited_goes_on_ = false;
     bool census_goes_on_ = false;
+    PageSet census_runs_;
+    std::map<uint32_t, PageSet> given_up_;  // by generation
     std::string mappings_text_;
     std::optional<ExemplarRecord> pending_exemplar_;
 };

@@ -23,10 +23,12 @@ struct Generation {
     Tracker tracker = Tracker::off;
     Witness witness = Witness::off;
     PageSet inherited;
-    PageSet copied;  // by the last census
+    PageSet copied;  // by the last census, and by those of ranges that were given up
     std::optional<CensusKind> census;
     uint64_t census_ns = 0;
     uint64_t fresh_pages = 0;
+    // The census says which pages were written, not just which there are.
+    bool was_protected = false;
 };
 
 struct Site {

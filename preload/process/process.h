@@ -43,6 +43,26 @@ struct Tracked {
     alignas(64) unsigned char handler_stack[32 * 1024];
 };
 
+// Memory that this process keeps from its children (MADV_DONTFORK, MADV_WIPEONFORK): it is not
+// shared by a fork, so writing to it copies nothing.
+class UnsharedRanges {
+  public:
+    void add(uint64_t start, uint64_t end) {
+        remove(start, end);
+        if (count_ < kCapacity) ranges_[count_++] = {start, end};
+    }
+    void remove(uint64_t start, uint64_t end);
+    const tracker::AddressRange* begin() const { return ranges_; }
+    const tracker::AddressRange* end() const { return ranges_ + count_; }
+
+  private:
+    // Programs have a handful (the shim has three); more are forgotten, and counted as shared.
+    static constexpr size_t kCapacity = 128;
+
+    tracker::AddressRange ranges_[kCapacity] = {};
+    size_t count_ = 0;
+};
+
 struct Process {
     SpinLock lock;
     pid_t pid = 0;  // 0: the shim stands back
@@ -54,6 +74,7 @@ struct Process {
     // Valid while a fork is under way: the mask to restore on its far side.
     sys::SignalMask mask_before_fork = 0;
     uint32_t forks = 0;
+    UnsharedRanges unshared;
     int quick_exit_status = 0;
     char** environment = nullptr;
 };
@@ -90,6 +111,13 @@ void track();
 
 // Reads and records the mappings as they are now. The lock is held.
 void read_mappings();
+
+// The process is about to unmap, move or discard [start, end): what it copied there is recorded.
+// The lock is held.
+void record_copies(uint64_t start, uint64_t end);
+
+// What comes to [start, end) from now on is not inherited. The lock is held.
+void forget_inherited(uint64_t start, uint64_t end);
 
 // Counts a witnessed fault, and protects the inherited pages when enough of them were seen. The
 // lock is held.

@@ -29,7 +29,14 @@ void resolve_real_functions() {
     resolve(functions.execveat, "execveat");
     resolve(functions.fexecve, "fexecve");
     resolve(functions.dlclose, "dlclose");
+    resolve(functions.munmap, "munmap");
+    resolve(functions.madvise, "madvise");
+    resolve(functions.mremap, "mremap");
     resolved = true;
+}
+
+bool real_functions_are_resolved() {
+    return resolved;
 }
 
 const RealFunctions& real() {

@@ -18,6 +18,9 @@ struct RealFunctions {
     int (*execveat)(int, const char*, char* const[], char* const[], int);
     int (*fexecve)(int, char* const[], char* const[]);
     int (*dlclose)(void*);
+    int (*munmap)(void*, size_t);
+    int (*madvise)(void*, size_t, int);
+    void* (*mremap)(void*, size_t, size_t, int, ...);
 };
 
 // Resolves on first use when the constructor has not run yet (another library's constructor forks
@@ -25,5 +28,6 @@ struct RealFunctions {
 const RealFunctions& real();
 
 void resolve_real_functions();
+bool real_functions_are_resolved();
 
 }  // namespace cowscope::process

@@ -160,6 +160,9 @@ void track() {
             process.tracker.list_present(tracked.arena, tracked.scan_buffer, tracked.mappings,
                                          tracked.own, stack_in_use(), &tracked.inherited);
         if (result != 0) write_note(trace::NoteCode::census_failed, -result);
+        for (const tracker::AddressRange& range : process.unshared) {
+            tracked.inherited.remove(tracked.arena, range.start, range.end);
+        }
         if (!again) write_memory_at_fork();
         handle_default_ends();
         witnessed = start_witness();
@@ -197,20 +200,14 @@ void protect_when_worth_it() {
     protect();
 }
 
-void write_census(trace::CensusKind kind) {
-    Tracked& tracked = *process.tracked;
-    tracker::Census& census = tracked.census;
-    census.clear();
-    const int result =
-        process.tracker.take_census(tracked.arena, tracked.scan_buffer, tracked.mappings,
-                                    tracked.inherited, tracked.own, tracked.is_protected, &census);
-    if (result != 0) {
-        write_note(trace::NoteCode::census_failed, -result);
-        return;
-    }
+namespace {
+
+void write_census_record(trace::CensusKind kind, const tracker::Census& census) {
+    const Tracked& tracked = *process.tracked;
     const uint64_t now = sys::monotonic_ns();
     write_runs<trace::CensusRecord>(
         trace::RecordType::census, census.copied, [&](trace::CensusRecord* record) {
+            if (!tracked.is_protected) record->header.flags |= trace::kNotProtected;
             record->time_ns = now;
             record->fresh_pages = census.fresh_pages;
             record->generation = tracked.generation;
@@ -218,6 +215,37 @@ void write_census(trace::CensusKind kind) {
             record->padding[0] = record->padding[1] = record->padding[2] = 0;
             record->padding2 = 0;
         });
+}
+
+}  // namespace
+
+void write_census(trace::CensusKind kind) {
+    Tracked& tracked = *process.tracked;
+    tracked.census.clear();
+    const int result = process.tracker.take_census(tracked.arena, tracked.scan_buffer,
+                                                   tracked.mappings, tracked.inherited, tracked.own,
+                                                   tracked.is_protected, &tracked.census);
+    if (result != 0) {
+        write_note(trace::NoteCode::census_failed, -result);
+        return;
+    }
+    write_census_record(kind, tracked.census);
+}
+
+void record_copies(uint64_t start, uint64_t end) {
+    Tracked& tracked = *process.tracked;
+    if (!tracked.is_protected || !tracked.inherited.overlaps(start, end)) return;
+    tracked.census.clear();
+    const int result =
+        process.tracker.take_census_of(tracked.arena, tracked.scan_buffer, {start, end},
+                                       tracked.inherited, tracked.own, &tracked.census);
+    if (result == 0 && tracked.census.copied.pages() != 0) {
+        write_census_record(trace::CensusKind::given_up, tracked.census);
+    }
+}
+
+void forget_inherited(uint64_t start, uint64_t end) {
+    process.tracked->inherited.remove(process.tracked->arena, start, end);
 }
 
 }  // namespace cowscope::process

@@ -81,6 +81,8 @@ class ArenaArray {
         return true;
     }
     void clear() { size_ = 0; }
+    // To at most its present size.
+    void shrink(size_t size) { size_ = size; }
     size_t size() const { return size_; }
     bool empty() const { return size_ == 0; }
     T& operator[](size_t i) { return items_[i]; }

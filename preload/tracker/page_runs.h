@@ -25,18 +25,46 @@ class PageRuns {
         pages_ = 0;
     }
 
-    bool contains(uint64_t address) const {
-        size_t low = 0;
-        size_t high = runs_.size();
-        while (low < high) {
-            const size_t middle = low + (high - low) / 2;
-            if (runs_[middle].start <= address) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
+    // Takes [start, end) out of the set. False when memory for a split is out; then it is whole.
+    bool remove(Arena& arena, uint64_t start, uint64_t end) {
+        size_t i = first_ending_after(start);
+        if (i == runs_.size() || runs_[i].start >= end) return true;
+        if (runs_[i].start < start && run_end(runs_[i]) > end) {
+            const trace::PageRun behind = {end, (run_end(runs_[i]) - end) / kPageBytes};
+            if (!runs_.push(arena, behind)) return false;
+            for (size_t at = runs_.size() - 1; at > i + 1; --at) runs_[at] = runs_[at - 1];
+            runs_[i + 1] = behind;
+            runs_[i].pages = (start - runs_[i].start) / kPageBytes;
+            pages_ -= (end - start) / kPageBytes;
+            return true;
         }
-        return low != 0 && address < run_end(runs_[low - 1]);
+        size_t kept = i;
+        for (; i < runs_.size(); ++i) {
+            trace::PageRun run = runs_[i];
+            const uint64_t from = run.start > start ? run.start : start;
+            const uint64_t to = run_end(run) < end ? run_end(run) : end;
+            if (from < to) {
+                pages_ -= (to - from) / kPageBytes;
+                if (run.start < from) {
+                    run.pages = (from - run.start) / kPageBytes;
+                } else {
+                    run = {to, (run_end(run) - to) / kPageBytes};
+                }
+            }
+            if (run.pages != 0) runs_[kept++] = run;
+        }
+        runs_.shrink(kept);
+        return true;
+    }
+
+    bool overlaps(uint64_t start, uint64_t end) const {
+        const size_t i = first_ending_after(start);
+        return i != runs_.size() && runs_[i].start < end;
+    }
+
+    bool contains(uint64_t address) const {
+        const size_t i = first_ending_after(address);
+        return i != runs_.size() && runs_[i].start <= address;
     }
 
     // Calls sink(start, end) for the parts of [start, end) in the set; `cursor` is 0 at first and
@@ -55,6 +83,20 @@ class PageRuns {
     const ArenaArray<trace::PageRun>& runs() const { return runs_; }
 
   private:
+    size_t first_ending_after(uint64_t address) const {
+        size_t low = 0;
+        size_t high = runs_.size();
+        while (low < high) {
+            const size_t middle = low + (high - low) / 2;
+            if (run_end(runs_[middle]) <= address) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
+    }
+
     static uint64_t run_end(const trace::PageRun& run) {
         return run.start + run.pages * kPageBytes;
     }

@@ -138,17 +138,12 @@ int SoftDirty::list_present(Arena& arena, PageRegion* buffer, const process::Map
     return complete ? 0 : -ENOMEM;
 }
 
-int SoftDirty::take_census(PageRegion* buffer, const process::Mappings& mappings, bool is_protected,
-                           CensusTaker* taker) {
-    for (const process::Mapping& mapping : mappings.all()) {
-        if (!mapping.is_private || mapping.special) continue;
-        const int result = walk(buffer, mapping.start, mapping.end, mapping.is_file,
-                                [&](uint64_t from, uint64_t to, bool written) {
-                                    taker->take(from, to, written && is_protected);
-                                });
-        if (result != 0) return result;
-    }
-    return 0;
+int SoftDirty::scan_written(PageRegion* buffer, const AddressRange& range, bool is_file,
+                            bool is_protected, CensusTaker* taker) {
+    return walk(buffer, range.start, range.end, is_file,
+                [&](uint64_t from, uint64_t to, bool written) {
+                    taker->take(from, to, written && is_protected);
+                });
 }
 
 }  // namespace cowscope::tracker

@@ -23,8 +23,10 @@ class SoftDirty {
     int list_present(Arena& arena, PageRegion* buffer, const process::Mappings& mappings,
                      const OwnMemory& own, const AddressRange& used, PageRuns* inherited);
     int protect();
-    int take_census(PageRegion* buffer, const process::Mappings& mappings, bool is_protected,
-                    CensusTaker* taker);
+    // Shows `taker` the pages of `range` that hold something; `is_file`: of a file's mapping, where
+    // only those count that are no longer the file's.
+    int scan_written(PageRegion* buffer, const AddressRange& range, bool is_file, bool is_protected,
+                     CensusTaker* taker);
 
   private:
     // Calls sink(start, end, written) for the pages of [start, end) that hold something.

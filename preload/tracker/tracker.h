@@ -60,13 +60,31 @@ class Tracker {
                     const PageRuns& inherited, const OwnMemory& own, bool is_protected,
                     Census* census) {
         CensusTaker taker(&arena, inherited, own, census);
-        const int result = kind_ == trace::Tracker::userfaultfd
-                               ? userfaultfd_.take_census(buffer, mappings, is_protected, &taker)
-                               : soft_dirty_.take_census(buffer, mappings, is_protected, &taker);
+        for (const process::Mapping& mapping : mappings.all()) {
+            if (!mapping.is_private || mapping.special) continue;
+            const int result = scan_written(buffer, {mapping.start, mapping.end}, mapping.is_file,
+                                            is_protected, &taker);
+            if (result != 0) return result;
+        }
+        return taker.complete() ? 0 : -ENOMEM;
+    }
+
+    // The same for one range of anonymous memory that is protected.
+    int take_census_of(Arena& arena, PageRegion* buffer, const AddressRange& range,
+                       const PageRuns& inherited, const OwnMemory& own, Census* census) {
+        CensusTaker taker(&arena, inherited, own, census);
+        const int result = scan_written(buffer, range, false, true, &taker);
         return result == 0 && !taker.complete() ? -ENOMEM : result;
     }
 
   private:
+    int scan_written(PageRegion* buffer, const AddressRange& range, bool is_file, bool is_protected,
+                     CensusTaker* taker) {
+        return kind_ == trace::Tracker::userfaultfd
+                   ? userfaultfd_.scan_written(buffer, range, is_file, is_protected, taker)
+                   : soft_dirty_.scan_written(buffer, range, is_file, is_protected, taker);
+    }
+
     Userfaultfd userfaultfd_;
     SoftDirty soft_dirty_;
     trace::Tracker kind_ = trace::Tracker::off;

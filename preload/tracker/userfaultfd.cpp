@@ -88,27 +88,22 @@ int Userfaultfd::protect(PageRegion* buffer, const AddressRange& used) {
     return scan_pages(pagemap_, query, used.end, kAddressSpaceEnd, buffer, ignore);
 }
 
-int Userfaultfd::take_census(PageRegion* buffer, const process::Mappings& mappings,
-                             bool is_protected, CensusTaker* taker) {
+int Userfaultfd::scan_written(PageRegion* buffer, const AddressRange& range, bool is_file,
+                              bool is_protected, CensusTaker* taker) {
     // A mapping that is not watched reads as written altogether, and may stand where an inherited
     // one was.
     constexpr uint64_t kCopied = kPageIsWpAllowed | kPageIsWritten;
-    for (const process::Mapping& mapping : mappings.all()) {
-        if (!mapping.is_private || mapping.special) continue;
-        ScanQuery query = present_pages();
-        // A copy is an anonymous page whatever it was copied from. Telling those from a file's
-        // reads a structure of the kernel's for every page, and takes ten times as long as the
-        // rest: it is asked only where there is a file.
-        if (mapping.is_file) query.forbidden |= kPageIsFile;
-        query.reported = kCopied;
-        const int result = scan_pages(
-            pagemap_, query, mapping.start, mapping.end, buffer, [&](const PageRegion& region) {
-                const bool copied = (region.categories & kCopied) == kCopied;
-                taker->take(region.start, region.end, copied && is_protected);
-            });
-        if (result != 0) return result;
-    }
-    return 0;
+    ScanQuery query = present_pages();
+    // A copy is an anonymous page whatever it was copied from. Telling those from a file's reads a
+    // structure of the kernel's for every page, and takes ten times as long as the rest: it is
+    // asked only where there is a file.
+    if (is_file) query.forbidden |= kPageIsFile;
+    query.reported = kCopied;
+    return scan_pages(pagemap_, query, range.start, range.end, buffer,
+                      [&](const PageRegion& region) {
+                          const bool copied = (region.categories & kCopied) == kCopied;
+                          taker->take(region.start, region.end, copied && is_protected);
+                      });
 }
 
 }  // namespace cowscope::tracker

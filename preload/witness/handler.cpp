@@ -35,13 +35,16 @@ struct LastEvent {
 };
 thread_local LastEvent last_event;
 
+const process::Mapping* find_mapping(Tracked& tracked, uint64_t address) {
+    const process::Mapping* mapping = tracked.mappings.find(address);
+    if (mapping != nullptr) return mapping;
+    // It is younger than what was read.
+    if (tracked.mappings.read(tracked.arena, tracked.scratch) != 0) return nullptr;
+    return tracked.mappings.find(address);
+}
+
 bool find_stack(Tracked& tracked, uint64_t sp, unwind::StackRange* range) {
-    const process::Mapping* mapping = tracked.mappings.find(sp);
-    if (mapping == nullptr) {
-        // A stack that is younger than the fork.
-        if (tracked.mappings.read(tracked.arena, tracked.scratch) != 0) return false;
-        mapping = tracked.mappings.find(sp);
-    }
+    const process::Mapping* mapping = find_mapping(tracked, sp);
     if (mapping == nullptr || !mapping->readable) return false;
     *range = {sp, mapping->end};
     return true;
@@ -113,14 +116,26 @@ void write_exemplar(uint32_t site, const ucontext_t& context) {
     writer.commit();
 }
 
-// Eight bytes that the program may not own in full: those on `page` are there (it was just copied),
-// those behind its end perhaps not.
-bool read_word(uint64_t address, uint64_t page, uint64_t* word) {
-    if (address >= page && address <= page + kPage - sizeof(*word)) {
-        std::memcpy(word, reinterpret_cast<const void*>(address), sizeof(*word));
-        return true;
+// Whether the page that holds `address` holds nothing but zeros. `start` is what was read there.
+bool is_zero_page(Tracked& tracked, uint64_t address, const uint64_t (&start)[2]) {
+    if ((start[0] | start[1]) != 0) return false;
+    auto* words = reinterpret_cast<uint64_t*>(tracked.scratch);
+    static_assert(sizeof(tracked.scratch) >= kPage);
+    if (!guarded_read(reinterpret_cast<const void*>(address & ~(kPage - 1)), words, kPage)) {
+        return false;
     }
-    return guarded_read(address, word);
+    uint64_t any = 0;
+    for (size_t i = 0; i < kPage / sizeof(uint64_t); ++i) any |= words[i];
+    return any == 0;
+}
+
+// Whether memory that is not inherited was filled by mremap: it is private, of no file, and not
+// new (new memory is zero).
+bool is_moved_page(Tracked& tracked, uint64_t address, const uint64_t (&start)[2]) {
+    if (is_zero_page(tracked, address, start)) return false;
+    const process::Mapping* mapping = find_mapping(tracked, address);
+    return mapping != nullptr && mapping->is_private && !mapping->is_file && !mapping->special &&
+           !tracked.own.overlaps(address, address + 1);
 }
 
 void record_fault(void* argument) {
@@ -128,28 +143,38 @@ void record_fault(void* argument) {
     Tracked& tracked = *process::process.tracked;
     auto& writer = process::process.writer;
 
+    // The word and its neighbour. Guarded, because another thread may take the page away meanwhile.
+    uint64_t words[2] = {0, 0};
+    uint16_t flags = 0;
+    if (!guarded_read(reinterpret_cast<const void*>(fault.address), words, sizeof(words))) {
+        flags = trace::kNoNeighbour;
+        if (!guarded_read(fault.address, &words[0])) flags |= trace::kNoWord;
+    }
+    if (!tracked.inherited.contains(fault.address)) {
+        if (!is_moved_page(tracked, fault.address, words)) {
+            ++writer.loss()->fresh_faults;
+            return;
+        }
+        flags |= trace::kMovedPage;
+    } else if (is_zero_page(tracked, fault.address, words)) {
+        flags |= trace::kZeroPage;
+    }
+
     InternTable::Entry* site = find_site(tracked, fault.registers);
     if (site == nullptr) {
         ++writer.loss()->unwritten_events;
         return;
     }
     if (site->uses++ < kExemplarsASite) write_exemplar(site->value, *fault.context);
-
-    const uint64_t page = fault.address & ~(kPage - 1);
-    uint64_t word = 0;
-    uint64_t neighbour = 0;
-    uint16_t flags = 0;
-    if (!read_word(fault.address, page, &word)) flags |= trace::kNoWord;
-    if (!read_word(fault.address + 8, page, &neighbour)) flags |= trace::kNoNeighbour;
-    if (neighbour != 0) tracked.types.record(tracked.arena, &writer, neighbour);
+    if (words[1] != 0) tracked.types.record(tracked.arena, &writer, words[1]);
 
     auto* record = writer.begin<trace::EventRecord>(trace::RecordType::event);
     if (record == nullptr) return;
     record->header.flags = flags;
     record->time_ns = sys::monotonic_ns();
     record->address = fault.address;
-    record->word = word;
-    record->neighbour = neighbour;
+    record->word = words[0];
+    record->neighbour = words[1];
     record->site = site->value;
     record->tid = static_cast<uint32_t>(sys::gettid());
     writer.commit();
@@ -162,13 +187,12 @@ void handle(const TrapInfo& info, const ucontext_t& context) {
     Tracked* tracked = process::process.tracked;
     if (tracked != nullptr && process::process.writer.is_open()) {
         trace::LossRecord& loss = *process::process.writer.loss();
-        if (!tracked->inherited.contains(info.address)) {
-            ++loss.fresh_faults;
-        } else if ((info.flags & kTrapPerfAsync) == 0) {
+        if ((info.flags & kTrapPerfAsync) == 0) {
             last_event = {fault.registers.ip, fault.registers.sp};
             cowscope_call_on_stack(record_fault, const_cast<Fault*>(&fault),
                                    tracked->handler_stack + sizeof(tracked->handler_stack));
-        } else if (last_event.ip != fault.registers.ip || last_event.sp != fault.registers.sp) {
+        } else if (tracked->inherited.contains(info.address) &&
+                   (last_event.ip != fault.registers.ip || last_event.sp != fault.registers.sp)) {
             ++loss.blocked_events;
         }
     }

@@ -59,13 +59,13 @@ bool kernel_spares_blocking_threads() {
 
 }  // namespace
 
-int Trap::open_thread(pid_t tid, uint32_t sample) {
-    if (count_ == kMaxThreads) return -EMFILE;
+int Trap::open_event(pid_t tid, uint64_t event, uint32_t sample) {
+    if (count_ == kMaxEvents) return -EMFILE;
     struct perf_event_attr attributes;
     std::memset(&attributes, 0, sizeof(attributes));
     attributes.size = sizeof(attributes);
     attributes.type = PERF_TYPE_SOFTWARE;
-    attributes.config = PERF_COUNT_SW_PAGE_FAULTS;
+    attributes.config = event;
     attributes.sample_period = sample;
     attributes.inherit = 1;
     attributes.inherit_thread = 1;  // threads, not forked children
@@ -79,6 +79,15 @@ int Trap::open_thread(pid_t tid, uint32_t sample) {
     if (sys::failed(fd)) return static_cast<int>(fd);
     descriptors_[count_++] = move_descriptor_up(static_cast<int>(fd));
     return 0;
+}
+
+// Faults that were resolved, and only those: the handler may then look at the page. (The plain
+// PERF_COUNT_SW_PAGE_FAULTS also counts those that end in SIGSEGV.)
+int Trap::open_thread(pid_t tid, uint32_t sample) {
+    const int result = open_event(tid, PERF_COUNT_SW_PAGE_FAULTS_MIN, sample);
+    // Swapped-out pages; without them most of the truth is still there.
+    if (result == 0) open_event(tid, PERF_COUNT_SW_PAGE_FAULTS_MAJ, sample);
+    return result;
 }
 
 int Trap::open(uint32_t sample) {

@@ -23,12 +23,13 @@ class Trap {
     bool is_open() const { return count_ != 0; }
 
   private:
-    // Threads that ran before the first fork; those started later inherit the event.
-    static constexpr size_t kMaxThreads = 256;
+    // Two for each thread that ran before the first fork; those started later inherit them.
+    static constexpr size_t kMaxEvents = 512;
 
     int open_thread(pid_t tid, uint32_t sample);
+    int open_event(pid_t tid, uint64_t event, uint32_t sample);
 
-    int descriptors_[kMaxThreads] = {};
+    int descriptors_[kMaxEvents] = {};
     size_t count_ = 0;
 };
 

@@ -1,0 +1,127 @@
+// Memory that a watched process unmaps, moves or discards: what it copied there would be missing in
+// a later census, and what comes there later is no copy. Calls inside libc (free, realloc) do not
+// come by here; the kernel's own marks and the content of the page decide those
+// (witness/handler.cpp, tracker/userfaultfd.cpp).
+
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "process/interpose.h"
+#include "process/process.h"
+#include "process/real.h"
+
+#include "support/poison.h"
+
+namespace cowscope::process {
+namespace {
+
+constexpr uint64_t kPage = tracker::kPageBytes;
+
+// Calls action(start, end) with the pages of a range of a watched process, under the lock.
+template <typename Action>
+void with_watched(const void* address, size_t bytes, Action&& action) {
+    // Most programs never fork: for them this is one comparison.
+    if (process.tracked == nullptr || !is_current()) return;
+    const auto start = reinterpret_cast<uint64_t>(address);
+    const uint64_t end = start + bytes;
+    if (start % kPage != 0 || end < start) return;  // the kernel refuses it too
+    const Locked locked;
+    if (process.tracked != nullptr) action(start, (end + kPage - 1) & ~(kPage - 1));
+}
+
+void giving_up(const void* address, size_t bytes) {
+    with_watched(address, bytes, [](uint64_t start, uint64_t end) {
+        record_copies(start, end);
+        forget_inherited(start, end);
+    });
+}
+
+bool discards(int advice) {
+    constexpr int kDontneedLocked = 24;  // MADV_DONTNEED_LOCKED, Linux 5.18
+    return advice == MADV_DONTNEED || advice == MADV_REMOVE || advice == kDontneedLocked;
+}
+
+bool changes_sharing(int advice) {
+    return advice == MADV_DONTFORK || advice == MADV_DOFORK || advice == MADV_WIPEONFORK ||
+           advice == MADV_KEEPONFORK;
+}
+
+void note_sharing(const void* address, size_t bytes, int advice) {
+    const auto start = reinterpret_cast<uint64_t>(address);
+    const uint64_t end = start + ((bytes + kPage - 1) & ~(kPage - 1));
+    if (!is_current()) return;
+    const Locked locked;
+    if (advice == MADV_DONTFORK || advice == MADV_WIPEONFORK) {
+        process.unshared.add(start, end);
+    } else {
+        process.unshared.remove(start, end);
+    }
+}
+
+}  // namespace
+
+void UnsharedRanges::remove(uint64_t start, uint64_t end) {
+    for (size_t i = 0; i < count_;) {
+        tracker::AddressRange& range = ranges_[i];
+        if (!range.overlaps(start, end)) {
+            ++i;
+            continue;
+        }
+        const tracker::AddressRange behind = {end, range.end};
+        if (range.start < start) {
+            range.end = start;
+            ++i;
+        } else {
+            range = ranges_[--count_];
+        }
+        if (behind.start < behind.end && count_ < kCapacity) ranges_[count_++] = behind;
+    }
+}
+
+}  // namespace cowscope::process
+
+// Allocators call these from their own start, before the shim's constructor and perhaps in the
+// middle of malloc, where looking up the function behind ours is not safe: the kernel is asked
+// directly then.
+
+COWSCOPE_INTERPOSED int munmap(void* address, size_t bytes) noexcept {
+    using namespace cowscope::process;
+    if (!real_functions_are_resolved())
+        return static_cast<int>(syscall(SYS_munmap, address, bytes));
+    giving_up(address, bytes);
+    return real().munmap(address, bytes);
+}
+
+COWSCOPE_INTERPOSED int madvise(void* address, size_t bytes, int advice) noexcept {
+    using namespace cowscope::process;
+    if (!real_functions_are_resolved()) {
+        return static_cast<int>(syscall(SYS_madvise, address, bytes, advice));
+    }
+    if (discards(advice)) giving_up(address, bytes);
+    const int result = real().madvise(address, bytes, advice);
+    if (result == 0 && changes_sharing(advice)) note_sharing(address, bytes, advice);
+    return result;
+}
+
+COWSCOPE_INTERPOSED void* mremap(void* address, size_t old_bytes, size_t new_bytes, int flags,
+                                 ...) noexcept {
+    using namespace cowscope::process;
+    va_list more;
+    va_start(more, flags);
+    auto* new_address = va_arg(more, void*);
+    va_end(more);
+    if (!real_functions_are_resolved()) {
+        return reinterpret_cast<void*>(
+            syscall(SYS_mremap, address, old_bytes, new_bytes, flags, new_address));
+    }
+    with_watched(address, old_bytes, record_copies);
+    void* result = real().mremap(address, old_bytes, new_bytes, flags, new_address);
+    if (result == MAP_FAILED) return result;
+    const size_t kept_bytes = result != address ? 0 : new_bytes;
+    if (kept_bytes < old_bytes) {
+        with_watched(static_cast<char*>(address) + kept_bytes, old_bytes - kept_bytes,
+                     forget_inherited);
+    }
+    return result;
+}
