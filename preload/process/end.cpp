@@ -14,9 +14,13 @@ void finish(trace::EndKind kind, int value) {
     if (!is_current()) return;
     const Locked locked;
     if (process.tracked != nullptr && process.tracked->watching) {
-        read_mappings();
-        write_census(trace::CensusKind::final);
-        // exec gives the memory back at once, and may be all that this child is there for.
+        // exec gives the memory back at once, and is often all that a child is there for: where the
+        // witness saw only the few writes before it, they are the census.
+        const bool only_execs = kind == trace::EndKind::exec && !process.tracked->is_protected;
+        if (!only_execs) {
+            read_mappings();
+            write_census(trace::CensusKind::final);
+        }
         if (kind != trace::EndKind::exec) write_memory(trace::MemoryMoment::end);
     }
     if (auto* record = process.writer.begin<trace::EndRecord>(trace::RecordType::end)) {

@@ -19,11 +19,9 @@ namespace {
 constexpr uint64_t kPage = tracker::kPageBytes;
 // How far below the page of its own frame the shim's code around a fork may reach.
 constexpr uint64_t kUsedStackBytes = 3 * kPage;
-// Protecting a page costs 27 ns and more (it flushes the TLB), so that a big process would feel
-// each fork of a child that does nothing but exec. Beyond this many inherited pages (128 MiB) it
-// waits until the witness has seen a few writes: the witness misses none of the program's, and only
-// what the kernel writes until then goes unseen.
-constexpr uint64_t kWorthWaitingPages = 32 * 1024;
+// Protecting a page costs 27 ns and more (it flushes the TLB), and many children do nothing but
+// exec. A witnessed process therefore waits until some writes were seen: the witness misses none of
+// the program's, and only what the kernel writes until then goes unseen.
 constexpr uint32_t kFaultsBeforeProtecting = 64;
 
 bool create_tracked() {
@@ -119,10 +117,12 @@ void protect() {
     if (result != 0) write_note(trace::NoteCode::census_failed, -result);
 }
 
-// smaps_rollup walks all pages, at up to 100 ns each. Where that would show, its answer is known
-// without asking: a fork has just shared them all.
+// smaps_rollup walks all pages, at up to 100 ns each. Beyond 8 MiB that shows, and its answer is
+// known without asking: a fork has just shared them all.
+constexpr uint64_t kWorthMeasuringPages = 2 * 1024;
+
 void write_memory_at_fork() {
-    if (process.tracked->inherited.pages() <= kWorthWaitingPages) {
+    if (process.tracked->inherited.pages() <= kWorthMeasuringPages) {
         write_memory(trace::MemoryMoment::fork);
     } else if (auto* record =
                    process.writer.begin<trace::MemoryRecord>(trace::RecordType::memory)) {
@@ -145,7 +145,7 @@ void track() {
         return;
     }
     Tracked& tracked = *process.tracked;
-    if (tracked.watching) write_census(trace::CensusKind::generation);
+    if (tracked.is_protected) write_census(trace::CensusKind::generation);
     if (process.forks != 0) tracked.generation = process.forks;
 
     read_mappings();
@@ -166,8 +166,7 @@ void track() {
         if (!again) write_memory_at_fork();
         handle_default_ends();
         witnessed = start_witness();
-        const bool can_wait = witnessed && tracked.inherited.pages() > kWorthWaitingPages;
-        if (can_wait && !tracked.is_protected) {
+        if (witnessed && !tracked.is_protected) {
             tracked.faults_before_protecting = kFaultsBeforeProtecting;
         } else {
             protect();
