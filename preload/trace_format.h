@@ -63,6 +63,8 @@ enum class RecordType : uint16_t {
     fork = 12,
     end = 13,
     note = 14,
+    protect = 15,   // what is written from now on shows in a census
+    given_up = 16,  // inherited pages that are inherited no more
 };
 
 struct RecordHeader {
@@ -136,6 +138,26 @@ struct InheritedRecord {
     uint32_t padding2;
 };
 static_assert(sizeof(InheritedRecord) == 32);
+
+// The pages of `generation` are protected: from now on a census, also one that is taken from
+// outside (analyzer/record/outside_scan.h), tells which were written. May stand before the
+// generation's InheritedRecord.
+struct ProtectRecord {
+    RecordHeader header;
+    uint64_t time_ns;
+    uint32_t generation;
+    uint32_t padding;
+    PageRun own[2];  // the shim's arena and its image, which no census counts
+};
+static_assert(sizeof(ProtectRecord) == 56);
+
+// The process is about to unmap, move or discard a range that holds pages of the newest
+// InheritedRecord: what comes there later is no copy.
+struct GivenUpRecord {
+    RecordHeader header;
+    PageRun range;
+};
+static_assert(sizeof(GivenUpRecord) == 24);
 
 // StackRecord, then depth addresses, innermost first. ips[0] is the writing instruction, the others
 // are return addresses. Ids of stacks and sites count from 0 in each segment, without gaps.

@@ -35,6 +35,7 @@ void after_fork_in_parent() {
     }
     track();
     process.lock.unlock();
+    discard_own_traps(mask);
     sys::set_signal_mask(mask);
 }
 
@@ -55,6 +56,7 @@ void after_fork_in_child() {
         process.pid = 0;
     }
     process.lock.unlock();
+    discard_own_traps(mask);
     sys::set_signal_mask(mask);
 }
 

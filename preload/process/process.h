@@ -86,16 +86,25 @@ inline bool is_current() {
     return process.pid != 0 && process.pid == sys::getpid();
 }
 
+// Discards the witness's signals that the shim's own writes left pending while it had SIGTRAP
+// blocked. `mask`: the thread's mask outside; where that blocks SIGTRAP too, what is pending may be
+// the program's and stays, to be counted as lost.
+void discard_own_traps(sys::SignalMask mask);
+
 // Blocks signals and takes the lock for a scope.
 class Locked {
   public:
-    Locked() { process.lock.lock(); }
-    ~Locked() { process.lock.unlock(); }
+    Locked() : mask_(sys::set_signal_mask(sys::kAllSignals)) { process.lock.lock(); }
+    ~Locked() {
+        process.lock.unlock();
+        discard_own_traps(mask_);
+        sys::set_signal_mask(mask_);
+    }
     Locked(const Locked&) = delete;
     Locked& operator=(const Locked&) = delete;
 
   private:
-    SignalsBlocked blocked_;  // made first, undone last
+    sys::SignalMask mask_;
 };
 
 // Opens the segment of this process and writes who it is. False: the shim stands back.
@@ -122,6 +131,9 @@ void forget_inherited(uint64_t start, uint64_t end);
 // Counts a witnessed fault, and protects the inherited pages when enough of them were seen. The
 // lock is held.
 void protect_when_worth_it();
+
+// The kernel is about to write into the program's memory: its writes show only on protected pages.
+void before_kernel_writes();
 
 // Takes the census of the pages that were tracked so far. The lock is held.
 void write_census(trace::CensusKind kind);

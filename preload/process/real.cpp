@@ -29,6 +29,13 @@ void resolve_real_functions() {
     resolve(functions.execveat, "execveat");
     resolve(functions.fexecve, "fexecve");
     resolve(functions.dlclose, "dlclose");
+    resolve(functions.read, "read");
+    resolve(functions.pread, "pread64");
+    resolve(functions.readv, "readv");
+    resolve(functions.preadv, "preadv64");
+    resolve(functions.recv, "recv");
+    resolve(functions.recvfrom, "recvfrom");
+    resolve(functions.recvmsg, "recvmsg");
     resolve(functions.munmap, "munmap");
     resolve(functions.madvise, "madvise");
     resolve(functions.mremap, "mremap");

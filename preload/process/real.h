@@ -3,7 +3,9 @@
 #pragma once
 
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 namespace cowscope::process {
 
@@ -18,6 +20,13 @@ struct RealFunctions {
     int (*execveat)(int, const char*, char* const[], char* const[], int);
     int (*fexecve)(int, char* const[], char* const[]);
     int (*dlclose)(void*);
+    ssize_t (*read)(int, void*, size_t);
+    ssize_t (*pread)(int, void*, size_t, off_t);
+    ssize_t (*readv)(int, const struct iovec*, int);
+    ssize_t (*preadv)(int, const struct iovec*, int, off_t);
+    ssize_t (*recv)(int, void*, size_t, int);
+    ssize_t (*recvfrom)(int, void*, size_t, int, struct sockaddr*, socklen_t*);
+    ssize_t (*recvmsg)(int, struct msghdr*, int);
     int (*munmap)(void*, size_t);
     int (*madvise)(void*, size_t, int);
     void* (*mremap)(void*, size_t, size_t, int, ...);

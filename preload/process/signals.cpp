@@ -91,6 +91,20 @@ void pass_trap_to_host(int signal, siginfo_t* info, void* context) {
     }
 }
 
+void discard_own_traps(sys::SignalMask mask) {
+    constexpr sys::SignalMask kTrapOnly = sys::SignalMask{1} << (SIGTRAP - 1);
+    if (!process.trap.is_open() || (mask & kTrapOnly) != 0) return;
+    const struct timespec at_once = {0, 0};
+    witness::TrapInfo info[sizeof(siginfo_t) / sizeof(witness::TrapInfo) + 1];
+    while (sys::syscall4(SYS_rt_sigtimedwait, sys::word(&kTrapOnly), sys::word(info),
+                         sys::word(&at_once), sizeof(kTrapOnly)) == SIGTRAP) {
+        if (witness::is_ours(info[0])) continue;
+        // Somebody sent this one: the host gets it when its mask is back.
+        sys::tgkill(sys::getpid(), sys::gettid(), SIGTRAP);
+        return;
+    }
+}
+
 // What the host is told and what the kernel is told, for the signals that the shim may handle.
 int change_action(int signal, const struct sigaction* action, struct sigaction* old) {
     if (signal == SIGTRAP && trap_is_ours) return change_trap_action(action, old);

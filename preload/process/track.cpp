@@ -19,9 +19,11 @@ namespace {
 constexpr uint64_t kPage = tracker::kPageBytes;
 // How far below the page of its own frame the shim's code around a fork may reach.
 constexpr uint64_t kUsedStackBytes = 3 * kPage;
-// Protecting a page costs 27 ns and more (it flushes the TLB), and many children do nothing but
-// exec. A witnessed process therefore waits until some writes were seen: the witness misses none of
-// the program's, and only what the kernel writes until then goes unseen.
+// Protecting a page costs 27 ns and more (it flushes the TLB), so that a big process would feel
+// each fork of a child that does nothing but exec. Beyond this many inherited pages (128 MiB) a
+// witnessed process waits until some writes were seen, or the kernel is asked to write: the witness
+// misses none of the program's own.
+constexpr uint64_t kWorthWaitingPages = 32 * 1024;
 constexpr uint32_t kFaultsBeforeProtecting = 64;
 
 bool create_tracked() {
@@ -109,12 +111,32 @@ tracker::AddressRange stack_in_use() {
     return {page - kUsedStackBytes, page + kPage};
 }
 
+trace::PageRun page_run(const tracker::AddressRange& range) {
+    return {range.start, (range.end - range.start) / kPage};
+}
+
+void write_protected() {
+    auto* record = process.writer.begin<trace::ProtectRecord>(trace::RecordType::protect);
+    if (record == nullptr) return;
+    const Tracked& tracked = *process.tracked;
+    record->time_ns = sys::monotonic_ns();
+    record->generation = tracked.generation;
+    record->padding = 0;
+    record->own[0] = page_run(tracked.own.arena);
+    record->own[1] = page_run(tracked.own.image);
+    process.writer.commit();
+}
+
 void protect() {
     Tracked& tracked = *process.tracked;
     tracked.faults_before_protecting = 0;
     const int result = process.tracker.protect(tracked.scan_buffer, stack_in_use());
     tracked.is_protected = result == 0;
-    if (result != 0) write_note(trace::NoteCode::census_failed, -result);
+    if (result == 0) {
+        write_protected();
+    } else {
+        write_note(trace::NoteCode::census_failed, -result);
+    }
 }
 
 // smaps_rollup walks all pages, at up to 100 ns each. Beyond 8 MiB that shows, and its answer is
@@ -166,7 +188,7 @@ void track() {
         if (!again) write_memory_at_fork();
         handle_default_ends();
         witnessed = start_witness();
-        if (witnessed && !tracked.is_protected) {
+        if (witnessed && !tracked.is_protected && tracked.inherited.pages() > kWorthWaitingPages) {
             tracked.faults_before_protecting = kFaultsBeforeProtecting;
         } else {
             protect();
@@ -197,6 +219,13 @@ void protect_when_worth_it() {
     Tracked& tracked = *process.tracked;
     if (tracked.faults_before_protecting == 0 || --tracked.faults_before_protecting != 0) return;
     protect();
+}
+
+void before_kernel_writes() {
+    const Tracked* tracked = process.tracked;
+    if (tracked == nullptr || tracked->faults_before_protecting == 0 || !is_current()) return;
+    const Locked locked;
+    if (process.tracked != nullptr && process.tracked->faults_before_protecting != 0) protect();
 }
 
 namespace {
@@ -244,7 +273,14 @@ void record_copies(uint64_t start, uint64_t end) {
 }
 
 void forget_inherited(uint64_t start, uint64_t end) {
-    process.tracked->inherited.remove(process.tracked->arena, start, end);
+    Tracked& tracked = *process.tracked;
+    if (!tracked.inherited.overlaps(start, end)) return;
+    // Who scans from outside must know before the kernel does it.
+    if (auto* record = process.writer.begin<trace::GivenUpRecord>(trace::RecordType::given_up)) {
+        record->range = page_run({start, end});
+        process.writer.commit();
+    }
+    tracked.inherited.remove(tracked.arena, start, end);
 }
 
 }  // namespace cowscope::process

@@ -1,8 +1,8 @@
 // A lock for the shim's own state.
 //
 // Locking contract: the holder has all signals blocked (the fault handler by its sa_mask, everybody
-// else by LockedState), so no handler can find the lock held by the thread it interrupted. It is
-// held across fork by the forking thread and made free in the child. Never held while the host's
+// else by process::Locked), so no handler can find the lock held by the thread it interrupted. It
+// is held across fork by the forking thread and made free in the child. Never held while the host's
 // code runs.
 #pragma once
 
@@ -29,18 +29,6 @@ class SpinLock {
 
   private:
     std::atomic<bool> taken_{false};
-};
-
-// Blocks all signals of this thread, then takes the lock.
-class SignalsBlocked {
-  public:
-    SignalsBlocked() : old_(sys::set_signal_mask(sys::kAllSignals)) {}
-    ~SignalsBlocked() { sys::set_signal_mask(old_); }
-    SignalsBlocked(const SignalsBlocked&) = delete;
-    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
-  private:
-    sys::SignalMask old_;
 };
 
 }  // namespace cowscope
