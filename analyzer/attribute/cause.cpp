@@ -18,7 +18,8 @@ bool counts_by_one(const CauseInput& input) {
 
 std::string describe_change(const CauseInput& input) {
     const char* verb = *input.change > 0 ? "adds 1 to" : "takes 1 from";
-    return fmt::format("{} a {}-byte word", verb, input.instruction->width_bytes);
+    const bool eight = input.instruction->width_bytes == 8;
+    return fmt::format("{} {}-byte word", verb, eight ? "an 8" : "a 4");
 }
 
 std::optional<Verdict> find_reference_count(const CauseInput& input) {

@@ -35,8 +35,7 @@ void after_fork_in_parent() {
     }
     track();
     process.lock.unlock();
-    discard_own_traps(mask);
-    sys::set_signal_mask(mask);
+    restore_signal_mask(mask);
 }
 
 void after_fork_in_child() {
@@ -56,8 +55,7 @@ void after_fork_in_child() {
         process.pid = 0;
     }
     process.lock.unlock();
-    discard_own_traps(mask);
-    sys::set_signal_mask(mask);
+    restore_signal_mask(mask);
 }
 
 namespace {

@@ -85,6 +85,22 @@ void UnsharedRanges::remove(uint64_t start, uint64_t end) {
 // middle of malloc, where looking up the function behind ours is not safe: the kernel is asked
 // directly then.
 
+COWSCOPE_INTERPOSED void* mmap64(void* address, size_t bytes, int protection, int flags, int fd,
+                                 off_t offset) noexcept {
+    using namespace cowscope::process;
+    if (!real_functions_are_resolved()) {
+        return reinterpret_cast<void*>(
+            syscall(SYS_mmap, address, bytes, protection, flags, fd, offset));
+    }
+    // MAP_FIXED unmaps what was there. (MAP_FIXED_NOREPLACE does not.)
+    if ((flags & MAP_FIXED) != 0) giving_up(address, bytes);
+    return real().mmap(address, bytes, protection, flags, fd, offset);
+}
+COWSCOPE_INTERPOSED void* mmap(void* address, size_t bytes, int protection, int flags, int fd,
+                               off_t offset) noexcept {
+    return mmap64(address, bytes, protection, flags, fd, offset);
+}
+
 COWSCOPE_INTERPOSED int munmap(void* address, size_t bytes) noexcept {
     using namespace cowscope::process;
     if (!real_functions_are_resolved())

@@ -86,10 +86,10 @@ inline bool is_current() {
     return process.pid != 0 && process.pid == sys::getpid();
 }
 
-// Discards the witness's signals that the shim's own writes left pending while it had SIGTRAP
-// blocked. `mask`: the thread's mask outside; where that blocks SIGTRAP too, what is pending may be
-// the program's and stays, to be counted as lost.
-void discard_own_traps(sys::SignalMask mask);
+// Gives this thread its signal mask back. Before that it discards the witness's signals that the
+// shim's own writes left pending while it had SIGTRAP blocked; where the mask blocks SIGTRAP too,
+// what is pending may be the program's and stays, to be counted as lost.
+void restore_signal_mask(sys::SignalMask mask);
 
 // Blocks signals and takes the lock for a scope.
 class Locked {
@@ -97,8 +97,7 @@ class Locked {
     Locked() : mask_(sys::set_signal_mask(sys::kAllSignals)) { process.lock.lock(); }
     ~Locked() {
         process.lock.unlock();
-        discard_own_traps(mask_);
-        sys::set_signal_mask(mask_);
+        restore_signal_mask(mask_);
     }
     Locked(const Locked&) = delete;
     Locked& operator=(const Locked&) = delete;

@@ -36,6 +36,7 @@ void resolve_real_functions() {
     resolve(functions.recv, "recv");
     resolve(functions.recvfrom, "recvfrom");
     resolve(functions.recvmsg, "recvmsg");
+    resolve(functions.mmap, "mmap64");
     resolve(functions.munmap, "munmap");
     resolve(functions.madvise, "madvise");
     resolve(functions.mremap, "mremap");

@@ -27,6 +27,7 @@ struct RealFunctions {
     ssize_t (*recv)(int, void*, size_t, int);
     ssize_t (*recvfrom)(int, void*, size_t, int, struct sockaddr*, socklen_t*);
     ssize_t (*recvmsg)(int, struct msghdr*, int);
+    void* (*mmap)(void*, size_t, int, int, int, off_t);
     int (*munmap)(void*, size_t);
     int (*madvise)(void*, size_t, int);
     void* (*mremap)(void*, size_t, size_t, int, ...);

@@ -91,18 +91,23 @@ void pass_trap_to_host(int signal, siginfo_t* info, void* context) {
     }
 }
 
-void discard_own_traps(sys::SignalMask mask) {
+// Everything that this function writes to the stack is written before the last look at what is
+// pending: a first write to a stack page behind it would leave one more signal.
+__attribute__((noinline)) void restore_signal_mask(sys::SignalMask mask) {
     constexpr sys::SignalMask kTrapOnly = sys::SignalMask{1} << (SIGTRAP - 1);
-    if (!process.trap.is_open() || (mask & kTrapOnly) != 0) return;
-    const struct timespec at_once = {0, 0};
-    witness::TrapInfo info[sizeof(siginfo_t) / sizeof(witness::TrapInfo) + 1];
-    while (sys::syscall4(SYS_rt_sigtimedwait, sys::word(&kTrapOnly), sys::word(info),
-                         sys::word(&at_once), sizeof(kTrapOnly)) == SIGTRAP) {
-        if (witness::is_ours(info[0])) continue;
-        // Somebody sent this one: the host gets it when its mask is back.
-        sys::tgkill(sys::getpid(), sys::gettid(), SIGTRAP);
-        return;
+    volatile sys::SignalMask outside = mask;
+    if (process.trap.is_open() && (mask & kTrapOnly) == 0) {
+        const struct timespec at_once = {0, 0};
+        witness::TrapInfo info[sizeof(siginfo_t) / sizeof(witness::TrapInfo) + 1];
+        while (sys::syscall4(SYS_rt_sigtimedwait, sys::word(&kTrapOnly), sys::word(info),
+                             sys::word(&at_once), sizeof(kTrapOnly)) == SIGTRAP) {
+            if (witness::is_ours(info[0])) continue;
+            // Somebody sent this one: the host gets it when its mask is back.
+            sys::tgkill(sys::getpid(), sys::gettid(), SIGTRAP);
+            break;
+        }
     }
+    sys::syscall4(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, sys::word(&outside), 0, sizeof(outside));
 }
 
 // What the host is told and what the kernel is told, for the signals that the shim may handle.

@@ -22,7 +22,8 @@ class CensusTaker {
     CensusTaker(Arena* arena, const PageRuns& inherited, const OwnMemory& own, Census* census)
         : arena_(*arena), inherited_(inherited), own_(own), census_(*census) {}
 
-    // Pages that hold something, in ascending order. `written`: since they were protected.
+    // Pages of a watched mapping that hold something, in ascending order. `written`: since they
+    // were protected.
     void take(uint64_t start, uint64_t end, bool written) {
         if (own_.overlaps(start, end)) return;
         uint64_t inherited_bytes = 0;
@@ -31,6 +32,11 @@ class CensusTaker {
             if (written) complete_ = census_.copied.append(arena_, from, to) && complete_;
         });
         census_.fresh_pages += (end - start - inherited_bytes) / kPageBytes;
+    }
+
+    // Pages of a mapping that came later, perhaps where an inherited one was.
+    void take_fresh(uint64_t start, uint64_t end) {
+        if (!own_.overlaps(start, end)) census_.fresh_pages += (end - start) / kPageBytes;
     }
 
     // False when memory was out: then the census is too small.

@@ -61,7 +61,8 @@ class Tracker {
                     Census* census) {
         CensusTaker taker(&arena, inherited, own, census);
         for (const process::Mapping& mapping : mappings.all()) {
-            if (!mapping.is_private || mapping.special) continue;
+            // A file's read-only parts hold inherited pages too (relocated data), none of them new.
+            if (!is_watched(mapping)) continue;
             const int result = scan_written(buffer, {mapping.start, mapping.end}, mapping.is_file,
                                             is_protected, &taker);
             if (result != 0) return result;

@@ -90,19 +90,21 @@ int Userfaultfd::protect(PageRegion* buffer, const AddressRange& used) {
 
 int Userfaultfd::scan_written(PageRegion* buffer, const AddressRange& range, bool is_file,
                               bool is_protected, CensusTaker* taker) {
-    // A mapping that is not watched reads as written altogether, and may stand where an inherited
-    // one was.
-    constexpr uint64_t kCopied = kPageIsWpAllowed | kPageIsWritten;
     ScanQuery query = present_pages();
     // A copy is an anonymous page whatever it was copied from. Telling those from a file's reads a
     // structure of the kernel's for every page, and takes ten times as long as the rest: it is
     // asked only where there is a file.
     if (is_file) query.forbidden |= kPageIsFile;
-    query.reported = kCopied;
+    query.reported = kPageIsWpAllowed | kPageIsWritten;
     return scan_pages(pagemap_, query, range.start, range.end, buffer,
                       [&](const PageRegion& region) {
-                          const bool copied = (region.categories & kCopied) == kCopied;
-                          taker->take(region.start, region.end, copied && is_protected);
+                          // A mapping that is not watched reads as written altogether.
+                          if (!is_file && (region.categories & kPageIsWpAllowed) == 0) {
+                              taker->take_fresh(region.start, region.end);
+                              return;
+                          }
+                          const bool written = (region.categories & kPageIsWritten) != 0;
+                          taker->take(region.start, region.end, written && is_protected);
                       });
 }
 

@@ -133,6 +133,9 @@ bool is_zero_page(Tracked& tracked, uint64_t address, const uint64_t (&start)[2]
 // new (new memory is zero).
 bool is_moved_page(Tracked& tracked, uint64_t address, const uint64_t (&start)[2]) {
     if (is_zero_page(tracked, address, start)) return false;
+    for (const tracker::AddressRange& range : process::process.unshared) {
+        if (range.overlaps(address, address + 1)) return false;
+    }
     const process::Mapping* mapping = find_mapping(tracked, address);
     return mapping != nullptr && mapping->is_private && !mapping->is_file && !mapping->special &&
            !tracked.own.overlaps(address, address + 1);
