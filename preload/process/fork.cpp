@@ -14,18 +14,14 @@
 
 namespace cowscope::process {
 
-// The lock is held from here to the far side of the fork, so that the child finds the shim's state
-// whole and nobody else in the middle of it.
-void before_fork() {
-    if (!is_current()) return;
-    const sys::SignalMask mask = sys::set_signal_mask(sys::kAllSignals);
-    process.lock.lock();
-    process.mask_before_fork = mask;
-}
+// No lock is held across a fork: glibc takes malloc's locks between the handlers before the fork
+// and the fork itself, and a thread that holds one of those may be in the witness's handler,
+// waiting for ours. The child starts anew instead, with nothing of the parent's state but its
+// options.
 
 void after_fork_in_parent() {
     if (!is_current()) return;
-    const sys::SignalMask mask = process.mask_before_fork;
+    const Locked locked;
     ++process.forks;
     if (auto* record = process.writer.begin<trace::ForkRecord>(trace::RecordType::fork)) {
         record->time_ns = sys::monotonic_ns();
@@ -34,28 +30,26 @@ void after_fork_in_parent() {
         process.writer.commit();
     }
     track();
-    process.lock.unlock();
-    restore_signal_mask(mask);
 }
 
 void after_fork_in_child() {
     if (process.pid == 0) return;
     const pid_t parent = process.pid;
-    const sys::SignalMask mask = process.mask_before_fork;
+    process.lock.free_in_child();
+    // The witness is not inherited; closed first, so that nothing waits for its signals.
+    process.trap.close_inherited();
+    const Locked locked;
     process.pid = sys::getpid();
     process.forks = 0;
     // The arena was not inherited, and the descriptors act on the parent.
     process.tracked = nullptr;
     process.tracker.close();
-    process.trap.close_inherited();
     process.writer.forget_inherited();
     if (open_segment(trace::Role::fork, parent, sys::monotonic_ns())) {
         track();
     } else {
         process.pid = 0;
     }
-    process.lock.unlock();
-    restore_signal_mask(mask);
 }
 
 namespace {
@@ -80,7 +74,6 @@ int start_cloned(void* start) {
 
 COWSCOPE_INTERPOSED pid_t _Fork() noexcept {
     using namespace cowscope::process;
-    before_fork();
     const pid_t child = real().fork();
     const int saved_errno = errno;
     if (child == 0) {
@@ -105,7 +98,6 @@ COWSCOPE_INTERPOSED int clone(int (*function)(void*), void* stack, int flags, vo
         return real().clone(function, stack, flags, argument, parent_tid, tls, child_tid);
     }
     CloneStart start = {function, argument};
-    before_fork();
     const int child = real().clone(start_cloned, stack, flags, &start, parent_tid, tls, child_tid);
     const int saved_errno = errno;
     after_fork_in_parent();

@@ -71,8 +71,6 @@ struct Process {
     tracker::Tracker tracker;
     witness::Trap trap;
     Tracked* tracked = nullptr;
-    // Valid while a fork is under way: the mask to restore on its far side.
-    sys::SignalMask mask_before_fork = 0;
     uint32_t forks = 0;
     UnsharedRanges unshared;
     int quick_exit_status = 0;
@@ -109,8 +107,7 @@ class Locked {
 // Opens the segment of this process and writes who it is. False: the shim stands back.
 bool open_segment(trace::Role role, pid_t parent, uint64_t start_ns);
 
-// Around every fork that the shim sees.
-void before_fork();
+// Behind every fork that the shim sees.
 void after_fork_in_parent();
 void after_fork_in_child();
 

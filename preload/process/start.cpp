@@ -56,7 +56,7 @@ __attribute__((constructor)) void start(int, char**, char** environment) {
         return;
     }
     cpython::find_interpreter();
-    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    pthread_atfork(nullptr, after_fork_in_parent, after_fork_in_child);
     on_exit(at_exit, nullptr);
     at_quick_exit(at_quick_exit_);
 }
