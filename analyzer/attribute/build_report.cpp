@@ -12,6 +12,7 @@
 #include "attribute/notes.h"
 #include "attribute/recording.h"
 #include "attribute/reference_names.h"
+#include "attribute/timeline.h"
 #include "error.h"
 
 namespace cowscope::attribute {
@@ -87,7 +88,8 @@ class Builder {
             if (write.pages != 0) add_class(process, write, &sites);
         }
         add_unwitnessed(process, copies);
-        add_timeline(process, copies);
+        const auto points = timeline_of(process, copies, start_ns_);
+        report_.timeline.insert(report_.timeline.end(), points.begin(), points.end());
     }
 
     ProcessSummary summary_of(size_t index, const Copies& copies,
@@ -108,6 +110,7 @@ class Builder {
             const bool final =
                 *process.generations.back().census == trace::CensusKind::final && process.end;
             summary.census = final ? "final" : "last";
+            if (!final) summary.census_age_ns = census_age_ns(process);
         }
         summary.inherited_pages = copies.inherited_pages;
         summary.copied_pages = copies.copied_pages;
@@ -124,7 +127,7 @@ class Builder {
         return summary;
     }
 
-    // What the process wrote itself, or what the recorder saw of the root.
+    // What the process wrote itself, or what the recorder saw of it.
     static void set_end(const trace::ProcessTrace& process, size_t index,
                         const Recording& recording, ProcessSummary* summary) {
         summary->exit_kind = "unknown";
@@ -141,6 +144,10 @@ class Builder {
                     summary->exit_kind = "exec";
                     break;
             }
+        } else if (process.outside && process.outside->knows_end()) {
+            const trace::FateRecord& fate = *process.outside->fate;
+            summary->exit_kind = fate.kind == trace::EndKind::exit ? "exit" : "signal";
+            summary->exit_value = fate.value;
         } else if (index == 0 && recording.exit) {
             summary->exit_kind = recording.exit->kind;
             summary->exit_value = recording.exit->value;
@@ -225,17 +232,6 @@ class Builder {
             heaviest_.push_back(0);
         }
         report_.sites[at->second].pages += pages;
-    }
-
-    // At most kPointsAProcess points: the n-th copies in equal steps of count.
-    void add_timeline(const trace::ProcessTrace& process, const Copies& copies) {
-        constexpr size_t kPointsAProcess = 64;
-        const auto& times = copies.copy_times_ns;
-        const size_t step = std::max<size_t>(1, times.size() / kPointsAProcess);
-        for (size_t i = step; i <= times.size(); i += step) {
-            report_.timeline.push_back({static_cast<int>(process.pid()), times[i - 1] - start_ns_,
-                                        static_cast<uint64_t>(i)});
-        }
     }
 
     void describe_instruments() {

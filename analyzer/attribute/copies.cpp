@@ -46,10 +46,10 @@ class Collector {
         if ((event.header.flags & trace::kMovedPage) != 0) return true;
         if (!current.inherited.contains(event.address)) return false;
         // Zeros where the census sees no copy: an inherited page was given up inside libc, and new
-        // memory came in its place.
+        // memory came in its place. What comes after a census from outside it cannot know.
         const bool came_empty = (event.header.flags & trace::kZeroPage) != 0;
         return !(came_empty && current.census && current.was_protected &&
-                 !current.copied.contains(event.address));
+                 event.time_ns < current.census_ns && !current.copied.contains(event.address));
     }
 
     // kNotACopy for reads.

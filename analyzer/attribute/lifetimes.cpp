@@ -10,7 +10,9 @@ namespace {
 constexpr uint64_t kForever = std::numeric_limits<uint64_t>::max();
 
 uint64_t end_of(const trace::ProcessTrace& process) {
-    return process.end ? process.end->time_ns : kForever;
+    if (process.end) return process.end->time_ns;
+    // It may have ended before it was missed, but not after.
+    return process.outside && process.outside->fate ? process.outside->fate->gone_ns : kForever;
 }
 
 // The process that forked trace.processes[child]: the latest image or fork of that pid before it.

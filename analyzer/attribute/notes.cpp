@@ -64,25 +64,80 @@ void add_loss_notes(const trace::Trace& trace, std::vector<std::string>* notes) 
     }
 }
 
+// A child that is killed before it could open its segment is known only from its parent's count.
+void add_missing_child_notes(const trace::Trace& trace, std::vector<std::string>* notes) {
+    std::map<uint32_t, size_t> forks;
+    for (const auto& process : trace.processes) {
+        forks[process.pid()] += process.fork_times_ns.size();
+    }
+    for (const auto& process : trace.processes) {
+        if (process.process.role != trace::Role::fork) continue;
+        size_t& left = forks[process.process.parent_pid];
+        if (left != 0) --left;
+    }
+    for (const auto& [pid, missing] : forks) {
+        if (missing == 0) continue;
+        notes->push_back(
+            fmt::format("process {}: {} forked {} no trace: killed at once, or the fork failed",
+                        pid, missing, missing == 1 ? "child left" : "children left"));
+    }
+}
+
+// How a process ended that said nothing itself, and what is known of it in spite of that.
+std::string end_note(const trace::ProcessTrace& process) {
+    const trace::Generation& last = process.generations.back();
+    std::string note = fmt::format("process {} ", process.pid());
+    if (!process.outside || !process.outside->fate) {
+        note += "has no record of its end: it was killed (SIGKILL, or a crash) or still runs";
+    } else if (!process.outside->knows_end()) {
+        note += "has no record of its end: it was killed (SIGKILL, or a crash)";
+    } else if (process.outside->fate->kind == trace::EndKind::signal) {
+        note += fmt::format("was ended by signal {}", process.outside->fate->value);
+    } else {
+        note += fmt::format("ended with status {} and left no time for a census",
+                            process.outside->fate->value);
+    }
+    if (last.census == trace::CensusKind::outside) {
+        note += fmt::format("; its last census was taken from outside, at most {:.0f} ms before {}",
+                            static_cast<double>(census_age_ns(process)) / 1e6,
+                            process.outside->fate ? "its end" : "it was last seen");
+        note += last.witness == trace::Witness::off
+                    ? "; later copies are missing"
+                    : "; later copies are here if the witness saw them, those by the kernel are "
+                      "missing";
+    } else if (last.witness == trace::Witness::off) {
+        note += "; without a witness and a final census its copies are unknown";
+    } else {
+        note +=
+            "; every copy that the witness saw is here, those that only a final census finds "
+            "(writes by the kernel) are missing";
+    }
+    return note;
+}
+
 void add_end_notes(const trace::Trace& trace, std::vector<std::string>* notes) {
     for (const auto& process : trace.processes) {
-        if (process.end || process.generations.empty()) continue;
-        const trace::Generation& last = process.generations.back();
-        const std::string how = fmt::format(
-            "process {} has no record of its end: it was killed (SIGKILL, or a crash) or still "
-            "runs",
-            process.pid());
-        if (last.witness == trace::Witness::off) {
-            notes->push_back(how + "; without a witness and a final census its copies are unknown");
-        } else {
-            notes->push_back(how +
-                             "; every copy that the witness saw is here, those that only a final "
-                             "census finds (writes by the kernel) are missing");
+        if (process.end) continue;
+        if (!process.generations.empty()) {
+            notes->push_back(end_note(process));
+        } else if (process.process.role == trace::Role::fork) {
+            notes->push_back(fmt::format(
+                "process {} ended before its inherited pages were known; it is not in the totals",
+                process.pid()));
         }
     }
 }
 
 }  // namespace
+
+uint64_t census_age_ns(const trace::ProcessTrace& process) {
+    if (process.generations.empty() || !process.generations.back().census) return 0;
+    uint64_t end_ns = process.last_time_ns;
+    if (process.outside && process.outside->fate) {
+        end_ns = std::max(end_ns, process.outside->fate->gone_ns);
+    }
+    return end_ns - std::min(end_ns, process.generations.back().census_ns);
+}
 
 void add_notes(const trace::Trace& trace, Report* report) {
     for (const std::string& damage : trace.damage) {
@@ -90,6 +145,7 @@ void add_notes(const trace::Trace& trace, Report* report) {
     }
     add_shim_notes(trace, &report->notes);
     add_loss_notes(trace, &report->notes);
+    add_missing_child_notes(trace, &report->notes);
     add_end_notes(trace, &report->notes);
 }
 

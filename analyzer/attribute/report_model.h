@@ -18,6 +18,9 @@ struct ProcessSummary {
     std::string exit_kind;  // exit, signal, exec, unknown
     int exit_value = 0;
     std::string census;  // final, last, none
+    // Of the last census, when the process was last seen or first missed: at most so much it did
+    // afterwards. 0 for a final one.
+    uint64_t census_age_ns = 0;
     uint64_t inherited_pages = 0;
     uint64_t copied_pages = 0;
     uint64_t fresh_pages = 0;

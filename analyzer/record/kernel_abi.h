@@ -43,10 +43,20 @@ static_assert(sizeof(PmScanArg) == 96);
 inline constexpr unsigned long kPagemapScan = _IOWR('f', 16, PmScanArg);
 inline constexpr uint64_t kPmScanWpMatching = 1 << 0;
 inline constexpr uint64_t kPmScanCheckWpAsync = 1 << 1;
+inline constexpr uint64_t kPageIsWpAllowed = 1 << 0;
 inline constexpr uint64_t kPageIsWritten = 1 << 1;
+inline constexpr uint64_t kPageIsFile = 1 << 2;
+inline constexpr uint64_t kPageIsPresent = 1 << 3;
+inline constexpr uint64_t kPageIsSwapped = 1 << 4;
+inline constexpr uint64_t kPageIsPfnZero = 1 << 5;
+// include/uapi/linux/fs.h of Linux 6.8.
+inline constexpr uint64_t kPageIsSoftDirty = 1 << 7;
 
-// Documentation/admin-guide/mm/pagemap.rst: bit of an 8-byte entry of /proc/PID/pagemap.
+// Documentation/admin-guide/mm/pagemap.rst: bits of an 8-byte entry of /proc/PID/pagemap.
 inline constexpr uint64_t kPagemapSoftDirty = uint64_t{1} << 55;
+inline constexpr uint64_t kPagemapFileOrShared = uint64_t{1} << 61;
+inline constexpr uint64_t kPagemapSwapped = uint64_t{1} << 62;
+inline constexpr uint64_t kPagemapPresent = uint64_t{1} << 63;
 
 // include/uapi/asm-generic/siginfo.h of Linux 5.19: what siginfo_t holds on x86-64 for a signal
 // with si_code TRAP_PERF. glibc has no names for the last three; its si_ names are macros, so these

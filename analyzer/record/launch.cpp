@@ -8,6 +8,7 @@
 // The child has no other way to go on: without a whole environment it ends.
 #include "record/launch.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,11 +17,14 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "error.h"
+#include "record/clock.h"
+#include "record/file_descriptor.h"
 #include "record/find_program.h"
 
 namespace cowscope::record {
@@ -30,29 +34,6 @@ namespace {
 constexpr int kSignalStatusBase = 128;
 // What shells report for a command that they could not start; nobody but us sees it.
 constexpr int kNotStarted = 127;
-
-uint64_t monotonic_ns() {
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
-}
-
-class FileDescriptor {
-  public:
-    FileDescriptor() = default;
-    explicit FileDescriptor(int number) : number_(number) {}
-    FileDescriptor(const FileDescriptor&) = delete;
-    FileDescriptor& operator=(const FileDescriptor&) = delete;
-    ~FileDescriptor() { reset(); }
-    int get() const { return number_; }
-    void reset(int number = -1) {
-        if (number_ >= 0) close(number_);
-        number_ = number;
-    }
-
-  private:
-    int number_ = -1;
-};
 
 bool send_all(int socket, const void* data, size_t bytes) {
     const char* position = static_cast<const char*>(data);
@@ -137,6 +118,24 @@ class SignalGate {
     SignalGate& operator=(const SignalGate&) = delete;
     ~SignalGate() { open(); }
     void open() const { sigprocmask(SIG_SETMASK, &before_, nullptr); }
+    // Lets in what open() does, but SIGCHLD only within wait().
+    void open_but_for_child() const {
+        sigset_t but_child = before_;
+        sigaddset(&but_child, SIGCHLD);
+        sigprocmask(SIG_SETMASK, &but_child, nullptr);
+    }
+    // Until a signal comes, or for `most_ns`.
+    void wait(const std::optional<uint64_t>& most_ns) const {
+        constexpr uint64_t kSecondNs = 1'000'000'000;
+        sigset_t with_child = before_;
+        sigdelset(&with_child, SIGCHLD);
+        timespec timeout{};
+        if (most_ns) {
+            timeout.tv_sec = static_cast<time_t>(*most_ns / kSecondNs);
+            timeout.tv_nsec = static_cast<long>(*most_ns % kSecondNs);
+        }
+        ppoll(nullptr, 0, most_ns ? &timeout : nullptr, &with_child);
+    }
     void shut() const {
         sigset_t all;
         sigfillset(&all);
@@ -154,8 +153,10 @@ class WaitingDispositions {
         forward_to = program;
         set(SIGINT, SIG_IGN);
         set(SIGQUIT, SIG_IGN);
-        // An ignored SIGCHLD, which is inherited, would lose the program's exit status.
-        set(SIGCHLD, SIG_DFL);
+        // An ignored SIGCHLD, which is inherited, would lose the program's exit status; one without
+        // a handler would not interrupt a wait.
+        set(
+            SIGCHLD, [](int) {}, SA_RESTART | SA_NOCLDSTOP);
         pass_on(SIGTERM);
         pass_on(SIGHUP);
     }
@@ -166,9 +167,10 @@ class WaitingDispositions {
     }
 
   private:
-    void set(int number, void (*disposition)(int)) {
+    void set(int number, void (*disposition)(int), int flags = 0) {
         struct sigaction action {};
         action.sa_handler = disposition;
+        action.sa_flags = flags;
         install(number, action);
     }
     // One that is ignored (nohup) stays so for this process and the program.
@@ -190,9 +192,22 @@ class WaitingDispositions {
     std::vector<std::pair<int, struct sigaction>> before_;
 };
 
-void wait_until_ended(pid_t pid) {
+bool has_ended(pid_t pid) {
     siginfo_t info{};
-    while (waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
+    int result = 0;
+    do {
+        result = waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT | WNOHANG);
+    } while (result != 0 && errno == EINTR);
+    // On an error there is nothing to wait for: reap() will say so.
+    return result != 0 || info.si_pid != 0;
+}
+
+void wait_until_ended(pid_t pid, const SignalGate& gate, const Meanwhile& meanwhile) {
+    gate.open_but_for_child();
+    while (!has_ended(pid)) {
+        std::optional<uint64_t> most_ns;
+        if (meanwhile) most_ns = meanwhile();
+        gate.wait(most_ns);
     }
 }
 
@@ -229,7 +244,7 @@ int Ending::status() const {
 }
 
 LaunchResult launch(const std::vector<std::string>& command, const PrepareEnvironment& prepare,
-                    const std::function<void()>& started) {
+                    const std::function<void()>& started, const Meanwhile& meanwhile) {
     int pair[2] = {-1, -1};
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
         throw Error(fmt::format("cannot run '{}': {}", command[0], std::strerror(errno)));
@@ -268,7 +283,7 @@ LaunchResult launch(const std::vector<std::string>& command, const PrepareEnviro
 
     gate.open();
     started();
-    wait_until_ended(pid);
+    wait_until_ended(pid, gate, meanwhile);
     result.end_ns = monotonic_ns();
     // Once reaped, the pid may become someone else's: no signal may be passed on to it any more.
     gate.shut();

@@ -30,12 +30,16 @@ struct LaunchResult {
 // returns its environment ("NAME=VALUE" each). If it throws, the program is not started.
 using PrepareEnvironment = std::function<std::vector<std::string>(pid_t pid)>;
 
+// Called again and again while the program runs; returns after how many ns at the latest to call it
+// again. The program's end is not noticed while it works. It must not throw.
+using Meanwhile = std::function<uint64_t()>;
+
 // `command` is not empty; command[0] is looked up in PATH like execvp(3). `started` is called once
 // when the program runs. While the program runs,
 // SIGINT and SIGQUIT are left to it (a terminal sends them to both) and SIGTERM and SIGHUP that
 // someone sends to this process are passed on. Throws cowscope::Error if the program cannot be
 // started.
 LaunchResult launch(const std::vector<std::string>& command, const PrepareEnvironment& prepare,
-                    const std::function<void()>& started);
+                    const std::function<void()>& started, const Meanwhile& meanwhile = {});
 
 }  // namespace cowscope::record

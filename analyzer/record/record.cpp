@@ -8,6 +8,7 @@
 
 #include "error.h"
 #include "record/capabilities.h"
+#include "record/outside_scan.h"
 #include "record/recording.h"
 #include "record/shim.h"
 
@@ -81,7 +82,7 @@ std::string nothing_recorded(const std::string& program) {
 RecordResult record_program(const RecordOptions& options, const std::vector<std::string>& command,
                             const Say& say) {
     const std::string shim = require_shim();
-    const std::vector<std::string> notes = check_choices(options);
+    std::vector<std::string> notes = check_choices(options);
     // Fails early where LD_PRELOAD cannot name the shim.
     compose_environment({}, options, shim, {});
 
@@ -103,11 +104,21 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
         if (options.quiet) return;
         for (const std::string& note : notes) say("note: " + note);
     };
+    // Its folder is not known before the program runs.
+    std::optional<OutsideScan> scan;
+    const auto look_from_outside = [&]() -> uint64_t {
+        if (!scan) scan.emplace(result.folder.path);
+        return scan->tick();
+    };
     try {
-        result.launch = launch(command, prepare, say_notes);
+        result.launch = launch(command, prepare, say_notes, look_from_outside);
     } catch (...) {
         if (result.folder.created) rmdir(result.folder.path.c_str());
         throw;
+    }
+    if (scan) {
+        scan->finish();
+        notes.insert(notes.end(), scan->notes().begin(), scan->notes().end());
     }
 
     result.has_segments = has_segments(result.folder.path);

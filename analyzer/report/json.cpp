@@ -17,6 +17,7 @@ Json to_json_value(const ProcessSummary& process) {
             {"end_ns", process.end_ns},
             {"exit", {{"kind", process.exit_kind}, {"value", process.exit_value}}},
             {"census", process.census},
+            {"census_age_ns", process.census_age_ns},
             {"inherited_pages", process.inherited_pages},
             {"copied_pages", process.copied_pages},
             {"fresh_pages", process.fresh_pages},

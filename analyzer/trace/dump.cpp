@@ -1,10 +1,12 @@
 #include "trace/dump.h"
 
 #include <array>
+#include <filesystem>
 
 #include <fmt/format.h>
 
 #include "error.h"
+#include "trace/outside.h"
 #include "trace/segment_reader.h"
 #include "trace/trace.h"
 
@@ -38,6 +40,33 @@ std::string words_behind(std::span<const std::byte> bytes, size_t count) {
         text += fmt::format(" {:#x}", word);
     }
     return text;
+}
+
+const char* name_of(EndKind kind) {
+    constexpr std::array kNames = {"?", "exit", "signal", "exec"};
+    const auto index = static_cast<size_t>(kind);
+    return kNames[index < kNames.size() ? index : 0];
+}
+
+// Records that only the recorder writes; the reader does not check them.
+std::string describe_outside(const RecordView& view) {
+    if (view.type == kSamplesRecord && view.bytes.size() >= sizeof(SamplesRecord)) {
+        const auto bytes = view.behind<SamplesRecord>();
+        std::string text = fmt::format("count={}", view.as<SamplesRecord>().count);
+        for (size_t at = 0; at + sizeof(OutsideSample) <= bytes.size();
+             at += sizeof(OutsideSample)) {
+            OutsideSample sample;
+            std::memcpy(&sample, bytes.data() + at, sizeof(sample));
+            text +=
+                fmt::format(" {}:{}+{}", sample.time_ns, sample.copied_pages, sample.fresh_pages);
+        }
+        return text;
+    }
+    if (view.type == kFateRecord && view.bytes.size() >= sizeof(FateRecord)) {
+        const auto r = view.as<FateRecord>();
+        return fmt::format("gone_ns={} kind={} value={}", r.gone_ns, name_of(r.kind), r.value);
+    }
+    return "";
 }
 
 std::string describe(const RecordView& view) {
@@ -117,19 +146,32 @@ std::string describe(const RecordView& view) {
         }
         case RecordType::end: {
             const auto r = view.as<EndRecord>();
-            constexpr std::array kKinds = {"?", "exit", "signal", "exec"};
-            const auto kind = static_cast<size_t>(r.kind);
-            return fmt::format("time_ns={} kind={} value={}", r.time_ns,
-                               kKinds[kind < kKinds.size() ? kind : 0], r.value);
+            return fmt::format("time_ns={} kind={} value={}", r.time_ns, name_of(r.kind), r.value);
         }
         case RecordType::note: {
             const auto r = view.as<NoteRecord>();
             return fmt::format("time_ns={} code={} value={} address={:#x}", r.time_ns,
                                static_cast<uint32_t>(r.code), r.value, r.address);
         }
+        case RecordType::protect: {
+            const auto r = view.as<ProtectRecord>();
+            return fmt::format("time_ns={} generation={} own={:#x}+{},{:#x}+{}", r.time_ns,
+                               r.generation, r.own[0].start, r.own[0].pages, r.own[1].start,
+                               r.own[1].pages);
+        }
+        case RecordType::given_up: {
+            const auto r = view.as<GivenUpRecord>();
+            return fmt::format("range={:#x}+{}", r.range.start, r.range.pages);
+        }
         default:
-            return "";
+            return describe_outside(view);
     }
+}
+
+std::string kind_of(RecordType type) {
+    if (type == kSamplesRecord) return "samples";
+    if (type == kFateRecord) return "fate";
+    return record_kind(type);
 }
 
 void dump_segment(const std::string& path, std::FILE* out) {
@@ -139,7 +181,7 @@ void dump_segment(const std::string& path, std::FILE* out) {
                path, header.version, header.pid, header.created_ns, header.committed_bytes,
                reader.missing_bytes());
     while (const auto record = reader.next()) {
-        fmt::print(out, "{} {} {} {}\n", header.pid, record->offset, record_kind(record->type),
+        fmt::print(out, "{} {} {} {}\n", header.pid, record->offset, kind_of(record->type),
                    describe(*record));
     }
 }
@@ -147,12 +189,18 @@ void dump_segment(const std::string& path, std::FILE* out) {
 }  // namespace
 
 void dump(const std::string& folder, std::FILE* out) {
-    for (const std::string& path : find_segments(folder)) {
+    const auto dump_file = [&](const std::string& path) {
         try {
             dump_segment(path, out);
         } catch (const Error& error) {
             fmt::print(out, "damaged: {}\n", error.what());
         }
+    };
+    for (const std::string& path : find_segments(folder)) {
+        dump_file(path);
+        const std::string outside = outside_path_of(path);
+        std::error_code ignored;
+        if (std::filesystem::exists(outside, ignored)) dump_file(outside);
     }
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "trace/mappings.h"
+#include "trace/outside.h"
 #include "trace/page_set.h"
 #include "trace/segment_reader.h"
 
@@ -66,7 +67,9 @@ struct ProcessTrace {
     std::vector<uint64_t> fork_times_ns;
     std::optional<EndRecord> end;
     std::vector<NoteRecord> notes;
-    uint64_t last_time_ns = 0;
+    // Only in a whole trace (trace.h), and only where the recorder looked.
+    std::optional<Outside> outside;
+    uint64_t last_time_ns = 0;  // the last sign of life
     uint64_t event_count = 0;
     // Why the segment could not be read to its end; one line.
     std::optional<std::string> damage;

@@ -40,6 +40,8 @@ const Kind* kind_of(RecordType type) {
         {"fork", sizeof(ForkRecord)},
         {"end", sizeof(EndRecord)},
         {"note", sizeof(NoteRecord)},
+        {"protect", sizeof(ProtectRecord)},
+        {"given_up", sizeof(GivenUpRecord)},
     };
     const auto index = static_cast<size_t>(type);
     return index == 0 || index >= std::size(kKinds) ? nullptr : &kKinds[index];
@@ -84,7 +86,7 @@ SegmentReader::SegmentReader(std::string path) : path_(std::move(path)) {
         ::close(fd_);
         throw;
     }
-    buffer_.resize(kBufferBytes);
+    buffer_ = std::make_unique_for_overwrite<std::byte[]>(kBufferBytes);
     rewind();
 }
 
@@ -139,19 +141,27 @@ void SegmentReader::rewind() {
     buffer_at_ = buffer_filled_ = 0;
 }
 
+void SegmentReader::seek(uint64_t offset) {
+    if (offset < header_.header_bytes || offset > end_) {
+        fail(offset, "", fmt::format("no record starts there; the segment ends at {}", end_));
+    }
+    offset_ = offset;
+    buffer_at_ = buffer_filled_ = 0;
+}
+
 // Makes `wanted` bytes available at buffer_at_; false when the segment ends before.
 bool SegmentReader::fill(size_t wanted) {
     if (buffer_filled_ - buffer_at_ >= wanted) return true;
-    std::memmove(buffer_.data(), buffer_.data() + buffer_at_, buffer_filled_ - buffer_at_);
+    std::memmove(buffer_.get(), buffer_.get() + buffer_at_, buffer_filled_ - buffer_at_);
     buffer_filled_ -= buffer_at_;
     buffer_at_ = 0;
     while (buffer_filled_ < wanted) {
         const uint64_t from = offset_ + buffer_filled_;
         if (from >= end_) return false;
         const size_t room =
-            static_cast<size_t>(std::min<uint64_t>(buffer_.size() - buffer_filled_, end_ - from));
+            static_cast<size_t>(std::min<uint64_t>(kBufferBytes - buffer_filled_, end_ - from));
         const ssize_t got =
-            ::pread(fd_, buffer_.data() + buffer_filled_, room, static_cast<off_t>(from));
+            ::pread(fd_, buffer_.get() + buffer_filled_, room, static_cast<off_t>(from));
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) fail(from, "", std::string("cannot read: ") + std::strerror(errno));
         if (got == 0) return false;  // truncated meanwhile
@@ -182,7 +192,7 @@ std::optional<RecordView> SegmentReader::next() {
         fail(offset_, "", "ends within a record's header");
     }
     RecordHeader header;
-    std::memcpy(&header, buffer_.data() + buffer_at_, sizeof(header));
+    std::memcpy(&header, buffer_.get() + buffer_at_, sizeof(header));
     if (header.bytes < sizeof(header) || header.bytes % 8 != 0 || header.bytes > kMaxRecordBytes) {
         fail(offset_, record_kind(header.type),
              fmt::format("a length of {} bytes is impossible", header.bytes));
@@ -193,7 +203,7 @@ std::optional<RecordView> SegmentReader::next() {
              fmt::format("{} bytes reach behind the end of the segment", header.bytes));
     }
     RecordView record{header.type, header.flags, offset_,
-                      std::span(buffer_).subspan(buffer_at_, header.bytes)};
+                      std::span(buffer_.get() + buffer_at_, header.bytes)};
     check(record);
     buffer_at_ += header.bytes;
     offset_ += header.bytes;

@@ -9,7 +9,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "preload/trace_format.h"
 
@@ -52,6 +51,11 @@ class SegmentReader {
     std::optional<RecordView> next();
     void rewind();
 
+    // Where the record that next() gives next starts, and going on at such a place. seek() throws
+    // cowscope::Error for a place outside of the segment.
+    uint64_t offset() const { return offset_; }
+    void seek(uint64_t offset);
+
     // Bytes that the header says were written but that the file no longer holds.
     uint64_t missing_bytes() const { return missing_bytes_; }
 
@@ -67,7 +71,8 @@ class SegmentReader {
     SegmentHeader header_{};
     uint64_t end_ = 0;  // of the records, as far as the file reaches
     uint64_t missing_bytes_ = 0;
-    std::vector<std::byte> buffer_;
+    // Not filled with zeros: of a short segment few pages are ever touched.
+    std::unique_ptr<std::byte[]> buffer_;
     size_t buffer_at_ = 0;
     size_t buffer_filled_ = 0;
     uint64_t offset_ = 0;  // file offset of buffer_at_

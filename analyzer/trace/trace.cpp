@@ -30,8 +30,11 @@ Trace load(const std::string& folder) {
     for (const std::string& path : find_segments(folder)) {
         try {
             trace.processes.push_back(load_process(path));
-            if (const auto& damage = trace.processes.back().damage) {
-                trace.damage.push_back(*damage);
+            ProcessTrace& process = trace.processes.back();
+            if (process.damage) trace.damage.push_back(*process.damage);
+            add_outside(&process);
+            if (process.outside && process.outside->damage) {
+                trace.damage.push_back(*process.outside->damage);
             }
         } catch (const Error& error) {
             trace.damage.emplace_back(error.what());

@@ -131,13 +131,17 @@ bool is_zero_page(Tracked& tracked, uint64_t address, const uint64_t (&start)[2]
 
 // Whether memory that is not inherited was filled by mremap: it is private, of no file, and not
 // new (new memory is zero).
-bool is_moved_page(Tracked& tracked, uint64_t address, const uint64_t (&start)[2]) {
+bool is_moved_page(Tracked& tracked, uint64_t address, uint64_t sp, const uint64_t (&start)[2]) {
     if (is_zero_page(tracked, address, start)) return false;
     for (const tracker::AddressRange& range : process::process.unshared) {
         if (range.overlaps(address, address + 1)) return false;
     }
     const process::Mapping* mapping = find_mapping(tracked, address);
-    return mapping != nullptr && mapping->is_private && !mapping->is_file && !mapping->special &&
+    if (mapping == nullptr) return false;
+    // A new page of the thread's own stack is not empty any more: the kernel has put the frame of
+    // this very signal there.
+    if (sp >= mapping->start && sp <= mapping->end) return false;
+    return mapping->is_private && !mapping->is_file && !mapping->special &&
            !tracked.own.overlaps(address, address + 1);
 }
 
@@ -154,7 +158,7 @@ void record_fault(void* argument) {
         if (!guarded_read(fault.address, &words[0])) flags |= trace::kNoWord;
     }
     if (!tracked.inherited.contains(fault.address)) {
-        if (!is_moved_page(tracked, fault.address, words)) {
+        if (!is_moved_page(tracked, fault.address, fault.registers.sp, words)) {
             ++writer.loss()->fresh_faults;
             return;
         }

@@ -1,0 +1,94 @@
+#include "record/other_process.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <climits>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace cowscope::record {
+
+namespace {
+
+template <typename Number>
+bool parse_number(std::string_view text, Number* number) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *number);
+    return error == std::errc() && end == text.data() + text.size();
+}
+
+}  // namespace
+
+std::optional<ProcessStatus> parse_process_status(const std::string& text) {
+    // "PID (NAME) STATE ...": the name may hold anything, a parenthesis too.
+    const size_t name_end = text.rfind(')');
+    if (name_end == std::string::npos) return std::nullopt;
+    // Numbered as in proc(5), where the state is field 3.
+    constexpr size_t kFields = 52;
+    std::array<std::string_view, kFields + 1> fields;
+    std::string_view rest = std::string_view(text).substr(name_end + 1);
+    for (size_t number = 3; number <= kFields; ++number) {
+        rest.remove_prefix(std::min(rest.find_first_not_of(" \n"), rest.size()));
+        fields[number] = rest.substr(0, rest.find_first_of(" \n"));
+        rest.remove_prefix(fields[number].size());
+    }
+    ProcessStatus status;
+    if (fields[3].size() != 1 || !parse_number(fields[4], &status.parent) ||
+        !parse_number(fields[9], &status.flags) || !parse_number(fields[20], &status.threads) ||
+        !parse_number(fields[22], &status.start_ticks) ||
+        !parse_number(fields[52], &status.exit_code)) {
+        return std::nullopt;
+    }
+    status.state = fields[3].front();
+    return status;
+}
+
+std::optional<OtherProcess> OtherProcess::open(pid_t pid) {
+    const std::string path = fmt::format("/proc/{}", pid);
+    FileDescriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!folder.is_open()) return std::nullopt;
+    return OtherProcess(std::move(folder));
+}
+
+FileDescriptor OtherProcess::open_file(const char* name) const {
+    return FileDescriptor(openat(folder_.get(), name, O_RDONLY | O_CLOEXEC));
+}
+
+std::optional<ProcessStatus> OtherProcess::status() const {
+    constexpr size_t kLongest = 4096;  // 52 numbers and a name of 64 bytes at most
+    const FileDescriptor file = open_file("stat");
+    if (!file.is_open()) return std::nullopt;
+    const auto text = read_all(file.get(), kLongest);
+    return text ? parse_process_status(*text) : std::nullopt;
+}
+
+bool OtherProcess::may_inspect() const {
+    char path[PATH_MAX];
+    // A zombie has no program any more (ENOENT); that is told only to those who may know.
+    return readlinkat(folder_.get(), "exe", path, sizeof(path)) >= 0 || errno == ENOENT;
+}
+
+std::optional<std::string> read_all(int file, size_t limit) {
+    constexpr size_t kStep = 64 * 1024;
+    std::string text;
+    size_t filled = 0;
+    while (filled <= limit) {
+        text.resize(std::min(std::max(filled * 2, kStep), limit + 1));
+        const ssize_t got = read(file, text.data() + filled, text.size() - filled);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return std::nullopt;
+        if (got == 0) {
+            text.resize(filled);
+            return text;
+        }
+        filled += static_cast<size_t>(got);
+    }
+    return std::nullopt;
+}
+
+}  // namespace cowscope::record

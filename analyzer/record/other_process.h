@@ -1,0 +1,55 @@
+// Another process, through its folder in /proc. The folder is held open, so that everything here is
+// about one process even if its id is given to another one meanwhile.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "record/file_descriptor.h"
+
+namespace cowscope::record {
+
+// From /proc/PID/stat, proc(5).
+struct ProcessStatus {
+    char state = '?';
+    pid_t parent = 0;
+    uint32_t flags = 0;
+    int64_t threads = 0;
+    uint64_t start_ticks = 0;  // since boot; sysconf(_SC_CLK_TCK) of them are a second
+    int exit_code = 0;         // as wait(2) gives it; 0 to whom the kernel does not tell
+
+    // It has ended and nobody has waited for it. (A process whose first thread alone has ended
+    // looks like it, but for the number of its threads.)
+    bool is_zombie() const { return (state == 'Z' || state == 'X') && threads <= 1; }
+    // It did not call exec since it was forked. PF_FORKNOEXEC, include/linux/sched.h.
+    bool is_still_forked_image() const { return (flags & 0x40) != 0; }
+};
+
+// Nothing for text that is none of /proc/PID/stat.
+std::optional<ProcessStatus> parse_process_status(const std::string& text);
+
+class OtherProcess {
+  public:
+    // Nothing where there is no such process, or none that may be looked at.
+    static std::optional<OtherProcess> open(pid_t pid);
+
+    // Nothing when the process is gone.
+    std::optional<ProcessStatus> status() const;
+    // Whether the kernel tells us its secrets (ptrace(2), PTRACE_MODE_READ), exit_code among them.
+    bool may_inspect() const;
+    // A file of its folder, for reading. Not open where that fails.
+    FileDescriptor open_file(const char* name) const;
+
+  private:
+    explicit OtherProcess(FileDescriptor folder) : folder_(std::move(folder)) {}
+
+    FileDescriptor folder_;
+};
+
+// The rest of the file, but no more than `limit` bytes; nothing on an error or beyond the limit.
+std::optional<std::string> read_all(int file, size_t limit);
+
+}  // namespace cowscope::record

@@ -1,0 +1,73 @@
+// A census of another process through its /proc/PID/pagemap: the same pages that the process would
+// count itself (preload/tracker/).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "preload/trace_format.h"
+#include "record/kernel_abi.h"
+#include "trace/mappings.h"
+#include "trace/page_set.h"
+
+namespace cowscope::record {
+
+struct PageRange {
+    uint64_t start = 0;
+    uint64_t end = 0;
+    bool is_file = false;  // of files' mappings: only pages that are no longer the file's count
+};
+
+// The private memory of a process without the pages of `left_out`, in few ascending ranges. What
+// lies between two mappings is empty, and may be in a range.
+std::vector<PageRange> ranges_to_scan(const trace::Mappings& mappings,
+                                      const trace::PageSet& left_out);
+
+struct PageCensus {
+    trace::PageSet copied;     // inherited pages that were written since they were protected
+    uint64_t fresh_pages = 0;  // pages of the process's own besides
+    // An inherited page was found in the care of the tracker. Where none is, the tracker is gone
+    // (the program closed its descriptors), and the rest of this says nothing.
+    bool tracker_is_there = false;
+
+    void clear() {
+        copied.clear();
+        fresh_pages = 0;
+        tracker_is_there = false;
+    }
+};
+
+class PageScanner {
+  public:
+    // `scans_soft_dirty`: tries PAGEMAP_SCAN for soft-dirty pages, too, until the kernel refuses.
+    explicit PageScanner(bool scans_soft_dirty = true);
+
+    // `pagemap` is open for reading; `tracker` is the one of that process, not off; `census` is
+    // empty. Returns 0 or an errno; ESRCH: the process's memory is gone.
+    int take_census(int pagemap, trace::Tracker tracker, const std::vector<PageRange>& ranges,
+                    const trace::PageSet& inherited, PageCensus* census);
+
+  private:
+    class Taker;
+
+    int scan(int pagemap, trace::Tracker tracker, const PageRange& range, Taker* taker);
+    int scan_region(int pagemap, abi::PmScanArg* argument, Taker* taker);
+    int read_entries(int pagemap, const PageRange& range, const trace::PageSet& inherited,
+                     Taker* taker);
+    int read_entries_of(int pagemap, uint64_t start, uint64_t end, bool is_file, Taker* taker);
+
+    std::vector<abi::PageRegion> regions_;
+    std::vector<uint64_t> entries_;
+    bool scans_soft_dirty_;
+};
+
+// Whether the memory behind `pagemap` is still that of a living process: what was read through it
+// before is then whole. `mapped` is an address below the end of the address space.
+bool memory_is_alive(int pagemap, uint64_t mapped);
+
+// Of runs that each could stand in a set alone, but may come in any order and overlap.
+trace::PageSet set_of(std::vector<trace::PageRun> runs);
+// `pages` but those of `taken`.
+trace::PageSet without(const trace::PageSet& pages, const trace::PageSet& taken);
+
+}  // namespace cowscope::record

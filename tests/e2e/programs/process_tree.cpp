@@ -1,0 +1,451 @@
+// Every way in which a process comes to share memory with others: process_tree CASE prints the
+// account of what they copied.
+#include <fcntl.h>
+#include <sched.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "account.h"
+#include "tests/e2e/refused_system_call.h"
+
+using account::fill;
+using account::kPageBytes;
+using account::map;
+using account::note_figure;
+using account::reach_step;
+using account::require;
+using account::start_child;
+using account::wait_for_child;
+using account::wait_for_step;
+using account::write_copied;
+using account::write_kept;
+
+namespace {
+
+constexpr size_t kPages = 256;
+unsigned char* region;
+
+unsigned char* at(size_t page) {
+    return region + page * kPageBytes;
+}
+
+// Steps that processes wait for.
+constexpr size_t kParentDone = 0;
+constexpr size_t kChildDone = 1;
+constexpr size_t kRelease = 2;
+
+// --- the parent ----------------------------------------------------------------------------------
+
+void parent_while_child_lives() {
+    const pid_t child = start_child([] {
+        write_copied(region, 64);
+        reach_step(kChildDone);
+        wait_for_step(kRelease);
+    });
+    wait_for_step(kChildDone);
+    write_copied(at(64), 96);
+    reach_step(kRelease);
+    wait_for_child(child);
+    // Nobody shares them any more.
+    write_kept(at(192), 64);
+    write_kept(at(64), 96);
+}
+
+void wait_for_release() {
+    wait_for_step(kRelease);
+}
+
+// Each fork shares the pages anew.
+void again_after_each_fork() {
+    for (int round = 0; round < 3; ++round) {
+        const pid_t child = start_child([round] { wait_for_step(kRelease, round + 1); });
+        write_copied(region, 96);
+        write_kept(region, 96);
+        reach_step(kRelease);
+        wait_for_child(child);
+        write_kept(region, 96);
+    }
+}
+
+// A page that several children share is copied once.
+void once_for_several_children() {
+    const pid_t first = start_child(wait_for_release);
+    const pid_t second = start_child(wait_for_release);
+    write_copied(region, 96);
+    const pid_t third = start_child(wait_for_release);
+    write_copied(region, 96);
+    reach_step(kRelease);
+    for (const pid_t child : {first, second, third}) wait_for_child(child);
+}
+
+// Whoever writes last has the page alone: of the two only the first has to copy.
+void child_before_parent() {
+    const pid_t child = start_child([] {
+        write_copied(region, 96);
+        reach_step(kChildDone);
+        wait_for_step(kRelease);
+    });
+    wait_for_step(kChildDone);
+    write_kept(region, 96);
+    reach_step(kRelease);
+    wait_for_child(child);
+}
+void parent_before_child() {
+    const pid_t child = start_child([] {
+        wait_for_step(kParentDone);
+        write_kept(region, 96);
+    });
+    write_copied(region, 96);
+    reach_step(kParentDone);
+    wait_for_child(child);
+}
+
+void failed_fork() {
+    wait_for_child(start_child([] { write_copied(region, 32); }));
+    // glibc forks with clone(2).
+    require(cowscope::e2e::refuse_system_call(SYS_clone, EAGAIN), "seccomp");
+    errno = 0;
+    note_figure("result", fork());
+    note_figure("errno", errno);
+    write_kept(region, 96);
+}
+
+// --- descendants ---------------------------------------------------------------------------------
+
+// Each writes pages of its own before it forks, half of them once more while its child lives, and
+// all of them once more when that is gone.
+void be_generation(size_t depth) {
+    constexpr size_t kDepth = 5;
+    constexpr size_t kOwnPages = 32;
+    unsigned char* own = at(depth * kOwnPages);
+    if (depth > 0) write_copied(own, kOwnPages);
+    if (depth + 1 == kDepth) return;
+    const pid_t child = start_child([depth] {
+        wait_for_step(depth);
+        be_generation(depth + 1);
+    });
+    write_copied(own, kOwnPages / 2);
+    reach_step(depth);
+    wait_for_child(child);
+    write_kept(own, kOwnPages);
+}
+void chain() {
+    be_generation(0);
+}
+
+void hundred_at_once() {
+    constexpr int kChildren = 100;
+    std::vector<pid_t> children;
+    for (int i = 0; i < kChildren; ++i) {
+        children.push_back(start_child([i] {
+            write_copied(at(static_cast<size_t>(i)), 64);
+            reach_step(kChildDone);
+            wait_for_step(kRelease);
+        }));
+    }
+    wait_for_step(kChildDone, kChildren);
+    reach_step(kRelease);
+    for (const pid_t child : children) wait_for_child(child);
+}
+
+// The child outlives its parent, which has copied some of the pages that it shares with it, and
+// goes on sharing the others with its grandparent.
+void orphan() {
+    int alive[2];
+    require(pipe(alive) == 0, "pipe");
+    const pid_t between = start_child([&] {
+        write_copied(region, 32);
+        start_child([&] {
+            close(alive[0]);
+            wait_for_step(kParentDone);
+            write_copied(at(32), 64);
+            write_kept(region, 32);
+        });
+    });
+    wait_for_child(between);
+    reach_step(kParentDone);
+    close(alive[1]);
+    char nothing;
+    require(read(alive[0], &nothing, 1) == 0, "the orphan does not end");
+}
+
+void become_daemon() {
+    int alive[2];
+    require(pipe(alive) == 0, "pipe");
+    const pid_t between = start_child([&] {
+        write_copied(region, 32);
+        require(daemon(1, 1) == 0, "daemon");
+        close(alive[0]);
+        wait_for_step(kParentDone);
+        write_copied(at(32), 64);
+        write_kept(region, 32);
+    });
+    wait_for_child(between);
+    reach_step(kParentDone);
+    close(alive[1]);
+    char nothing;
+    require(read(alive[0], &nothing, 1) == 0, "the daemon does not end");
+}
+
+// --- threads -------------------------------------------------------------------------------------
+
+// Allocates, frees and writes all the time.
+class Busy {
+  public:
+    explicit Busy(int threads) {
+        for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+    }
+    ~Busy() {
+        stop_ = true;
+        for (std::thread& thread : threads_) thread.join();
+    }
+
+  private:
+    void work() {
+        std::vector<std::unique_ptr<unsigned char[]>> blocks(64);
+        for (size_t i = 0; !stop_; ++i) {
+            auto& block = blocks[i % blocks.size()];
+            block = std::make_unique<unsigned char[]>(64 + i * 977 % 65536);
+            block[0] = 1;
+        }
+    }
+    std::atomic<bool> stop_{false};
+    std::vector<std::thread> threads_;
+};
+
+void children_of_a_threaded_parent() {
+    const Busy busy(3);
+    for (int round = 0; round < 5; ++round) {
+        const pid_t first = start_child([] { write_copied(region, 96); });
+        const pid_t second = start_child([] {
+            std::vector<std::thread> threads;
+            for (size_t i = 0; i < 4; ++i) {
+                threads.emplace_back([i] { write_copied(at(i * 32), 32); });
+            }
+            for (std::thread& thread : threads) thread.join();
+        });
+        wait_for_child(first);
+        wait_for_child(second);
+    }
+}
+
+void fork_from_a_thread() {
+    const Busy busy(2);
+    std::vector<std::thread> threads;
+    for (size_t i = 0; i < 3; ++i) {
+        threads.emplace_back([i] {
+            wait_for_child(start_child([i] {
+                write_copied(at(i * 32), 96);
+                wait_for_child(start_child([i] { write_copied(at(i * 32), 64); }));
+            }));
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+}
+
+// --- other ways ----------------------------------------------------------------------------------
+
+void bare_fork() {
+    const pid_t child = _Fork();
+    require(child >= 0, "_Fork");
+    if (child == 0) {
+        write_copied(region, 96);
+        wait_for_step(kRelease);
+        _exit(0);
+    }
+    write_copied(at(96), 64);
+    reach_step(kRelease);
+    wait_for_child(child);
+}
+
+int be_clone(void*) {
+    write_copied(region, 96);
+    reach_step(kChildDone);
+    wait_for_step(kRelease);
+    return 0;
+}
+// The parent is watched already, and goes on being watched.
+void clone_with(int flags) {
+    constexpr size_t kStackPages = 64;
+    unsigned char* stack = map(kStackPages);
+    wait_for_child(start_child([] { write_copied(region, 32); }));
+    const int child = clone(be_clone, stack + kStackPages * kPageBytes, flags | SIGCHLD, nullptr);
+    require(child > 0, "clone");
+    wait_for_step(kChildDone);
+    write_copied(at(96), 64);
+    reach_step(kRelease);
+    wait_for_child(child);
+    wait_for_child(start_child([] { write_copied(region, 32); }));
+}
+void clone_plain() {
+    clone_with(0);
+}
+// Parent and child have the same descriptors.
+void clone_sharing_descriptors() {
+    clone_with(CLONE_FILES | CLONE_FS);
+}
+
+// What nobody announces is left alone, and its own forks start from there.
+void raw_fork() {
+    const auto child = static_cast<pid_t>(syscall(SYS_fork));
+    require(child >= 0, "raw fork");
+    if (child == 0) {
+        sigset_t blocked;
+        sigemptyset(&blocked);
+        sigaddset(&blocked, SIGUSR2);
+        sigprocmask(SIG_SETMASK, &blocked, nullptr);
+        account::store_to_shared(region, 96, 1);
+        const pid_t grandchild = start_child([] {
+            sigset_t now;
+            sigprocmask(SIG_SETMASK, nullptr, &now);
+            note_figure("still blocked", sigismember(&now, SIGUSR2));
+            account::store_to_shared(region, 96, 1);
+        });
+        sigset_t now;
+        sigprocmask(SIG_SETMASK, nullptr, &now);
+        note_figure("still blocked", sigismember(&now, SIGUSR2));
+        wait_for_child(grandchild);
+        std::exit(0);
+    }
+    wait_for_child(child);
+    wait_for_child(start_child([] { write_copied(region, 96); }));
+}
+
+// --- other programs ------------------------------------------------------------------------------
+
+char program[] = "/bin/true";
+char* const arguments[] = {program, nullptr};
+
+void exec_at_once() {
+    for (int i = 0; i < 10; ++i) {
+        const pid_t child = fork();
+        require(child >= 0, "fork");
+        if (child == 0) {
+            execv(program, arguments);
+            _exit(1);
+        }
+        wait_for_child(child);
+    }
+}
+
+void programs_only() {
+    const pid_t child = vfork();
+    if (child == 0) {
+        execv(program, arguments);
+        _exit(1);
+    }
+    require(child > 0, "vfork");
+    wait_for_child(child);
+    pid_t spawned = 0;
+    require(posix_spawn(&spawned, program, nullptr, nullptr, arguments, environ) == 0, "spawn");
+    wait_for_child(spawned);
+    note_figure("system", std::system("exit 3"));
+    FILE* output = popen("echo hello", "r");
+    require(output != nullptr, "popen");
+    char line[16] = "";
+    require(std::fgets(line, sizeof(line), output) != nullptr, "fgets");
+    note_figure("popen", std::strcmp(line, "hello\n"));
+    note_figure("pclose", pclose(output));
+    write_kept(region, kPages);
+}
+
+// --- many ----------------------------------------------------------------------------------------
+
+int64_t lines_of(const char* path, const char* start) {
+    FILE* file = std::fopen(path, "r");
+    require(file != nullptr, path);
+    char line[512];
+    int64_t lines = 0;
+    int64_t number = -1;
+    while (std::fgets(line, sizeof(line), file) != nullptr) {
+        ++lines;
+        if (*start != '\0' && std::strncmp(line, start, std::strlen(start)) == 0) {
+            number = std::strtoll(line + std::strlen(start), nullptr, 10);
+        }
+    }
+    std::fclose(file);
+    return *start == '\0' ? lines : number;
+}
+
+int64_t descriptors() {
+    int64_t count = 0;
+    for (int fd = 0; fd < 1024; ++fd) count += fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
+    return count;
+}
+
+void note_holdings(const std::string& when) {
+    note_figure((when + " descriptors").c_str(), descriptors());
+    note_figure((when + " mappings").c_str(), lines_of("/proc/self/maps", ""));
+    note_figure((when + " resident kb").c_str(), lines_of("/proc/self/status", "VmRSS:"));
+    note_figure((when + " anonymous kb").c_str(), lines_of("/proc/self/status", "RssAnon:"));
+}
+
+void thousand_in_sequence() {
+    constexpr int kChildren = 1000;
+    // What is there to be set up once is set up by the first few.
+    constexpr int kWarmUp = 20;
+    wait_for_child(start_child([] {
+        for (int i = 0; i < kChildren; ++i) {
+            if (i == kWarmUp) note_holdings("before");
+            wait_for_child(start_child([] { account::store_to_shared(region, 4, 1); }));
+        }
+        note_holdings("after");
+    }));
+}
+
+struct Case {
+    const char* name;
+    void (*run)();
+};
+const Case kCases[] = {
+    {"parent", parent_while_child_lives},
+    {"again", again_after_each_fork},
+    {"several", once_for_several_children},
+    {"child-before-parent", child_before_parent},
+    {"parent-before-child", parent_before_child},
+    {"failed-fork", failed_fork},
+    {"chain", chain},
+    {"hundred", hundred_at_once},
+    {"orphan", orphan},
+    {"daemon", become_daemon},
+    {"threaded-parent", children_of_a_threaded_parent},
+    {"fork-from-thread", fork_from_a_thread},
+    {"_Fork", bare_fork},
+    {"clone", clone_plain},
+    {"clone-files", clone_sharing_descriptors},
+    {"raw-fork", raw_fork},
+    {"exec", exec_at_once},
+    {"programs", programs_only},
+    {"thousand", thousand_in_sequence},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    require(argc == 2, "usage: process_tree CASE");
+    account::open_book();
+    region = map(kPages);
+    fill(region, kPages);
+    for (const Case& each : kCases) {
+        if (std::strcmp(each.name, argv[1]) != 0) continue;
+        each.run();
+        account::print_book();
+        return 0;
+    }
+    account::fail("no such case");
+}

@@ -1,0 +1,54 @@
+// The Python interpreters of this machine that the tests record.
+#pragma once
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+namespace cowscope::e2e {
+
+inline const std::string kDebianPython = "/usr/bin/python3";
+
+// The newest 3.11 of pyenv; "" where there is none.
+inline std::string pyenv_python_3_11() {
+    namespace fs = std::filesystem;
+    std::string root;
+    if (const char* named = std::getenv("PYENV_ROOT")) {
+        root = named;
+    } else if (const char* home = std::getenv("HOME")) {
+        root = std::string(home) + "/.pyenv";
+    }
+    std::string found;
+    int newest = -1;
+    std::error_code error;
+    for (fs::directory_iterator entry(root + "/versions", error), end; !error && entry != end;
+         entry.increment(error)) {
+        const std::string name = entry->path().filename().string();
+        const std::string prefix = "3.11.";
+        if (name.rfind(prefix, 0) != 0) continue;
+        const std::string python = (entry->path() / "bin" / "python").string();
+        const int patch = std::atoi(name.c_str() + prefix.size());
+        if (patch > newest && access(python.c_str(), X_OK) == 0) {
+            newest = patch;
+            found = python;
+        }
+    }
+    return found;
+}
+
+inline std::string debian_python() {
+    return access(kDebianPython.c_str(), X_OK) == 0 ? kDebianPython : "";
+}
+
+}  // namespace cowscope::e2e
+
+// Ends the test case where the interpreter is missing. CTest counts the case as skipped by this
+// text (SKIP_REGULAR_EXPRESSION), so nothing else may print it.
+#define COWSCOPE_REQUIRE_INTERPRETER(python, name)                                \
+    if ((python).empty()) {                                                       \
+        WARN("SKIPPED: no " name " on this machine; nothing was tested with it"); \
+        return;                                                                   \
+    }

@@ -1,0 +1,209 @@
+// The whole tree of processes: who copies which of the pages that it shares with whom. The programs
+// know it from what they do, and ask the kernel (programs/account.h).
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "tests/catch.h"
+#include "tests/e2e/account_truth.h"
+#include "tests/e2e/temporary_folder.h"
+
+using namespace cowscope::e2e;
+
+namespace {
+
+const std::string kProgram = account_program("process_tree");
+
+AccountRun record_tree(const TemporaryFolder& folder, const std::string& name,
+                       Instruments instruments) {
+    return record_account_successfully(folder / "t.cow", {kProgram, name}, instruments);
+}
+
+// Every process that the program knows of is there, with exactly what it copied.
+AccountRun check_tree(const TemporaryFolder& folder, const std::string& name,
+                      Instruments instruments, Bound bound = Bound::exact) {
+    AccountRun recorded = record_tree(folder, name, instruments);
+    CAPTURE(name, recorded.report["witness"].dump());
+    CHECK_FALSE(recorded.account.writers().empty());
+    for (const int pid : recorded.account.writers()) {
+        CHECK(row_of(recorded, pid)["census"] == "final");
+        check_copies(recorded, pid, bound);
+    }
+    return recorded;
+}
+
+Instruments any_instruments() {
+    return GENERATE(Instruments::all, Instruments::census_only);
+}
+
+// The census alone does not say when a page was written.
+Bound bound_of_times(Instruments instruments) {
+    return instruments == Instruments::all ? Bound::exact : Bound::at_least;
+}
+
+}  // namespace
+
+TEST_CASE("what the parent writes is copied only while a child shares it", "[tree]") {
+    const Instruments instruments = any_instruments();
+    const TemporaryFolder folder;
+    check_tree(folder, "parent", instruments, bound_of_times(instruments));
+}
+
+TEST_CASE("each later fork shares the parent's pages anew", "[tree]") {
+    const TemporaryFolder folder;
+    const AccountRun recorded = check_tree(folder, "again", any_instruments());
+    CHECK(recorded.account.count(recorded.account.root, "copied") == 3 * 96);
+}
+
+TEST_CASE("a page that several children share is copied once by their parent", "[tree]") {
+    const TemporaryFolder folder;
+    check_tree(folder, "several", any_instruments());
+}
+
+TEST_CASE("of two processes that write a page only the first copies it", "[tree]") {
+    const Instruments instruments = any_instruments();
+    const TemporaryFolder folder;
+    check_tree(folder, GENERATE(std::string("child-before-parent"), "parent-before-child"),
+               instruments, bound_of_times(instruments));
+}
+
+TEST_CASE("a fork that fails shares nothing", "[tree]") {
+    const Instruments instruments = any_instruments();
+    const TemporaryFolder folder;
+    const AccountRun recorded =
+        check_tree(folder, "failed-fork", instruments, bound_of_times(instruments));
+    CHECK(recorded.account.figure("result") == -1);
+    CHECK(recorded.account.figure("errno") == EAGAIN);
+}
+
+TEST_CASE("children of children are watched like children", "[tree]") {
+    const Instruments instruments = any_instruments();
+    const TemporaryFolder folder;
+    const AccountRun recorded =
+        check_tree(folder, "chain", instruments, bound_of_times(instruments));
+    CHECK(recorded.account.writers().size() == 5);
+}
+
+TEST_CASE("a hundred children at once each have their own copies", "[tree]") {
+    const Instruments instruments = any_instruments();
+    const TemporaryFolder folder;
+    const AccountRun recorded = record_tree(folder, "hundred", instruments);
+    REQUIRE(recorded.account.writers().size() == 100);
+    CHECK(recorded.report["totals"]["processes"] == 101);
+    CHECK(recorded.report["totals"]["lost_events"] == 0);
+    for (const int pid : recorded.account.writers()) {
+        const Json row = row_of(recorded, pid);
+        const uint64_t copied = recorded.account.count(pid, "copied");
+        CAPTURE(row.dump(1));
+        CHECK(row["census"] == "final");
+        CHECK(row["copied_pages"] >= copied);
+        CHECK(row["copied_pages"] <= copied + kOtherCopies);
+    }
+    check_copies(recorded, *recorded.account.writers().begin());
+    check_copies(recorded, *recorded.account.writers().rbegin());
+}
+
+TEST_CASE("a child that outlives its parent shares pages with nobody", "[tree]") {
+    const Instruments instruments = any_instruments();
+    const TemporaryFolder folder;
+    check_tree(folder, "orphan", instruments, bound_of_times(instruments));
+}
+
+TEST_CASE("a daemon and the process that it came from have their copies", "[tree]") {
+    const Instruments instruments = any_instruments();
+    const TemporaryFolder folder;
+    const AccountRun recorded =
+        check_tree(folder, "daemon", instruments, bound_of_times(instruments));
+    CHECK(recorded.account.writers().size() == 2);
+}
+
+TEST_CASE("children of a threaded parent have their copies", "[tree]") {
+    constexpr uint64_t kThreads = 4;  // of each second child
+    const TemporaryFolder folder;
+    const AccountRun recorded = record_tree(folder, "threaded-parent", any_instruments());
+    CHECK(recorded.account.writers().size() == 10);
+    for (const int pid : recorded.account.writers()) {
+        CHECK(row_of(recorded, pid)["census"] == "final");
+        check_copies(recorded, pid, Bound::exact, kThreads);
+    }
+}
+
+TEST_CASE("children of threads have their copies", "[tree]") {
+    const TemporaryFolder folder;
+    const AccountRun recorded = check_tree(folder, "fork-from-thread", any_instruments());
+    CHECK(recorded.account.writers().size() == 6);
+}
+
+TEST_CASE("_Fork and clone share memory like fork", "[tree]") {
+    const std::string name = GENERATE(std::string("_Fork"), "clone", "clone-files");
+    const TemporaryFolder folder;
+    const AccountRun recorded = check_tree(folder, name, any_instruments());
+    CHECK(recorded.account.count(recorded.account.root, "copied") == 64);
+}
+
+TEST_CASE("a child that nobody announces is left alone", "[tree]") {
+    const TemporaryFolder folder;
+    const AccountRun recorded = check_tree(folder, "raw-fork", any_instruments());
+    for (const int64_t blocked : recorded.account.figures("still blocked")) CHECK(blocked == 1);
+    CHECK(recorded.account.figures("still blocked").size() == 2);
+}
+
+TEST_CASE("a child that becomes another program at once copies next to nothing", "[tree]") {
+    const TemporaryFolder folder;
+    const AccountRun recorded = record_tree(folder, "exec", any_instruments());
+    const std::vector<Json> children = processes_of(recorded.report, "fork");
+    CHECK(children.size() == 10);
+    for (const Json& child : children) {
+        CAPTURE(child.dump(1));
+        CHECK(child["exit"]["kind"] == "exec");
+        CHECK(child["copied_pages"] <= kOtherCopies);
+        const Json image = find_process(recorded.report, child["pid"].get<int>(), "exec");
+        REQUIRE_FALSE(image.is_null());
+        CHECK(image["exit"] == Json({{"kind", "exit"}, {"value", 0}}));
+        CHECK(image["copied_pages"] == 0);
+    }
+}
+
+TEST_CASE("other programs that are started copy nothing and work as ever", "[tree]") {
+    const TemporaryFolder folder;
+    const AccountRun recorded = record_tree(folder, "programs", any_instruments());
+    CHECK(WEXITSTATUS(static_cast<int>(recorded.account.figure("system"))) == 3);
+    CHECK(recorded.account.figure("popen") == 0);
+    CHECK(recorded.account.figure("pclose") == 0);
+    CHECK(processes_of(recorded.report, "fork").empty());
+    CHECK(processes_of(recorded.report, "exec").size() == 4);
+    CHECK(recorded.report["totals"]["copied_pages"] == 0);
+    CHECK(recorded.report["totals"]["inherited_pages"] == 0);
+}
+
+TEST_CASE("a thousand children in sequence leave nothing behind in their parent", "[tree]") {
+    const TemporaryFolder folder;
+    const AccountRun recorded = record_tree(folder, "thousand", any_instruments());
+    const Account& account = recorded.account;
+    CHECK(account.figure("after descriptors") == account.figure("before descriptors"));
+    CHECK(account.figure("after mappings") == account.figure("before mappings"));
+    constexpr int64_t kMostResidentKb = 1024;  // 1 KiB a child
+    constexpr int64_t kMostAnonymousKb = 64;
+    CHECK(account.figure("after resident kb") <=
+          account.figure("before resident kb") + kMostResidentKb);
+    CHECK(account.figure("after anonymous kb") <=
+          account.figure("before anonymous kb") + kMostAnonymousKb);
+
+    // The thousand, their parent, and the root.
+    CHECK(recorded.report["totals"]["processes"] == 1002);
+    std::map<std::string, size_t> files;  // by what their names end in
+    for (const auto& entry : std::filesystem::directory_iterator(recorded.folder)) {
+        ++files[entry.path().extension().string()];
+    }
+    CHECK(files[".cowseg"] == 1002);
+    CHECK(files[".cowscan"] <= 1002);
+    files.erase(".cowseg");
+    files.erase(".cowscan");
+    size_t others = 0;
+    for (const auto& [extension, count] : files) others += count;
+    // What the recorder writes of the whole.
+    CHECK(others <= 4);
+}
