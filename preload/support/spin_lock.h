@@ -1,10 +1,10 @@
 // A lock for the shim's own state.
 //
 // Locking contract: the holder has all signals blocked (the fault handler by its sa_mask, everybody
-// else by process::Locked), so no handler can find the lock held by the thread it interrupted. Never
-// held while the host's code runs, nor across a fork: glibc takes malloc's locks in there, and a
-// thread that holds one may be in the fault handler. A forked child, in which the holder does not
-// exist, makes it free.
+// else by process::Locked), so no handler can find the lock held by the thread it interrupted.
+// Never held while the host's code runs, nor across a fork: glibc takes malloc's locks in there,
+// and a thread that holds one may be in the fault handler. A forked child, in which the holder does
+// not exist, makes it free.
 #pragma once
 
 #include <atomic>
