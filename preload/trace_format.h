@@ -63,8 +63,9 @@ enum class RecordType : uint16_t {
     fork = 12,
     end = 13,
     note = 14,
-    protect = 15,   // what is written from now on shows in a census
-    given_up = 16,  // inherited pages that are inherited no more
+    protect = 15,     // what is written from now on shows in a census
+    given_up = 16,    // inherited pages that are inherited no more
+    generation = 17,  // the process shares its pages from now on
 };
 
 struct RecordHeader {
@@ -124,13 +125,24 @@ struct PageRun {
 };
 static_assert(sizeof(PageRun) == 16);
 
-// What the tracker and the witness do from now on in this process, and the pages that count as
-// inherited. A process that forks again starts a new generation: its pages are shared anew.
+// A fork has made this process share its pages: a new generation begins. As long as no
+// InheritedRecord of it follows, only the witness looks (kUnlisted).
+struct GenerationRecord {
+    RecordHeader header;
+    uint64_t time_ns;
+    uint32_t generation;  // 0 in a forked child; the n-th fork of a process starts generation n
+    Witness witness;
+    uint8_t padding[3];
+};
+static_assert(sizeof(GenerationRecord) == 24);
+
+// What the tracker and the witness do from now on in this generation, and the pages that count as
+// inherited. Begins the generation where no GenerationRecord did.
 // InheritedRecord, then run_count PageRuns in ascending order.
 struct InheritedRecord {
     RecordHeader header;  // flags: kMoreParts
     uint64_t time_ns;
-    uint32_t generation;  // 0 in a forked child; the n-th fork of a process starts generation n
+    uint32_t generation;
     Tracker tracker;
     Witness witness;
     uint8_t padding[2];
@@ -221,12 +233,16 @@ inline constexpr uint16_t kZeroPage = 4;
 // The address is not among the inherited ones, but the page came with content: an inherited page
 // that mremap moved here.
 inline constexpr uint16_t kMovedPage = 8;
+// The inherited pages were not listed yet. The page is private memory and came with content, so
+// this fault, if a write, copied it.
+inline constexpr uint16_t kUnlisted = 16;
 
 enum class CensusKind : uint8_t {
     final = 1,       // taken by the process at its end
     generation = 2,  // taken by the process before its next fork; closes a generation
     outside = 3,     // taken by the recorder while the process ran
     given_up = 4,    // of a range that the process was about to unmap, move or discard
+    kernel = 5,      // of a buffer that the kernel has written for the process
 };
 
 // CensusRecord, then run_count PageRuns of copied pages in ascending order. With kNotProtected the

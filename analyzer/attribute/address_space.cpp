@@ -26,8 +26,8 @@ AddressSpace::AddressSpace(const trace::ProcessTrace& process, symbolize::Symbol
 }
 
 const trace::Mapping* AddressSpace::find(uint64_t address) const {
-    for (const trace::Mappings& mappings : process_.mappings) {
-        if (const trace::Mapping* found = mappings.find(address)) return found;
+    for (const auto& mappings : process_.mappings) {
+        if (const trace::Mapping* found = mappings->find(address)) return found;
     }
     return nullptr;
 }
@@ -78,10 +78,10 @@ RegionInfo AddressSpace::classify(const trace::Mapping& mapping, uint64_t addres
     }
     if (mapping.path == "[heap]") return {Region::heap, ""};
     if (mapping.is_file()) return module_data(mapping, address);
-    for (const trace::Mappings& mappings : process_.mappings) {
-        const trace::Mapping* same = mappings.find(address);
+    for (const auto& mappings : process_.mappings) {
+        const trace::Mapping* same = mappings->find(address);
         if (same == nullptr || same->start != mapping.start) continue;
-        const trace::Mapping* before = mappings.file_before(*same);
+        const trace::Mapping* before = mappings->file_before(*same);
         if (before == nullptr) continue;
         // The kernel maps zero-initialized data behind the file's last mapping; the file says
         // whether it reaches this far.

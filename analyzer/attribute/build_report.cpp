@@ -8,10 +8,10 @@
 #include <fmt/format.h>
 
 #include "attribute/copies.h"
-#include "attribute/lifetimes.h"
 #include "attribute/notes.h"
 #include "attribute/recording.h"
 #include "attribute/reference_names.h"
+#include "attribute/sharing.h"
 #include "attribute/timeline.h"
 #include "error.h"
 
@@ -36,7 +36,7 @@ std::string inlined_name(const std::vector<symbolize::Frame>& frames) {
 class Builder {
   public:
     Builder(const trace::Trace& trace, std::optional<int> only)
-        : trace_(trace), lifetimes_(trace), only_(only) {}
+        : trace_(trace), sharing_(trace), only_(only) {}
 
     Report build() {
         const Recording recording = read_recording(trace_.folder);
@@ -69,10 +69,7 @@ class Builder {
         const trace::ProcessTrace& process = trace_.processes[index];
         AddressSpace space(process, &symbolizer_);
         SiteResolver sites(process, &space, &decoder_);
-        const Copies copies =
-            find_copies(process, &space, &sites, [&](size_t generation, uint64_t time_ns) {
-                return lifetimes_.is_shared(index, generation, time_ns);
-            });
+        const Copies copies = find_copies(process, index, sharing_, &space, &sites);
         report_.processes.push_back(summary_of(index, copies, recording));
         if (only_ && *only_ != static_cast<int>(process.pid())) return;
         found_ = true;
@@ -277,7 +274,7 @@ class Builder {
     }
 
     const trace::Trace& trace_;
-    Lifetimes lifetimes_;
+    Sharing sharing_;
     std::optional<int> only_;
     bool found_ = false;
     uint64_t start_ns_ = 0;

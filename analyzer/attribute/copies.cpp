@@ -9,18 +9,18 @@ namespace {
 
 constexpr uint32_t kNotACopy = ~uint32_t{0};
 
-// The first write to a page in a generation.
-struct FirstWrite {
+struct PageWrite {
     uint64_t page;
+    uint64_t time_ns;
     uint32_t generation;
-    uint32_t write_class;  // kNotACopy: the page was shared with nobody any more
+    uint32_t write_class;
 };
 
 class Collector {
   public:
-    Collector(const trace::ProcessTrace& process, AddressSpace* space, SiteResolver* sites,
-              const SharedAt& is_shared)
-        : process_(process), space_(*space), sites_(*sites), is_shared_(is_shared) {}
+    Collector(const trace::ProcessTrace& process, size_t index, const Sharing& sharing,
+              AddressSpace* space, SiteResolver* sites)
+        : process_(process), index_(index), sharing_(sharing), space_(*space), sites_(*sites) {}
 
     Copies collect() {
         trace::for_each_event(process_, [&](const trace::EventRecord& event, size_t generation) {
@@ -36,14 +36,12 @@ class Collector {
         if (!is_inherited(event, current)) return;
         const uint32_t write_class = class_of(event);
         if (write_class == kNotACopy) return;
-        const bool shared = is_shared_(generation, event.time_ns);
-        writes_.push_back({event.address & ~(trace::kPageBytes - 1),
-                           static_cast<uint32_t>(generation), shared ? write_class : kNotACopy});
-        if (shared) copies_.copy_times_ns.push_back(event.time_ns);
+        writes_.push_back({event.address & ~(trace::kPageBytes - 1), event.time_ns,
+                           static_cast<uint32_t>(generation), write_class});
     }
 
     static bool is_inherited(const trace::EventRecord& event, const trace::Generation& current) {
-        if ((event.header.flags & trace::kMovedPage) != 0) return true;
+        if ((event.header.flags & (trace::kMovedPage | trace::kUnlisted)) != 0) return true;
         if (!current.inherited.contains(event.address)) return false;
         // Zeros where the census sees no copy: an inherited page was given up inside libc, and new
         // memory came in its place. What comes after a census from outside it cannot know.
@@ -74,28 +72,24 @@ class Collector {
     }
 
     void count() {
-        std::stable_sort(writes_.begin(), writes_.end(),
-                         [](const FirstWrite& a, const FirstWrite& b) {
-                             return std::tie(a.generation, a.page) < std::tie(b.generation, b.page);
-                         });
-        const auto last = std::unique(writes_.begin(), writes_.end(),
-                                      [](const FirstWrite& a, const FirstWrite& b) {
-                                          return a.generation == b.generation && a.page == b.page;
-                                      });
-        writes_.erase(last, writes_.end());
+        std::sort(writes_.begin(), writes_.end(), [](const PageWrite& a, const PageWrite& b) {
+            return std::tie(a.page, a.time_ns) < std::tie(b.page, b.time_ns);
+        });
+        std::vector<uint64_t> seen_in_census(process_.generations.size(), 0);
+        const PageWrite* before = nullptr;
+        for (const PageWrite& write : writes_) {
+            const bool is_again = before != nullptr && before->page == write.page;
+            // The first write of a generation is the one that may have copied.
+            if (!is_again || before->generation != write.generation) {
+                count_write(write, is_again ? before->time_ns : 0);
+                if (process_.generations[write.generation].copied.contains(write.page)) {
+                    ++seen_in_census[write.generation];
+                }
+            }
+            before = &write;
+        }
         std::sort(copies_.copy_times_ns.begin(), copies_.copy_times_ns.end());
 
-        std::vector<uint64_t> seen_in_census(process_.generations.size(), 0);
-        for (const FirstWrite& write : writes_) {
-            const trace::Generation& generation = process_.generations[write.generation];
-            if (generation.copied.contains(write.page)) ++seen_in_census[write.generation];
-            if (write.write_class == kNotACopy) {
-                ++copies_.reused_pages;
-            } else {
-                ++copies_.witnessed_pages;
-                ++copies_.classes[write.write_class].pages;
-            }
-        }
         for (size_t i = 0; i < process_.generations.size(); ++i) {
             const trace::Generation& generation = process_.generations[i];
             const uint64_t unseen = generation.copied.pages() - seen_in_census[i];
@@ -111,20 +105,31 @@ class Collector {
         }
     }
 
+    void count_write(const PageWrite& write, uint64_t write_before_ns) {
+        if (!sharing_.is_shared(index_, write.page, write.time_ns, write_before_ns)) {
+            ++copies_.reused_pages;
+            return;
+        }
+        ++copies_.witnessed_pages;
+        ++copies_.classes[write.write_class].pages;
+        copies_.copy_times_ns.push_back(write.time_ns);
+    }
+
     const trace::ProcessTrace& process_;
+    size_t index_;
+    const Sharing& sharing_;
     AddressSpace& space_;
     SiteResolver& sites_;
-    const SharedAt& is_shared_;
     Copies copies_;
-    std::vector<FirstWrite> writes_;
+    std::vector<PageWrite> writes_;
     std::map<std::tuple<uint32_t, uint64_t, uint32_t>, uint32_t> class_by_key_;
 };
 
 }  // namespace
 
-Copies find_copies(const trace::ProcessTrace& process, AddressSpace* space, SiteResolver* sites,
-                   const SharedAt& is_shared) {
-    return Collector(process, space, sites, is_shared).collect();
+Copies find_copies(const trace::ProcessTrace& process, size_t index, const Sharing& sharing,
+                   AddressSpace* space, SiteResolver* sites) {
+    return Collector(process, index, sharing, space, sites).collect();
 }
 
 }  // namespace cowscope::attribute

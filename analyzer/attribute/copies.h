@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
+#include "attribute/sharing.h"
 #include "attribute/site_resolver.h"
 #include "trace/process_trace.h"
 
@@ -33,10 +33,8 @@ struct Copies {
     std::vector<uint64_t> copy_times_ns;  // of the witnessed ones, ascending
 };
 
-// `is_shared(generation, time_ns)`: whether another process may still have shared this process's
-// pages then.
-using SharedAt = std::function<bool(size_t, uint64_t)>;
-Copies find_copies(const trace::ProcessTrace& process, AddressSpace* space, SiteResolver* sites,
-                   const SharedAt& is_shared);
+// `index`: of the process in the trace that `sharing` knows.
+Copies find_copies(const trace::ProcessTrace& process, size_t index, const Sharing& sharing,
+                   AddressSpace* space, SiteResolver* sites);
 
 }  // namespace cowscope::attribute

@@ -72,7 +72,7 @@ void SegmentTail::take(const trace::RecordView& record, uint64_t offset) {
             ++turns_;
             break;
         case trace::RecordType::census:
-            if (record.as<trace::CensusRecord>().kind != trace::CensusKind::given_up) ++turns_;
+            take_census(record.as<trace::CensusRecord>().kind);
             break;
         case trace::RecordType::end:
             ended_ = true;
@@ -92,6 +92,11 @@ void SegmentTail::take_inherited(const trace::RecordView& record, uint64_t offse
         ++turns_;
     }
     generation_->is_complete = (record.flags & trace::kMoreParts) == 0;
+}
+
+void SegmentTail::take_census(trace::CensusKind kind) {
+    // Those of ranges say nothing about the rest.
+    if (kind != trace::CensusKind::given_up && kind != trace::CensusKind::kernel) ++turns_;
 }
 
 void SegmentTail::take_protect(const trace::RecordView& record) {

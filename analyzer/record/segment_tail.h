@@ -54,6 +54,7 @@ class SegmentTail {
   private:
     void take(const trace::RecordView& record, uint64_t offset);
     void take_inherited(const trace::RecordView& record, uint64_t offset);
+    void take_census(trace::CensusKind kind);
     void take_protect(const trace::RecordView& record);
     void take_given_up(const trace::RecordView& record);
 

@@ -122,10 +122,13 @@ std::string describe(const RecordView& view) {
         case RecordType::event: {
             const auto r = view.as<EventRecord>();
             return fmt::format(
-                "time_ns={} address={:#x} word={:#x} neighbour={:#x} site={} tid={}{}{}", r.time_ns,
-                r.address, r.word, r.neighbour, r.site, r.tid,
+                "time_ns={} address={:#x} word={:#x} neighbour={:#x} site={} tid={}{}{}{}{}{}",
+                r.time_ns, r.address, r.word, r.neighbour, r.site, r.tid,
                 (view.flags & kNoWord) != 0 ? " no-word" : "",
-                (view.flags & kNoNeighbour) != 0 ? " no-neighbour" : "");
+                (view.flags & kNoNeighbour) != 0 ? " no-neighbour" : "",
+                (view.flags & kZeroPage) != 0 ? " zero-page" : "",
+                (view.flags & kMovedPage) != 0 ? " moved-page" : "",
+                (view.flags & kUnlisted) != 0 ? " unlisted" : "");
         }
         case RecordType::census: {
             const auto r = view.as<CensusRecord>();
@@ -152,6 +155,11 @@ std::string describe(const RecordView& view) {
             const auto r = view.as<NoteRecord>();
             return fmt::format("time_ns={} code={} value={} address={:#x}", r.time_ns,
                                static_cast<uint32_t>(r.code), r.value, r.address);
+        }
+        case RecordType::generation: {
+            const auto r = view.as<GenerationRecord>();
+            return fmt::format("time_ns={} generation={} witness={}", r.time_ns, r.generation,
+                               static_cast<int>(r.witness));
         }
         case RecordType::protect: {
             const auto r = view.as<ProtectRecord>();

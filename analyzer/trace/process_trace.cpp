@@ -16,6 +16,37 @@ std::string_view text_of(std::span<const std::byte> bytes, size_t offset, size_t
 // A writer keeps four.
 constexpr size_t kMaxExemplarsASite = 16;
 
+// Which of a process's generations a record belongs to.
+class GenerationCounter {
+  public:
+    // Shown every record that begins or lists a generation. True: a new one begins.
+    bool take(const RecordView& record) {
+        if (record.type == RecordType::generation) {
+            number_ = record.as<GenerationRecord>().generation;
+            is_listed_ = list_goes_on_ = false;
+            ++count_;
+            return true;
+        }
+        const bool is_first_part = !list_goes_on_;
+        list_goes_on_ = (record.flags & kMoreParts) != 0;
+        if (!is_first_part) return false;
+        const uint32_t number = record.as<InheritedRecord>().generation;
+        const bool is_new = count_ == 0 || is_listed_ || number != number_;
+        number_ = number;
+        is_listed_ = true;
+        if (is_new) ++count_;
+        return is_new;
+    }
+    // Of the newest one.
+    size_t index() const { return count_ - 1; }
+
+  private:
+    size_t count_ = 0;
+    uint32_t number_ = 0;
+    bool is_listed_ = false;
+    bool list_goes_on_ = false;
+};
+
 class Loader {
   public:
     explicit Loader(SegmentReader* reader) : reader_(*reader) {}
@@ -54,6 +85,9 @@ class Loader {
                 break;
             case RecordType::mappings:
                 take_mappings(record);
+                break;
+            case RecordType::generation:
+                take_generation(record);
                 break;
             case RecordType::inherited:
                 take_inherited(record);
@@ -119,7 +153,8 @@ class Loader {
         const auto fixed = record.as<MappingsRecord>();
         mappings_text_ += text_of(record.behind<MappingsRecord>(), 0, fixed.text_bytes);
         if ((record.flags & kMoreParts) != 0) return;
-        process_.mappings.emplace_back(mappings_text_, fixed.time_ns);
+        process_.mappings.push_back(
+            std::make_shared<const Mappings>(mappings_text_, fixed.time_ns));
         mappings_text_.clear();
     }
 
@@ -137,19 +172,31 @@ class Loader {
         }
     }
 
+    void take_generation(const RecordView& record) {
+        const auto fixed = record.as<GenerationRecord>();
+        generation_counter_.take(record);
+        Generation generation;
+        generation.number = fixed.generation;
+        generation.start_ns = fixed.time_ns;
+        generation.witness = fixed.witness;
+        process_.generations.push_back(std::move(generation));
+        see_time(fixed.time_ns);
+    }
+
     void take_inherited(const RecordView& record) {
         const auto fixed = record.as<InheritedRecord>();
-        if (!inherited_goes_on_) {
+        if (generation_counter_.take(record)) {
             Generation generation;
             generation.number = fixed.generation;
             generation.start_ns = fixed.time_ns;
-            generation.tracker = fixed.tracker;
-            generation.witness = fixed.witness;
             process_.generations.push_back(std::move(generation));
             see_time(fixed.time_ns);
         }
-        take_runs<InheritedRecord>(record, fixed.run_count, &process_.generations.back().inherited);
-        inherited_goes_on_ = (record.flags & kMoreParts) != 0;
+        Generation& generation = process_.generations.back();
+        generation.tracker = fixed.tracker;
+        generation.witness = fixed.witness;
+        generation.is_listed = true;
+        take_runs<InheritedRecord>(record, fixed.run_count, &generation.inherited);
     }
 
     void take_census(const RecordView& record) {
@@ -165,8 +212,8 @@ class Loader {
         census_goes_on_ = (record.flags & kMoreParts) != 0;
         if (census_goes_on_) return;
         see_time(fixed.time_ns);
-        if (fixed.kind == CensusKind::given_up) {
-            given_up_[generation->number].merge(census_runs_);
+        if (fixed.kind == CensusKind::given_up || fixed.kind == CensusKind::kernel) {
+            of_ranges_[generation->number].merge(census_runs_);
             generation->copied.merge(census_runs_);
             return;
         }
@@ -175,7 +222,7 @@ class Loader {
         generation->fresh_pages = fixed.fresh_pages;
         generation->was_protected = (record.flags & kNotProtected) == 0;
         generation->copied = census_runs_;
-        generation->copied.merge(given_up_[generation->number]);
+        generation->copied.merge(of_ranges_[generation->number]);
     }
 
     void take_stack(const RecordView& record) {
@@ -244,10 +291,10 @@ class Loader {
     SegmentReader& reader_;
     ProcessTrace process_;
     bool saw_process_ = false;
-    bool inherited_goes_on_ = false;
+    GenerationCounter generation_counter_;
     bool census_goes_on_ = false;
     PageSet census_runs_;
-    std::map<uint32_t, PageSet> given_up_;  // by generation
+    std::map<uint32_t, PageSet> of_ranges_;  // copies by generation
     std::string mappings_text_;
     std::optional<ExemplarRecord> pending_exemplar_;
 };
@@ -261,17 +308,15 @@ ProcessTrace load_process(const std::string& path) {
 
 void for_each_event(const ProcessTrace& process, const EventSink& sink) {
     SegmentReader reader(process.path);
-    size_t generations_seen = 0;
-    bool inherited_goes_on = false;
+    GenerationCounter generations;
     // A process that still runs may have written more since it was loaded.
     for (uint64_t left = process.event_count; left != 0;) {
         const auto record = reader.next();
         if (!record) return;
-        if (record->type == RecordType::inherited) {
-            if (!inherited_goes_on) ++generations_seen;
-            inherited_goes_on = (record->flags & kMoreParts) != 0;
+        if (record->type == RecordType::generation || record->type == RecordType::inherited) {
+            generations.take(*record);
         } else if (record->type == RecordType::event) {
-            sink(record->as<EventRecord>(), generations_seen - 1);
+            sink(record->as<EventRecord>(), generations.index());
             --left;
         }
     }

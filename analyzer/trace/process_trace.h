@@ -23,8 +23,9 @@ struct Generation {
     uint64_t start_ns = 0;
     Tracker tracker = Tracker::off;
     Witness witness = Witness::off;
+    bool is_listed = false;  // `inherited` is known
     PageSet inherited;
-    PageSet copied;  // by the last census, and by those of ranges that were given up
+    PageSet copied;  // by the last census, and by those of ranges
     std::optional<CensusKind> census;
     uint64_t census_ns = 0;
     uint64_t fresh_pages = 0;
@@ -56,7 +57,8 @@ struct ProcessTrace {
     std::vector<std::string> command;
     std::string executable;
     LossRecord loss{};
-    std::vector<Mappings> mappings;  // in the order they were taken
+    // In the order they were taken. Children share their parent's where they took none.
+    std::vector<std::shared_ptr<const Mappings>> mappings;
     std::vector<Generation> generations;
     std::vector<Stack> stacks;
     std::vector<Site> sites;

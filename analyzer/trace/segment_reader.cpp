@@ -42,6 +42,7 @@ const Kind* kind_of(RecordType type) {
         {"note", sizeof(NoteRecord)},
         {"protect", sizeof(ProtectRecord)},
         {"given_up", sizeof(GivenUpRecord)},
+        {"generation", sizeof(GenerationRecord)},
     };
     const auto index = static_cast<size_t>(type);
     return index == 0 || index >= std::size(kKinds) ? nullptr : &kKinds[index];

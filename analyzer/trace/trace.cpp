@@ -24,6 +24,31 @@ std::vector<std::string> find_segments(const std::string& folder) {
     return paths;
 }
 
+namespace {
+
+// A forked child that lived too short to say where its modules lie has them where its parent has
+// them.
+void add_parents_mappings(Trace* trace) {
+    for (size_t i = 0; i < trace->processes.size(); ++i) {
+        ProcessTrace& process = trace->processes[i];
+        if (process.process.role != Role::fork || !process.mappings.empty()) continue;
+        if (const auto parent = find_parent(*trace, i)) {
+            process.mappings = trace->processes[*parent].mappings;
+        }
+    }
+}
+
+}  // namespace
+
+std::optional<size_t> find_parent(const Trace& trace, size_t child) {
+    const ProcessTrace& fork = trace.processes[child];
+    if (fork.process.role != Role::fork) return std::nullopt;
+    for (size_t i = child; i-- > 0;) {
+        if (trace.processes[i].pid() == fork.process.parent_pid) return i;
+    }
+    return std::nullopt;
+}
+
 Trace load(const std::string& folder) {
     Trace trace;
     trace.folder = folder;
@@ -45,6 +70,7 @@ Trace load(const std::string& folder) {
                      [](const ProcessTrace& a, const ProcessTrace& b) {
                          return a.process.start_ns < b.process.start_ns;
                      });
+    add_parents_mappings(&trace);
     return trace;
 }
 

@@ -1,6 +1,7 @@
 // A whole trace: the folder with one segment for every process.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,10 @@ struct Trace {
 // Paths of the segments of a trace, sorted by name. Throws cowscope::Error where FOLDER is no
 // trace.
 std::vector<std::string> find_segments(const std::string& folder);
+
+// The process that forked trace.processes[child], as an index: the latest image or fork of that pid
+// before it. Nothing for images, and where it left no trace.
+std::optional<size_t> find_parent(const Trace& trace, size_t child);
 
 // Throws cowscope::Error where FOLDER is no trace or nothing in it can be read.
 Trace load(const std::string& folder);

@@ -13,23 +13,23 @@ namespace cowscope::process {
 void finish(trace::EndKind kind, int value) {
     if (!is_current()) return;
     const Locked locked;
-    if (process.tracked != nullptr && process.tracked->watching) {
+    if (process.tracked != nullptr && process.tracked->stage != Stage::off) {
         // exec gives the memory back at once, and is often all that a child is there for: where the
-        // witness saw only the few writes before it, they are the census.
-        const bool only_execs = kind == trace::EndKind::exec && !process.tracked->is_protected;
-        if (!only_execs) {
+        // witness saw the few writes before it, they are enough.
+        if (process.tracked->stage == Stage::tracking) {
             read_mappings();
-            write_census(trace::CensusKind::final);
+        } else if (kind != trace::EndKind::exec) {
+            list_at_end();
         }
+        write_census(trace::CensusKind::final);
         if (kind != trace::EndKind::exec) write_memory(trace::MemoryMoment::end);
     }
-    if (auto* record = process.writer.begin<trace::EndRecord>(trace::RecordType::end)) {
-        record->time_ns = sys::monotonic_ns();
-        record->kind = kind;
-        record->padding[0] = record->padding[1] = record->padding[2] = 0;
-        record->value = value;
-        process.writer.commit();
-    }
+    trace::EndRecord end = {};
+    end.header = {sizeof(end), trace::RecordType::end, 0};
+    end.time_ns = sys::monotonic_ns();
+    end.kind = kind;
+    end.value = value;
+    process.writer.append(end.header);
 }
 
 }  // namespace cowscope::process

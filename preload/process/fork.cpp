@@ -14,6 +14,12 @@
 
 namespace cowscope::process {
 
+void before_fork() {
+    if (process.tracked != nullptr || !is_current()) return;
+    const Locked locked;
+    if (process.tracked == nullptr) prepare_for_children();
+}
+
 // No lock is held across a fork: glibc takes malloc's locks between the handlers before the fork
 // and the fork itself, and a thread that holds one of those may be in the witness's handler,
 // waiting for ours. The child starts anew instead, with nothing of the parent's state but its
@@ -29,7 +35,7 @@ void after_fork_in_parent() {
         record->padding = 0;
         process.writer.commit();
     }
-    track();
+    begin_generation();
 }
 
 void after_fork_in_child() {
@@ -44,9 +50,10 @@ void after_fork_in_child() {
     // The arena was not inherited, and the descriptors act on the parent.
     process.tracked = nullptr;
     process.tracker.close();
+    process.look.close();
     process.writer.forget_inherited();
     if (open_segment(trace::Role::fork, parent, sys::monotonic_ns())) {
-        track();
+        begin_generation();
     } else {
         process.pid = 0;
     }
@@ -74,6 +81,7 @@ int start_cloned(void* start) {
 
 COWSCOPE_INTERPOSED pid_t _Fork() noexcept {
     using namespace cowscope::process;
+    before_fork();
     const pid_t child = real().fork();
     const int saved_errno = errno;
     if (child == 0) {
@@ -97,6 +105,7 @@ COWSCOPE_INTERPOSED int clone(int (*function)(void*), void* stack, int flags, vo
     if ((flags & CLONE_VM) != 0 || function == nullptr || !is_current()) {
         return real().clone(function, stack, flags, argument, parent_tid, tls, child_tid);
     }
+    before_fork();
     CloneStart start = {function, argument};
     const int child = real().clone(start_cloned, stack, flags, &start, parent_tid, tls, child_tid);
     const int saved_errno = errno;

@@ -26,19 +26,19 @@ bool Mappings::add_line(Arena& arena, const char* line) {
     return mappings_.push(arena, mapping);
 }
 
-const Mapping* Mappings::find(uint64_t address) const {
+const Mapping* find_mapping(const Mapping* mappings, size_t count, uint64_t address) {
     size_t low = 0;
-    size_t high = mappings_.size();
+    size_t high = count;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        if (mappings_[middle].end <= address) {
+        if (mappings[middle].end <= address) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    if (low == mappings_.size() || mappings_[low].start > address) return nullptr;
-    return &mappings_[low];
+    if (low == count || mappings[low].start > address) return nullptr;
+    return &mappings[low];
 }
 
 }  // namespace cowscope::process

@@ -15,6 +15,9 @@ struct Mapping {
     bool special;  // [vdso], [vvar], [vsyscall]: not ordinary memory
 };
 
+// The one of `count` mappings, sorted by address, that holds `address`; or nullptr.
+const Mapping* find_mapping(const Mapping* mappings, size_t count, uint64_t address);
+
 class Mappings {
   public:
     // Reads the file anew, in pieces, and calls text_sink(const char*, size_t, bool last) with each
@@ -31,12 +34,32 @@ class Mappings {
     const ArenaArray<Mapping>& all() const { return mappings_; }
 
     // The mapping that holds `address`, or nullptr.
-    const Mapping* find(uint64_t address) const;
+    const Mapping* find(uint64_t address) const {
+        return find_mapping(mappings_.begin(), mappings_.size(), address);
+    }
 
   private:
     bool add_line(Arena& arena, const char* line);
 
     ArenaArray<Mapping> mappings_;
+};
+
+// The mappings in memory that a forked child inherits, so that it knows them without asking.
+class KnownMappings {
+  public:
+    void take(const ArenaArray<Mapping>& mappings) {
+        count_ = mappings.size() < kCapacity ? mappings.size() : kCapacity;
+        for (size_t i = 0; i < count_; ++i) entries_[i] = mappings[i];
+    }
+    // nullptr also for what was mapped since, or found no room.
+    const Mapping* find(uint64_t address) const { return find_mapping(entries_, count_, address); }
+
+  private:
+    // Programs with more than a few hundred are rare; untouched room costs nothing.
+    static constexpr size_t kCapacity = 4096;
+
+    Mapping entries_[kCapacity] = {};
+    size_t count_ = 0;
 };
 
 template <typename TextSink>

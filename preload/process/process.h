@@ -12,35 +12,69 @@
 #include "segment/writer.h"
 #include "support/arena.h"
 #include "support/spin_lock.h"
+#include "tracker/page_look.h"
 #include "tracker/tracker.h"
 #include "unwind/walker.h"
 #include "witness/intern_table.h"
+#include "witness/last_events.h"
 #include "witness/trap.h"
 
 namespace cowscope::process {
 
+// How the writes of a generation are known.
+enum class Stage : uint8_t {
+    off,         // not at all
+    witnessing,  // only the witness looks; which pages are inherited is not known
+    tracking,    // the inherited pages are known and, if possible, protected
+};
+
+// The pages of a generation that were found to be fresh before the inherited ones are listed.
+class FreshRanges {
+  public:
+    // Those beyond the room are only counted.
+    void add(uint64_t page) {
+        if (count_ < kCapacity) ranges_[count_] = {page, page + tracker::kPageBytes};
+        ++count_;
+    }
+    void clear() { count_ = 0; }
+    bool is_full() const { return count_ >= kCapacity; }
+    size_t count() const { return count_; }
+    tracker::AddressRange* begin() { return ranges_; }
+    tracker::AddressRange* end() { return ranges_ + (is_full() ? kCapacity : count_); }
+
+  private:
+    static constexpr size_t kCapacity = 128;
+
+    tracker::AddressRange ranges_[kCapacity];
+    size_t count_ = 0;
+};
+
 // What a process needs only once it shares pages with another. Lives in its own arena, which
-// children do not inherit.
+// children do not inherit. Created in zeroed memory, of which little is touched at first: large
+// room comes first, what every fault needs stands together at the end.
 struct Tracked {
+    tracker::PageRegion scan_buffer[tracker::kScanBufferRegions];
+    char scratch[Mappings::kScratchBytes];
+    FreshRanges fresh;  // while witnessing
+    cpython::TypeCache types;
+    alignas(64) unsigned char handler_stack[32 * 1024];
+
     Arena arena;
     tracker::OwnMemory own;
     Mappings mappings;
     tracker::PageRuns inherited;
     tracker::Census census;  // kept only for its memory
-    uint32_t generation = 0;
-    bool watching = false;      // `inherited` is known
-    bool is_protected = false;  // writes to it show in a census
-    // Faults to witness before it is worth to protect; see protect_when_worth_it().
-    uint32_t faults_before_protecting = 0;
+    uint32_t generation;
+    Stage stage;
+    bool is_protected;  // writes to `inherited` show in a census
+    // Faults to witness before tracking starts; 0: it has, or never will.
+    uint32_t faults_before_tracking;
+    uint64_t fresh_pages;      // of `fresh`, once it is settled
+    uint64_t faults_at_start;  // of the generation, by the kernel's count
 
-    unwind::Walker walker;
     witness::InternTable sites;
-    cpython::TypeCache types;
+    witness::LastEvents last_events;
     uint64_t ips[trace::kMaxStackDepth];
-
-    tracker::PageRegion scan_buffer[tracker::kScanBufferRegions];
-    char scratch[Mappings::kScratchBytes];
-    alignas(64) unsigned char handler_stack[32 * 1024];
 };
 
 // Memory that this process keeps from its children (MADV_DONTFORK, MADV_WIPEONFORK): it is not
@@ -69,12 +103,16 @@ struct Process {
     Options options;
     segment::Writer writer;
     tracker::Tracker tracker;
+    tracker::PageLook look;
     witness::Trap trap;
     Tracked* tracked = nullptr;
     uint32_t forks = 0;
     UnsharedRanges unshared;
     int quick_exit_status = 0;
     char** environment = nullptr;
+    // Large, and read by forked children as the parent left it.
+    KnownMappings known_mappings;
+    unwind::Walker walker;
 };
 
 extern Process process;
@@ -104,32 +142,60 @@ class Locked {
     sys::SignalMask mask_;
 };
 
+// Keeps what is to be said of every process of this program: at its start the command, and before
+// its first fork, when it begins to matter, the executable.
+void set_command(int argument_count, char** arguments);
+void set_executable();
+
 // Opens the segment of this process and writes who it is. False: the shim stands back.
 bool open_segment(trace::Role role, pid_t parent, uint64_t start_ns);
 
-// Behind every fork that the shim sees.
+// Around every fork that the shim sees.
+void before_fork();
 void after_fork_in_parent();
 void after_fork_in_child();
 
-// Starts (or, after a further fork, starts anew) to track this process. The lock is held.
-void track();
+// Once in each program, before its first fork: what its children then know without asking. The lock
+// is held.
+void prepare_for_children();
+
+// This process shares its pages (anew): a generation begins. The lock is held.
+void begin_generation();
+
+// Lists the inherited pages and protects them: from now on a census tells which were written.
+// Leaves out `used`, where the shim itself has written. The lock is held.
+void start_tracking(const tracker::AddressRange& used);
+// Opens the tracker, or finds that there is none. The lock is held.
+bool start_tracker();
+// The part of the stack that the shim's code around a fork, or a signal at `sp`, may have written.
+tracker::AddressRange stack_in_use();
+tracker::AddressRange used_stack(uint64_t sp);
+// libcowscope.so as it is mapped.
+tracker::AddressRange own_image();
+
+// While witnessing: a fault was seen at a stack pointer; pages were found to be fresh; something
+// comes that the witness would not see. Each may start tracking. The lock is held.
+void count_fault(uint64_t sp);
+void add_fresh(uint64_t page);
+void stop_judging_by_page();
+// Takes what is not shared out of `inherited`, which holds all pages that were found present.
+void settle_inherited();
 
 // Reads and records the mappings as they are now. The lock is held.
 void read_mappings();
+
+// Lists the inherited pages of a process that ends while witnessing. The lock is held.
+void list_at_end();
 
 // The process is about to unmap, move or discard [start, end): what it copied there is recorded.
 // The lock is held.
 void record_copies(uint64_t start, uint64_t end);
 
+// The kernel has written these pages for the process, which shared them. The lock is held.
+void record_kernel_copies(const tracker::AddressRange* pages, size_t count);
+
 // What comes to [start, end) from now on is not inherited. The lock is held.
 void forget_inherited(uint64_t start, uint64_t end);
-
-// Counts a witnessed fault, and protects the inherited pages when enough of them were seen. The
-// lock is held.
-void protect_when_worth_it();
-
-// The kernel is about to write into the program's memory: its writes show only on protected pages.
-void before_kernel_writes();
 
 // Takes the census of the pages that were tracked so far. The lock is held.
 void write_census(trace::CensusKind kind);

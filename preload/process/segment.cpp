@@ -39,36 +39,63 @@ uint64_t number_behind(const char* text, const char* label) {
 
 }  // namespace
 
+namespace {
+
+// The process record of this program, complete but for what tells its processes apart.
+struct Identity {
+    trace::ProcessRecord record;
+    char text[segment::Writer::kFirstRecordBytes - sizeof(trace::ProcessRecord)];
+};
+constinit Identity identity = {};
+
+// Behind the command, up to `bytes`, stands the executable.
+void set_identity_bytes(size_t command_bytes, size_t executable_bytes) {
+    const size_t bytes = sizeof(trace::ProcessRecord) + command_bytes + executable_bytes;
+    identity.record.header = {static_cast<uint32_t>((bytes + 7) & ~size_t{7}),
+                              trace::RecordType::process, 0};
+    identity.record.command_bytes = static_cast<uint32_t>(command_bytes);
+    identity.record.executable_bytes = static_cast<uint32_t>(executable_bytes);
+}
+
+}  // namespace
+
+void set_command(int argument_count, char** arguments) {
+    constexpr size_t kRoom = sizeof(identity.text) - PATH_MAX;
+    size_t bytes = 0;
+    for (int i = 0; i < argument_count && arguments[i] != nullptr; ++i) {
+        const size_t length = std::strlen(arguments[i]) + 1;
+        const size_t taken = length < kRoom - bytes ? length : kRoom - bytes;
+        std::memcpy(identity.text + bytes, arguments[i], taken);
+        bytes += taken;
+    }
+    identity.record.sample = process.options.sample;
+    set_identity_bytes(bytes, 0);
+}
+
+void set_executable() {
+    const size_t command_bytes = identity.record.command_bytes;
+    const long linked = sys::syscall4(SYS_readlinkat, AT_FDCWD, sys::word("/proc/self/exe"),
+                                      sys::word(identity.text + command_bytes), PATH_MAX);
+    if (sys::failed(linked)) return;
+    set_identity_bytes(command_bytes, static_cast<size_t>(linked));
+    const size_t extra = identity.record.header.bytes - sizeof(trace::ProcessRecord);
+    auto* record = process.writer.begin<trace::ProcessRecord>(trace::RecordType::process, extra);
+    if (record == nullptr) return;
+    std::memcpy(record, &identity, identity.record.header.bytes);
+    process.writer.commit();
+}
+
 bool open_segment(trace::Role role, pid_t parent, uint64_t start_ns) {
     FixedText<PATH_MAX> path;
     path.add(process.options.folder.c_str()).add("/process-");
     path.add_decimal(static_cast<uint64_t>(process.pid)).add("-").add_decimal(start_ns);
     path.add(trace::kSegmentSuffix);
-    if (path.truncated() || process.writer.create(path.c_str(), process.pid, start_ns) != 0) {
-        return false;
-    }
-    char command[4096];
-    const size_t command_bytes = read_file("/proc/self/cmdline", command, sizeof(command));
-    char executable[PATH_MAX];
-    const long linked = sys::syscall4(SYS_readlinkat, AT_FDCWD, sys::word("/proc/self/exe"),
-                                      sys::word(executable), sizeof(executable));
-    const size_t executable_bytes = sys::failed(linked) ? 0 : static_cast<size_t>(linked);
-    auto* record = process.writer.begin<trace::ProcessRecord>(trace::RecordType::process,
-                                                              command_bytes + executable_bytes);
-    if (record == nullptr) return false;
-    record->start_ns = start_ns;
-    record->pid = static_cast<uint32_t>(process.pid);
-    record->parent_pid = static_cast<uint32_t>(parent);
-    record->role = role;
-    record->padding[0] = record->padding[1] = record->padding[2] = 0;
-    record->sample = process.options.sample;
-    record->command_bytes = static_cast<uint32_t>(command_bytes);
-    record->executable_bytes = static_cast<uint32_t>(executable_bytes);
-    auto* text = reinterpret_cast<char*>(record + 1);
-    std::memcpy(text, command, command_bytes);
-    std::memcpy(text + command_bytes, executable, executable_bytes);
-    process.writer.commit();
-    return true;
+    if (path.truncated()) return false;
+    identity.record.start_ns = start_ns;
+    identity.record.pid = static_cast<uint32_t>(process.pid);
+    identity.record.parent_pid = static_cast<uint32_t>(parent);
+    identity.record.role = role;
+    return process.writer.create(path.c_str(), process.pid, start_ns, &identity.record.header) == 0;
 }
 
 void write_note(trace::NoteCode code, int value, uint64_t address) {

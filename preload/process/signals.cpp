@@ -16,6 +16,8 @@ constexpr int kEndingSignals[] = {SIGTERM, SIGINT, SIGHUP};
 
 struct sigaction host_trap_action;  // what the host believes it has for SIGTRAP
 bool trap_is_ours = false;
+// Set once this process, or an ancestor that it was forked from, is watched.
+bool ends_are_handled = false;
 
 struct sigaction default_action() {
     struct sigaction action;
@@ -61,6 +63,8 @@ int change_trap_action(const struct sigaction* action, struct sigaction* old) {
 }  // namespace
 
 void handle_default_ends() {
+    if (ends_are_handled) return;
+    ends_are_handled = true;
     for (const int signal : kEndingSignals) {
         struct sigaction now;
         if (real().sigaction(signal, nullptr, &now) != 0) continue;
@@ -120,7 +124,9 @@ int change_action(int signal, const struct sigaction* action, struct sigaction* 
     const bool to_default =
         action != nullptr && (action->sa_flags & SA_SIGINFO) == 0 && action->sa_handler == SIG_DFL;
     if (action != nullptr && !(was_ours && to_default)) {
-        if (real().sigaction(signal, action, &before) != 0) return -1;
+        const struct sigaction ours = end_action();
+        const bool is_taken = to_default && ends_are_handled;
+        if (real().sigaction(signal, is_taken ? &ours : action, &before) != 0) return -1;
     }
     if (old != nullptr) *old = was_ours ? default_action() : before;
     return 0;

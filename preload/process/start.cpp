@@ -1,5 +1,6 @@
 // How the shim comes to life in a program that was just started.
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "process/process.h"
@@ -29,13 +30,13 @@ void at_exit(int status, void*) {
     finish(trace::EndKind::exit, status & 0xff);
 }
 
-void at_quick_exit_() {
+void end_at_quick_exit() {
     finish(trace::EndKind::exit, process.quick_exit_status & 0xff);
 }
 
 // glibc hands main's arguments to constructors. The shim's constructor runs in the dynamic linker,
 // so its exit handler is registered first and runs last, after every destructor.
-__attribute__((constructor)) void start(int, char**, char** environment) {
+__attribute__((constructor)) void start(int argument_count, char** arguments, char** environment) {
     const pid_t pid = sys::getpid();
     if (const char* problem = read_options(environment, pid, &process.options)) {
         say_once(problem, nullptr);
@@ -43,22 +44,25 @@ __attribute__((constructor)) void start(int, char**, char** environment) {
     }
     process.environment = environment;
     resolve_real_functions();
+    set_command(argument_count, arguments);
     const char* folder = process.options.folder.c_str();
-    const int made = sys::mkdir(folder, 0700);
-    if (made != 0 && made != -17 /* EEXIST */) {
-        say_once("cannot create the folder", folder);
-        return;
-    }
     process.pid = pid;
-    if (!open_segment(trace::Role::image, sys::getppid(), sys::monotonic_ns())) {
-        process.pid = 0;
-        say_once("cannot write into the folder", folder);
-        return;
+    const uint64_t now = sys::monotonic_ns();
+    // The folder is there, but for the first process of a bare LD_PRELOAD.
+    if (!open_segment(trace::Role::image, sys::getppid(), now)) {
+        const int made = sys::mkdir(folder, 0700);
+        if (!open_segment(trace::Role::image, sys::getppid(), now)) {
+            process.pid = 0;
+            const bool is_there = made == 0 || made == -EEXIST;
+            say_once(is_there ? "cannot write into the folder" : "cannot create the folder",
+                     folder);
+            return;
+        }
     }
     cpython::find_interpreter();
-    pthread_atfork(nullptr, after_fork_in_parent, after_fork_in_child);
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
     on_exit(at_exit, nullptr);
-    at_quick_exit(at_quick_exit_);
+    at_quick_exit(end_at_quick_exit);
 }
 
 }  // namespace

@@ -14,70 +14,75 @@ namespace cowscope::segment {
 namespace {
 
 constexpr uint64_t kPage = 4096;
-// The first window holds all that a process without forks writes; later ones grow, so that a
-// process with many events maps rarely and one with few wastes little.
+// What create() writes and the start's mapping covers: enough for a process that only executes.
+// Later windows grow, so that a process with many events maps rarely and one with few wastes
+// little.
+constexpr uint64_t kStartBytes = 8 * 1024;
 constexpr uint64_t kFirstWindowBytes = 32 * 1024;
 constexpr uint64_t kSmallWindowBytes = 256 * 1024;
 constexpr uint64_t kLargeWindowBytes = 512 * 1024;
 constexpr uint32_t kAskAgainEvery = 1024;
-static_assert(kSmallWindowBytes >= trace::kMaxRecordBytes + kPage);
 
-constexpr int kMadvPopulateWrite = 23;  // Linux 5.14, include/uapi/asm-generic/mman-common.h
+struct Start {
+    trace::SegmentHeader header;
+    trace::LossRecord loss;
+};
+static_assert(sizeof(Start) == sizeof(trace::SegmentHeader) + sizeof(trace::LossRecord));
+static_assert(sizeof(Start) + Writer::kFirstRecordBytes <= kStartBytes);
+
+const unsigned char kZeros[kStartBytes] = {};
+// Counted into where there is no segment to count in.
+constinit trace::LossRecord loss_in_vain = {};
 
 void* map_shared(int fd, uint64_t offset, uint64_t bytes) {
-    void* mapping = sys::mmap(bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+    void* mapping = sys::mmap(bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, offset);
     if (sys::failed(mapping)) return nullptr;
     sys::madvise(mapping, bytes, MADV_DONTFORK);
-    if (sys::failed(static_cast<long>(sys::madvise(mapping, bytes, kMadvPopulateWrite)))) {
-        // Before 5.14: one store a page does the same.
-        auto* bytes_of_mapping = static_cast<volatile unsigned char*>(mapping);
-        for (uint64_t at = 0; at < bytes; at += kPage) bytes_of_mapping[at] = bytes_of_mapping[at];
-    }
     return mapping;
 }
 
 }  // namespace
 
-int Writer::create(const char* path, pid_t pid, uint64_t created_ns) {
+int Writer::create(const char* path, pid_t pid, uint64_t created_ns,
+                   const trace::RecordHeader* first) {
     const int fd = sys::open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     if (fd < 0) return fd;
     fd_ = move_descriptor_up(fd);
+    Start start = {};
+    std::memcpy(start.header.magic, trace::kMagic, sizeof(start.header.magic));
+    start.header.version = trace::kVersion;
+    start.header.header_bytes = sizeof(trace::SegmentHeader);
+    start.header.page_size = kPage;
+    start.header.pid = static_cast<uint32_t>(pid);
+    start.header.created_ns = created_ns;
+    start.loss.header = {sizeof(trace::LossRecord), trace::RecordType::loss, 0};
+    const size_t first_bytes = first == nullptr ? 0 : first->bytes;
+    committed_ = sizeof(start) + first_bytes;
+    start.header.committed_bytes = committed_;
+
     struct stat status;
     int result = sys::fstat(fd_, &status);
     if (result == 0) {
         device_ = status.st_dev;
         inode_ = status.st_ino;
-        reserved_ = 0;
-        result = reserve(0, kFirstWindowBytes);
+        struct iovec parts[] = {
+            {&start, sizeof(start)},
+            {const_cast<trace::RecordHeader*>(first), first_bytes},
+            {const_cast<unsigned char*>(kZeros), kStartBytes - sizeof(start) - first_bytes},
+        };
+        result = write_at(0, parts, sizeof(parts) / sizeof(parts[0]), kStartBytes);
     }
     if (result != 0) {
-        sys::close(fd_);
-        fd_ = -1;
+        close();
         return result;
     }
-
-    auto* header_page = static_cast<unsigned char*>(map_shared(fd_, 0, kPage));
-    if (header_page == nullptr) {
-        sys::close(fd_);
-        fd_ = -1;
-        return -ENOMEM;
-    }
-    auto* header = reinterpret_cast<trace::SegmentHeader*>(header_page);
-    loss_ = reinterpret_cast<trace::LossRecord*>(header_page + sizeof(trace::SegmentHeader));
-    *loss_ = {{sizeof(trace::LossRecord), trace::RecordType::loss, 0}, 0, 0, 0, 0};
-    header->version = trace::kVersion;
-    header->header_bytes = sizeof(trace::SegmentHeader);
-    header->features = 0;
-    header->page_size = kPage;
-    header->pid = static_cast<uint32_t>(pid);
-    header->created_ns = created_ns;
-    committed_ = sizeof(trace::SegmentHeader) + sizeof(trace::LossRecord);
-    header->committed_bytes = committed_;
-    // The magic goes last: a file without it is no segment yet.
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-    std::memcpy(header->magic, trace::kMagic, sizeof(header->magic));
-    header_ = header;
+    reserved_ = kStartBytes;
     return 0;
+}
+
+void Writer::close() {
+    sys::close(fd_);
+    *this = Writer();
 }
 
 void Writer::forget_inherited() {
@@ -85,30 +90,50 @@ void Writer::forget_inherited() {
     *this = Writer();
 }
 
+bool Writer::map_start() {
+    if (header_ != nullptr) return true;
+    if (!descriptor_is_ours()) return false;
+    window_ = static_cast<unsigned char*>(map_shared(fd_, 0, kStartBytes));
+    if (window_ == nullptr) return false;
+    window_start_ = 0;
+    window_end_ = kStartBytes;
+    header_ = reinterpret_cast<trace::SegmentHeader*>(window_);
+    return true;
+}
+
+trace::LossRecord* Writer::loss() {
+    return map_start() ? &reinterpret_cast<Start*>(header_)->loss : &loss_in_vain;
+}
+
 // The host may close every descriptor and get our number for a file of its own.
 bool Writer::descriptor_is_ours() const {
     return descriptor_names(fd_, device_, inode_);
 }
 
-int Writer::reserve(uint64_t from, uint64_t to) {
+// Beyond the file size limit, writing would raise SIGXFSZ in the host.
+int Writer::write_at(uint64_t offset, const struct iovec* parts, size_t count, uint64_t bytes) {
     struct rlimit limit;
-    // Beyond the limit, writing would raise SIGXFSZ in the host.
-    if (sys::getrlimit(RLIMIT_FSIZE, &limit) == 0 && to > limit.rlim_cur) return -EFBIG;
-    // The same page of zeros, as often as one call takes it.
-    static const unsigned char zeros[kPage] = {};
-    constexpr uint64_t kPagesACall = 64;
-    struct iovec pages[kPagesACall];
-    for (auto& page : pages) page = {const_cast<unsigned char*>(zeros), kPage};
+    if (sys::getrlimit(RLIMIT_FSIZE, &limit) == 0 && offset + bytes > limit.rlim_cur) return -EFBIG;
+    const long written = sys::syscall5(SYS_pwritev, fd_, sys::word(parts), static_cast<long>(count),
+                                       static_cast<long>(offset), 0);
+    if (sys::failed(written)) return static_cast<int>(written);
+    // Short only when the disk fills.
+    return static_cast<uint64_t>(written) == bytes ? 0 : -ENOSPC;
+}
+
+int Writer::reserve(uint64_t from, uint64_t to) {
+    // The same zeros, as often as one call takes them.
+    constexpr uint64_t kPartsACall = 64;
+    struct iovec parts[kPartsACall];
+    for (auto& part : parts) part = {const_cast<unsigned char*>(kZeros), kStartBytes};
     for (uint64_t at = from; at < to;) {
-        const uint64_t wanted = (to - at) / kPage < kPagesACall ? (to - at) / kPage : kPagesACall;
-        const long written = sys::syscall5(SYS_pwritev, fd_, sys::word(pages),
-                                           static_cast<long>(wanted), static_cast<long>(at), 0);
-        if (sys::failed(written)) return static_cast<int>(written);
-        // Short only when the disk fills.
-        if (written != static_cast<long>(wanted * kPage)) return -ENOSPC;
-        at += static_cast<uint64_t>(written);
+        const uint64_t left = (to - at) / kStartBytes;
+        const uint64_t count = left < kPartsACall ? left : kPartsACall;
+        const int result = write_at(at, parts, count, count * kStartBytes);
+        if (result != 0) return result;
+        at += count * kStartBytes;
+        reserved_ = at;
     }
-    reserved_ = to;
     return 0;
 }
 
@@ -123,7 +148,9 @@ bool Writer::make_room(uint64_t needed_end) {
 }
 
 bool Writer::map_window(uint64_t needed_end) {
-    const uint64_t start = committed_ & ~(kPage - 1);
+    if (!map_start()) return false;
+    if (needed_end <= window_end_) return true;
+    const uint64_t start = committed_ & ~(kStartBytes - 1);
     uint64_t bytes = kFirstWindowBytes;
     if (start >= kFirstWindowBytes) bytes = kSmallWindowBytes;
     if (start >= kLargeWindowBytes) bytes = kLargeWindowBytes;
@@ -132,7 +159,10 @@ bool Writer::map_window(uint64_t needed_end) {
     if (start + bytes > reserved_ && reserve(reserved_, start + bytes) != 0) return false;
     void* window = map_shared(fd_, start, bytes);
     if (window == nullptr) return false;
-    if (window_ != nullptr) sys::munmap(window_, window_end_ - window_start_);
+    // The start stays: it holds the header and the counters.
+    if (window_ != reinterpret_cast<unsigned char*>(header_)) {
+        sys::munmap(window_, window_end_ - window_start_);
+    }
     window_ = static_cast<unsigned char*>(window);
     window_start_ = start;
     window_end_ = start + bytes;
@@ -140,14 +170,14 @@ bool Writer::map_window(uint64_t needed_end) {
 }
 
 void* Writer::begin_bytes(trace::RecordType type, size_t bytes) {
-    if (header_ == nullptr) return nullptr;
+    if (fd_ < 0) return nullptr;
     const size_t rounded = (bytes + 7) & ~size_t{7};
     if (rounded > trace::kMaxRecordBytes) return nullptr;
     if (committed_ + rounded > window_end_ && !make_room(committed_ + rounded)) {
         if (type == trace::RecordType::event) {
-            ++loss_->unwritten_events;
+            ++loss()->unwritten_events;
         } else {
-            loss_->unwritten_bytes += rounded;
+            loss()->unwritten_bytes += rounded;
         }
         return nullptr;
     }
@@ -158,6 +188,22 @@ void* Writer::begin_bytes(trace::RecordType type, size_t bytes) {
     *header = {static_cast<uint32_t>(rounded), type, 0};
     begun_bytes_ = static_cast<uint32_t>(rounded);
     return room;
+}
+
+void Writer::append(const trace::RecordHeader& record) {
+    if (header_ == nullptr && descriptor_is_ours() && committed_ + record.bytes <= kStartBytes) {
+        const uint64_t end = committed_ + record.bytes;
+        const struct iovec part = {const_cast<trace::RecordHeader*>(&record), record.bytes};
+        const struct iovec count = {const_cast<uint64_t*>(&end), sizeof(end)};
+        if (write_at(committed_, &part, 1, record.bytes) != 0) return;
+        committed_ = end;
+        write_at(offsetof(trace::SegmentHeader, committed_bytes), &count, 1, sizeof(end));
+        return;
+    }
+    void* room = begin_bytes(record.type, record.bytes);
+    if (room == nullptr) return;
+    std::memcpy(room, &record, record.bytes);
+    commit();
 }
 
 void Writer::commit() {

@@ -7,8 +7,11 @@
 // Room is reserved by writing zeros to the file before it is mapped, because a store into a hole of
 // a full disk would be a SIGBUS in the host. (fallocate would do as well, and took longer: 85 us
 // against 60 for a first window, mapped and populated.) Mapped pages are populated, so that the
-// fault handler does not fault on them itself.
+// fault handler does not fault on them itself. The file is mapped when there is more to say than
+// create() is given: most processes only execute and end.
 #pragma once
+
+#include <sys/uio.h>
 
 #include "support/syscall.h"
 #include "trace_format.h"
@@ -17,14 +20,19 @@ namespace cowscope::segment {
 
 class Writer {
   public:
-    // Creates PATH with its header and its loss record. Returns 0 or -errno.
-    int create(const char* path, pid_t pid, uint64_t created_ns);
+    // Records of this size and less can be given to create().
+    static constexpr size_t kFirstRecordBytes = 7 * 1024;
+
+    // Creates PATH with its header, its loss record and, when given, a first complete record.
+    // Returns 0 or -errno.
+    int create(const char* path, pid_t pid, uint64_t created_ns,
+               const trace::RecordHeader* first = nullptr);
 
     // In a forked child: forgets the parent's segment. Its mappings were never inherited
     // (MADV_DONTFORK), its descriptor is closed.
     void forget_inherited();
 
-    bool is_open() const { return header_ != nullptr; }
+    bool is_open() const { return fd_ >= 0; }
 
     // Room for a record of `bytes` (at most trace::kMaxRecordBytes; rounded up to 8), with its
     // header filled in and the rest unspecified; nothing else may be begun before commit().
@@ -35,18 +43,23 @@ class Writer {
     // Makes the record that was begun last visible to readers.
     void commit();
 
-    // Counters in the segment itself; valid while is_open().
-    trace::LossRecord* loss() { return loss_; }
+    // Writes one complete record. For the only one behind create(), this does not map the file.
+    void append(const trace::RecordHeader& record);
+
+    // Counters in the segment itself, or in vain where it cannot be mapped. Never nullptr.
+    trace::LossRecord* loss();
 
   private:
     void* begin_bytes(trace::RecordType type, size_t bytes);
+    bool map_start();
+    void close();
     bool make_room(uint64_t needed_end);
     bool map_window(uint64_t needed_end);
     int reserve(uint64_t from, uint64_t to);
+    int write_at(uint64_t offset, const struct iovec* parts, size_t count, uint64_t bytes);
     bool descriptor_is_ours() const;
 
     trace::SegmentHeader* header_ = nullptr;
-    trace::LossRecord* loss_ = nullptr;
     unsigned char* window_ = nullptr;  // maps [window_start_, window_end_) of the file
     uint64_t window_start_ = 0;
     uint64_t window_end_ = 0;

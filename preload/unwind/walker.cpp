@@ -67,8 +67,8 @@ void Walker::forget_rules() {
 
 const Rule& Walker::rule_for(uint64_t ip) {
     // Fibonacci hashing: the high bits of the product depend on all bits of the address.
-    const uint64_t slot = (ip * 0x9e3779b97f4a7c15u) >> 53;
-    static_assert(kCachedRules == size_t{1} << (64 - 53));
+    const uint64_t slot = (ip * 0x9e3779b97f4a7c15u) >> 55;
+    static_assert(kCachedRules == size_t{1} << (64 - 55));
     Rule& rule = rules_[slot];
     if (rule.instruction_pointer != ip) rule = find_rule(ip);
     return rule;

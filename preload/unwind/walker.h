@@ -6,11 +6,13 @@
 // it takes locks, allocates, and writes to memory that a child inherits. The tests hold this walker
 // against libunwind.
 //
+// To stand in zeroed static memory, so that forked children have the rules that their parent found.
 // Async-signal-safe. Not thread-safe: callers hold the process's lock. Memory is only read where
 // the stack's mapping is known to reach, so a wrong rule is a missing frame, never a fault.
 #pragma once
 
-#include "support/arena.h"
+#include <cstddef>
+
 #include "unwind/cfi.h"
 
 namespace cowscope::unwind {
@@ -29,13 +31,7 @@ struct StackRange {
 
 class Walker {
   public:
-    static constexpr size_t kCachedRules = 2048;  // a power of two
-
-    // False when the arena is full.
-    bool create(Arena& arena) {
-        rules_ = arena.allocate_array<Rule>(kCachedRules);
-        return rules_ != nullptr;
-    }
+    static constexpr size_t kCachedRules = 512;  // a power of two
 
     // After a module went away: its addresses may come to mean other code.
     void forget_rules();
@@ -49,7 +45,7 @@ class Walker {
   private:
     const Rule& rule_for(uint64_t ip);
 
-    Rule* rules_ = nullptr;
+    Rule rules_[kCachedRules] = {};
 };
 
 }  // namespace cowscope::unwind

@@ -23,17 +23,12 @@ constexpr uint32_t kExemplarsASite = 4;
 
 struct Fault {
     uint64_t address;
+    pid_t tid;
     unwind::Registers registers;
     const ucontext_t* context;
+    // Where the signal's frame and the handler's own lie, if on the stack that was interrupted.
+    tracker::AddressRange own_frames;
 };
-
-// Where this thread was when the last event was recorded. The handler's own faults leave one more
-// signal pending, which strikes before the thread has moved on.
-struct LastEvent {
-    uint64_t ip;
-    uint64_t sp;
-};
-thread_local LastEvent last_event;
 
 const process::Mapping* find_mapping(Tracked& tracked, uint64_t address) {
     const process::Mapping* mapping = tracked.mappings.find(address);
@@ -43,8 +38,18 @@ const process::Mapping* find_mapping(Tracked& tracked, uint64_t address) {
     return tracked.mappings.find(address);
 }
 
+// The main thread's stack ends above its environment, and nothing else comes near below it
+// (arch/x86/mm/mmap.c, mmap_base(): a gap of at least 128 MiB).
+constexpr uint64_t kMainStackReach = uint64_t{64} << 20;
+
 bool find_stack(Tracked& tracked, uint64_t sp, unwind::StackRange* range) {
-    const process::Mapping* mapping = find_mapping(tracked, sp);
+    const auto top = reinterpret_cast<uint64_t>(process::process.environment);
+    if (sp < top && top - sp < kMainStackReach) {
+        *range = {sp, top};
+        return true;
+    }
+    const process::Mapping* mapping = process::process.known_mappings.find(sp);
+    if (mapping == nullptr) mapping = find_mapping(tracked, sp);
     if (mapping == nullptr || !mapping->readable) return false;
     *range = {sp, mapping->end};
     return true;
@@ -98,8 +103,8 @@ InternTable::Entry* find_site(Tracked& tracked, const unwind::Registers& registe
     bool complete = false;
     tracked.ips[0] = registers.ip;
     if (find_stack(tracked, registers.sp, &stack)) {
-        depth = tracked.walker.walk(registers, stack, tracked.ips,
-                                    process::process.options.max_stack, &complete);
+        depth = process::process.walker.walk(registers, stack, tracked.ips,
+                                             process::process.options.max_stack, &complete);
     }
     const uint64_t key = hash_stack(tracked.ips, depth);
     InternTable::Entry* site = tracked.sites.find(key);
@@ -116,37 +121,72 @@ void write_exemplar(uint32_t site, const ucontext_t& context) {
     writer.commit();
 }
 
-// Whether the page that holds `address` holds nothing but zeros. `start` is what was read there.
-bool is_zero_page(Tracked& tracked, uint64_t address, const uint64_t (&start)[2]) {
+// Whether the page that holds `address` holds nothing but zeros and, on a stack, what the kernel
+// and the handler have just put there. `start` is what was read at the address.
+bool is_zero_page(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2]) {
     if ((start[0] | start[1]) != 0) return false;
     auto* words = reinterpret_cast<uint64_t*>(tracked.scratch);
     static_assert(sizeof(tracked.scratch) >= kPage);
-    if (!guarded_read(reinterpret_cast<const void*>(address & ~(kPage - 1)), words, kPage)) {
-        return false;
-    }
+    const uint64_t page = fault.address & ~(kPage - 1);
+    if (!guarded_read(reinterpret_cast<const void*>(page), words, kPage)) return false;
     uint64_t any = 0;
-    for (size_t i = 0; i < kPage / sizeof(uint64_t); ++i) any |= words[i];
+    for (size_t i = 0; i < kPage / sizeof(uint64_t); ++i) {
+        const uint64_t address = page + i * sizeof(uint64_t);
+        if (!fault.own_frames.overlaps(address, address + sizeof(uint64_t))) any |= words[i];
+    }
     return any == 0;
+}
+
+bool is_unshared(const Tracked& tracked, uint64_t address) {
+    for (const tracker::AddressRange& range : process::process.unshared) {
+        if (range.overlaps(address, address + 1)) return true;
+    }
+    return tracked.own.overlaps(address, address + 1);
 }
 
 // Whether memory that is not inherited was filled by mremap: it is private, of no file, and not
 // new (new memory is zero).
-bool is_moved_page(Tracked& tracked, uint64_t address, uint64_t sp, const uint64_t (&start)[2]) {
-    if (is_zero_page(tracked, address, start)) return false;
-    for (const tracker::AddressRange& range : process::process.unshared) {
-        if (range.overlaps(address, address + 1)) return false;
-    }
-    const process::Mapping* mapping = find_mapping(tracked, address);
-    if (mapping == nullptr) return false;
-    // A new page of the thread's own stack is not empty any more: the kernel has put the frame of
-    // this very signal there.
-    if (sp >= mapping->start && sp <= mapping->end) return false;
-    return mapping->is_private && !mapping->is_file && !mapping->special &&
-           !tracked.own.overlaps(address, address + 1);
+bool is_moved_page(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2]) {
+    if (is_zero_page(tracked, fault, start) || is_unshared(tracked, fault.address)) return false;
+    const process::Mapping* mapping = find_mapping(tracked, fault.address);
+    return mapping != nullptr && mapping->is_private && !mapping->is_file && !mapping->special;
 }
 
-void record_fault(void* argument) {
-    const Fault& fault = *static_cast<const Fault*>(argument);
+// Whether a write to `address` copies the page: nobody's but this process's. Asked only of what was
+// mapped since the mappings were read.
+bool is_private(uint64_t address) {
+    const process::Mapping* mapping = process::process.known_mappings.find(address);
+    if (mapping != nullptr) {
+        return mapping->is_private && !mapping->special && (mapping->writable || !mapping->is_file);
+    }
+    tracker::PageFacts facts;
+    return process::process.look.ask(address, &facts) && facts.is_private;
+}
+
+// What to make of a fault before the inherited pages are known: trace::kUnlisted if it may be a
+// copy, or 0.
+uint16_t judge_by_page(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2]) {
+    if (is_unshared(tracked, fault.address) || !is_private(fault.address)) return 0;
+    if (!is_zero_page(tracked, fault, start)) return trace::kUnlisted;
+    process::add_fresh(fault.address & ~(kPage - 1));
+    return 0;
+}
+
+// Whether the event is worth to be recorded; its flags.
+bool judge(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2], uint16_t* flags) {
+    if (tracked.stage == process::Stage::witnessing) {
+        *flags |= judge_by_page(tracked, fault, start);
+        return (*flags & trace::kUnlisted) != 0;
+    }
+    if (tracked.inherited.contains(fault.address)) {
+        if (is_zero_page(tracked, fault, start)) *flags |= trace::kZeroPage;
+        return true;
+    }
+    *flags |= trace::kMovedPage;
+    return is_moved_page(tracked, fault, start);
+}
+
+void record_fault(const Fault& fault) {
     Tracked& tracked = *process::process.tracked;
     auto& writer = process::process.writer;
 
@@ -157,14 +197,9 @@ void record_fault(void* argument) {
         flags = trace::kNoNeighbour;
         if (!guarded_read(fault.address, &words[0])) flags |= trace::kNoWord;
     }
-    if (!tracked.inherited.contains(fault.address)) {
-        if (!is_moved_page(tracked, fault.address, fault.registers.sp, words)) {
-            ++writer.loss()->fresh_faults;
-            return;
-        }
-        flags |= trace::kMovedPage;
-    } else if (is_zero_page(tracked, fault.address, words)) {
-        flags |= trace::kZeroPage;
+    if (!judge(tracked, fault, words, &flags)) {
+        ++writer.loss()->fresh_faults;
+        return;
     }
 
     InternTable::Entry* site = find_site(tracked, fault.registers);
@@ -183,24 +218,51 @@ void record_fault(void* argument) {
     record->word = words[0];
     record->neighbour = words[1];
     record->site = site->value;
-    record->tid = static_cast<uint32_t>(sys::gettid());
+    record->tid = static_cast<uint32_t>(fault.tid);
     writer.commit();
-    process::protect_when_worth_it();
+}
+
+void take_fault(void* argument) {
+    record_fault(*static_cast<const Fault*>(argument));
+    process::count_fault(static_cast<const Fault*>(argument)->registers.sp);
+}
+
+// What lies between the interrupted instruction's red zone and here was written for this signal.
+tracker::AddressRange own_frames(uint64_t interrupted_sp) {
+    // System V ABI, x86-64, 3.2.2; and what the functions below this one push.
+    constexpr uint64_t kRedZone = 128;
+    constexpr uint64_t kBelow = 1024;
+    const auto here = reinterpret_cast<uint64_t>(__builtin_frame_address(0));
+    if (here > interrupted_sp) return {};  // on a stack of its own
+    return {here - kBelow, interrupted_sp - kRedZone};
+}
+
+// Signals that were held back have lost their place: only that there was a copy can be said. Before
+// the inherited pages are known, the parent of a forked child knows.
+bool is_lost_copy(const Tracked& tracked, uint64_t address) {
+    if (tracked.stage == process::Stage::tracking) return tracked.inherited.contains(address);
+    return tracked.stage == process::Stage::witnessing && !is_unshared(tracked, address) &&
+           process::process.forks == 0 && tracker::is_present_in(sys::getppid(), address);
 }
 
 void handle(const TrapInfo& info, const ucontext_t& context) {
-    const Fault fault = {info.address, unwind_registers(context), &context};
+    const pid_t tid = sys::gettid();
+    Fault fault = {info.address, tid, unwind_registers(context), &context, {}};
+    fault.own_frames = own_frames(fault.registers.sp);
     process::process.lock.lock();
     Tracked* tracked = process::process.tracked;
     if (tracked != nullptr && process::process.writer.is_open()) {
-        trace::LossRecord& loss = *process::process.writer.loss();
         if ((info.flags & kTrapPerfAsync) == 0) {
-            last_event = {fault.registers.ip, fault.registers.sp};
-            cowscope_call_on_stack(record_fault, const_cast<Fault*>(&fault),
+            tracked->last_events.note(tid, fault.registers.ip, fault.registers.sp);
+            cowscope_call_on_stack(take_fault, &fault,
                                    tracked->handler_stack + sizeof(tracked->handler_stack));
-        } else if (tracked->inherited.contains(info.address) &&
-                   (last_event.ip != fault.registers.ip || last_event.sp != fault.registers.sp)) {
-            ++loss.blocked_events;
+        } else if (!tracked->last_events.is_last(tid, fault.registers.ip, fault.registers.sp) &&
+                   !is_unshared(*tracked, info.address)) {
+            if (is_lost_copy(*tracked, info.address)) {
+                ++process::process.writer.loss()->blocked_events;
+            }
+            // There may have been more than this signal tells, and there may be again.
+            process::stop_judging_by_page();
         }
     }
     process::process.lock.unlock();

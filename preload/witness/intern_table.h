@@ -36,7 +36,7 @@ class InternTable {
     uint32_t count() const { return count_; }
 
   private:
-    static constexpr size_t kFirstCapacity = 512;
+    static constexpr size_t kFirstCapacity = 128;
 
     static uint64_t nonzero(uint64_t key) { return key == 0 ? 1 : key; }
     size_t slot(uint64_t key) const {

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <linux/perf_event.h>
+#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 
 #include <cstring>
@@ -57,6 +58,11 @@ bool kernel_spares_blocking_threads() {
     return numbers[0] > 5 || (numbers[0] == 5 && numbers[1] >= 19);
 }
 
+bool is_swap_used() {
+    struct sysinfo info;
+    return sys::syscall1(SYS_sysinfo, sys::word(&info)) == 0 && info.freeswap != info.totalswap;
+}
+
 }  // namespace
 
 int Trap::open_event(pid_t tid, uint64_t event, uint32_t sample) {
@@ -81,30 +87,35 @@ int Trap::open_event(pid_t tid, uint64_t event, uint32_t sample) {
     return 0;
 }
 
-// Faults that were resolved, and only those: the handler may then look at the page. (The plain
-// PERF_COUNT_SW_PAGE_FAULTS also counts those that end in SIGSEGV.)
-int Trap::open_thread(pid_t tid, uint32_t sample) {
-    const int result = open_event(tid, PERF_COUNT_SW_PAGE_FAULTS_MIN, sample);
-    // Swapped-out pages; without them most of the truth is still there.
-    if (result == 0) open_event(tid, PERF_COUNT_SW_PAGE_FAULTS_MAJ, sample);
+int Trap::open(uint32_t sample, bool is_alone) {
+    if (!kernel_spares_blocking_threads()) return -EOPNOTSUPP;
+    // Faults that were resolved, and only those: the handler may then look at the page. (The plain
+    // PERF_COUNT_SW_PAGE_FAULTS also counts those that end in SIGSEGV.)
+    constexpr uint64_t kEvent = PERF_COUNT_SW_PAGE_FAULTS_MIN;
+    const pid_t self = sys::gettid();
+    if (is_swap_used()) open_major(sample);
+    // The other threads first: the caller's own faults from here on are the shim's.
+    if (!is_alone) {
+        for_each_thread([&](pid_t tid) {
+            if (tid != self) open_event(tid, kEvent, sample);
+        });
+    }
+    const int result = open_event(self, kEvent, sample);
+    if (result != 0) close_inherited();
     return result;
 }
 
-int Trap::open(uint32_t sample) {
-    if (!kernel_spares_blocking_threads()) return -EOPNOTSUPP;
-    const pid_t self = sys::gettid();
-    // The other threads first: the caller's own faults from here on are the shim's.
-    for_each_thread([&](pid_t tid) {
-        if (tid != self) open_thread(tid, sample);
-    });
-    const int result = open_thread(self, sample);
-    if (result != 0) close_inherited();
-    return result;
+// Without them most of the truth is still there.
+void Trap::open_major(uint32_t sample) {
+    if (has_major_) return;
+    has_major_ = true;
+    for_each_thread([&](pid_t tid) { open_event(tid, PERF_COUNT_SW_PAGE_FAULTS_MAJ, sample); });
 }
 
 void Trap::close_inherited() {
     for (size_t i = 0; i < count_; ++i) sys::close(descriptors_[i]);
     count_ = 0;
+    has_major_ = false;
 }
 
 }  // namespace cowscope::witness

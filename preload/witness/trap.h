@@ -17,8 +17,11 @@ namespace cowscope::witness {
 class Trap {
   public:
     // Opens the event on every thread of this process; new threads inherit it. One fault in
-    // `sample` is reported. Returns 0, or -errno when the first thread could not be opened.
-    int open(uint32_t sample);
+    // `sample` is reported. `is_alone`: there is no other thread. Returns 0, or -errno when the
+    // calling thread could not be opened.
+    int open(uint32_t sample, bool is_alone);
+    // Faults on swapped-out pages too, which open() leaves out where nothing is swapped out.
+    void open_major(uint32_t sample);
     void close_inherited();
     bool is_open() const { return count_ != 0; }
 
@@ -26,11 +29,11 @@ class Trap {
     // Two for each thread that ran before the first fork; those started later inherit them.
     static constexpr size_t kMaxEvents = 512;
 
-    int open_thread(pid_t tid, uint32_t sample);
     int open_event(pid_t tid, uint64_t event, uint32_t sample);
 
     int descriptors_[kMaxEvents] = {};
     size_t count_ = 0;
+    bool has_major_ = false;
 };
 
 // The part of siginfo_t that a perf SIGTRAP fills. Source: include/uapi/asm-generic/siginfo.h,

@@ -158,9 +158,9 @@ TEST_CASE("every record comes back as it was written") {
     CHECK(process.command == std::vector<std::string>{"prog", "-x"});
     CHECK(process.executable == "/usr/bin/prog");
     REQUIRE(process.mappings.size() == 1);
-    REQUIRE(process.mappings[0].find(0x401000) != nullptr);
-    CHECK(process.mappings[0].find(0x401000)->path == "/usr/bin/prog");
-    CHECK(process.mappings[0].find(0x500000) == nullptr);
+    REQUIRE(process.mappings[0]->find(0x401000) != nullptr);
+    CHECK(process.mappings[0]->find(0x401000)->path == "/usr/bin/prog");
+    CHECK(process.mappings[0]->find(0x500000) == nullptr);
     REQUIRE(process.generations.size() == 1);
     const trace::Generation& generation = process.generations[0];
     CHECK(generation.inherited.pages() == 6);

@@ -83,8 +83,6 @@ void on_signal(int, siginfo_t*, void* raw) {
 class Fixture {
   public:
     Fixture() {
-        REQUIRE(arena_.create());
-        REQUIRE(walker_.create(arena_));
         walker = &walker_;
         current = &comparison_;
         struct sigaction action {};
@@ -94,7 +92,6 @@ class Fixture {
     }
     ~Fixture() { sigaction(SIGUSR1, &old_, nullptr); }
 
-    Arena arena_;
     unwind::Walker walker_;
     Comparison comparison_;
     struct sigaction old_ {};

@@ -1,0 +1,87 @@
+#include "attribute/sharing.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace cowscope::attribute {
+namespace {
+
+constexpr uint64_t kForever = std::numeric_limits<uint64_t>::max();
+
+uint64_t end_of(const trace::ProcessTrace& process) {
+    if (process.end) return process.end->time_ns;
+    // It may have ended before it was missed, but not after.
+    return process.outside && process.outside->fate ? process.outside->fate->gone_ns : kForever;
+}
+
+// Parent and child each note the time some moments after the fork: the earlier one is the better.
+uint64_t fork_time(const trace::ProcessTrace& parent, const trace::ProcessTrace& child) {
+    constexpr uint64_t kFarNs = 100'000'000;
+    const uint64_t noted = child.process.start_ns;
+    const auto& forks = parent.fork_times_ns;
+    const auto behind = std::lower_bound(forks.begin(), forks.end(), noted);
+    // One of a thread that forked at the same time may lie between; then it is the same moment.
+    if (behind != forks.begin() && noted - *std::prev(behind) < kFarNs) return *std::prev(behind);
+    return noted;
+}
+
+}  // namespace
+
+Sharing::Sharing(const trace::Trace& trace)
+    : members_(trace.processes.size()), families_(trace.processes.size()) {
+    for (size_t i = 0; i < members_.size(); ++i) {
+        const trace::ProcessTrace& process = trace.processes[i];
+        Member& member = members_[i];
+        member.end_ns = end_of(process);
+        member.family = i;
+        member.fork_ns = process.process.start_ns;
+        // Processes stand in the order of their start: parents come before their children.
+        if (const auto parent = trace::find_parent(trace, i)) {
+            member.parent = *parent;
+            member.family = members_[*parent].family;
+            member.fork_ns = fork_time(trace.processes[*parent], process);
+        }
+        families_[member.family].push_back(i);
+        trace::for_each_event(process, [&](const trace::EventRecord& event, size_t) {
+            member.writes.push_back({event.address & ~(trace::kPageBytes - 1), event.time_ns});
+        });
+        std::sort(member.writes.begin(), member.writes.end());
+    }
+}
+
+Sharing::Origin Sharing::origin(size_t process, uint64_t page, uint64_t before_ns) const {
+    for (;;) {
+        const Member& member = members_[process];
+        const auto behind =
+            std::lower_bound(member.writes.begin(), member.writes.end(), Write{page, before_ns});
+        if (behind != member.writes.begin() && std::prev(behind)->page == page) {
+            return {process, std::prev(behind)->time_ns};
+        }
+        if (member.parent == kNone) return {process, 0};
+        process = member.parent;
+        before_ns = member.fork_ns;
+    }
+}
+
+bool Sharing::has_it(size_t process, uint64_t page, uint64_t time_ns, const Origin& from) const {
+    const Member& member = members_[process];
+    return member.fork_ns <= time_ns && time_ns < member.end_ns &&
+           origin(process, page, time_ns) == from;
+}
+
+bool Sharing::is_shared(size_t process, uint64_t page, uint64_t time_ns,
+                        uint64_t own_write_ns) const {
+    const Member& self = members_[process];
+    Origin from{process, own_write_ns};
+    if (own_write_ns == 0 && self.parent != kNone) {
+        from = origin(self.parent, page, self.fork_ns);
+    }
+    // Mostly it is the parent; then nobody else need be asked.
+    if (self.parent != kNone && has_it(self.parent, page, time_ns, from)) return true;
+    const auto& family = families_[self.family];
+    return std::any_of(family.begin(), family.end(), [&](size_t other) {
+        return other != process && other != self.parent && has_it(other, page, time_ns, from);
+    });
+}
+
+}  // namespace cowscope::attribute

@@ -1,0 +1,164 @@
+// A generation: from a fork of this process, or its start by one, to its next fork or its end.
+//
+// Most forked children execute another program after a few writes, and most parents write a few
+// pages between two forks. Listing and protecting the pages for those would cost more than the fork
+// itself. So at first only the witness looks: it judges each fault by the page itself. When it has
+// seen enough of them, or something comes that it would not see, tracking starts (track.cpp).
+
+#include "process/process.h"
+#include "process/signals.h"
+#include "witness/handler.h"
+
+#include "support/poison.h"
+
+namespace cowscope::process {
+namespace {
+
+constexpr uint64_t kHugePage = uint64_t{2} << 20;
+// A child that only executes another program has about 20.
+constexpr uint32_t kFaultsBeforeTracking = 64;
+// Faults of which the witness was not told, in one generation: the shim's own are fewer.
+constexpr uint64_t kUnseenFaults = 64;
+// The top of the handler's stack and what stands behind it.
+constexpr size_t kHotBytes = 16 * 1024;
+
+bool create_tracked() {
+    Arena arena;
+    if (!arena.create()) return false;
+    arena.populate(kHotBytes);
+    auto* tracked = arena.create_object<Tracked>();
+    if (tracked == nullptr) return false;
+    tracked->arena = arena;
+    tracked->own = {{arena.start(), arena.end()}, own_image()};
+    process.tracked = tracked;
+    return true;
+}
+
+bool start_witness() {
+    if (process.options.witness == WitnessChoice::off) return false;
+    if (process.trap.is_open()) return true;
+    handle_trap(witness::on_trap);
+    const int result = process.trap.open(process.options.sample, process.forks == 0);
+    if (result != 0) write_note(trace::NoteCode::witness_unavailable, -result);
+    return result == 0;
+}
+
+// Whether the witness alone can tell copies from other faults, and sees them all.
+bool can_judge_by_page() {
+    return process.options.tracker != TrackerChoice::soft_dirty && process.options.sample == 1 &&
+           process.look.works();
+}
+
+void write_generation() {
+    auto* record = process.writer.begin<trace::GenerationRecord>(trace::RecordType::generation);
+    if (record == nullptr) return;
+    record->time_ns = sys::monotonic_ns();
+    record->generation = process.tracked->generation;
+    record->witness = trace::Witness::trap;
+    record->padding[0] = record->padding[1] = record->padding[2] = 0;
+    process.writer.commit();
+}
+
+// A fresh page may be a huge one.
+void settle_fresh() {
+    Tracked& tracked = *process.tracked;
+    tracked.fresh_pages = tracked.fresh.count();
+    for (tracker::AddressRange& range : tracked.fresh) {
+        tracker::PageFacts facts;
+        if (!process.look.ask(range.start, &facts) || !facts.is_huge) continue;
+        const uint64_t start = range.start & ~(kHugePage - 1);
+        range = {start, start + kHugePage};
+        tracked.fresh_pages += kHugePage / tracker::kPageBytes - 1;
+    }
+}
+
+// Faults of this process so far, the kernel's own on its behalf included.
+uint64_t all_faults() {
+    struct rusage usage;
+    if (sys::syscall2(SYS_getrusage, RUSAGE_SELF, sys::word(&usage)) != 0) return 0;
+    return static_cast<uint64_t>(usage.ru_minflt) + static_cast<uint64_t>(usage.ru_majflt);
+}
+
+// A call inside libc may have had the kernel fill new memory, which no one saw.
+bool has_unseen_faults() {
+    const Tracked& tracked = *process.tracked;
+    const uint64_t seen = kFaultsBeforeTracking - tracked.faults_before_tracking;
+    return all_faults() > tracked.faults_at_start + seen + kUnseenFaults;
+}
+
+}  // namespace
+
+void prepare_for_children() {
+    if (process.tracked == nullptr && !create_tracked()) return;
+    set_executable();
+    read_mappings();
+    process.look.works();
+}
+
+void settle_inherited() {
+    Tracked& tracked = *process.tracked;
+    for (const tracker::AddressRange& range : process.unshared) {
+        tracked.inherited.remove(tracked.arena, range.start, range.end);
+    }
+    if (tracked.stage != Stage::witnessing) return;
+    settle_fresh();
+    for (const tracker::AddressRange& range : tracked.fresh) {
+        tracked.inherited.remove(tracked.arena, range.start, range.end);
+    }
+    if (has_unseen_faults()) {
+        process.look.remove_unshared(tracked.arena, tracked.scan_buffer, &tracked.inherited);
+    }
+}
+
+void begin_generation() {
+    if (process.tracked == nullptr && !create_tracked()) {
+        write_note(trace::NoteCode::tracker_unavailable, ENOMEM);
+        return;
+    }
+    Tracked& tracked = *process.tracked;
+    if (tracked.is_protected) write_census(trace::CensusKind::generation);
+    tracked.is_protected = false;
+    tracked.generation = process.forks;
+    tracked.inherited.clear();
+    tracked.fresh.clear();
+    tracked.fresh_pages = 0;
+    tracked.stage = Stage::off;
+    tracked.faults_before_tracking = 0;
+    handle_default_ends();
+    const bool is_witnessed = start_witness();
+    if (!is_witnessed || !can_judge_by_page()) {
+        start_tracking(stack_in_use());
+        return;
+    }
+    tracked.stage = Stage::witnessing;
+    tracked.faults_at_start = all_faults();
+    if (process.options.tracker != TrackerChoice::off) {
+        tracked.faults_before_tracking = kFaultsBeforeTracking;
+    }
+    write_generation();
+    // So that the trace says which tracker there is, though all children be short-lived.
+    if (process.forks == 1 && process.options.tracker != TrackerChoice::off) start_tracker();
+}
+
+void count_fault(uint64_t sp) {
+    Tracked& tracked = *process.tracked;
+    if (tracked.faults_before_tracking == 0 || --tracked.faults_before_tracking != 0) return;
+    start_tracking(used_stack(sp));
+}
+
+void add_fresh(uint64_t page) {
+    Tracked& tracked = *process.tracked;
+    tracked.fresh.add(page);
+    if (tracked.fresh.is_full() && tracked.faults_before_tracking != 0) {
+        start_tracking(stack_in_use());
+    }
+}
+
+void stop_judging_by_page() {
+    const Tracked* tracked = process.tracked;
+    if (tracked != nullptr && tracked->faults_before_tracking != 0) {
+        start_tracking(stack_in_use());
+    }
+}
+
+}  // namespace cowscope::process

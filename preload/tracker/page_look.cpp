@@ -1,0 +1,140 @@
+#include "tracker/page_look.h"
+
+#include "support/descriptor.h"
+#include "support/text.h"
+#include "tracker/census.h"
+#include "tracker/kernel_abi.h"
+
+#include "support/poison.h"
+
+namespace cowscope::tracker {
+namespace {
+
+// An entry of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst).
+constexpr uint64_t kEntryExclusive = uint64_t{1} << 56;  // mapped once; Linux 4.2
+constexpr uint64_t kEntryFileOrShared = uint64_t{1} << 61;
+constexpr uint64_t kEntryPresent = uint64_t{1} << 63;
+
+bool is_shared(uint64_t entry) {
+    return (entry & (kEntryPresent | kEntryExclusive | kEntryFileOrShared)) == kEntryPresent;
+}
+
+}  // namespace
+
+bool is_present_in(pid_t pid, uint64_t address) {
+    FixedText<64> path;
+    path.add("/proc/").add_decimal(static_cast<uint64_t>(pid)).add("/pagemap");
+    const int fd = sys::open(path.c_str(), O_RDONLY);
+    if (fd < 0) return false;
+    uint64_t entry = 0;
+    const auto offset = static_cast<long>(address / kPageBytes * sizeof(entry));
+    const long got = sys::syscall4(SYS_pread64, fd, sys::word(&entry), sizeof(entry), offset);
+    sys::close(fd);
+    return got == sizeof(entry) && (entry & (kEntryPresent | kEntryFileOrShared)) == kEntryPresent;
+}
+
+bool PageLook::works() {
+    if (known_ == Known::nothing) {
+        const int here = 0;  // on the stack: present, and private
+        PageFacts facts;
+        const bool found = ask(reinterpret_cast<uint64_t>(&here), &facts) && facts.is_private;
+        known_ = found ? Known::works : Known::fails;
+    }
+    return known_ == Known::works;
+}
+
+bool PageLook::ask(uint64_t address, PageFacts* facts) {
+    if (!open()) return false;
+    PageRegion region;
+    PagemapScanArgument scan = {};
+    scan.size = sizeof(scan);
+    scan.start = address & ~(kPageBytes - 1);
+    scan.end = scan.start + kPageBytes;
+    scan.vec = reinterpret_cast<uint64_t>(&region);
+    scan.vec_len = 1;
+    scan.category_inverted = kPageIsPfnZero;
+    scan.category_mask = kPageIsPfnZero | kPageIsPresent;
+    scan.return_mask = kPageIsFile | kPageIsHuge;
+    const int found = sys::ioctl(pagemap_, kPagemapScan, &scan);
+    if (found < 0) return false;
+    *facts = {};
+    if (found == 1) {
+        facts->is_private = (region.categories & kPageIsFile) == 0;
+        facts->is_huge = (region.categories & kPageIsHuge) != 0;
+    }
+    return true;
+}
+
+bool PageLook::read_entries(uint64_t start, uint64_t* entries, size_t count) {
+    if (!open()) return false;
+    const auto wanted = static_cast<long>(count * sizeof(uint64_t));
+    const auto offset = static_cast<long>(start / kPageBytes * sizeof(uint64_t));
+    return sys::syscall4(SYS_pread64, pagemap_, sys::word(entries), wanted, offset) == wanted;
+}
+
+uint64_t PageLook::shared_pages(uint64_t start, size_t count, uint64_t* absent) {
+    uint64_t entries[64];
+    uint64_t shared = 0;
+    *absent = 0;
+    if (!read_entries(start, entries, count)) return 0;
+    for (size_t i = 0; i < count; ++i) {
+        if (is_shared(entries[i])) shared |= uint64_t{1} << i;
+        if ((entries[i] & kEntryPresent) == 0) *absent |= uint64_t{1} << i;
+    }
+    return shared;
+}
+
+int PageLook::list_private(Arena& arena, PageRegion* buffer, const process::Mappings& mappings,
+                           const OwnMemory& own, PageRuns* pages) {
+    if (!open()) return -ENOENT;
+    bool complete = true;
+    for (const process::Mapping& mapping : mappings.all()) {
+        if (!is_watched(mapping) || own.overlaps(mapping.start, mapping.end)) continue;
+        ScanQuery query = present_pages();
+        if (mapping.is_file) query.forbidden |= kPageIsFile;
+        query.reported = kPageIsPresent | kPageIsSwapped;
+        const int result = scan_pages(
+            pagemap_, query, mapping.start, mapping.end, buffer, [&](const PageRegion& region) {
+                complete = pages->append(arena, region.start, region.end) && complete;
+            });
+        if (result != 0) return result;
+    }
+    return complete ? 0 : -ENOMEM;
+}
+
+void PageLook::remove_unshared(Arena& arena, PageRegion* buffer, PageRuns* pages) {
+    auto* entries = reinterpret_cast<uint64_t*>(buffer);
+    constexpr size_t kEntries = kScanBufferRegions * sizeof(PageRegion) / sizeof(uint64_t);
+    PageRuns shared;
+    for (const trace::PageRun& run : pages->runs()) {
+        for (uint64_t done = 0; done < run.pages;) {
+            const uint64_t left = run.pages - done;
+            const size_t count = left < kEntries ? static_cast<size_t>(left) : kEntries;
+            const uint64_t start = run.start + done * kPageBytes;
+            if (!read_entries(start, entries, count)) return;
+            for (size_t i = 0; i < count; ++i) {
+                // What is swapped out cannot be told, and was there for long.
+                const bool is_kept = is_shared(entries[i]) || (entries[i] & kEntryPresent) == 0;
+                const uint64_t page = start + i * kPageBytes;
+                if (is_kept && !shared.append(arena, page, page + kPageBytes)) return;
+            }
+            done += count;
+        }
+    }
+    *pages = shared;
+}
+
+bool PageLook::open() {
+    if (pagemap_ >= 0) return true;
+    const int fd = sys::open("/proc/self/pagemap", O_RDONLY);
+    if (fd < 0) return false;
+    pagemap_ = move_descriptor_up(fd);
+    return true;
+}
+
+void PageLook::close() {
+    if (pagemap_ >= 0) sys::close(pagemap_);
+    pagemap_ = -1;
+}
+
+}  // namespace cowscope::tracker

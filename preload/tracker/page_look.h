@@ -1,0 +1,58 @@
+// What pages of this process are right now, without a tracker: for faults that are seen before the
+// inherited pages are listed. Needs PAGEMAP_SCAN (Linux 6.7).
+//
+// Async-signal-safe; callers hold the process's lock.
+#pragma once
+
+#include "process/mappings.h"
+#include "tracker/own_memory.h"
+#include "tracker/page_runs.h"
+#include "tracker/page_scan.h"
+
+namespace cowscope::tracker {
+
+struct PageFacts {
+    bool is_private = false;  // present, and nobody else's: no file's page, no shared memory
+    bool is_huge = false;     // part of a page that is mapped as a whole: 2 MiB, or more
+};
+
+// Whether another process has a private page there. False where it may not be asked.
+bool is_present_in(pid_t pid, uint64_t address);
+
+class PageLook {
+  public:
+    // Whether this kernel can be asked at all. Found out by the first call; holds for forked
+    // children too.
+    bool works();
+
+    // False where nothing is known.
+    bool ask(uint64_t address, PageFacts* facts);
+
+    // Which of the `count` pages from `start` on are present and mapped by other processes too.
+    // Bit n of the result is the n-th page; `absent` likewise those that hold nothing yet. At most
+    // 64 pages.
+    uint64_t shared_pages(uint64_t start, size_t count, uint64_t* absent);
+
+    // Appends the private pages of the watched mappings. `buffer` has room for kScanBufferRegions.
+    // Returns 0 or -errno.
+    int list_private(Arena& arena, PageRegion* buffer, const process::Mappings& mappings,
+                     const OwnMemory& own, PageRuns* pages);
+
+    // Takes those out of `pages` that no other process maps: they are fresh, or the others have
+    // copied them. 30 ns a page and more.
+    void remove_unshared(Arena& arena, PageRegion* buffer, PageRuns* pages);
+
+    // In a forked child the descriptor shows the parent.
+    void close();
+
+  private:
+    enum class Known : uint8_t { nothing, works, fails };
+
+    bool open();
+    bool read_entries(uint64_t start, uint64_t* entries, size_t count);
+
+    int pagemap_ = -1;
+    Known known_ = Known::nothing;
+};
+
+}  // namespace cowscope::tracker
