@@ -51,12 +51,14 @@ class Judge {
 };
 
 // Whether the event is of a page that the process shared. The trace does not always know that at
-// once, trace_format.h: kMovedPage, kZeroPage.
+// once, trace_format.h: kMovedPage, kUnlisted,
+// kZeroPage.
 bool is_of_shared_page(const trace::EventRecord& event, const trace::Generation& generation) {
-    if ((event.header.flags & trace::kMovedPage) != 0) return true;
+    if ((event.header.flags & (trace::kMovedPage | trace::kUnlisted)) != 0) return true;
     if (!generation.inherited.contains(event.address)) return false;
     const bool perhaps_new = (event.header.flags & trace::kZeroPage) != 0;
-    const bool census_knows = generation.census && generation.was_protected;
+    const bool census_knows = generation.census && generation.was_protected &&
+                              event.time_ns < generation.census_ns;
     return !perhaps_new || !census_knows || generation.copied.contains(event.address);
 }
 
