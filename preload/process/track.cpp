@@ -130,7 +130,8 @@ void write_protected() {
 void protect() {
     Tracked& tracked = *process.tracked;
     tracked.faults_before_protecting = 0;
-    const int result = process.tracker.protect(tracked.scan_buffer, stack_in_use());
+    const int result =
+        process.tracker.protect(tracked.scan_buffer, tracked.mappings, tracked.own, stack_in_use());
     tracked.is_protected = result == 0;
     if (result == 0) {
         write_protected();
@@ -182,6 +183,9 @@ void track() {
             process.tracker.list_present(tracked.arena, tracked.scan_buffer, tracked.mappings,
                                          tracked.own, stack_in_use(), &tracked.inherited);
         if (result != 0) write_note(trace::NoteCode::census_failed, -result);
+        if (!again && !process.tracker.knows_zero_page()) {
+            write_note(trace::NoteCode::zero_pages_unknown, 0);
+        }
         for (const tracker::AddressRange& range : process.unshared) {
             tracked.inherited.remove(tracked.arena, range.start, range.end);
         }
@@ -257,6 +261,7 @@ void write_census(trace::CensusKind kind) {
         write_note(trace::NoteCode::census_failed, -result);
         return;
     }
+    if (tracked.census.unknown_pages != 0) write_note(trace::NoteCode::memory_reads_as_new, 0);
     write_census_record(kind, tracked.census);
 }
 
