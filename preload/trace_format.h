@@ -304,6 +304,11 @@ enum class NoteCode : uint32_t {
     witness_unavailable = 2,  // value: errno
     mapping_not_tracked = 3,  // value: errno; address: start of the mapping
     census_failed = 4,        // value: errno
+    // Inherited memory was merged with new memory, or new memory came to its place, and the census
+    // cannot tell its copies.
+    memory_reads_as_new = 5,
+    // The tracker takes pages of zeros that were only read for inherited ones.
+    zero_pages_unknown = 6,
 };
 
 struct NoteRecord {

@@ -43,6 +43,20 @@ void add_shim_notes(const trace::Trace& trace, std::vector<std::string>* notes) 
             case trace::NoteCode::census_failed:
                 notes->push_back(fmt::format("{}: a census failed ({})", in, error));
                 break;
+            case trace::NoteCode::zero_pages_unknown:
+                notes->push_back(fmt::format(
+                    "{}: on this kernel the tracker soft-dirty takes pages that were only read "
+                    "before the fork, never written, for inherited ones; written later, they count "
+                    "as copies (exact from Linux 6.8 on)",
+                    in));
+                break;
+            case trace::NoteCode::memory_reads_as_new:
+                notes->push_back(fmt::format(
+                    "{}: some memory grew after the fork, or came anew, and the tracker soft-dirty "
+                    "cannot tell what was copied in it; copies there are known only where the "
+                    "witness saw them",
+                    in));
+                break;
         }
     }
 }

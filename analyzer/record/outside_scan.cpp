@@ -173,10 +173,11 @@ OutsideScan::Verdict OutsideScan::scan(const OtherProcess& process, Followed* fo
     census_.clear();
     try {
         tail.read_inherited(&inherited_);
-        const auto ranges = ranges_to_scan(mappings, tail.own());
+        const trace::Tracker tracker = tail.generation()->tracker;
+        const auto ranges = ranges_to_scan(mappings, tail.own(), scanner_.small_gap_bytes(tracker));
         start_ns = monotonic_ns();
-        const int error = scanner_.take_census(pagemap.get(), tail.generation()->tracker, ranges,
-                                               inherited_, &census_);
+        const int error =
+            scanner_.take_census(pagemap.get(), tracker, ranges, inherited_, &census_);
         if (error != 0) {
             if (error != ESRCH) note_no_scan(std::strerror(error));
             return Verdict::keep;

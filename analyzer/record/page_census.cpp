@@ -15,8 +15,9 @@ constexpr size_t kRegionsACall = 4096;
 constexpr size_t kEntriesARead = 64 * 1024;
 // The kernel holds the process's mmap_lock during a call, and this is half a millisecond of it.
 constexpr uint64_t kBytesACall = uint64_t{1} << 30;
-// Walking an empty gap is cheaper than one more call, up to about this size.
+// Walking an empty gap is cheaper than one more call, up to about these sizes.
 constexpr uint64_t kSmallGapBytes = kBytesACall;
+constexpr uint64_t kSmallGapToReadBytes = uint64_t{1} << 20;
 // Without PAGEMAP_SCAN even emptiness is read page by page, at 1 to 2 ns each. Of a larger range
 // only the inherited pages are looked at, and its fresh ones go uncounted.
 constexpr uint64_t kLargestReadBytes = uint64_t{16} << 30;
@@ -33,13 +34,13 @@ bool is_special(const trace::Mapping& mapping) {
 }  // namespace
 
 std::vector<PageRange> ranges_to_scan(const trace::Mappings& mappings,
-                                      const trace::PageSet& left_out) {
+                                      const trace::PageSet& left_out, uint64_t small_gap_bytes) {
     std::vector<PageRange> ranges;
     bool interrupted = true;
     const auto add = [&](uint64_t start, uint64_t end, bool is_file) {
         if (start >= end) return;
         if (!interrupted && ranges.back().is_file == is_file &&
-            start - ranges.back().end <= kSmallGapBytes) {
+            start - ranges.back().end <= small_gap_bytes) {
             ranges.back().end = end;
         } else {
             ranges.push_back({start, end, is_file});
@@ -94,6 +95,11 @@ class PageScanner::Taker {
 
 PageScanner::PageScanner(bool scans_soft_dirty)
     : regions_(kRegionsACall), scans_soft_dirty_(scans_soft_dirty) {}
+
+uint64_t PageScanner::small_gap_bytes(trace::Tracker tracker) const {
+    return tracker == trace::Tracker::userfaultfd || scans_soft_dirty_ ? kSmallGapBytes
+                                                                       : kSmallGapToReadBytes;
+}
 
 int PageScanner::take_census(int pagemap, trace::Tracker tracker,
                              const std::vector<PageRange>& ranges, const trace::PageSet& inherited,

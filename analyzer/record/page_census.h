@@ -19,9 +19,9 @@ struct PageRange {
 };
 
 // The private memory of a process without the pages of `left_out`, in few ascending ranges. What
-// lies between two mappings is empty, and may be in a range.
+// lies between two mappings is empty, and may be in a range, up to `small_gap_bytes` at a time.
 std::vector<PageRange> ranges_to_scan(const trace::Mappings& mappings,
-                                      const trace::PageSet& left_out);
+                                      const trace::PageSet& left_out, uint64_t small_gap_bytes);
 
 struct PageCensus {
     trace::PageSet copied;     // inherited pages that were written since they were protected
@@ -41,6 +41,9 @@ class PageScanner {
   public:
     // `scans_soft_dirty`: tries PAGEMAP_SCAN for soft-dirty pages, too, until the kernel refuses.
     explicit PageScanner(bool scans_soft_dirty = true);
+
+    // For ranges_to_scan().
+    uint64_t small_gap_bytes(trace::Tracker tracker) const;
 
     // `pagemap` is open for reading; `tracker` is the one of that process, not off; `census` is
     // empty. Returns 0 or an errno; ESRCH: the process's memory is gone.

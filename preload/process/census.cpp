@@ -41,6 +41,9 @@ void write_census(trace::CensusKind kind) {
             write_note(trace::NoteCode::census_failed, -result);
             return;
         }
+        if (tracked.census.unknown_pages != 0) {
+            write_note(trace::NoteCode::memory_reads_as_new, 0);
+        }
     }
     write_census_record(kind, tracked.census);
 }

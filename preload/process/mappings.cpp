@@ -20,6 +20,8 @@ bool Mappings::add_line(Arena& arena, const char* line) {
     mapping.writable = cursor[1] == 'w';
     mapping.is_private = cursor[3] == 'p';
     mapping.is_file = std::strchr(cursor, '/') != nullptr;
+    // The kernel's name for the file behind it (fs/hugetlbfs/inode.c).
+    mapping.is_hugetlb = std::strstr(cursor, " /anon_hugepage") != nullptr;
     mapping.special = std::strstr(cursor, "[vdso]") != nullptr ||
                       std::strstr(cursor, "[vvar") != nullptr ||
                       std::strstr(cursor, "[vsyscall]") != nullptr;

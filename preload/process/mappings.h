@@ -12,7 +12,8 @@ struct Mapping {
     bool writable;
     bool is_private;
     bool is_file;
-    bool special;  // [vdso], [vvar], [vsyscall]: not ordinary memory
+    bool is_hugetlb;  // anonymous memory of MAP_HUGETLB; such a mapping of a file is not told
+    bool special;     // [vdso], [vvar], [vsyscall]: not ordinary memory
 };
 
 // The one of `count` mappings, sorted by address, that holds `address`; or nullptr.

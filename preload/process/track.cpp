@@ -48,7 +48,8 @@ void write_protected() {
 
 void protect(const tracker::AddressRange& used) {
     Tracked& tracked = *process.tracked;
-    const int result = process.tracker.protect(tracked.scan_buffer, used);
+    const int result =
+        process.tracker.protect(tracked.scan_buffer, tracked.mappings, tracked.own, used);
     tracked.is_protected = result == 0;
     if (result == 0) {
         write_protected();
@@ -128,7 +129,10 @@ void start_tracking(const tracker::AddressRange& used) {
                                      tracked.own, used, &tracked.inherited);
     if (result != 0) write_note(trace::NoteCode::census_failed, -result);
     settle_inherited();
-    if (tracked.generation <= 1) write_memory_at_fork();
+    if (tracked.generation <= 1) {
+        if (!process.tracker.knows_zero_page()) write_note(trace::NoteCode::zero_pages_unknown, 0);
+        write_memory_at_fork();
+    }
     tracked.stage = Stage::tracking;
     if (process.trap.is_open()) process.trap.open_major(process.options.sample);
     protect(used);

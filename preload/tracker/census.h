@@ -10,10 +10,12 @@ namespace cowscope::tracker {
 struct Census {
     PageRuns copied;
     uint64_t fresh_pages = 0;
+    uint64_t unknown_pages =
+        0;  // inherited ones, of which the tracker cannot tell; not in `copied`
 
     void clear() {
         copied.clear();
-        fresh_pages = 0;
+        fresh_pages = unknown_pages = 0;
     }
 };
 
@@ -34,9 +36,24 @@ class CensusTaker {
         census_.fresh_pages += (end - start - inherited_bytes) / kPageBytes;
     }
 
+    // The same where the tracker cannot tell of a write.
+    void take_unknown(uint64_t start, uint64_t end) {
+        if (own_.overlaps(start, end)) return;
+        uint64_t inherited_bytes = 0;
+        inherited_.intersect(start, end, &cursor_,
+                             [&](uint64_t from, uint64_t to) { inherited_bytes += to - from; });
+        census_.unknown_pages += inherited_bytes / kPageBytes;
+        census_.fresh_pages += (end - start - inherited_bytes) / kPageBytes;
+    }
+
     // Pages of a mapping that came later, perhaps where an inherited one was.
     void take_fresh(uint64_t start, uint64_t end) {
         if (!own_.overlaps(start, end)) census_.fresh_pages += (end - start) / kPageBytes;
+    }
+
+    Arena& arena() { return arena_; }
+    bool knows_inherited(uint64_t start, uint64_t end) const {
+        return inherited_.overlaps(start, end);
     }
 
     // False when memory was out: then the census is too small.

@@ -72,10 +72,36 @@ int SoftDirty::open() {
 void SoftDirty::close() {
     if (pagemap_ >= 0) sys::close(pagemap_);
     pagemap_ = -1;
+    new_mappings_ = {};
 }
 
-int SoftDirty::protect() {
+int SoftDirty::protect(PageRegion* buffer, const process::Mappings& mappings,
+                       const OwnMemory& own) {
+    if (scans_soft_dirty_) split_huge_pages(buffer, mappings, own);
     return clear_bits();
+}
+
+// A mapping that ends within a huge page cannot have it: advice to the first of its pages makes it
+// such a mapping, and no advice makes it whole again. This advice means nothing for memory that is
+// not a file's. Where it fails (too many mappings), the report may have some pages too many.
+void SoftDirty::split_huge_pages(PageRegion* buffer, const process::Mappings& mappings,
+                                 const OwnMemory& own) {
+    constexpr uint64_t kHugePageBytes = uint64_t{2} << 20;
+    ScanQuery query;
+    query.required = query.reported = kPageIsHuge;
+    query.forbidden = kPageIsFile | kPageIsPfnZero;
+    for (const process::Mapping& mapping : mappings.all()) {
+        if (!can_watch(mapping) || own.overlaps(mapping.start, mapping.end)) continue;
+        if (mapping.end - mapping.start < kHugePageBytes) continue;
+        scan_pages(pagemap_, query, mapping.start, mapping.end, buffer,
+                   [](const PageRegion& region) {
+                       for (uint64_t at = region.start; at < region.end; at += kHugePageBytes) {
+                           void* page = reinterpret_cast<void*>(at);
+                           sys::madvise(page, kPageBytes, MADV_RANDOM);
+                           sys::madvise(page, kPageBytes, MADV_NORMAL);
+                       }
+                   });
+    }
 }
 
 int SoftDirty::read_entries(uint64_t start, uint64_t* entries, size_t count) {
@@ -120,7 +146,7 @@ int SoftDirty::list_present(Arena& arena, PageRegion* buffer, const process::Map
                             const OwnMemory& own, const AddressRange& used, PageRuns* inherited) {
     bool complete = true;
     for (const process::Mapping& mapping : mappings.all()) {
-        if (!is_watched(mapping) || own.overlaps(mapping.start, mapping.end)) continue;
+        if (!can_watch(mapping) || own.overlaps(mapping.start, mapping.end)) continue;
         const int result =
             walk(buffer, mapping.start, mapping.end, false, [&](uint64_t from, uint64_t to, bool) {
                 // A region of the scan may reach over the stack in use.
@@ -138,12 +164,55 @@ int SoftDirty::list_present(Arena& arena, PageRegion* buffer, const process::Map
     return complete ? 0 : -ENOMEM;
 }
 
-int SoftDirty::scan_written(PageRegion* buffer, const AddressRange& range, bool is_file,
-                            bool is_protected, CensusTaker* taker) {
-    return walk(buffer, range.start, range.end, is_file,
+bool SoftDirty::has_clean_page(PageRegion* buffer, const process::Mapping& mapping) {
+    if (scans_soft_dirty_) {
+        PagemapScanArgument scan = {};
+        scan.size = sizeof(scan);
+        scan.start = mapping.start;
+        scan.end = mapping.end;
+        scan.vec = reinterpret_cast<uint64_t>(buffer);
+        scan.vec_len = 1;
+        scan.max_pages = 1;
+        scan.category_inverted = kPageIsPfnZero | kPageIsSoftDirty;
+        if (mapping.is_file) scan.category_inverted |= kPageIsFile;
+        scan.category_mask = scan.category_inverted;
+        scan.category_anyof_mask = kPageIsPresent | kPageIsSwapped;
+        scan.return_mask = kPageIsPresent;
+        return sys::ioctl(pagemap_, kPagemapScan, &scan) > 0;
+    }
+    bool found = false;
+    constexpr uint64_t kStepBytes = 512 * kPageBytes;
+    for (uint64_t at = mapping.start; at < mapping.end && !found; at += kStepBytes) {
+        const uint64_t end = mapping.end - at < kStepBytes ? mapping.end : at + kStepBytes;
+        const int result = walk(buffer, at, end, mapping.is_file,
+                                [&](uint64_t, uint64_t, bool written) { found |= !written; });
+        if (result != 0) return false;
+    }
+    return found;
+}
+
+int SoftDirty::scan_mapping(PageRegion* buffer, const process::Mapping& mapping, bool is_protected,
+                            CensusTaker* taker) {
+    // The kernel is asked only where it matters, because the answer takes as long as clearing.
+    constexpr uint64_t kWorthAskingBytes = 32 * kPageBytes;
+    const bool is_doubtful = is_protected && mapping.end - mapping.start >= kWorthAskingBytes &&
+                             taker->knows_inherited(mapping.start, mapping.end) &&
+                             !has_clean_page(buffer, mapping);
+    if (is_doubtful &&
+        new_mappings_.contain(taker->arena(), reinterpret_cast<char*>(buffer),
+                              kScanBufferRegions * sizeof(PageRegion), mapping.start)) {
+        return walk(buffer, mapping.start, mapping.end, mapping.is_file,
+                    [&](uint64_t from, uint64_t to, bool) { taker->take_unknown(from, to); });
+    }
+    return walk(buffer, mapping.start, mapping.end, mapping.is_file,
                 [&](uint64_t from, uint64_t to, bool written) {
                     taker->take(from, to, written && is_protected);
                 });
+}
+
+int SoftDirty::scan_written(PageRegion* buffer, const AddressRange& range, CensusTaker* taker) {
+    return walk(buffer, range.start, range.end, false,
+                [&](uint64_t from, uint64_t to, bool written) { taker->take(from, to, written); });
 }
 
 }  // namespace cowscope::tracker

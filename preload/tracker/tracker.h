@@ -30,11 +30,20 @@ class Tracker {
     trace::Tracker kind() const { return kind_; }
     bool is_open() const { return kind_ != trace::Tracker::off; }
 
+    // Whether pages that were only read, which hold the shared page of zeros, count as none.
+    bool knows_zero_page() const {
+        return kind_ != trace::Tracker::soft_dirty || soft_dirty_.knows_zero_page();
+    }
+
     // From now on the mappings of this process can be asked about. refused(start, -errno) is called
     // for each that cannot.
     template <typename Refused>
     void watch(const process::Mappings& mappings, const OwnMemory& own, Refused&& refused) {
-        if (kind_ == trace::Tracker::userfaultfd) userfaultfd_.watch(mappings, own, refused);
+        if (kind_ == trace::Tracker::userfaultfd) {
+            userfaultfd_.watch(mappings, own, refused);
+        } else {
+            soft_dirty_.watch(mappings, refused);
+        }
     }
 
     // Appends every page that is present in the watched mappings to `inherited`, in about 2 ns a
@@ -49,9 +58,10 @@ class Tracker {
 
     // Protects the present pages, but those of `used`, so that writes to them show: about 27 ns a
     // page that was not protected before.
-    int protect(PageRegion* buffer, const AddressRange& used) {
+    int protect(PageRegion* buffer, const process::Mappings& mappings, const OwnMemory& own,
+                const AddressRange& used) {
         return kind_ == trace::Tracker::userfaultfd ? userfaultfd_.protect(buffer, used)
-                                                    : soft_dirty_.protect();
+                                                    : soft_dirty_.protect(buffer, mappings, own);
     }
 
     // Pages of `inherited` that were written since protect(), when `is_protected`; and how many
@@ -60,11 +70,11 @@ class Tracker {
                     const PageRuns& inherited, const OwnMemory& own, bool is_protected,
                     Census* census) {
         CensusTaker taker(&arena, inherited, own, census);
+        soft_dirty_.start_census();
         for (const process::Mapping& mapping : mappings.all()) {
             // A file's read-only parts hold inherited pages too (relocated data), none of them new.
             if (!is_watched(mapping)) continue;
-            const int result = scan_written(buffer, {mapping.start, mapping.end}, mapping.is_file,
-                                            is_protected, &taker);
+            const int result = scan_mapping(buffer, mapping, is_protected, &taker);
             if (result != 0) return result;
         }
         return taker.complete() ? 0 : -ENOMEM;
@@ -74,16 +84,21 @@ class Tracker {
     int take_census_of(Arena& arena, PageRegion* buffer, const AddressRange& range,
                        const PageRuns& inherited, const OwnMemory& own, Census* census) {
         CensusTaker taker(&arena, inherited, own, census);
-        const int result = scan_written(buffer, range, false, true, &taker);
+        const int result = kind_ == trace::Tracker::userfaultfd
+                               ? userfaultfd_.scan_written(buffer, range, false, true, &taker)
+                               : soft_dirty_.scan_written(buffer, range, &taker);
         return result == 0 && !taker.complete() ? -ENOMEM : result;
     }
 
   private:
-    int scan_written(PageRegion* buffer, const AddressRange& range, bool is_file, bool is_protected,
+    int scan_mapping(PageRegion* buffer, const process::Mapping& mapping, bool is_protected,
                      CensusTaker* taker) {
-        return kind_ == trace::Tracker::userfaultfd
-                   ? userfaultfd_.scan_written(buffer, range, is_file, is_protected, taker)
-                   : soft_dirty_.scan_written(buffer, range, is_file, is_protected, taker);
+        if (kind_ == trace::Tracker::userfaultfd) {
+            return userfaultfd_.scan_written(buffer, {mapping.start, mapping.end}, mapping.is_file,
+                                             is_protected, taker);
+        }
+        if (!SoftDirty::can_watch(mapping)) return 0;
+        return soft_dirty_.scan_mapping(buffer, mapping, is_protected, taker);
     }
 
     Userfaultfd userfaultfd_;

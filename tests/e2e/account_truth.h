@@ -96,19 +96,20 @@ struct AccountRun {
 // A whole run takes seconds; a program that cannot go on would take the test's time for ever.
 inline constexpr std::chrono::seconds kLongestRun{60};
 
+// `options`: more of `cowscope record`.
 inline RunResult record_account(const std::string& folder, const Words& program,
-                                Instruments instruments) {
-    Words command = {"record", "-o", folder};
+                                Instruments instruments, const Words& options = {}) {
+    Words command = joined({"record", "-o", folder}, options);
     if (instruments == Instruments::census_only) command = joined(command, {"--witness", "off"});
-    RunOptions options;
-    options.timeout = kLongestRun;
-    return run_cowscope(joined(joined(command, {"--"}), program), options);
+    RunOptions run_options;
+    run_options.timeout = kLongestRun;
+    return run_cowscope(joined(joined(command, {"--"}), program), run_options);
 }
 
 // Records a program that ends with status 0 and prints its account.
 inline AccountRun record_account_successfully(const std::string& folder, const Words& program,
-                                              Instruments instruments) {
-    const RunResult run = record_account(folder, program, instruments);
+                                              Instruments instruments, const Words& options = {}) {
+    const RunResult run = record_account(folder, program, instruments, options);
     CAPTURE(program, run.out, run.err);
     REQUIRE_FALSE(run.timed_out);
     REQUIRE(run.status() == 0);

@@ -52,6 +52,10 @@ TEST_CASE("what comes to the place of inherited pages is no copy", "[changes]") 
     check_case("memory_changes", GENERATE(std::string("map-anew"), "map-over"));
 }
 
+TEST_CASE("memory that a parent gets beside its own is no copy", "[changes]") {
+    check_case("memory_changes", GENERATE(std::string("map-beside"), "parent-brk"));
+}
+
 // The census alone cannot see what libc gives up inside: it may have too little, never too much.
 TEST_CASE("blocks that libc moves and frees keep their copies", "[changes]") {
     const std::string name = GENERATE(std::string("realloc"), "realloc-written", "free");

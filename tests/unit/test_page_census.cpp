@@ -42,14 +42,26 @@ TEST_CASE("only private memory is scanned, in few ranges", "[outside]") {
         "7ffff0000000-7ffff0001000 r--p 00000000 00:00 0    [vvar]\n"
         "7ffff0001000-7ffff0002000 r-xp 00000000 00:00 0    [vdso]\n",
         1);
-    const auto ranges = ranges_to_scan(mappings, pages_of({{0x7f0000045000, 2}}));
-    std::vector<std::tuple<uint64_t, uint64_t, bool>> found;
-    for (const PageRange& range : ranges) found.emplace_back(range.start, range.end, range.is_file);
-    CHECK(found == decltype(found){{0x400000, 0x403000, true},
+    using Ranges = std::vector<std::tuple<uint64_t, uint64_t, bool>>;
+    const auto found = [&](uint64_t small_gap_bytes) {
+        Ranges all;
+        for (const PageRange& range :
+             ranges_to_scan(mappings, pages_of({{0x7f0000045000, 2}}), small_gap_bytes)) {
+            all.emplace_back(range.start, range.end, range.is_file);
+        }
+        return all;
+    };
+    CHECK(found(1 << 20) == Ranges{{0x400000, 0x403000, true},
                                    {0x1000000, 0x1010000, false},
                                    {0x7f0000000000, 0x7f0000010000, false},
                                    {0x7f0000020000, 0x7f0000045000, false},
                                    {0x7f0000047000, 0x7f0000050000, false}});
+    CHECK(found(0x1000) == Ranges{{0x400000, 0x403000, true},
+                                  {0x1000000, 0x1010000, false},
+                                  {0x7f0000000000, 0x7f0000010000, false},
+                                  {0x7f0000020000, 0x7f0000030000, false},
+                                  {0x7f0000040000, 0x7f0000045000, false},
+                                  {0x7f0000047000, 0x7f0000050000, false}});
 }
 
 TEST_CASE("a census counts the pages that are there", "[outside]") {

@@ -190,6 +190,13 @@ void reserve_room() {
     fill(region, kPages);
 }
 
+// In the parent, where the kernel makes one mapping of old and new memory.
+void map_beside() {
+    write_copied(region, 192);
+    map(64, kThere, at(region, kPages));
+    write_fresh(at(region, kPages), 64);
+}
+
 void shrink() {
     write_copied(region, 192);
     require(remap(region, kPages, 64, 0) == region, "mremap");
@@ -224,6 +231,13 @@ void grow_brk_more() {
     write_fresh(grow_brk(128), 128);
 }
 
+void grow_brk_once() {
+    write_copied(second, 96);
+    unsigned char* more = grow_brk(64);
+    require(more == at(second, 128), "somebody else moved the break");
+    write_fresh(more, 64);
+}
+
 const Case kCases[] = {
     {"map", no_more, map_new, no_more},
     {"unmap", no_more, unmap_written, no_more},
@@ -240,9 +254,11 @@ const Case kCases[] = {
     {"move-and-grow", no_more, move_and_grow, no_more},
     {"move-over", map_destination, move_over, no_more},
     {"grow-in-place", reserve_room, grow_in_place, no_more},
+    {"map-beside", reserve_room, no_more, map_beside},
     {"shrink", no_more, shrink, no_more},
     {"move-and-leave", no_more, move_and_leave, no_more},
     {"brk", grow_brk_before, grow_brk_more, no_more},
+    {"parent-brk", grow_brk_before, no_more, grow_brk_once},
 };
 
 }  // namespace
