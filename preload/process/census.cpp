@@ -31,8 +31,7 @@ void write_census(trace::CensusKind kind) {
     tracked.census.clear();
     if (tracked.stage == Stage::witnessing) {
         // Every fault was seen: the events are the copies.
-        const uint64_t seen = tracked.fresh.count();
-        tracked.census.fresh_pages = tracked.fresh_pages > seen ? tracked.fresh_pages : seen;
+        tracked.census.fresh_pages = tracked.early_pages.fresh_pages();
     } else {
         const int result = process.tracker.take_census(
             tracked.arena, tracked.scan_buffer, tracked.mappings, tracked.inherited, tracked.own,

@@ -15,8 +15,8 @@ namespace cowscope::process {
 namespace {
 
 constexpr uint64_t kHugePage = uint64_t{2} << 20;
-// A child that only executes another program has about 20.
-constexpr uint32_t kFaultsBeforeTracking = 64;
+// A child that only executes another program writes about 20.
+constexpr uint32_t kPagesBeforeTracking = 64;
 // Faults of which the witness was not told, in one generation: the shim's own are fewer.
 constexpr uint64_t kUnseenFaults = 64;
 // The top of the handler's stack and what stands behind it.
@@ -60,15 +60,14 @@ void write_generation() {
 }
 
 // A fresh page may be a huge one.
-void settle_fresh() {
-    Tracked& tracked = *process.tracked;
-    tracked.fresh_pages = tracked.fresh.count();
-    for (tracker::AddressRange& range : tracked.fresh) {
+void widen_early_pages() {
+    for (EarlyPages::Entry& entry : process.tracked->early_pages) {
         tracker::PageFacts facts;
-        if (!process.look.ask(range.start, &facts) || !facts.is_huge) continue;
-        const uint64_t start = range.start & ~(kHugePage - 1);
-        range = {start, start + kHugePage};
-        tracked.fresh_pages += kHugePage / tracker::kPageBytes - 1;
+        if (!entry.is_fresh || !process.look.ask(entry.range.start, &facts) || !facts.is_huge) {
+            continue;
+        }
+        const uint64_t start = entry.range.start & ~(kHugePage - 1);
+        entry.range = {start, start + kHugePage};
     }
 }
 
@@ -82,7 +81,7 @@ uint64_t all_faults() {
 // A call inside libc may have had the kernel fill new memory, which no one saw.
 bool has_unseen_faults() {
     const Tracked& tracked = *process.tracked;
-    const uint64_t seen = kFaultsBeforeTracking - tracked.faults_before_tracking;
+    const uint64_t seen = kPagesBeforeTracking - tracked.pages_before_tracking;
     return all_faults() > tracked.faults_at_start + seen + kUnseenFaults;
 }
 
@@ -101,12 +100,16 @@ void settle_inherited() {
         tracked.inherited.remove(tracked.arena, range.start, range.end);
     }
     if (tracked.stage != Stage::witnessing) return;
-    settle_fresh();
-    for (const tracker::AddressRange& range : tracked.fresh) {
-        tracked.inherited.remove(tracked.arena, range.start, range.end);
+    widen_early_pages();
+    for (const EarlyPages::Entry& entry : tracked.early_pages) {
+        if (entry.is_fresh) {
+            tracked.inherited.remove(tracked.arena, entry.range.start, entry.range.end);
+        }
     }
     if (has_unseen_faults()) {
-        process.look.remove_unshared(tracked.arena, tracked.scan_buffer, &tracked.inherited);
+        process.look.remove_unshared(
+            tracked.arena, tracked.scan_buffer, &tracked.inherited,
+            [&](uint64_t page) { return tracked.early_pages.is_copied(page); });
     }
 }
 
@@ -120,10 +123,10 @@ void begin_generation() {
     tracked.is_protected = false;
     tracked.generation = process.forks;
     tracked.inherited.clear();
-    tracked.fresh.clear();
-    tracked.fresh_pages = 0;
+    tracked.early_pages.clear();
+    tracked.frame_page = 0;
     tracked.stage = Stage::off;
-    tracked.faults_before_tracking = 0;
+    tracked.pages_before_tracking = 0;
     handle_default_ends();
     const bool is_witnessed = start_witness();
     if (!is_witnessed || !can_judge_by_page()) {
@@ -133,30 +136,25 @@ void begin_generation() {
     tracked.stage = Stage::witnessing;
     tracked.faults_at_start = all_faults();
     if (process.options.tracker != TrackerChoice::off) {
-        tracked.faults_before_tracking = kFaultsBeforeTracking;
+        tracked.pages_before_tracking = kPagesBeforeTracking;
     }
     write_generation();
     // So that the trace says which tracker there is, though all children be short-lived.
     if (process.forks == 1 && process.options.tracker != TrackerChoice::off) start_tracker();
 }
 
-void count_fault(uint64_t sp) {
+void judge_page(uint64_t page, bool is_fresh) {
     Tracked& tracked = *process.tracked;
-    if (tracked.faults_before_tracking == 0 || --tracked.faults_before_tracking != 0) return;
-    start_tracking(used_stack(sp));
-}
-
-void add_fresh(uint64_t page) {
-    Tracked& tracked = *process.tracked;
-    tracked.fresh.add(page);
-    if (tracked.fresh.is_full() && tracked.faults_before_tracking != 0) {
+    tracked.early_pages.add(page, is_fresh);
+    if (tracked.pages_before_tracking == 0) return;
+    if (--tracked.pages_before_tracking == 0 || tracked.early_pages.is_full()) {
         start_tracking(stack_in_use());
     }
 }
 
 void stop_judging_by_page() {
     const Tracked* tracked = process.tracked;
-    if (tracked != nullptr && tracked->faults_before_tracking != 0) {
+    if (tracked != nullptr && tracked->pages_before_tracking != 0) {
         start_tracking(stack_in_use());
     }
 }

@@ -51,9 +51,10 @@ class KernelWrite {
             uint64_t page = start_ & ~(kPage - 1);
             for (unsigned i = 0; page < end; ++i, page += kPage) {
                 if ((shared_ >> i & 1) != 0) copied[count++] = {page, page + kPage};
-                if ((absent_ >> i & 1) != 0) add_fresh(page);
+                if ((absent_ >> i & 1) != 0) judge_page(page, true);
             }
             if (count != 0) record_kernel_copies(copied, count);
+            for (size_t i = 0; i < count; ++i) judge_page(copied[i].start, false);
         }
         errno = saved_errno;
         return bytes;

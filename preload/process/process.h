@@ -7,6 +7,7 @@
 #pragma once
 
 #include "cpython/types.h"
+#include "process/early_pages.h"
 #include "process/mappings.h"
 #include "process/options.h"
 #include "segment/writer.h"
@@ -28,34 +29,13 @@ enum class Stage : uint8_t {
     tracking,    // the inherited pages are known and, if possible, protected
 };
 
-// The pages of a generation that were found to be fresh before the inherited ones are listed.
-class FreshRanges {
-  public:
-    // Those beyond the room are only counted.
-    void add(uint64_t page) {
-        if (count_ < kCapacity) ranges_[count_] = {page, page + tracker::kPageBytes};
-        ++count_;
-    }
-    void clear() { count_ = 0; }
-    bool is_full() const { return count_ >= kCapacity; }
-    size_t count() const { return count_; }
-    tracker::AddressRange* begin() { return ranges_; }
-    tracker::AddressRange* end() { return ranges_ + (is_full() ? kCapacity : count_); }
-
-  private:
-    static constexpr size_t kCapacity = 128;
-
-    tracker::AddressRange ranges_[kCapacity];
-    size_t count_ = 0;
-};
-
 // What a process needs only once it shares pages with another. Lives in its own arena, which
 // children do not inherit. Created in zeroed memory, of which little is touched at first: large
 // room comes first, what every fault needs stands together at the end.
 struct Tracked {
     tracker::PageRegion scan_buffer[tracker::kScanBufferRegions];
     char scratch[Mappings::kScratchBytes];
-    FreshRanges fresh;  // while witnessing
+    EarlyPages early_pages;  // while witnessing
     cpython::TypeCache types;
     alignas(64) unsigned char handler_stack[32 * 1024];
 
@@ -67,10 +47,10 @@ struct Tracked {
     uint32_t generation;
     Stage stage;
     bool is_protected;  // writes to `inherited` show in a census
-    // Faults to witness before tracking starts; 0: it has, or never will.
-    uint32_t faults_before_tracking;
-    uint64_t fresh_pages;      // of `fresh`, once it is settled
+    // Pages to judge one by one before tracking starts; 0: it has, or never will.
+    uint32_t pages_before_tracking;
     uint64_t faults_at_start;  // of the generation, by the kernel's count
+    uint64_t frame_page;       // the last page that was found under a signal's frame
 
     witness::InternTable sites;
     witness::LastEvents last_events;
@@ -167,16 +147,14 @@ void begin_generation();
 void start_tracking(const tracker::AddressRange& used);
 // Opens the tracker, or finds that there is none. The lock is held.
 bool start_tracker();
-// The part of the stack that the shim's code around a fork, or a signal at `sp`, may have written.
+// The part of the stack that the shim's code around a fork may have written.
 tracker::AddressRange stack_in_use();
-tracker::AddressRange used_stack(uint64_t sp);
 // libcowscope.so as it is mapped.
 tracker::AddressRange own_image();
 
-// While witnessing: a fault was seen at a stack pointer; pages were found to be fresh; something
-// comes that the witness would not see. Each may start tracking. The lock is held.
-void count_fault(uint64_t sp);
-void add_fresh(uint64_t page);
+// While witnessing: a page was found to be copied or fresh; something comes that the witness would
+// not see. Each may start tracking. The lock is held.
+void judge_page(uint64_t page, bool is_fresh);
 void stop_judging_by_page();
 // Takes what is not shared out of `inherited`, which holds all pages that were found present.
 void settle_inherited();

@@ -16,8 +16,7 @@ namespace cowscope::process {
 namespace {
 
 constexpr uint64_t kPage = tracker::kPageBytes;
-// How far below the page of its own frame the shim's code around a fork may reach, and a signal's
-// frame with the handler's below the stack pointer that it interrupts.
+// How far below the page of its own frame the shim's code around a fork may reach.
 constexpr uint64_t kUsedStackBytes = 3 * kPage;
 
 void write_inherited(trace::Tracker tracker) {
@@ -52,6 +51,10 @@ void protect(const tracker::AddressRange& used) {
         process.tracker.protect(tracked.scan_buffer, tracked.mappings, tracked.own, used);
     tracked.is_protected = result == 0;
     if (result == 0) {
+        // What was judged before is known; and where it moves, it is not to look like new.
+        for (const EarlyPages::Entry& entry : tracked.early_pages) {
+            process.tracker.unprotect(entry.range);
+        }
         write_protected();
     } else {
         write_note(trace::NoteCode::census_failed, -result);
@@ -79,13 +82,9 @@ void write_memory_at_fork() {
 
 }  // namespace
 
-tracker::AddressRange used_stack(uint64_t sp) {
-    const uint64_t page = sp & ~(kPage - 1);
-    return {page - kUsedStackBytes, page + kPage};
-}
-
 tracker::AddressRange stack_in_use() {
-    return used_stack(reinterpret_cast<uint64_t>(__builtin_frame_address(0)));
+    const uint64_t page = reinterpret_cast<uint64_t>(__builtin_frame_address(0)) & ~(kPage - 1);
+    return {page - kUsedStackBytes, page + kPage};
 }
 
 tracker::AddressRange own_image() {
@@ -115,7 +114,7 @@ bool start_tracker() {
 
 void start_tracking(const tracker::AddressRange& used) {
     Tracked& tracked = *process.tracked;
-    tracked.faults_before_tracking = 0;
+    tracked.pages_before_tracking = 0;
     read_mappings();
     if (!start_tracker()) {
         if (tracked.stage == Stage::off) write_inherited(trace::Tracker::off);

@@ -102,26 +102,9 @@ int PageLook::list_private(Arena& arena, PageRegion* buffer, const process::Mapp
     return complete ? 0 : -ENOMEM;
 }
 
-void PageLook::remove_unshared(Arena& arena, PageRegion* buffer, PageRuns* pages) {
-    auto* entries = reinterpret_cast<uint64_t*>(buffer);
-    constexpr size_t kEntries = kScanBufferRegions * sizeof(PageRegion) / sizeof(uint64_t);
-    PageRuns shared;
-    for (const trace::PageRun& run : pages->runs()) {
-        for (uint64_t done = 0; done < run.pages;) {
-            const uint64_t left = run.pages - done;
-            const size_t count = left < kEntries ? static_cast<size_t>(left) : kEntries;
-            const uint64_t start = run.start + done * kPageBytes;
-            if (!read_entries(start, entries, count)) return;
-            for (size_t i = 0; i < count; ++i) {
-                // What is swapped out cannot be told, and was there for long.
-                const bool is_kept = is_shared(entries[i]) || (entries[i] & kEntryPresent) == 0;
-                const uint64_t page = start + i * kPageBytes;
-                if (is_kept && !shared.append(arena, page, page + kPageBytes)) return;
-            }
-            done += count;
-        }
-    }
-    *pages = shared;
+// What is swapped out cannot be told, and was there for long.
+bool PageLook::is_unshared(uint64_t entry) {
+    return (entry & kEntryPresent) != 0 && !is_shared(entry);
 }
 
 bool PageLook::open() {

@@ -38,9 +38,10 @@ class PageLook {
     int list_private(Arena& arena, PageRegion* buffer, const process::Mappings& mappings,
                      const OwnMemory& own, PageRuns* pages);
 
-    // Takes those out of `pages` that no other process maps: they are fresh, or the others have
-    // copied them. 30 ns a page and more.
-    void remove_unshared(Arena& arena, PageRegion* buffer, PageRuns* pages);
+    // Takes those out of `pages` that no other process maps, but for those that is_kept(page): they
+    // are fresh, or the others have copied them. 30 ns a page and more.
+    template <typename IsKept>
+    void remove_unshared(Arena& arena, PageRegion* buffer, PageRuns* pages, IsKept&& is_kept);
 
     // In a forked child the descriptor shows the parent.
     void close();
@@ -50,9 +51,33 @@ class PageLook {
 
     bool open();
     bool read_entries(uint64_t start, uint64_t* entries, size_t count);
+    static bool is_unshared(uint64_t entry);
 
     int pagemap_ = -1;
     Known known_ = Known::nothing;
 };
+
+template <typename IsKept>
+void PageLook::remove_unshared(Arena& arena, PageRegion* buffer, PageRuns* pages,
+                               IsKept&& is_kept) {
+    auto* entries = reinterpret_cast<uint64_t*>(buffer);
+    constexpr size_t kEntries = kScanBufferRegions * sizeof(PageRegion) / sizeof(uint64_t);
+    PageRuns shared;
+    for (const trace::PageRun& run : pages->runs()) {
+        for (uint64_t done = 0; done < run.pages;) {
+            const uint64_t left = run.pages - done;
+            const size_t count = left < kEntries ? static_cast<size_t>(left) : kEntries;
+            const uint64_t start = run.start + done * kPageBytes;
+            if (!read_entries(start, entries, count)) return;
+            for (size_t i = 0; i < count; ++i) {
+                const uint64_t page = start + i * kPageBytes;
+                if (is_unshared(entries[i]) && !is_kept(page)) continue;
+                if (!shared.append(arena, page, page + kPageBytes)) return;
+            }
+            done += count;
+        }
+    }
+    *pages = shared;
+}
 
 }  // namespace cowscope::tracker

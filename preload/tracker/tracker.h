@@ -64,6 +64,11 @@ class Tracker {
                                                     : soft_dirty_.protect(buffer, mappings, own);
     }
 
+    // Takes the protection from one range. With soft-dirty bits there is no such way.
+    void unprotect(const AddressRange& range) {
+        if (kind_ == trace::Tracker::userfaultfd) userfaultfd_.unprotect(range);
+    }
+
     // Pages of `inherited` that were written since protect(), when `is_protected`; and how many
     // other pages of its own the process has in `mappings`.
     int take_census(Arena& arena, PageRegion* buffer, const process::Mappings& mappings,

@@ -88,6 +88,12 @@ int Userfaultfd::protect(PageRegion* buffer, const AddressRange& used) {
     return scan_pages(pagemap_, query, used.end, kAddressSpaceEnd, buffer, ignore);
 }
 
+void Userfaultfd::unprotect(const AddressRange& range) {
+    struct uffdio_writeprotect argument = {};
+    argument.range = {range.start, range.end - range.start};
+    sys::ioctl(uffd_, UFFDIO_WRITEPROTECT, &argument);
+}
+
 int Userfaultfd::scan_written(PageRegion* buffer, const AddressRange& range, bool is_file,
                               bool is_protected, CensusTaker* taker) {
     ScanQuery query = present_pages();

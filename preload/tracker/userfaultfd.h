@@ -32,6 +32,7 @@ class Userfaultfd {
     int list_present(Arena& arena, PageRegion* buffer, const AddressRange& used,
                      PageRuns* inherited);
     int protect(PageRegion* buffer, const AddressRange& used);
+    void unprotect(const AddressRange& range);
     // Shows `taker` the pages of `range` that hold something; `is_file`: of a file's mapping, where
     // only those count that are no longer the file's.
     int scan_written(PageRegion* buffer, const AddressRange& range, bool is_file, bool is_protected,

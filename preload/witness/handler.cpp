@@ -163,20 +163,37 @@ bool is_private(uint64_t address) {
     return process::process.look.ask(address, &facts) && facts.is_private;
 }
 
+// The kernel has put this signal's frame on the stack. Where that were new pages, no instruction of
+// the program has touched them yet, and none will fault on them.
+void judge_frame_pages(Tracked& tracked, const Fault& fault) {
+    const uint64_t first = fault.own_frames.start & ~(kPage - 1);
+    if (first == tracked.frame_page) return;
+    tracked.frame_page = first;
+    const uint64_t nothing[2] = {0, 0};
+    Fault of_frame = fault;
+    for (uint64_t page = first; page < fault.own_frames.end; page += kPage) {
+        if (page == (fault.address & ~(kPage - 1))) continue;
+        of_frame.address = page;
+        if (is_zero_page(tracked, of_frame, nothing)) process::judge_page(page, true);
+    }
+}
+
 // What to make of a fault before the inherited pages are known: trace::kUnlisted if it may be a
 // copy, or 0.
 uint16_t judge_by_page(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2]) {
+    judge_frame_pages(tracked, fault);
     if (is_unshared(tracked, fault.address) || !is_private(fault.address)) return 0;
-    if (!is_zero_page(tracked, fault, start)) return trace::kUnlisted;
-    process::add_fresh(fault.address & ~(kPage - 1));
-    return 0;
+    const bool is_fresh = is_zero_page(tracked, fault, start);
+    process::judge_page(fault.address & ~(kPage - 1), is_fresh);
+    return is_fresh ? 0 : trace::kUnlisted;
 }
 
 // Whether the event is worth to be recorded; its flags.
 bool judge(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2], uint16_t* flags) {
     if (tracked.stage == process::Stage::witnessing) {
-        *flags |= judge_by_page(tracked, fault, start);
-        return (*flags & trace::kUnlisted) != 0;
+        const uint16_t found = judge_by_page(tracked, fault, start);
+        *flags = static_cast<uint16_t>(*flags | found);
+        return found != 0;
     }
     if (tracked.inherited.contains(fault.address)) {
         if (is_zero_page(tracked, fault, start)) *flags |= trace::kZeroPage;
@@ -186,7 +203,8 @@ bool judge(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2], uin
     return is_moved_page(tracked, fault, start);
 }
 
-void record_fault(const Fault& fault) {
+void record_fault(void* argument) {
+    const Fault& fault = *static_cast<const Fault*>(argument);
     Tracked& tracked = *process::process.tracked;
     auto& writer = process::process.writer;
 
@@ -222,11 +240,6 @@ void record_fault(const Fault& fault) {
     writer.commit();
 }
 
-void take_fault(void* argument) {
-    record_fault(*static_cast<const Fault*>(argument));
-    process::count_fault(static_cast<const Fault*>(argument)->registers.sp);
-}
-
 // What lies between the interrupted instruction's red zone and here was written for this signal.
 tracker::AddressRange own_frames(uint64_t interrupted_sp) {
     // System V ABI, x86-64, 3.2.2; and what the functions below this one push.
@@ -254,7 +267,7 @@ void handle(const TrapInfo& info, const ucontext_t& context) {
     if (tracked != nullptr && process::process.writer.is_open()) {
         if ((info.flags & kTrapPerfAsync) == 0) {
             tracked->last_events.note(tid, fault.registers.ip, fault.registers.sp);
-            cowscope_call_on_stack(take_fault, &fault,
+            cowscope_call_on_stack(record_fault, &fault,
                                    tracked->handler_stack + sizeof(tracked->handler_stack));
         } else if (!tracked->last_events.is_last(tid, fault.registers.ip, fault.registers.sp) &&
                    !is_unshared(*tracked, info.address)) {

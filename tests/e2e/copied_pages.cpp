@@ -57,8 +57,8 @@ bool is_of_shared_page(const trace::EventRecord& event, const trace::Generation&
     if ((event.header.flags & (trace::kMovedPage | trace::kUnlisted)) != 0) return true;
     if (!generation.inherited.contains(event.address)) return false;
     const bool perhaps_new = (event.header.flags & trace::kZeroPage) != 0;
-    const bool census_knows = generation.census && generation.was_protected &&
-                              event.time_ns < generation.census_ns;
+    const bool census_knows =
+        generation.census && generation.was_protected && event.time_ns < generation.census_ns;
     return !perhaps_new || !census_knows || generation.copied.contains(event.address);
 }
 
