@@ -100,7 +100,12 @@ class Collector {
         copies_.copied_pages = copies_.witnessed_pages + copies_.unwitnessed_unwatched +
                                copies_.unwitnessed_while_watching;
         if (!process_.generations.empty()) {
-            copies_.inherited_pages = process_.generations.front().inherited.pages();
+            const auto listed =
+                std::find_if(process_.generations.begin(), process_.generations.end(),
+                             [](const trace::Generation& each) { return each.is_listed; });
+            if (listed != process_.generations.end()) {
+                copies_.inherited_pages = listed->inherited.pages();
+            }
             copies_.fresh_pages = process_.generations.back().fresh_pages;
         }
     }

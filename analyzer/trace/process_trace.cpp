@@ -23,7 +23,7 @@ class GenerationCounter {
     bool take(const RecordView& record) {
         if (record.type == RecordType::generation) {
             number_ = record.as<GenerationRecord>().generation;
-            is_listed_ = list_goes_on_ = false;
+            list_goes_on_ = false;
             ++count_;
             return true;
         }
@@ -31,9 +31,8 @@ class GenerationCounter {
         list_goes_on_ = (record.flags & kMoreParts) != 0;
         if (!is_first_part) return false;
         const uint32_t number = record.as<InheritedRecord>().generation;
-        const bool is_new = count_ == 0 || is_listed_ || number != number_;
+        const bool is_new = count_ == 0 || number != number_;
         number_ = number;
-        is_listed_ = true;
         if (is_new) ++count_;
         return is_new;
     }
@@ -43,7 +42,6 @@ class GenerationCounter {
   private:
     size_t count_ = 0;
     uint32_t number_ = 0;
-    bool is_listed_ = false;
     bool list_goes_on_ = false;
 };
 
@@ -185,6 +183,8 @@ class Loader {
 
     void take_inherited(const RecordView& record) {
         const auto fixed = record.as<InheritedRecord>();
+        const bool is_first_part = !list_goes_on_;
+        list_goes_on_ = (record.flags & kMoreParts) != 0;
         if (generation_counter_.take(record)) {
             Generation generation;
             generation.number = fixed.generation;
@@ -193,6 +193,8 @@ class Loader {
             see_time(fixed.time_ns);
         }
         Generation& generation = process_.generations.back();
+        // A process whose end did not come after all lists them once more.
+        if (is_first_part) generation.inherited.clear();
         generation.tracker = fixed.tracker;
         generation.witness = fixed.witness;
         generation.is_listed = true;
@@ -292,6 +294,7 @@ class Loader {
     ProcessTrace process_;
     bool saw_process_ = false;
     GenerationCounter generation_counter_;
+    bool list_goes_on_ = false;
     bool census_goes_on_ = false;
     PageSet census_runs_;
     std::map<uint32_t, PageSet> of_ranges_;  // copies by generation

@@ -21,7 +21,7 @@ void finish(trace::EndKind kind, int value) {
         } else if (kind != trace::EndKind::exec) {
             list_at_end();
         }
-        write_census(trace::CensusKind::final);
+        if (!process.tracked->lacks_tracker) write_census(trace::CensusKind::final);
         if (kind != trace::EndKind::exec) write_memory(trace::MemoryMoment::end);
     }
     trace::EndRecord end = {};
@@ -30,6 +30,8 @@ void finish(trace::EndKind kind, int value) {
     end.kind = kind;
     end.value = value;
     process.writer.append(end.header);
+    // What little comes now is not worth it.
+    if (process.tracked != nullptr) process.tracked->pages_before_tracking = 0;
 }
 
 }  // namespace cowscope::process

@@ -36,6 +36,7 @@ void after_fork_in_parent() {
         process.writer.commit();
     }
     begin_generation();
+    if (locked.is_trap_blocked()) stop_judging_by_page();
 }
 
 void after_fork_in_child() {
@@ -54,6 +55,7 @@ void after_fork_in_child() {
     process.writer.forget_inherited();
     if (open_segment(trace::Role::fork, parent, sys::monotonic_ns())) {
         begin_generation();
+        if (locked.is_trap_blocked()) stop_judging_by_page();
     } else {
         process.pid = 0;
     }

@@ -135,12 +135,11 @@ void begin_generation() {
     }
     tracked.stage = Stage::witnessing;
     tracked.faults_at_start = all_faults();
-    if (process.options.tracker != TrackerChoice::off) {
-        tracked.pages_before_tracking = kPagesBeforeTracking;
-    }
+    tracked.lacks_tracker = tracked.lacks_tracker || process.options.tracker == TrackerChoice::off;
+    if (!tracked.lacks_tracker) tracked.pages_before_tracking = kPagesBeforeTracking;
     write_generation();
     // So that the trace says which tracker there is, though all children be short-lived.
-    if (process.forks == 1 && process.options.tracker != TrackerChoice::off) start_tracker();
+    if (process.forks == 1 && !tracked.lacks_tracker) tracked.lacks_tracker = !start_tracker();
 }
 
 void judge_page(uint64_t page, bool is_fresh) {

@@ -46,7 +46,8 @@ struct Tracked {
     tracker::Census census;  // kept only for its memory
     uint32_t generation;
     Stage stage;
-    bool is_protected;  // writes to `inherited` show in a census
+    bool is_protected;   // writes to `inherited` show in a census
+    bool lacks_tracker;  // none was asked for, or none works
     // Pages to judge one by one before tracking starts; 0: it has, or never will.
     uint32_t pages_before_tracking;
     uint64_t faults_at_start;  // of the generation, by the kernel's count
@@ -107,6 +108,8 @@ inline bool is_current() {
 // what is pending may be the program's and stays, to be counted as lost.
 void restore_signal_mask(sys::SignalMask mask);
 
+inline constexpr sys::SignalMask kTrapOnly = sys::SignalMask{1} << (SIGTRAP - 1);
+
 // Blocks signals and takes the lock for a scope.
 class Locked {
   public:
@@ -117,6 +120,9 @@ class Locked {
     }
     Locked(const Locked&) = delete;
     Locked& operator=(const Locked&) = delete;
+
+    // Whether the thread itself blocks SIGTRAP.
+    bool is_trap_blocked() const { return (mask_ & kTrapOnly) != 0; }
 
   private:
     sys::SignalMask mask_;

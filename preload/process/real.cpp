@@ -22,6 +22,8 @@ void resolve_real_functions() {
     resolve(functions.fork, "_Fork");
     resolve(functions.clone, "clone");
     resolve(functions.sigaction, "sigaction");
+    resolve(functions.sigprocmask, "sigprocmask");
+    resolve(functions.pthread_sigmask, "pthread_sigmask");
     resolve(functions.exit, "_exit");
     resolve(functions.quick_exit, "quick_exit");
     resolve(functions.execve, "execve");

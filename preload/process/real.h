@@ -13,6 +13,8 @@ struct RealFunctions {
     pid_t (*fork)();  // _Fork
     int (*clone)(int (*)(void*), void*, int, void*, ...);
     int (*sigaction)(int, const struct sigaction*, struct sigaction*);
+    int (*sigprocmask)(int, const sigset_t*, sigset_t*);
+    int (*pthread_sigmask)(int, const sigset_t*, sigset_t*);
     void (*exit)(int);  // _exit
     void (*quick_exit)(int);
     int (*execve)(const char*, char* const[], char* const[]);

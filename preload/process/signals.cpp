@@ -98,7 +98,6 @@ void pass_trap_to_host(int signal, siginfo_t* info, void* context) {
 // Everything that this function writes to the stack is written before the last look at what is
 // pending: a first write to a stack page behind it would leave one more signal.
 __attribute__((noinline)) void restore_signal_mask(sys::SignalMask mask) {
-    constexpr sys::SignalMask kTrapOnly = sys::SignalMask{1} << (SIGTRAP - 1);
     volatile sys::SignalMask outside = mask;
     if (process.trap.is_open() && (mask & kTrapOnly) == 0) {
         const struct timespec at_once = {0, 0};
@@ -130,6 +129,15 @@ int change_action(int signal, const struct sigaction* action, struct sigaction* 
     }
     if (old != nullptr) *old = was_ours ? default_action() : before;
     return 0;
+}
+
+// While SIGTRAP is blocked the witness is blind, so that something else has to look.
+void before_mask_change(int how, const sigset_t* set) {
+    if (process.tracked == nullptr || process.tracked->stage != Stage::witnessing) return;
+    if (set == nullptr || how == SIG_UNBLOCK || sigismember(set, SIGTRAP) != 1) return;
+    if (!is_current()) return;
+    const Locked locked;
+    stop_judging_by_page();
 }
 
 using Handler = void (*)(int);
@@ -174,4 +182,13 @@ COWSCOPE_INTERPOSED cowscope::process::Handler sysv_signal(
     int signal, cowscope::process::Handler handler) noexcept {
     return cowscope::process::change_handler(signal, handler,
                                              static_cast<int>(SA_RESETHAND | SA_NODEFER));
+}
+
+COWSCOPE_INTERPOSED int sigprocmask(int how, const sigset_t* set, sigset_t* old) noexcept {
+    cowscope::process::before_mask_change(how, set);
+    return cowscope::process::real().sigprocmask(how, set, old);
+}
+COWSCOPE_INTERPOSED int pthread_sigmask(int how, const sigset_t* set, sigset_t* old) noexcept {
+    cowscope::process::before_mask_change(how, set);
+    return cowscope::process::real().pthread_sigmask(how, set, old);
 }

@@ -117,12 +117,14 @@ void start_tracking(const tracker::AddressRange& used) {
     tracked.pages_before_tracking = 0;
     read_mappings();
     if (!start_tracker()) {
+        tracked.lacks_tracker = true;
         if (tracked.stage == Stage::off) write_inherited(trace::Tracker::off);
         return;
     }
     process.tracker.watch(tracked.mappings, tracked.own, [](uint64_t start, int error) {
         write_note(trace::NoteCode::mapping_not_tracked, -error, start);
     });
+    tracked.inherited.clear();
     const int result =
         process.tracker.list_present(tracked.arena, tracked.scan_buffer, tracked.mappings,
                                      tracked.own, used, &tracked.inherited);
@@ -141,11 +143,12 @@ void start_tracking(const tracker::AddressRange& used) {
 void list_at_end() {
     Tracked& tracked = *process.tracked;
     read_mappings();
+    tracked.inherited.clear();
     const int result = process.look.list_private(tracked.arena, tracked.scan_buffer,
                                                  tracked.mappings, tracked.own, &tracked.inherited);
     if (result != 0) write_note(trace::NoteCode::census_failed, -result);
     settle_inherited();
-    write_inherited(trace::Tracker::off);
+    write_inherited(process.tracker.kind());
 }
 
 void read_mappings() {

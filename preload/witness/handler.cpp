@@ -245,8 +245,11 @@ tracker::AddressRange own_frames(uint64_t interrupted_sp) {
     // System V ABI, x86-64, 3.2.2; and what the functions below this one push.
     constexpr uint64_t kRedZone = 128;
     constexpr uint64_t kBelow = 1024;
+    // A signal's frame has up to 11 KiB of registers (Intel SDM 1, 13.5: with AMX).
+    constexpr uint64_t kMostBytes = 32 * 1024;
     const auto here = reinterpret_cast<uint64_t>(__builtin_frame_address(0));
-    if (here > interrupted_sp) return {};  // on a stack of its own
+    const bool is_on_that_stack = here < interrupted_sp && interrupted_sp - here < kMostBytes;
+    if (!is_on_that_stack) return {};
     return {here - kBelow, interrupted_sp - kRedZone};
 }
 
