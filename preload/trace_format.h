@@ -66,6 +66,7 @@ enum class RecordType : uint16_t {
     protect = 15,     // what is written from now on shows in a census
     given_up = 16,    // inherited pages that are inherited no more
     generation = 17,  // the process shares its pages from now on
+    moved = 18,       // inherited pages stand at other addresses
 };
 
 struct RecordHeader {
@@ -171,6 +172,15 @@ struct GivenUpRecord {
 };
 static_assert(sizeof(GivenUpRecord) == 24);
 
+// mremap has moved pages: those of them that are inherited, copied or not, now stand at `to`.
+// Censuses and events that follow name them there.
+struct MovedRecord {
+    RecordHeader header;
+    PageRun from;
+    uint64_t to;
+};
+static_assert(sizeof(MovedRecord) == 32);
+
 // StackRecord, then depth addresses, innermost first. ips[0] is the writing instruction, the others
 // are return addresses. Ids of stacks and sites count from 0 in each segment, without gaps.
 struct StackRecord {
@@ -236,6 +246,8 @@ inline constexpr uint16_t kMovedPage = 8;
 // The inherited pages were not listed yet. The page is private memory and came with content, so
 // this fault, if a write, copied it.
 inline constexpr uint16_t kUnlisted = 16;
+// The page is one of 2 MiB (hugetlb), which is copied as a whole.
+inline constexpr uint16_t kHugePage = 32;
 
 enum class CensusKind : uint8_t {
     final = 1,       // taken by the process at its end
@@ -243,6 +255,7 @@ enum class CensusKind : uint8_t {
     outside = 3,     // taken by the recorder while the process ran
     given_up = 4,    // of a range that the process was about to unmap, move or discard
     kernel = 5,      // of a buffer that the kernel has written for the process
+    fresh = 6,       // pages that kUnlisted events took for copies, and that were fresh
 };
 
 // CensusRecord, then run_count PageRuns of copied pages in ascending order. With kNotProtected the

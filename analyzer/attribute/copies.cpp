@@ -8,6 +8,7 @@ namespace cowscope::attribute {
 namespace {
 
 constexpr uint32_t kNotACopy = ~uint32_t{0};
+constexpr uint64_t kHugePageBytes = uint64_t{2} << 20;
 
 struct PageWrite {
     uint64_t page;
@@ -23,31 +24,43 @@ class Collector {
         : process_(process), index_(index), sharing_(sharing), space_(*space), sites_(*sites) {}
 
     Copies collect() {
-        trace::for_each_event(process_, [&](const trace::EventRecord& event, size_t generation) {
-            take(event, generation);
-        });
+        trace::for_each_event(process_,
+                              [&](const trace::EventRecord& event, const trace::EventPlace& place) {
+                                  take(event, place);
+                              });
         count();
         return std::move(copies_);
     }
 
   private:
-    void take(const trace::EventRecord& event, size_t generation) {
-        const trace::Generation& current = process_.generations[generation];
-        if (!is_inherited(event, current)) return;
+    void take(const trace::EventRecord& event, const trace::EventPlace& place) {
+        const trace::Generation& current = process_.generations[place.generation];
+        if (!is_inherited(event, place.page, current)) return;
         const uint32_t write_class = class_of(event);
         if (write_class == kNotACopy) return;
-        writes_.push_back({event.address & ~(trace::kPageBytes - 1), event.time_ns,
-                           static_cast<uint32_t>(generation), write_class});
+        PageWrite write = {place.page, event.time_ns, static_cast<uint32_t>(place.generation),
+                           write_class};
+        if ((event.header.flags & trace::kHugePage) == 0) {
+            writes_.push_back(write);
+            return;
+        }
+        write.page &= ~(kHugePageBytes - 1);
+        for (uint64_t i = 0; i < kHugePageBytes / trace::kPageBytes; ++i) {
+            writes_.push_back(write);
+            write.page += trace::kPageBytes;
+        }
     }
 
-    static bool is_inherited(const trace::EventRecord& event, const trace::Generation& current) {
+    static bool is_inherited(const trace::EventRecord& event, uint64_t page,
+                             const trace::Generation& current) {
+        if (current.not_copied.contains(page)) return false;
         if ((event.header.flags & (trace::kMovedPage | trace::kUnlisted)) != 0) return true;
-        if (!current.inherited.contains(event.address)) return false;
+        if (!current.inherited.contains(page)) return false;
         // Zeros where the census sees no copy: an inherited page was given up inside libc, and new
         // memory came in its place. What comes after a census from outside it cannot know.
         const bool came_empty = (event.header.flags & trace::kZeroPage) != 0;
         return !(came_empty && current.census && current.was_protected &&
-                 event.time_ns < current.census_ns && !current.copied.contains(event.address));
+                 event.time_ns < current.census_ns && !current.copied.contains(page));
     }
 
     // kNotACopy for reads.

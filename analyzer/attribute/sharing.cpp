@@ -42,9 +42,10 @@ Sharing::Sharing(const trace::Trace& trace)
             member.fork_ns = fork_time(trace.processes[*parent], process);
         }
         families_[member.family].push_back(i);
-        trace::for_each_event(process, [&](const trace::EventRecord& event, size_t) {
-            member.writes.push_back({event.address & ~(trace::kPageBytes - 1), event.time_ns});
-        });
+        trace::for_each_event(process,
+                              [&](const trace::EventRecord& event, const trace::EventPlace& place) {
+                                  member.writes.push_back({place.page, event.time_ns});
+                              });
         std::sort(member.writes.begin(), member.writes.end());
     }
 }

@@ -156,6 +156,10 @@ std::string describe(const RecordView& view) {
             return fmt::format("time_ns={} code={} value={} address={:#x}", r.time_ns,
                                static_cast<uint32_t>(r.code), r.value, r.address);
         }
+        case RecordType::moved: {
+            const auto r = view.as<MovedRecord>();
+            return fmt::format("from={:#x}+{} to={:#x}", r.from.start, r.from.pages, r.to);
+        }
         case RecordType::generation: {
             const auto r = view.as<GenerationRecord>();
             return fmt::format("time_ns={} generation={} witness={}", r.time_ns, r.generation,

@@ -108,6 +108,9 @@ class Loader {
             case RecordType::census:
                 take_census(record);
                 break;
+            case RecordType::moved:
+                take_moved(record);
+                break;
             case RecordType::memory:
                 take_memory(record);
                 break;
@@ -194,7 +197,10 @@ class Loader {
         }
         Generation& generation = process_.generations.back();
         // A process whose end did not come after all lists them once more.
-        if (is_first_part) generation.inherited.clear();
+        if (is_first_part) {
+            generation.inherited.clear();
+            generation.homes.clear();
+        }
         generation.tracker = fixed.tracker;
         generation.witness = fixed.witness;
         generation.is_listed = true;
@@ -214,6 +220,11 @@ class Loader {
         census_goes_on_ = (record.flags & kMoreParts) != 0;
         if (census_goes_on_) return;
         see_time(fixed.time_ns);
+        census_runs_ = generation->homes.homes_of(census_runs_);
+        if (fixed.kind == CensusKind::fresh) {
+            generation->not_copied.merge(census_runs_);
+            return;
+        }
         if (fixed.kind == CensusKind::given_up || fixed.kind == CensusKind::kernel) {
             of_ranges_[generation->number].merge(census_runs_);
             generation->copied.merge(census_runs_);
@@ -225,6 +236,16 @@ class Loader {
         generation->was_protected = (record.flags & kNotProtected) == 0;
         generation->copied = census_runs_;
         generation->copied.merge(of_ranges_[generation->number]);
+    }
+
+    void take_moved(const RecordView& record) {
+        const auto fixed = record.as<MovedRecord>();
+        PageSet possible;
+        if (!possible.append(fixed.from) || !PageSet().append({fixed.to, fixed.from.pages})) {
+            fail(record, "is impossible");
+        }
+        if (process_.generations.empty()) fail(record, "stands before any inherited pages");
+        process_.generations.back().homes.move(fixed.from, fixed.to);
     }
 
     void take_stack(const RecordView& record) {
@@ -312,14 +333,21 @@ ProcessTrace load_process(const std::string& path) {
 void for_each_event(const ProcessTrace& process, const EventSink& sink) {
     SegmentReader reader(process.path);
     GenerationCounter generations;
+    HomeAddresses homes;
     // A process that still runs may have written more since it was loaded.
     for (uint64_t left = process.event_count; left != 0;) {
         const auto record = reader.next();
         if (!record) return;
         if (record->type == RecordType::generation || record->type == RecordType::inherited) {
             generations.take(*record);
+            homes.clear();
+        } else if (record->type == RecordType::moved) {
+            const auto moved = record->as<MovedRecord>();
+            homes.move(moved.from, moved.to);
         } else if (record->type == RecordType::event) {
-            sink(record->as<EventRecord>(), generations.index());
+            const auto event = record->as<EventRecord>();
+            const uint64_t page = event.address & ~(kPageBytes - 1);
+            sink(event, {generations.index(), homes.home_of(page)});
             --left;
         }
     }

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "trace/home_addresses.h"
 #include "trace/mappings.h"
 #include "trace/outside.h"
 #include "trace/page_set.h"
@@ -25,7 +26,11 @@ struct Generation {
     Witness witness = Witness::off;
     bool is_listed = false;  // `inherited` is known
     PageSet inherited;
-    PageSet copied;  // by the last census, and by those of ranges
+    // By the last census, and by those of ranges. Pages that were moved are named where they were
+    // inherited, here and there.
+    PageSet copied;
+    PageSet not_copied;   // though an event says so
+    HomeAddresses homes;  // at the end of the generation
     std::optional<CensusKind> census;
     uint64_t census_ns = 0;
     uint64_t fresh_pages = 0;
@@ -83,9 +88,15 @@ struct ProcessTrace {
 // noted in the result, and what stands before it is kept.
 ProcessTrace load_process(const std::string& path);
 
-// Calls sink(event, index into generations) for every event in the order it was written, up to
-// where load_process() found damage.
-using EventSink = std::function<void(const EventRecord&, size_t)>;
+// Where an event belongs.
+struct EventPlace {
+    size_t generation;  // index into ProcessTrace::generations
+    uint64_t page;      // of the event's address, where it was inherited (home_addresses.h)
+};
+
+// Calls sink(event, place) for every event in the order it was written, up to where load_process()
+// found damage.
+using EventSink = std::function<void(const EventRecord&, const EventPlace&)>;
 void for_each_event(const ProcessTrace& process, const EventSink& sink);
 
 }  // namespace cowscope::trace

@@ -43,6 +43,7 @@ const Kind* kind_of(RecordType type) {
         {"protect", sizeof(ProtectRecord)},
         {"given_up", sizeof(GivenUpRecord)},
         {"generation", sizeof(GenerationRecord)},
+        {"moved", sizeof(MovedRecord)},
     };
     const auto index = static_cast<size_t>(type);
     return index == 0 || index >= std::size(kKinds) ? nullptr : &kKinds[index];

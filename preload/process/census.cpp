@@ -47,15 +47,52 @@ void write_census(trace::CensusKind kind) {
     write_census_record(kind, tracked.census);
 }
 
-void record_copies(uint64_t start, uint64_t end) {
+bool find_copies(uint64_t start, uint64_t end) {
     Tracked& tracked = *process.tracked;
-    if (!tracked.is_protected || !tracked.inherited.overlaps(start, end)) return;
     tracked.census.clear();
-    const int result =
-        process.tracker.take_census_of(tracked.arena, tracked.scan_buffer, {start, end},
-                                       tracked.inherited, tracked.own, &tracked.census);
-    if (result == 0 && tracked.census.copied.pages() != 0) {
-        write_census_record(trace::CensusKind::given_up, tracked.census);
+    return tracked.is_protected && tracked.inherited.overlaps(start, end) &&
+           process.tracker.take_census_of(tracked.arena, tracked.scan_buffer, {start, end},
+                                          tracked.inherited, tracked.own, &tracked.census) == 0;
+}
+
+void record_copies(uint64_t start, uint64_t end) {
+    const tracker::Census& census = process.tracked->census;
+    if (find_copies(start, end) && census.copied.pages() != 0) {
+        write_census_record(trace::CensusKind::given_up, census);
+    }
+}
+
+void follow_moved(uint64_t start, uint64_t end, uint64_t to) {
+    Tracked& tracked = *process.tracked;
+    const uint64_t offset = to - start;  // modulo 2^64
+    const tracker::AddressRange target = {to, end + offset};
+    if (process.tracker.watch_moved(tracked.scan_buffer, target) != 0) {
+        // What was copied is known; the rest is new where it stands, and the witness sees it.
+        if (tracked.census.copied.pages() != 0) {
+            write_census_record(trace::CensusKind::given_up, tracked.census);
+        }
+        forget_inherited(start, end);
+        return;
+    }
+    for (const trace::PageRun& run : tracked.census.copied.runs()) {
+        const uint64_t from = run.start + offset;
+        process.tracker.unprotect({from, from + run.pages * tracker::kPageBytes});
+    }
+    if (auto* record = process.writer.begin<trace::MovedRecord>(trace::RecordType::moved)) {
+        record->from = page_run({start, end});
+        record->to = to;
+        process.writer.commit();
+    }
+    // In another set first, because the one is read while the other is changed.
+    tracked.census.clear();
+    size_t cursor = 0;
+    tracked.inherited.intersect(start, end, &cursor, [&](uint64_t from, uint64_t until) {
+        tracked.census.copied.append(tracked.arena, from, until);
+    });
+    tracked.inherited.remove(tracked.arena, start, end);
+    for (const trace::PageRun& run : tracked.census.copied.runs()) {
+        const uint64_t from = run.start + offset;
+        tracked.inherited.insert(tracked.arena, from, from + run.pages * tracker::kPageBytes);
     }
 }
 
@@ -68,8 +105,16 @@ void record_kernel_copies(const tracker::AddressRange* pages, size_t count) {
     write_census_record(trace::CensusKind::kernel, tracked.census);
 }
 
+void record_fresh(const tracker::AddressRange& pages) {
+    Tracked& tracked = *process.tracked;
+    tracked.census.clear();
+    tracked.census.copied.append(tracked.arena, pages.start, pages.end);
+    write_census_record(trace::CensusKind::fresh, tracked.census);
+}
+
 void forget_inherited(uint64_t start, uint64_t end) {
     Tracked& tracked = *process.tracked;
+    tracked.early_pages.forget(start, end);
     if (!tracked.inherited.overlaps(start, end)) return;
     // Who scans from outside must know before the kernel does it.
     if (auto* record = process.writer.begin<trace::GivenUpRecord>(trace::RecordType::given_up)) {

@@ -43,6 +43,14 @@ class EarlyPages {
         }
         return pages;
     }
+    // What stands there from now on is judged anew.
+    void forget(uint64_t start, uint64_t end) {
+        size_t kept = 0;
+        for (size_t i = 0; i < count_; ++i) {
+            if (!entries_[i].range.overlaps(start, end)) entries_[kept++] = entries_[i];
+        }
+        count_ = kept;
+    }
     void clear() { count_ = 0; }
     bool is_full() const { return count_ == kCapacity; }
     Entry* begin() { return entries_; }

@@ -32,6 +32,14 @@ void finish(trace::EndKind kind, int value) {
     process.writer.append(end.header);
     // What little comes now is not worth it.
     if (process.tracked != nullptr) process.tracked->pages_before_tracking = 0;
+    if (process.shares_descriptors) {
+        // The parent would keep them.
+        process.trap.close();
+        process.tracker.close();
+        process.look.close();
+        process.writer.close();
+        process.pid = 0;
+    }
 }
 
 }  // namespace cowscope::process

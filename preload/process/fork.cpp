@@ -27,6 +27,11 @@ void before_fork() {
 
 void after_fork_in_parent() {
     if (!is_current()) return;
+    if (process.daemon_tid == sys::gettid()) {
+        // If the fork has failed, the process goes on and says more.
+        finish(trace::EndKind::exit, 0);
+        return;
+    }
     const Locked locked;
     ++process.forks;
     if (auto* record = process.writer.begin<trace::ForkRecord>(trace::RecordType::fork)) {
@@ -43,16 +48,24 @@ void after_fork_in_child() {
     if (process.pid == 0) return;
     const pid_t parent = process.pid;
     process.lock.free_in_child();
-    // The witness is not inherited; closed first, so that nothing waits for its signals.
-    process.trap.close_inherited();
+    // The arena was not inherited, and the descriptors act on the parent. Where they are the
+    // parent's very own, they stay open.
+    if (process.shares_descriptors) {
+        process.trap = {};
+        process.tracker.forget();
+        process.look.forget();
+        process.writer = {};
+    } else {
+        process.trap.close();
+        process.tracker.close();
+        process.look.close();
+        process.writer.close();
+    }
     const Locked locked;
     process.pid = sys::getpid();
     process.forks = 0;
-    // The arena was not inherited, and the descriptors act on the parent.
+    process.daemon_tid = 0;
     process.tracked = nullptr;
-    process.tracker.close();
-    process.look.close();
-    process.writer.forget_inherited();
     if (open_segment(trace::Role::fork, parent, sys::monotonic_ns())) {
         begin_generation();
         if (locked.is_trap_blocked()) stop_judging_by_page();
@@ -66,12 +79,14 @@ namespace {
 struct CloneStart {
     int (*function)(void*);
     void* argument;
+    bool shares_descriptors;
 };
 
 // Where a child of clone() starts. CloneStart lies on the parent's stack, of which the child has a
 // copy.
 int start_cloned(void* start) {
     const CloneStart here = *static_cast<CloneStart*>(start);
+    process.shares_descriptors = here.shares_descriptors;
     after_fork_in_child();
     const int status = here.function(here.argument);
     finish(trace::EndKind::exit, status & 0xff);
@@ -108,10 +123,18 @@ COWSCOPE_INTERPOSED int clone(int (*function)(void*), void* stack, int flags, vo
         return real().clone(function, stack, flags, argument, parent_tid, tls, child_tid);
     }
     before_fork();
-    CloneStart start = {function, argument};
+    CloneStart start = {function, argument, (flags & CLONE_FILES) != 0};
     const int child = real().clone(start_cloned, stack, flags, &start, parent_tid, tls, child_tid);
     const int saved_errno = errno;
     after_fork_in_parent();
     errno = saved_errno;
     return child;
+}
+
+COWSCOPE_INTERPOSED int daemon(int keep_folder, int keep_streams) noexcept {
+    using namespace cowscope::process;
+    if (is_current()) process.daemon_tid = cowscope::sys::gettid();
+    const int result = real().daemon(keep_folder, keep_streams);
+    process.daemon_tid = 0;
+    return result;
 }

@@ -71,6 +71,24 @@ void widen_early_pages() {
     }
 }
 
+// A page of a file comes with content whether the parent had it or not. The mappings are known now,
+// and the parent can be asked.
+void judge_file_pages_again() {
+    if (process.forks != 0) return;
+    Tracked& tracked = *process.tracked;
+    tracked.census.clear();
+    const pid_t parent = sys::getppid();
+    for (EarlyPages::Entry& entry : tracked.early_pages) {
+        const Mapping* mapping = tracked.mappings.find(entry.range.start);
+        if (entry.is_fresh || mapping == nullptr || !mapping->is_file || mapping->is_hugetlb ||
+            tracker::is_present_in(parent, entry.range.start)) {
+            continue;
+        }
+        entry.is_fresh = true;
+        record_fresh(entry.range);
+    }
+}
+
 // Faults of this process so far, the kernel's own on its behalf included.
 uint64_t all_faults() {
     struct rusage usage;
@@ -101,6 +119,7 @@ void settle_inherited() {
     }
     if (tracked.stage != Stage::witnessing) return;
     widen_early_pages();
+    judge_file_pages_again();
     for (const EarlyPages::Entry& entry : tracked.early_pages) {
         if (entry.is_fresh) {
             tracked.inherited.remove(tracked.arena, entry.range.start, entry.range.end);

@@ -65,7 +65,8 @@ class KnownMappings {
 
 template <typename TextSink>
 int Mappings::read(Arena& arena, char* scratch, TextSink&& text_sink) {
-    const int fd = sys::open("/proc/self/maps", O_RDONLY);
+    // Not /proc/self: when the main thread has ended, that one has no memory any more.
+    const int fd = sys::open("/proc/thread-self/maps", O_RDONLY);
     if (fd < 0) return fd;
     mappings_.clear();
     size_t held = 0;  // an incomplete line at the start of scratch

@@ -22,7 +22,7 @@ constexpr uint64_t kPage = tracker::kPageBytes;
 template <typename Action>
 void with_watched(const void* address, size_t bytes, Action&& action) {
     // Most programs never fork: for them this is one comparison.
-    if (process.tracked == nullptr || !is_current()) return;
+    if (process.tracked == nullptr || bytes == 0 || !is_current()) return;
     const auto start = reinterpret_cast<uint64_t>(address);
     const uint64_t end = start + bytes;
     if (start % kPage != 0 || end < start) return;  // the kernel refuses it too
@@ -54,6 +54,24 @@ bool fills(int advice) {
 bool discards(int advice) {
     constexpr int kDontneedLocked = 24;  // MADV_DONTNEED_LOCKED, Linux 5.18
     return advice == MADV_DONTNEED || advice == MADV_REMOVE || advice == kDontneedLocked;
+}
+
+// Whether an mremap of these pages has to be followed.
+bool may_move_watched(const void* address, size_t bytes) {
+    if (process.tracked == nullptr || process.tracked->stage != Stage::tracking) return false;
+    return reinterpret_cast<uint64_t>(address) % kPage == 0 && bytes != 0 && is_current();
+}
+
+uint64_t current_break() {
+    return static_cast<uint64_t>(sys::syscall1(SYS_brk, 0));
+}
+
+// Everything from the page behind `end` on is unmapped by the break.
+void give_up_behind_break(uint64_t end) {
+    if (process.tracked == nullptr || !is_current()) return;
+    const uint64_t first = (end + kPage - 1) & ~(kPage - 1);
+    const uint64_t now = (current_break() + kPage - 1) & ~(kPage - 1);
+    if (first < now) giving_up(reinterpret_cast<const void*>(first), now - first);
 }
 
 bool changes_sharing(int advice) {
@@ -147,13 +165,32 @@ COWSCOPE_INTERPOSED void* mremap(void* address, size_t old_bytes, size_t new_byt
         return reinterpret_cast<void*>(
             syscall(SYS_mremap, address, old_bytes, new_bytes, flags, new_address));
     }
-    with_watched(address, old_bytes, record_copies);
+    if ((flags & MREMAP_FIXED) != 0) giving_up(new_address, new_bytes);
+    const size_t kept_bytes = new_bytes < old_bytes ? new_bytes : old_bytes;
+    giving_up(static_cast<char*>(address) + kept_bytes, old_bytes - kept_bytes);
+    if (!may_move_watched(address, kept_bytes)) {
+        return real().mremap(address, old_bytes, new_bytes, flags, new_address);
+    }
+    // The lock is held over the call: in between, the pages stand at neither place.
+    const Locked locked;
+    const auto start = reinterpret_cast<uint64_t>(address);
+    const uint64_t end = start + ((kept_bytes + kPage - 1) & ~(kPage - 1));
+    const bool is_watched = process.tracked != nullptr && find_copies(start, end);
     void* result = real().mremap(address, old_bytes, new_bytes, flags, new_address);
-    if (result == MAP_FAILED) return result;
-    const size_t kept_bytes = result != address ? 0 : new_bytes;
-    if (kept_bytes < old_bytes) {
-        with_watched(static_cast<char*>(address) + kept_bytes, old_bytes - kept_bytes,
-                     forget_inherited);
+    if (is_watched && result != MAP_FAILED && result != address) {
+        follow_moved(start, end, reinterpret_cast<uint64_t>(result));
     }
     return result;
+}
+
+// A program that moves its break itself. malloc's own calls do not come by here.
+COWSCOPE_INTERPOSED int brk(void* end) noexcept {
+    using namespace cowscope::process;
+    give_up_behind_break(reinterpret_cast<uint64_t>(end));
+    return real().brk(end);
+}
+COWSCOPE_INTERPOSED void* sbrk(intptr_t change) noexcept {
+    using namespace cowscope::process;
+    if (change < 0) give_up_behind_break(current_break() + static_cast<uint64_t>(change));
+    return real().sbrk(change);
 }

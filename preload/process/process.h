@@ -88,6 +88,10 @@ struct Process {
     witness::Trap trap;
     Tracked* tracked = nullptr;
     uint32_t forks = 0;
+    // A thread is in daemon(3), which ends this process behind the fork without coming by here.
+    pid_t daemon_tid = 0;
+    // This process was cloned with its parent's very descriptors (CLONE_FILES).
+    bool shares_descriptors = false;
     UnsharedRanges unshared;
     int quick_exit_status = 0;
     char** environment = nullptr;
@@ -177,6 +181,15 @@ void record_copies(uint64_t start, uint64_t end);
 
 // The kernel has written these pages for the process, which shared them. The lock is held.
 void record_kernel_copies(const tracker::AddressRange* pages, size_t count);
+
+// Finds which pages of [start, end) are inherited and copied: in `census`. The lock is held.
+bool find_copies(uint64_t start, uint64_t end);
+
+// mremap has moved [start, end), whose copies find_copies() has just found. The lock is held.
+void follow_moved(uint64_t start, uint64_t end, uint64_t to);
+
+// Pages that events call copied, and that were fresh. The lock is held.
+void record_fresh(const tracker::AddressRange& pages);
 
 // What comes to [start, end) from now on is not inherited. The lock is held.
 void forget_inherited(uint64_t start, uint64_t end);

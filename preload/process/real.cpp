@@ -39,6 +39,9 @@ void resolve_real_functions() {
     resolve(functions.recvfrom, "recvfrom");
     resolve(functions.recvmsg, "recvmsg");
     resolve(functions.mmap, "mmap64");
+    resolve(functions.brk, "brk");
+    resolve(functions.sbrk, "sbrk");
+    resolve(functions.daemon, "daemon");
     resolve(functions.munmap, "munmap");
     resolve(functions.madvise, "madvise");
     resolve(functions.mremap, "mremap");

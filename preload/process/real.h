@@ -7,6 +7,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include <cstdint>
+
 namespace cowscope::process {
 
 struct RealFunctions {
@@ -30,6 +32,9 @@ struct RealFunctions {
     ssize_t (*recvfrom)(int, void*, size_t, int, struct sockaddr*, socklen_t*);
     ssize_t (*recvmsg)(int, struct msghdr*, int);
     void* (*mmap)(void*, size_t, int, int, int, off_t);
+    int (*brk)(void*);
+    void* (*sbrk)(intptr_t);
+    int (*daemon)(int, int);
     int (*munmap)(void*, size_t);
     int (*madvise)(void*, size_t, int);
     void* (*mremap)(void*, size_t, size_t, int, ...);

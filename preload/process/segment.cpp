@@ -110,7 +110,7 @@ void write_note(trace::NoteCode code, int value, uint64_t address) {
 
 void write_memory(trace::MemoryMoment moment) {
     char text[2048];
-    const size_t bytes = read_file("/proc/self/smaps_rollup", text, sizeof(text) - 1);
+    const size_t bytes = read_file("/proc/thread-self/smaps_rollup", text, sizeof(text) - 1);
     if (bytes == 0) return;
     text[bytes] = '\0';
     auto* record = process.writer.begin<trace::MemoryRecord>(trace::RecordType::memory);

@@ -81,12 +81,7 @@ int Writer::create(const char* path, pid_t pid, uint64_t created_ns,
 }
 
 void Writer::close() {
-    sys::close(fd_);
-    *this = Writer();
-}
-
-void Writer::forget_inherited() {
-    if (fd_ >= 0 && descriptor_is_ours()) sys::close(fd_);
+    if (descriptor_is_ours()) sys::close(fd_);
     *this = Writer();
 }
 

@@ -28,9 +28,9 @@ class Writer {
     int create(const char* path, pid_t pid, uint64_t created_ns,
                const trace::RecordHeader* first = nullptr);
 
-    // In a forked child: forgets the parent's segment. Its mappings were never inherited
-    // (MADV_DONTFORK), its descriptor is closed.
-    void forget_inherited();
+    // Nothing can be written any more. The mappings stay; a forked child has not inherited them
+    // (MADV_DONTFORK).
+    void close();
 
     bool is_open() const { return fd_ >= 0; }
 
@@ -52,7 +52,6 @@ class Writer {
   private:
     void* begin_bytes(trace::RecordType type, size_t bytes);
     bool map_start();
-    void close();
     bool make_room(uint64_t needed_end);
     bool map_window(uint64_t needed_end);
     int reserve(uint64_t from, uint64_t to);

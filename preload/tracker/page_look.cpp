@@ -30,7 +30,7 @@ bool is_present_in(pid_t pid, uint64_t address) {
     const auto offset = static_cast<long>(address / kPageBytes * sizeof(entry));
     const long got = sys::syscall4(SYS_pread64, fd, sys::word(&entry), sizeof(entry), offset);
     sys::close(fd);
-    return got == sizeof(entry) && (entry & (kEntryPresent | kEntryFileOrShared)) == kEntryPresent;
+    return got == sizeof(entry) && (entry & kEntryPresent) != 0;
 }
 
 bool PageLook::works() {
@@ -109,7 +109,7 @@ bool PageLook::is_unshared(uint64_t entry) {
 
 bool PageLook::open() {
     if (pagemap_ >= 0) return true;
-    const int fd = sys::open("/proc/self/pagemap", O_RDONLY);
+    const int fd = sys::open("/proc/thread-self/pagemap", O_RDONLY);
     if (fd < 0) return false;
     pagemap_ = move_descriptor_up(fd);
     return true;

@@ -16,7 +16,7 @@ struct PageFacts {
     bool is_huge = false;     // part of a page that is mapped as a whole: 2 MiB, or more
 };
 
-// Whether another process has a private page there. False where it may not be asked.
+// Whether another process has a page there. False where it may not be asked.
 bool is_present_in(pid_t pid, uint64_t address);
 
 class PageLook {
@@ -45,6 +45,7 @@ class PageLook {
 
     // In a forked child the descriptor shows the parent.
     void close();
+    void forget() { pagemap_ = -1; }
 
   private:
     enum class Known : uint8_t { nothing, works, fails };

@@ -25,6 +25,19 @@ class PageRuns {
         pages_ = 0;
     }
 
+    // Adds [start, end), which is not in the set and may lie anywhere. False when memory is out.
+    bool insert(Arena& arena, uint64_t start, uint64_t end) {
+        if (!runs_.push(arena, {start, (end - start) / kPageBytes})) return false;
+        size_t at = runs_.size() - 1;
+        for (; at > 0 && runs_[at - 1].start > start; --at) {
+            const trace::PageRun moved = runs_[at - 1];
+            runs_[at - 1] = runs_[at];
+            runs_[at] = moved;
+        }
+        pages_ += (end - start) / kPageBytes;
+        return true;
+    }
+
     // Takes [start, end) out of the set. False when memory for a split is out; then it is whole.
     bool remove(Arena& arena, uint64_t start, uint64_t end) {
         size_t i = first_ending_after(start);

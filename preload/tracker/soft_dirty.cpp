@@ -26,7 +26,7 @@ int clear_bits() {
 }  // namespace
 
 int SoftDirty::open() {
-    const int pagemap = sys::open("/proc/self/pagemap", O_RDONLY);
+    const int pagemap = sys::open("/proc/thread-self/pagemap", O_RDONLY);
     if (pagemap < 0) return pagemap;
     pagemap_ = move_descriptor_up(pagemap);
     if (works_) return 0;

@@ -26,6 +26,7 @@ class SoftDirty {
     // succeeds, so this is found out by a write), or another -errno.
     int open();
     void close();
+    void forget() { pagemap_ = -1; }
     bool is_open() const { return pagemap_ >= 0; }
 
     bool knows_zero_page() const { return scans_soft_dirty_; }

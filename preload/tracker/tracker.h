@@ -27,6 +27,13 @@ class Tracker {
         kind_ = trace::Tracker::off;
     }
 
+    // In a child that has the parent's very descriptors: they are not its own to close.
+    void forget() {
+        userfaultfd_.forget();
+        soft_dirty_.forget();
+        kind_ = trace::Tracker::off;
+    }
+
     trace::Tracker kind() const { return kind_; }
     bool is_open() const { return kind_ != trace::Tracker::off; }
 
@@ -62,6 +69,13 @@ class Tracker {
                 const AddressRange& used) {
         return kind_ == trace::Tracker::userfaultfd ? userfaultfd_.protect(buffer, used)
                                                     : soft_dirty_.protect(buffer, mappings, own);
+    }
+
+    // A range that stood elsewhere is protected where it stands now. Soft-dirty bits do not survive
+    // a move: -EOPNOTSUPP.
+    int watch_moved(PageRegion* buffer, const AddressRange& range) {
+        if (kind_ != trace::Tracker::userfaultfd) return -EOPNOTSUPP;
+        return userfaultfd_.watch_moved(buffer, range);
     }
 
     // Takes the protection from one range. With soft-dirty bits there is no such way.

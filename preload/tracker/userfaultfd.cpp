@@ -35,7 +35,7 @@ int Userfaultfd::open() {
     int result = sys::ioctl(static_cast<int>(uffd), UFFDIO_API, &api);
     int pagemap = -1;
     if (result == 0) {
-        pagemap = sys::open("/proc/self/pagemap", O_RDONLY);
+        pagemap = sys::open("/proc/thread-self/pagemap", O_RDONLY);
         if (pagemap < 0) result = pagemap;
     }
     if (result != 0) {
@@ -86,6 +86,16 @@ int Userfaultfd::protect(PageRegion* buffer, const AddressRange& used) {
     const int result = scan_pages(pagemap_, query, 0, used.start, buffer, ignore);
     if (result != 0) return result;
     return scan_pages(pagemap_, query, used.end, kAddressSpaceEnd, buffer, ignore);
+}
+
+int Userfaultfd::watch_moved(PageRegion* buffer, const AddressRange& range) {
+    const int result = add(range.start, range.end);
+    if (result != 0) return result;
+    ScanQuery query = present_pages();
+    query.required = kPageIsWpAllowed | kPageIsWritten;
+    query.reported = kPageIsWpAllowed;
+    query.write_protect = true;
+    return scan_pages(pagemap_, query, range.start, range.end, buffer, [](const PageRegion&) {});
 }
 
 void Userfaultfd::unprotect(const AddressRange& range) {

@@ -16,6 +16,7 @@ class Userfaultfd {
     // Opens the descriptors. Returns 0 or -errno: then this process cannot be tracked.
     int open();
     void close();
+    void forget() { uffd_ = pagemap_ = -1; }
     bool is_open() const { return uffd_ >= 0; }
 
     // Registers every mapping that is_watched() and not the shim's own. Calls refused(start,
@@ -32,6 +33,8 @@ class Userfaultfd {
     int list_present(Arena& arena, PageRegion* buffer, const AddressRange& used,
                      PageRuns* inherited);
     int protect(PageRegion* buffer, const AddressRange& used);
+    // Protects the present pages of a range that is not watched yet, because it was moved there.
+    int watch_moved(PageRegion* buffer, const AddressRange& range);
     void unprotect(const AddressRange& range);
     // Shows `taker` the pages of `range` that hold something; `is_file`: of a file's mapping, where
     // only those count that are no longer the file's.

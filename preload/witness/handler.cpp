@@ -188,6 +188,12 @@ uint16_t judge_by_page(Tracked& tracked, const Fault& fault, const uint64_t (&st
     return is_fresh ? 0 : trace::kUnlisted;
 }
 
+bool is_hugetlb(const Tracked& tracked, uint64_t address) {
+    const process::Mapping* mapping = tracked.mappings.find(address);
+    if (mapping == nullptr) mapping = process::process.known_mappings.find(address);
+    return mapping != nullptr && mapping->is_hugetlb;
+}
+
 // Whether the event is worth to be recorded; its flags.
 bool judge(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2], uint16_t* flags) {
     if (tracked.stage == process::Stage::witnessing) {
@@ -219,6 +225,8 @@ void record_fault(void* argument) {
         ++writer.loss()->fresh_faults;
         return;
     }
+
+    if (is_hugetlb(tracked, fault.address)) flags |= trace::kHugePage;
 
     InternTable::Entry* site = find_site(tracked, fault.registers);
     if (site == nullptr) {

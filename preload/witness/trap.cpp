@@ -101,7 +101,7 @@ int Trap::open(uint32_t sample, bool is_alone) {
         });
     }
     const int result = open_event(self, kEvent, sample);
-    if (result != 0) close_inherited();
+    if (result != 0) close();
     return result;
 }
 
@@ -112,7 +112,7 @@ void Trap::open_major(uint32_t sample) {
     for_each_thread([&](pid_t tid) { open_event(tid, PERF_COUNT_SW_PAGE_FAULTS_MAJ, sample); });
 }
 
-void Trap::close_inherited() {
+void Trap::close() {
     for (size_t i = 0; i < count_; ++i) sys::close(descriptors_[i]);
     count_ = 0;
     has_major_ = false;

@@ -22,7 +22,7 @@ class Trap {
     int open(uint32_t sample, bool is_alone);
     // Faults on swapped-out pages too, which open() leaves out where nothing is swapped out.
     void open_major(uint32_t sample);
-    void close_inherited();
+    void close();
     bool is_open() const { return count_ != 0; }
 
   private:

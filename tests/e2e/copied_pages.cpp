@@ -69,6 +69,7 @@ CopiedPages copied_pages_of(const trace::ProcessTrace& process, symbolize::Symbo
     copied.parent = static_cast<int>(process.process.parent_pid);
     copied.forked = process.process.role == trace::Role::fork;
     for (const trace::Generation& generation : process.generations) {
+        copied.homes = generation.homes;
         for (const trace::PageRun& run : generation.copied.runs()) {
             for (uint64_t page = 0; page < run.pages; ++page) {
                 copied.census.insert(run.start + page * trace::kPageBytes);
@@ -76,12 +77,14 @@ CopiedPages copied_pages_of(const trace::ProcessTrace& process, symbolize::Symbo
         }
     }
     Judge judge(process, symbolizer, decoder);
-    trace::for_each_event(process, [&](const trace::EventRecord& event, size_t generation) {
-        if (!is_of_shared_page(event, process.generations[generation])) return;
-        if (const auto& write = judge.judge(event)) {
-            copied.witnessed.try_emplace(event.address & kPageMask, *write);
-        }
-    });
+    trace::for_each_event(process,
+                          [&](const trace::EventRecord& event, const trace::EventPlace& place) {
+                              if (!is_of_shared_page(event, process.generations[place.generation]))
+                                  return;
+                              if (const auto& write = judge.judge(event)) {
+                                  copied.witnessed.try_emplace(event.address & kPageMask, *write);
+                              }
+                          });
     return copied;
 }
 

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "trace/home_addresses.h"
+
 namespace cowscope::e2e {
 
 struct FirstWrite {
@@ -20,7 +22,9 @@ struct CopiedPages {
     int parent = 0;
     bool forked = false;
     std::map<uint64_t, FirstWrite> witnessed;  // by address of the page
-    std::set<uint64_t> census;                 // pages of the last census
+    // Pages of the last census, where they were inherited.
+    std::set<uint64_t> census;
+    trace::HomeAddresses homes;  // of the last generation
     bool is_copied(uint64_t page) const {
         return witnessed.count(page) != 0 || census.count(page) != 0;
     }

@@ -187,13 +187,15 @@ TEST_CASE("every record comes back as it was written") {
     CHECK(process.last_time_ns == 5000);
 
     int events = 0;
-    trace::for_each_event(process, [&](const trace::EventRecord& event, size_t index) {
-        ++events;
-        CHECK(index == 0);
-        CHECK(event.address == 0x7f0000001008);
-        CHECK(event.neighbour == 0x5000);
-        CHECK(event.tid == 77);
-    });
+    trace::for_each_event(process,
+                          [&](const trace::EventRecord& event, const trace::EventPlace& place) {
+                              const size_t index = place.generation;
+                              ++events;
+                              CHECK(index == 0);
+                              CHECK(event.address == 0x7f0000001008);
+                              CHECK(event.neighbour == 0x5000);
+                              CHECK(event.tid == 77);
+                          });
     CHECK(events == 1);
 }
 
@@ -220,7 +222,7 @@ TEST_CASE("a segment grows through many windows without losing an event") {
     CHECK_FALSE(process.damage);
     uint64_t next = 0;
     bool in_order = true;
-    trace::for_each_event(process, [&](const trace::EventRecord& event, size_t) {
+    trace::for_each_event(process, [&](const trace::EventRecord& event, const trace::EventPlace&) {
         in_order = in_order && event.time_ns == next++;
     });
     CHECK(in_order);

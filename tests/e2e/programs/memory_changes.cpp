@@ -226,7 +226,7 @@ void grow_brk_more() {
     write_copied(second, 96);
     unsigned char* more = grow_brk(64);
     require(more == at(second, 128), "somebody else moved the break");
-    write_fresh(more, 64);
+    fill(more, 64);  // given back at once
     sbrk(-static_cast<intptr_t>(128 * kPageBytes));
     write_fresh(grow_brk(128), 128);
 }

@@ -1,0 +1,86 @@
+#include "trace/home_addresses.h"
+
+#include <algorithm>
+#include <tuple>
+#include <vector>
+
+namespace cowscope::trace {
+
+template <typename Sink>
+void HomeAddresses::for_each_piece(const PageRun& run, Sink&& sink) const {
+    uint64_t at = run.start;
+    const uint64_t end = run.start + run.pages * kPageBytes;
+    auto piece = moved_.upper_bound(at);
+    if (piece != moved_.begin()) --piece;
+    while (at < end) {
+        while (piece != moved_.end() && piece->first + piece->second.bytes <= at) ++piece;
+        const bool inside = piece != moved_.end() && piece->first <= at;
+        uint64_t until = end;
+        if (inside) {
+            until = std::min(end, piece->first + piece->second.bytes);
+        } else if (piece != moved_.end()) {
+            until = std::min(end, piece->first);
+        }
+        sink(at, until - at, inside ? piece->second.home + (at - piece->first) : at);
+        at = until;
+    }
+}
+
+void HomeAddresses::forget(const PageRun& run) {
+    const uint64_t start = run.start;
+    const uint64_t end = start + run.pages * kPageBytes;
+    auto piece = moved_.upper_bound(start);
+    if (piece != moved_.begin()) --piece;
+    while (piece != moved_.end() && piece->first < end) {
+        const uint64_t from = piece->first;
+        const Piece whole = piece->second;
+        const uint64_t to = from + whole.bytes;
+        if (to <= start) {
+            ++piece;
+            continue;
+        }
+        piece = moved_.erase(piece);
+        if (from < start) moved_[from] = {start - from, whole.home};
+        if (to > end) moved_[end] = {to - end, whole.home + (end - from)};
+    }
+}
+
+void HomeAddresses::move(const PageRun& from, uint64_t to) {
+    std::vector<std::tuple<uint64_t, uint64_t, uint64_t>> pieces;
+    for_each_piece(from, [&](uint64_t start, uint64_t bytes, uint64_t home) {
+        pieces.emplace_back(to + (start - from.start), bytes, home);
+    });
+    forget(from);
+    forget({to, from.pages});
+    for (const auto& [start, bytes, home] : pieces) {
+        if (start != home) moved_[start] = {bytes, home};
+    }
+}
+
+uint64_t HomeAddresses::home_of(uint64_t address) const {
+    auto piece = moved_.upper_bound(address);
+    if (piece == moved_.begin()) return address;
+    --piece;
+    const uint64_t offset = address - piece->first;
+    return offset < piece->second.bytes ? piece->second.home + offset : address;
+}
+
+PageSet HomeAddresses::homes_of(const PageSet& pages) const {
+    if (moved_.empty()) return pages;
+    std::vector<PageRun> runs;
+    for (const PageRun& run : pages.runs()) {
+        for_each_piece(run, [&](uint64_t, uint64_t bytes, uint64_t home) {
+            runs.push_back({home, bytes / kPageBytes});
+        });
+    }
+    std::sort(runs.begin(), runs.end(),
+              [](const PageRun& a, const PageRun& b) { return a.start < b.start; });
+    PageSet homes;
+    for (const PageRun& run : runs) {
+        PageSet one;
+        if (one.append(run)) homes.merge(one);
+    }
+    return homes;
+}
+
+}  // namespace cowscope::trace
