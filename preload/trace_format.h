@@ -255,7 +255,8 @@ enum class CensusKind : uint8_t {
     outside = 3,     // taken by the recorder while the process ran
     given_up = 4,    // of a range that the process was about to unmap, move or discard
     kernel = 5,      // of a buffer that the kernel has written for the process
-    fresh = 6,       // pages that kUnlisted events took for copies, and that were fresh
+    fresh = 6,       // no copies: pages that kUnlisted events took for some, and that were fresh
+    inherited = 7,   // no copies: pages that are inherited besides those that were listed
 };
 
 // CensusRecord, then run_count PageRuns of copied pages in ascending order. With kNotProtected the

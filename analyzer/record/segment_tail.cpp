@@ -95,8 +95,8 @@ void SegmentTail::take_inherited(const trace::RecordView& record, uint64_t offse
 }
 
 void SegmentTail::take_census(trace::CensusKind kind) {
-    // Those of ranges say nothing about the rest.
-    if (kind != trace::CensusKind::given_up && kind != trace::CensusKind::kernel) ++turns_;
+    // The others say nothing about the whole.
+    if (kind == trace::CensusKind::final || kind == trace::CensusKind::generation) ++turns_;
 }
 
 void SegmentTail::take_protect(const trace::RecordView& record) {

@@ -221,6 +221,10 @@ class Loader {
         if (census_goes_on_) return;
         see_time(fixed.time_ns);
         census_runs_ = generation->homes.homes_of(census_runs_);
+        if (fixed.kind == CensusKind::inherited) {
+            generation->inherited.merge(census_runs_);
+            return;
+        }
         if (fixed.kind == CensusKind::fresh) {
             generation->not_copied.merge(census_runs_);
             return;

@@ -105,6 +105,29 @@ void record_kernel_copies(const tracker::AddressRange* pages, size_t count) {
     write_census_record(trace::CensusKind::kernel, tracked.census);
 }
 
+void follow_writable(uint64_t start, uint64_t end) {
+    Tracked& tracked = *process.tracked;
+    if (process.tracker.watch_moved(tracked.scan_buffer, {start, end}) != 0) return;
+    tracked.inherited.remove(tracked.arena, start, end);
+    tracked.census.clear();
+    process.look.list_present(tracked.arena, tracked.scan_buffer, {start, end},
+                              &tracked.census.copied);
+    for (const trace::PageRun& run : tracked.census.copied.runs()) {
+        const uint64_t run_end = run.start + run.pages * tracker::kPageBytes;
+        tracked.inherited.insert(tracked.arena, run.start, run_end);
+    }
+    write_runs<trace::CensusRecord>(trace::RecordType::census, tracked.census.copied,
+                                    [&](trace::CensusRecord* record) {
+                                        record->time_ns = sys::monotonic_ns();
+                                        record->fresh_pages = 0;
+                                        record->generation = tracked.generation;
+                                        record->kind = trace::CensusKind::inherited;
+                                        record->padding[0] = record->padding[1] = 0;
+                                        record->padding[2] = 0;
+                                        record->padding2 = 0;
+                                    });
+}
+
 void record_fresh(const tracker::AddressRange& pages) {
     Tracked& tracked = *process.tracked;
     tracked.census.clear();

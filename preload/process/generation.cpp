@@ -78,12 +78,20 @@ void judge_file_pages_again() {
     Tracked& tracked = *process.tracked;
     tracked.census.clear();
     const pid_t parent = sys::getppid();
+    const Mapping* last = nullptr;
+    bool parent_wrote_last = false;
     for (EarlyPages::Entry& entry : tracked.early_pages) {
-        const Mapping* mapping = tracked.mappings.find(entry.range.start);
-        if (entry.is_fresh || mapping == nullptr || !mapping->is_file || mapping->is_hugetlb ||
-            tracker::is_present_in(parent, entry.range.start)) {
+        const uint64_t page = entry.range.start;
+        const Mapping* mapping = tracked.mappings.find(page);
+        if (entry.is_fresh || mapping == nullptr || !mapping->is_file || mapping->is_hugetlb) {
             continue;
         }
+        if (mapping != last) {
+            parent_wrote_last = tracker::has_private_page(parent, mapping->start, mapping->end,
+                                                          tracked.scan_buffer);
+            last = mapping;
+        }
+        if (parent_wrote_last && tracker::is_present_in(parent, page)) continue;
         entry.is_fresh = true;
         record_fresh(entry.range);
     }

@@ -52,6 +52,12 @@ class KnownMappings {
         count_ = mappings.size() < kCapacity ? mappings.size() : kCapacity;
         for (size_t i = 0; i < count_; ++i) entries_[i] = mappings[i];
     }
+    // The program has made [start, end), or more, writable.
+    void set_writable(uint64_t start, uint64_t end) {
+        for (size_t i = 0; i < count_; ++i) {
+            if (entries_[i].start < end && entries_[i].end > start) entries_[i].writable = true;
+        }
+    }
     // nullptr also for what was mapped since, or found no room.
     const Mapping* find(uint64_t address) const { return find_mapping(entries_, count_, address); }
 

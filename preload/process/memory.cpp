@@ -56,6 +56,19 @@ bool discards(int advice) {
     return advice == MADV_DONTNEED || advice == MADV_REMOVE || advice == kDontneedLocked;
 }
 
+// Read-only mappings of files, a program's code above all, are not watched, because hardly any
+// program ever writes there. One that is about to (a patch of its code) is followed from here on.
+void making_writable(const void* address, size_t bytes) {
+    with_watched(address, bytes, [](uint64_t start, uint64_t end) {
+        const Mapping* mapping = process.known_mappings.find(start);
+        if (mapping == nullptr || !mapping->is_file || mapping->writable || !mapping->is_private) {
+            return;
+        }
+        process.known_mappings.set_writable(start, end);
+        if (process.tracked->stage == Stage::tracking) follow_writable(start, end);
+    });
+}
+
 // Whether an mremap of these pages has to be followed.
 bool may_move_watched(const void* address, size_t bytes) {
     if (process.tracked == nullptr || process.tracked->stage != Stage::tracking) return false;
@@ -132,6 +145,15 @@ COWSCOPE_INTERPOSED void* mmap64(void* address, size_t bytes, int protection, in
 COWSCOPE_INTERPOSED void* mmap(void* address, size_t bytes, int protection, int flags, int fd,
                                off_t offset) noexcept {
     return mmap64(address, bytes, protection, flags, fd, offset);
+}
+
+COWSCOPE_INTERPOSED int mprotect(void* address, size_t bytes, int protection) noexcept {
+    using namespace cowscope::process;
+    if (!real_functions_are_resolved()) {
+        return static_cast<int>(syscall(SYS_mprotect, address, bytes, protection));
+    }
+    if ((protection & PROT_WRITE) != 0) making_writable(address, bytes);
+    return real().mprotect(address, bytes, protection);
 }
 
 COWSCOPE_INTERPOSED int munmap(void* address, size_t bytes) noexcept {

@@ -191,6 +191,10 @@ void follow_moved(uint64_t start, uint64_t end, uint64_t to);
 // Pages that events call copied, and that were fresh. The lock is held.
 void record_fresh(const tracker::AddressRange& pages);
 
+// [start, end) of a file's mapping will be writable: its pages are inherited like others. The lock
+// is held.
+void follow_writable(uint64_t start, uint64_t end);
+
 // What comes to [start, end) from now on is not inherited. The lock is held.
 void forget_inherited(uint64_t start, uint64_t end);
 

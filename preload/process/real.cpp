@@ -43,6 +43,7 @@ void resolve_real_functions() {
     resolve(functions.sbrk, "sbrk");
     resolve(functions.daemon, "daemon");
     resolve(functions.munmap, "munmap");
+    resolve(functions.mprotect, "mprotect");
     resolve(functions.madvise, "madvise");
     resolve(functions.mremap, "mremap");
     resolved = true;

@@ -36,6 +36,7 @@ struct RealFunctions {
     void* (*sbrk)(intptr_t);
     int (*daemon)(int, int);
     int (*munmap)(void*, size_t);
+    int (*mprotect)(void*, size_t, int);
     int (*madvise)(void*, size_t, int);
     void* (*mremap)(void*, size_t, size_t, int, ...);
 };

@@ -19,18 +19,49 @@ bool is_shared(uint64_t entry) {
     return (entry & (kEntryPresent | kEntryExclusive | kEntryFileOrShared)) == kEntryPresent;
 }
 
+int open_pagemap_of(pid_t pid) {
+    FixedText<64> path;
+    path.add("/proc/").add_decimal(static_cast<uint64_t>(pid)).add("/pagemap");
+    return sys::open(path.c_str(), O_RDONLY);
+}
+
+// How many entries were read.
+size_t read_pagemap(int fd, uint64_t start, uint64_t* entries, size_t count) {
+    const auto offset = static_cast<long>(start / kPageBytes * sizeof(uint64_t));
+    const long got = sys::syscall4(SYS_pread64, fd, sys::word(entries),
+                                   static_cast<long>(count * sizeof(uint64_t)), offset);
+    return sys::failed(got) ? 0 : static_cast<size_t>(got) / sizeof(uint64_t);
+}
+
 }  // namespace
 
 bool is_present_in(pid_t pid, uint64_t address) {
-    FixedText<64> path;
-    path.add("/proc/").add_decimal(static_cast<uint64_t>(pid)).add("/pagemap");
-    const int fd = sys::open(path.c_str(), O_RDONLY);
+    const int fd = open_pagemap_of(pid);
     if (fd < 0) return false;
     uint64_t entry = 0;
-    const auto offset = static_cast<long>(address / kPageBytes * sizeof(entry));
-    const long got = sys::syscall4(SYS_pread64, fd, sys::word(&entry), sizeof(entry), offset);
+    const bool is_read = read_pagemap(fd, address, &entry, 1) == 1;
     sys::close(fd);
-    return got == sizeof(entry) && (entry & kEntryPresent) != 0;
+    return is_read && (entry & kEntryPresent) != 0;
+}
+
+bool has_private_page(pid_t pid, uint64_t start, uint64_t end, PageRegion* buffer) {
+    auto* entries = reinterpret_cast<uint64_t*>(buffer);
+    constexpr size_t kEntries = kScanBufferRegions * sizeof(PageRegion) / sizeof(uint64_t);
+    const int fd = open_pagemap_of(pid);
+    if (fd < 0) return false;
+    bool found = false;
+    while (start < end && !found) {
+        const uint64_t left = (end - start) / kPageBytes;
+        const size_t count = left < kEntries ? static_cast<size_t>(left) : kEntries;
+        const size_t got = read_pagemap(fd, start, entries, count);
+        if (got == 0) break;
+        for (size_t i = 0; i < got; ++i) {
+            found = found || (entries[i] & (kEntryPresent | kEntryFileOrShared)) == kEntryPresent;
+        }
+        start += got * kPageBytes;
+    }
+    sys::close(fd);
+    return found;
 }
 
 bool PageLook::works() {
@@ -66,10 +97,7 @@ bool PageLook::ask(uint64_t address, PageFacts* facts) {
 }
 
 bool PageLook::read_entries(uint64_t start, uint64_t* entries, size_t count) {
-    if (!open()) return false;
-    const auto wanted = static_cast<long>(count * sizeof(uint64_t));
-    const auto offset = static_cast<long>(start / kPageBytes * sizeof(uint64_t));
-    return sys::syscall4(SYS_pread64, pagemap_, sys::word(entries), wanted, offset) == wanted;
+    return open() && read_pagemap(pagemap_, start, entries, count) == count;
 }
 
 uint64_t PageLook::shared_pages(uint64_t start, size_t count, uint64_t* absent) {
@@ -100,6 +128,15 @@ int PageLook::list_private(Arena& arena, PageRegion* buffer, const process::Mapp
         if (result != 0) return result;
     }
     return complete ? 0 : -ENOMEM;
+}
+
+void PageLook::list_present(Arena& arena, PageRegion* buffer, const AddressRange& range,
+                            PageRuns* pages) {
+    if (!open()) return;
+    ScanQuery query = present_pages();
+    query.reported = kPageIsPresent;
+    scan_pages(pagemap_, query, range.start, range.end, buffer,
+               [&](const PageRegion& region) { pages->append(arena, region.start, region.end); });
 }
 
 // What is swapped out cannot be told, and was there for long.

@@ -19,6 +19,11 @@ struct PageFacts {
 // Whether another process has a page there. False where it may not be asked.
 bool is_present_in(pid_t pid, uint64_t address);
 
+// Whether another process has a page of its own anywhere in [start, end), a mapping of a file. Only
+// then has a fork copied the page table of that mapping (mm/memory.c, vma_needs_copy()). `buffer`
+// has room for kScanBufferRegions.
+bool has_private_page(pid_t pid, uint64_t start, uint64_t end, PageRegion* buffer);
+
 class PageLook {
   public:
     // Whether this kernel can be asked at all. Found out by the first call; holds for forked
@@ -37,6 +42,9 @@ class PageLook {
     // Returns 0 or -errno.
     int list_private(Arena& arena, PageRegion* buffer, const process::Mappings& mappings,
                      const OwnMemory& own, PageRuns* pages);
+
+    // Appends the pages of a range that are there, the file's own too.
+    void list_present(Arena& arena, PageRegion* buffer, const AddressRange& range, PageRuns* pages);
 
     // Takes those out of `pages` that no other process maps, but for those that is_kept(page): they
     // are fresh, or the others have copied them. 30 ns a page and more.

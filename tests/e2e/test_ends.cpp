@@ -133,7 +133,7 @@ TEST_CASE("a process that exits in any way takes its last census", "[ends]") {
     CHECK(row["exit"] == Json({{"kind", "exit"}, {"value", 7}}));
 }
 
-TEST_CASE("a process whose last thread ends exits like others", "[.open][ends]") {
+TEST_CASE("a process whose last thread ends exits like others", "[ends]") {
     const Json row = check_seen_ending("last-thread", any_instruments());
     CHECK(row["exit"] == Json({{"kind", "exit"}, {"value", 0}}));
 }
@@ -143,7 +143,7 @@ TEST_CASE("a process that becomes another program takes its last census", "[ends
     CHECK(row["exit"]["kind"] == "exec");
 }
 
-TEST_CASE("a signal that asks a process to end lets it take its last census", "[.open][ends]") {
+TEST_CASE("a signal that asks a process to end lets it take its last census", "[ends]") {
     const Instruments instruments = any_instruments();
     const std::string how = GENERATE(std::string("TERM"), "TERM-beside-threads", "TERM-of-a-thread",
                                      "handler-and-default");

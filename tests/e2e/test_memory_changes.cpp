@@ -67,12 +67,12 @@ TEST_CASE("blocks that libc moves and frees keep their copies", "[changes]") {
     }
 }
 
-TEST_CASE("pages that are moved are still inherited", "[.open][changes]") {
+TEST_CASE("pages that are moved are still inherited", "[changes]") {
     check_case("memory_changes",
                GENERATE(std::string("move"), "move-and-grow", "move-over", "move-and-leave"));
 }
 
-TEST_CASE("memory that grows is new at its end", "[.open][changes]") {
+TEST_CASE("memory that grows is new at its end", "[changes]") {
     check_case("memory_changes", GENERATE(std::string("grow-in-place"), "brk"));
 }
 
@@ -111,7 +111,7 @@ TEST_CASE("memory that is shared on purpose is never copied", "[changes]") {
     check_case("memory_attributes", GENERATE(std::string("shared"), "memfd-shared", "file-shared"));
 }
 
-TEST_CASE("private pages of files are copied like others", "[.open][changes]") {
+TEST_CASE("private pages of files are copied like others", "[changes]") {
     check_case("memory_attributes", GENERATE(std::string("file-private"), "memfd-private",
                                              "file-unwritten", "file-read-only", "image"));
 }

@@ -72,7 +72,7 @@ TEST_CASE("a child gets huge pages of its own as it does alone", "[kinds]") {
     }
 }
 
-TEST_CASE("a page of hugetlb is copied as a whole", "[.open][kinds]") {
+TEST_CASE("a page of hugetlb is copied as a whole", "[kinds]") {
     const Instruments instruments = GENERATE(Instruments::all, Instruments::census_only);
     constexpr int kNeeded = 8;  // the parent's four, and room for copies
     const HugePages huge_pages(kNeeded);
@@ -89,7 +89,7 @@ TEST_CASE("a page of hugetlb is copied as a whole", "[.open][kinds]") {
 }
 
 TEST_CASE("pages that are swapped out are inherited, copied and kept like others",
-          "[.open][kinds]") {
+          "[kinds]") {
     const std::string kind = GENERATE(std::string("swapped"), "swap-later");
     const Instruments instruments = GENERATE(Instruments::all, Instruments::census_only);
     const SwapSpace swap;

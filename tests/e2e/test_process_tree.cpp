@@ -63,7 +63,7 @@ TEST_CASE("a page that several children share is copied once by their parent", "
     check_tree(folder, "several", any_instruments());
 }
 
-TEST_CASE("of two processes that write a page only the first copies it", "[.open][tree]") {
+TEST_CASE("of two processes that write a page only the first copies it", "[tree]") {
     const Instruments instruments = any_instruments();
     const TemporaryFolder folder;
     check_tree(folder, GENERATE(std::string("child-before-parent"), "parent-before-child"),
@@ -79,7 +79,7 @@ TEST_CASE("a fork that fails shares nothing", "[tree]") {
     CHECK(recorded.account.figure("errno") == EAGAIN);
 }
 
-TEST_CASE("children of children are watched like children", "[.open][tree]") {
+TEST_CASE("children of children are watched like children", "[tree]") {
     const Instruments instruments = any_instruments();
     const TemporaryFolder folder;
     const AccountRun recorded =
@@ -106,13 +106,13 @@ TEST_CASE("a hundred children at once each have their own copies", "[tree]") {
     check_copies(recorded, *recorded.account.writers().rbegin());
 }
 
-TEST_CASE("a child that outlives its parent shares pages with nobody", "[.open][tree]") {
+TEST_CASE("a child that outlives its parent shares pages with nobody", "[tree]") {
     const Instruments instruments = any_instruments();
     const TemporaryFolder folder;
     check_tree(folder, "orphan", instruments, bound_of_times(instruments));
 }
 
-TEST_CASE("a daemon and the process that it came from have their copies", "[.open][tree]") {
+TEST_CASE("a daemon and the process that it came from have their copies", "[tree]") {
     const Instruments instruments = any_instruments();
     const TemporaryFolder folder;
     const AccountRun recorded =
@@ -137,7 +137,7 @@ TEST_CASE("children of threads have their copies", "[tree]") {
     CHECK(recorded.account.writers().size() == 6);
 }
 
-TEST_CASE("_Fork and clone share memory like fork", "[.open][tree]") {
+TEST_CASE("_Fork and clone share memory like fork", "[tree]") {
     const std::string name = GENERATE(std::string("_Fork"), "clone", "clone-files");
     const TemporaryFolder folder;
     const AccountRun recorded = check_tree(folder, name, any_instruments());
