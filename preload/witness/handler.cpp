@@ -266,7 +266,8 @@ tracker::AddressRange own_frames(uint64_t interrupted_sp) {
 bool is_lost_copy(const Tracked& tracked, uint64_t address) {
     if (tracked.stage == process::Stage::tracking) return tracked.inherited.contains(address);
     return tracked.stage == process::Stage::witnessing && !is_unshared(tracked, address) &&
-           process::process.forks == 0 && tracker::is_present_in(sys::getppid(), address);
+           is_private(address) && process::process.forks == 0 &&
+           tracker::is_present_in(sys::getppid(), address);
 }
 
 void handle(const TrapInfo& info, const ucontext_t& context) {
