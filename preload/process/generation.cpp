@@ -78,6 +78,7 @@ void judge_file_pages_again() {
     Tracked& tracked = *process.tracked;
     tracked.census.clear();
     const pid_t parent = sys::getppid();
+    const tracker::OtherPages parent_pages(parent);
     const Mapping* last = nullptr;
     bool parent_wrote_last = false;
     for (EarlyPages::Entry& entry : tracked.early_pages) {
@@ -91,7 +92,7 @@ void judge_file_pages_again() {
                                                           tracked.scan_buffer);
             last = mapping;
         }
-        if (parent_wrote_last && tracker::is_present_in(parent, page)) continue;
+        if (parent_wrote_last && parent_pages.has(page)) continue;
         entry.is_fresh = true;
         record_fresh(entry.range);
     }
@@ -108,7 +109,8 @@ uint64_t all_faults() {
 bool has_unseen_faults() {
     const Tracked& tracked = *process.tracked;
     const uint64_t seen = kPagesBeforeTracking - tracked.pages_before_tracking;
-    return all_faults() > tracked.faults_at_start + seen + kUnseenFaults;
+    return tracked.has_unseen_faults ||
+           all_faults() > tracked.faults_at_start + seen + kUnseenFaults;
 }
 
 }  // namespace
@@ -134,9 +136,13 @@ void settle_inherited() {
         }
     }
     if (has_unseen_faults()) {
+        // What nobody else maps is fresh, or was copied unseen: then the parent has it too.
+        const tracker::OtherPages parent_pages(sys::getppid());
+        const bool is_child = process.forks == 0;
         process.look.remove_unshared(
-            tracked.arena, tracked.scan_buffer, &tracked.inherited,
-            [&](uint64_t page) { return tracked.early_pages.is_copied(page); });
+            tracked.arena, tracked.scan_buffer, &tracked.inherited, [&](uint64_t page) {
+                return tracked.early_pages.is_copied(page) || (is_child && parent_pages.has(page));
+            });
     }
 }
 
@@ -153,6 +159,7 @@ void begin_generation() {
     tracked.early_pages.clear();
     tracked.frame_page = 0;
     tracked.stage = Stage::off;
+    tracked.has_unseen_faults = false;
     tracked.pages_before_tracking = 0;
     handle_default_ends();
     const bool is_witnessed = start_witness();

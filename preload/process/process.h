@@ -46,8 +46,9 @@ struct Tracked {
     tracker::Census census;  // kept only for its memory
     uint32_t generation;
     Stage stage;
-    bool is_protected;   // writes to `inherited` show in a census
-    bool lacks_tracker;  // none was asked for, or none works
+    bool is_protected;       // writes to `inherited` show in a census
+    bool has_unseen_faults;  // of this generation, while the witness was blind
+    bool lacks_tracker;      // none was asked for, or none works
     // Pages to judge one by one before tracking starts; 0: it has, or never will.
     uint32_t pages_before_tracking;
     uint64_t faults_at_start;  // of the generation, by the kernel's count

@@ -35,13 +35,16 @@ size_t read_pagemap(int fd, uint64_t start, uint64_t* entries, size_t count) {
 
 }  // namespace
 
-bool is_present_in(pid_t pid, uint64_t address) {
-    const int fd = open_pagemap_of(pid);
-    if (fd < 0) return false;
+OtherPages::OtherPages(pid_t pid) : pagemap_(open_pagemap_of(pid)) {}
+
+OtherPages::~OtherPages() {
+    if (pagemap_ >= 0) sys::close(pagemap_);
+}
+
+bool OtherPages::has(uint64_t address) const {
     uint64_t entry = 0;
-    const bool is_read = read_pagemap(fd, address, &entry, 1) == 1;
-    sys::close(fd);
-    return is_read && (entry & kEntryPresent) != 0;
+    return pagemap_ >= 0 && read_pagemap(pagemap_, address, &entry, 1) == 1 &&
+           (entry & kEntryPresent) != 0;
 }
 
 bool has_private_page(pid_t pid, uint64_t start, uint64_t end, PageRegion* buffer) {

@@ -16,8 +16,19 @@ struct PageFacts {
     bool is_huge = false;     // part of a page that is mapped as a whole: 2 MiB, or more
 };
 
-// Whether another process has a page there. False where it may not be asked.
-bool is_present_in(pid_t pid, uint64_t address);
+// Which pages another process has. Where it may not be asked, none.
+class OtherPages {
+  public:
+    explicit OtherPages(pid_t pid);
+    OtherPages(const OtherPages&) = delete;
+    OtherPages& operator=(const OtherPages&) = delete;
+    ~OtherPages();
+
+    bool has(uint64_t address) const;
+
+  private:
+    int pagemap_;
+};
 
 // Whether another process has a page of its own anywhere in [start, end), a mapping of a file. Only
 // then has a fork copied the page table of that mapping (mm/memory.c, vma_needs_copy()). `buffer`

@@ -267,7 +267,7 @@ bool is_lost_copy(const Tracked& tracked, uint64_t address) {
     if (tracked.stage == process::Stage::tracking) return tracked.inherited.contains(address);
     return tracked.stage == process::Stage::witnessing && !is_unshared(tracked, address) &&
            is_private(address) && process::process.forks == 0 &&
-           tracker::is_present_in(sys::getppid(), address);
+           tracker::OtherPages(sys::getppid()).has(address);
 }
 
 void handle(const TrapInfo& info, const ucontext_t& context) {
@@ -287,6 +287,7 @@ void handle(const TrapInfo& info, const ucontext_t& context) {
                 ++process::process.writer.loss()->blocked_events;
             }
             // There may have been more than this signal tells, and there may be again.
+            tracked->has_unseen_faults = true;
             process::stop_judging_by_page();
         }
     }
