@@ -88,8 +88,7 @@ TEST_CASE("a page of hugetlb is copied as a whole", "[kinds]") {
     check_writers(recorded);
 }
 
-TEST_CASE("pages that are swapped out are inherited, copied and kept like others",
-          "[kinds]") {
+TEST_CASE("pages that are swapped out are inherited, copied and kept like others", "[kinds]") {
     const std::string kind = GENERATE(std::string("swapped"), "swap-later");
     const Instruments instruments = GENERATE(Instruments::all, Instruments::census_only);
     const SwapSpace swap;
