@@ -47,8 +47,8 @@ Traced record_with(const std::string& tracker, const Words& options) {
     REQUIRE(tracker.size() <= kLongestName);
     run_options.environment = {"PADDING=" + std::string(kLongestName - tracker.size(), 'x')};
     const RunResult run =
-        run_cowscope(joined({"record", "--tracker", tracker, "-o", folder / "t.cow", "--",
-                             kStringMap, "--truth", folder / "truth"},
+        run_cowscope(joined({"record", "--tracker", tracker, "--witness", "off", "-o",
+                             folder / "t.cow", "--", kStringMap, "--truth", folder / "truth"},
                             options),
                      run_options);
     CAPTURE(run.err);
