@@ -79,7 +79,7 @@ TEST_CASE("a fork that fails shares nothing", "[tree]") {
     CHECK(recorded.account.figure("errno") == EAGAIN);
 }
 
-TEST_CASE("children of children are watched like children", "[tree]") {
+TEST_CASE("children of children are watched like children", "[tree][.open]") {
     const Instruments instruments = any_instruments();
     const TemporaryFolder folder;
     const AccountRun recorded =
@@ -120,7 +120,7 @@ TEST_CASE("a daemon and the process that it came from have their copies", "[tree
     CHECK(recorded.account.writers().size() == 2);
 }
 
-TEST_CASE("children of a threaded parent have their copies", "[tree]") {
+TEST_CASE("children of a threaded parent have their copies", "[tree][.open]") {
     constexpr uint64_t kThreads = 4;  // of each second child
     const TemporaryFolder folder;
     const AccountRun recorded = record_tree(folder, "threaded-parent", any_instruments());
