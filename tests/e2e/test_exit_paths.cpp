@@ -53,7 +53,7 @@ void check_copies(const Recorded& recorded, const ProcessTruth& truth, bool by_s
 }
 
 Json check_child(const Recorded& recorded, const ProcessTruth& truth, const std::string& exit_kind,
-                 int exit_value, const std::string& census) {
+                 int exit_value, const std::string& census, uint64_t most_lost = 0) {
     const Json child = find_process(recorded.report, truth.pid);
     CAPTURE(recorded.report["processes"].dump(1), truth.pid);
     REQUIRE_FALSE(child.is_null());
@@ -63,7 +63,7 @@ Json check_child(const Recorded& recorded, const ProcessTruth& truth, const std:
     // Where none was taken at the end, the recorder may have looked at it before.
     CHECK((child["census"] == census || (census == "none" && child["census"] == "last")));
     CHECK(child["copied_pages"] >= truth.pages.size());
-    CHECK(child["lost_events"] == 0);
+    CHECK(child["lost_events"] <= most_lost);
     CHECK(child["end_ns"] > child["start_ns"]);
     return child;
 }
@@ -209,7 +209,10 @@ TEST_CASE("writes of a child's threads are witnessed", "[exit]") {
     const ProcessTruth& truth = recorded.truth.children.at(0);
     REQUIRE(truth.wait_status == 0);
     REQUIRE(truth.pages.size() == 1536);
-    check_child(recorded, truth, "exit", 0, "final");
+    // glibc blocks SIGTRAP while it starts each of the two threads, and may then copy a page of its
+    // own data.
+    constexpr uint64_t kMostLost = 2;
+    check_child(recorded, truth, "exit", 0, "final", kMostLost);
     check_copies(recorded, truth);
 }
 
