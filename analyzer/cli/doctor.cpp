@@ -91,11 +91,9 @@ void append_row(std::string& text, const std::string& label, const std::string& 
     text += fmt::format(fmt::runtime(kRow), label, value);
 }
 
-void append_capability(std::string& text, const std::string& label, const Capability& capability,
-                       const std::string& remark = {}) {
+void append_capability(std::string& text, const std::string& label, const Capability& capability) {
     std::string value = capability.ok ? "ok" : "missing";
     if (!capability.reason.empty()) value += ": " + capability.reason;
-    if (!remark.empty()) value += "; " + remark;
     append_row(text, label, value);
     if (!capability.ok) append_row(text, "", "to allow it: " + capability.remedy);
 }
@@ -125,10 +123,7 @@ std::string to_text(const Examination& found) {
         append_row(text, "libcowscope.so", found.shim.path);
     }
     append_capability(text, "tracker userfaultfd", found.capabilities.userfaultfd);
-    append_capability(text, "tracker soft-dirty", found.capabilities.soft_dirty,
-                      record::shim_has(TrackerChoice::soft_dirty)
-                          ? std::string()
-                          : "not used by this version of cowscope");
+    append_capability(text, "tracker soft-dirty", found.capabilities.soft_dirty);
     append_capability(text, "witness trap", found.capabilities.trap);
     append_row(text, "verdict", verdict(found));
     return text;

@@ -214,7 +214,7 @@ const Capability& capability_of(const Capabilities& capabilities, TrackerChoice 
 
 TrackerChoice best_tracker(const Capabilities& capabilities) {
     for (const TrackerChoice tracker : {TrackerChoice::userfaultfd, TrackerChoice::soft_dirty}) {
-        if (shim_has(tracker) && capability_of(capabilities, tracker).ok) return tracker;
+        if (capability_of(capabilities, tracker).ok) return tracker;
     }
     return TrackerChoice::off;
 }

@@ -14,9 +14,6 @@ namespace cowscope::record {
 
 namespace {
 
-// The trackers that libcowscope.so of this version has.
-constexpr std::array kShimTrackers = {TrackerChoice::userfaultfd, TrackerChoice::soft_dirty};
-
 template <typename Choice>
 using Named = std::pair<std::string_view, Choice>;
 
@@ -74,13 +71,6 @@ std::string_view name_of(WitnessChoice witness) {
 
 std::string name_of_sample(const std::optional<uint32_t>& sample) {
     return sample ? std::to_string(*sample) : "auto";
-}
-
-bool shim_has(TrackerChoice tracker) {
-    for (const TrackerChoice known : kShimTrackers) {
-        if (known == tracker) return true;
-    }
-    return false;
 }
 
 TrackerChoice parse_tracker(std::string_view source, std::string_view text) {

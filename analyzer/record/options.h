@@ -31,10 +31,6 @@ std::string_view name_of(TrackerChoice tracker);
 std::string_view name_of(WitnessChoice witness);
 std::string name_of_sample(const std::optional<uint32_t>& sample);
 
-// Whether libcowscope.so of this version has the tracker; what the machine allows is another
-// question (capabilities.h).
-bool shim_has(TrackerChoice tracker);
-
 // `source` names the option or variable in the error that is thrown for a value that is not valid.
 TrackerChoice parse_tracker(std::string_view source, std::string_view text);
 WitnessChoice parse_witness(std::string_view source, std::string_view text);

@@ -31,11 +31,6 @@ std::vector<std::string> check_choices(const RecordOptions& options) {
 
     const bool names_tracker =
         options.tracker != TrackerChoice::automatic && options.tracker != TrackerChoice::off;
-    if (names_tracker && !shim_has(options.tracker)) {
-        throw Error(fmt::format("--tracker {} is not available in this version; use userfaultfd",
-                                name_of(options.tracker)));
-    }
-
     const Capabilities capabilities = probe_capabilities(read_machine());
     if (names_tracker && !capability_of(capabilities, options.tracker).ok) {
         refuse("--tracker", name_of(options.tracker), capability_of(capabilities, options.tracker));

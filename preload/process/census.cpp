@@ -9,6 +9,10 @@
 namespace cowscope::process {
 namespace {
 
+uint64_t end_of(const trace::PageRun& run) {
+    return run.start + run.pages * tracker::kPageBytes;
+}
+
 void write_census_record(trace::CensusKind kind, const tracker::Census& census) {
     const Tracked& tracked = *process.tracked;
     const uint64_t now = sys::monotonic_ns();
@@ -76,7 +80,7 @@ void follow_moved(uint64_t start, uint64_t end, uint64_t to) {
     }
     for (const trace::PageRun& run : tracked.census.copied.runs()) {
         const uint64_t from = run.start + offset;
-        process.tracker.unprotect({from, from + run.pages * tracker::kPageBytes});
+        process.tracker.unprotect({from, end_of(run) + offset});
     }
     if (auto* record = process.writer.begin<trace::MovedRecord>(trace::RecordType::moved)) {
         record->from = page_run({start, end});
@@ -92,17 +96,8 @@ void follow_moved(uint64_t start, uint64_t end, uint64_t to) {
     tracked.inherited.remove(tracked.arena, start, end);
     for (const trace::PageRun& run : tracked.census.copied.runs()) {
         const uint64_t from = run.start + offset;
-        tracked.inherited.insert(tracked.arena, from, from + run.pages * tracker::kPageBytes);
+        tracked.inherited.insert(tracked.arena, from, end_of(run) + offset);
     }
-}
-
-void record_kernel_copies(const tracker::AddressRange* pages, size_t count) {
-    Tracked& tracked = *process.tracked;
-    tracked.census.clear();
-    for (size_t i = 0; i < count; ++i) {
-        tracked.census.copied.append(tracked.arena, pages[i].start, pages[i].end);
-    }
-    write_census_record(trace::CensusKind::kernel, tracked.census);
 }
 
 void follow_writable(uint64_t start, uint64_t end) {
@@ -113,26 +108,16 @@ void follow_writable(uint64_t start, uint64_t end) {
     process.look.list_present(tracked.arena, tracked.scan_buffer, {start, end},
                               &tracked.census.copied);
     for (const trace::PageRun& run : tracked.census.copied.runs()) {
-        const uint64_t run_end = run.start + run.pages * tracker::kPageBytes;
-        tracked.inherited.insert(tracked.arena, run.start, run_end);
+        tracked.inherited.insert(tracked.arena, run.start, end_of(run));
     }
-    write_runs<trace::CensusRecord>(trace::RecordType::census, tracked.census.copied,
-                                    [&](trace::CensusRecord* record) {
-                                        record->time_ns = sys::monotonic_ns();
-                                        record->fresh_pages = 0;
-                                        record->generation = tracked.generation;
-                                        record->kind = trace::CensusKind::inherited;
-                                        record->padding[0] = record->padding[1] = 0;
-                                        record->padding[2] = 0;
-                                        record->padding2 = 0;
-                                    });
+    write_census_record(trace::CensusKind::inherited, tracked.census);
 }
 
-void record_fresh(const tracker::AddressRange& pages) {
+void record_page(trace::CensusKind kind, uint64_t page) {
     Tracked& tracked = *process.tracked;
     tracked.census.clear();
-    tracked.census.copied.append(tracked.arena, pages.start, pages.end);
-    write_census_record(trace::CensusKind::fresh, tracked.census);
+    tracked.census.copied.append(tracked.arena, page, page + tracker::kPageBytes);
+    write_census_record(kind, tracked.census);
 }
 
 void forget_inherited(uint64_t start, uint64_t end) {

@@ -17,23 +17,11 @@ class EarlyPages {
 
     // A page that is there already stays as it was judged first.
     void add(uint64_t page, bool is_fresh) {
-        if (is_full() || contains(page)) return;
+        if (is_full() || any(page, [](const Entry&) { return true; })) return;
         entries_[count_++] = {{page, page + tracker::kPageBytes}, is_fresh};
     }
-    bool contains(uint64_t page) const {
-        for (size_t i = 0; i < count_; ++i) {
-            if (entries_[i].range.overlaps(page, page + tracker::kPageBytes)) return true;
-        }
-        return false;
-    }
     bool is_copied(uint64_t page) const {
-        for (size_t i = 0; i < count_; ++i) {
-            const Entry& entry = entries_[i];
-            if (!entry.is_fresh && entry.range.overlaps(page, page + tracker::kPageBytes)) {
-                return true;
-            }
-        }
-        return false;
+        return any(page, [](const Entry& entry) { return !entry.is_fresh; });
     }
     uint64_t fresh_pages() const {
         uint64_t pages = 0;
@@ -58,6 +46,17 @@ class EarlyPages {
 
   private:
     static constexpr size_t kCapacity = 192;
+
+    template <typename Matches>
+    bool any(uint64_t page, Matches&& matches) const {
+        for (size_t i = 0; i < count_; ++i) {
+            const Entry& entry = entries_[i];
+            if (entry.range.overlaps(page, page + tracker::kPageBytes) && matches(entry)) {
+                return true;
+            }
+        }
+        return false;
+    }
 
     Entry entries_[kCapacity];
     size_t count_ = 0;

@@ -44,13 +44,15 @@ void after_fork_in_parent() {
     if (locked.is_trap_blocked()) stop_judging_by_page();
 }
 
-void after_fork_in_child() {
+namespace {
+
+void enter_child(bool shares_descriptors) {
     if (process.pid == 0) return;
     const pid_t parent = process.pid;
     process.lock.free_in_child();
     // The arena was not inherited, and the descriptors act on the parent. Where they are the
     // parent's very own, they stay open.
-    if (process.shares_descriptors) {
+    if (shares_descriptors) {
         process.trap = {};
         process.tracker.forget();
         process.look.forget();
@@ -63,6 +65,7 @@ void after_fork_in_child() {
     }
     const Locked locked;
     process.pid = sys::getpid();
+    process.shares_descriptors = shares_descriptors;
     process.forks = 0;
     process.daemon_tid = 0;
     process.tracked = nullptr;
@@ -74,8 +77,6 @@ void after_fork_in_child() {
     }
 }
 
-namespace {
-
 struct CloneStart {
     int (*function)(void*);
     void* argument;
@@ -86,14 +87,18 @@ struct CloneStart {
 // copy.
 int start_cloned(void* start) {
     const CloneStart here = *static_cast<CloneStart*>(start);
-    process.shares_descriptors = here.shares_descriptors;
-    after_fork_in_child();
+    enter_child(here.shares_descriptors);
     const int status = here.function(here.argument);
     finish(trace::EndKind::exit, status & 0xff);
     return status;
 }
 
 }  // namespace
+
+void after_fork_in_child() {
+    enter_child(false);
+}
+
 }  // namespace cowscope::process
 
 COWSCOPE_INTERPOSED pid_t _Fork() noexcept {

@@ -73,12 +73,9 @@ void widen_early_pages() {
 
 // A page of a file comes with content whether the parent had it or not. The mappings are known now,
 // and the parent can be asked.
-void judge_file_pages_again() {
+void judge_file_pages_again(tracker::OtherPages* parent) {
     if (process.forks != 0) return;
     Tracked& tracked = *process.tracked;
-    tracked.census.clear();
-    const pid_t parent = sys::getppid();
-    const tracker::OtherPages parent_pages(parent);
     const Mapping* last = nullptr;
     bool parent_wrote_last = false;
     for (EarlyPages::Entry& entry : tracked.early_pages) {
@@ -88,13 +85,13 @@ void judge_file_pages_again() {
             continue;
         }
         if (mapping != last) {
-            parent_wrote_last = tracker::has_private_page(parent, mapping->start, mapping->end,
-                                                          tracked.scan_buffer);
+            parent_wrote_last =
+                parent->has_private({mapping->start, mapping->end}, tracked.scan_buffer);
             last = mapping;
         }
-        if (parent_wrote_last && parent_pages.has(page)) continue;
+        if (parent_wrote_last && parent->has(page)) continue;
         entry.is_fresh = true;
-        record_fresh(entry.range);
+        record_page(trace::CensusKind::fresh, page);
     }
 }
 
@@ -129,7 +126,8 @@ void settle_inherited() {
     }
     if (tracked.stage != Stage::witnessing) return;
     widen_early_pages();
-    judge_file_pages_again();
+    tracker::OtherPages parent(sys::getppid());
+    judge_file_pages_again(&parent);
     for (const EarlyPages::Entry& entry : tracked.early_pages) {
         if (entry.is_fresh) {
             tracked.inherited.remove(tracked.arena, entry.range.start, entry.range.end);
@@ -137,11 +135,10 @@ void settle_inherited() {
     }
     if (has_unseen_faults()) {
         // What nobody else maps is fresh, or was copied unseen: then the parent has it too.
-        const tracker::OtherPages parent_pages(sys::getppid());
         const bool is_child = process.forks == 0;
         process.look.remove_unshared(
             tracked.arena, tracked.scan_buffer, &tracked.inherited, [&](uint64_t page) {
-                return tracked.early_pages.is_copied(page) || (is_child && parent_pages.has(page));
+                return tracked.early_pages.is_copied(page) || (is_child && parent.has(page));
             });
     }
 }
@@ -190,6 +187,14 @@ void stop_judging_by_page() {
     if (tracked != nullptr && tracked->pages_before_tracking != 0) {
         start_tracking(stack_in_use());
     }
+}
+
+void before_unseen_writes() {
+    // Most programs never fork: for them this is one comparison.
+    if (process.tracked == nullptr || process.tracked->stage != Stage::witnessing) return;
+    if (!is_current()) return;
+    const Locked locked;
+    stop_judging_by_page();
 }
 
 }  // namespace cowscope::process

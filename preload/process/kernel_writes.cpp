@@ -1,8 +1,8 @@
 // Calls by which the kernel writes into the program's memory. No instruction of the program faults
 // then, so the witness sees nothing, and while nothing else looks (generation.cpp) these functions
 // do: they ask before the call which pages of the buffer are shared, and afterwards know how far
-// the kernel wrote. Calls inside libc do not come by here; they read into stdio's buffers, a page
-// or so each.
+// the kernel wrote. Buffers in pieces, and large ones, are left to the tracker. Calls inside libc
+// do not come by here; they read into stdio's buffers, a page or so each.
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -44,17 +44,14 @@ class KernelWrite {
         if (bytes <= 0 || (shared_ | absent_) == 0) return bytes;
         const int saved_errno = errno;
         const uint64_t end = start_ + static_cast<uint64_t>(bytes);
-        tracker::AddressRange copied[kMostPages];
-        size_t count = 0;
         const Locked locked;
         if (process.tracked->stage == Stage::witnessing) {
             uint64_t page = start_ & ~(kPage - 1);
             for (unsigned i = 0; page < end; ++i, page += kPage) {
-                if ((shared_ >> i & 1) != 0) copied[count++] = {page, page + kPage};
-                if ((absent_ >> i & 1) != 0) judge_page(page, true);
+                const bool is_copied = (shared_ >> i & 1) != 0;
+                if (is_copied) record_page(trace::CensusKind::kernel, page);
+                if (is_copied || (absent_ >> i & 1) != 0) judge_page(page, !is_copied);
             }
-            if (count != 0) record_kernel_copies(copied, count);
-            for (size_t i = 0; i < count; ++i) judge_page(copied[i].start, false);
         }
         errno = saved_errno;
         return bytes;
@@ -68,18 +65,10 @@ class KernelWrite {
     uint64_t absent_ = 0;
 };
 
-// Buffers in pieces are left to the tracker.
-void before_scattered_write() {
-    if (process.tracked == nullptr || process.tracked->stage != Stage::witnessing) return;
-    if (!is_current()) return;
-    const Locked locked;
-    stop_judging_by_page();
-}
-
 }  // namespace
 }  // namespace cowscope::process
 
-using cowscope::process::before_scattered_write;
+using cowscope::process::before_unseen_writes;
 using cowscope::process::KernelWrite;
 using cowscope::process::real;
 using cowscope::process::real_functions_are_resolved;
@@ -99,11 +88,11 @@ COWSCOPE_INTERPOSED ssize_t pread(int fd, void* to, size_t bytes, off_t offset) 
     return pread64(fd, to, bytes, offset);
 }
 COWSCOPE_INTERPOSED ssize_t readv(int fd, const struct iovec* to, int count) {
-    before_scattered_write();
+    before_unseen_writes();
     return real().readv(fd, to, count);
 }
 COWSCOPE_INTERPOSED ssize_t preadv64(int fd, const struct iovec* to, int count, off_t offset) {
-    before_scattered_write();
+    before_unseen_writes();
     return real().preadv(fd, to, count, offset);
 }
 COWSCOPE_INTERPOSED ssize_t preadv(int fd, const struct iovec* to, int count, off_t offset) {
@@ -120,6 +109,6 @@ COWSCOPE_INTERPOSED ssize_t recvfrom(int fd, void* __restrict to, size_t bytes, 
     return write.wrote(real().recvfrom(fd, to, bytes, flags, address, address_bytes));
 }
 COWSCOPE_INTERPOSED ssize_t recvmsg(int fd, struct msghdr* message, int flags) {
-    before_scattered_write();
+    before_unseen_writes();
     return real().recvmsg(fd, message, flags);
 }

@@ -37,14 +37,7 @@ void giving_up(const void* address, size_t bytes) {
     });
 }
 
-// The kernel is about to fill pages that then never fault.
-void filling_memory() {
-    if (process.tracked == nullptr || process.tracked->stage != Stage::witnessing) return;
-    if (!is_current()) return;
-    const Locked locked;
-    stop_judging_by_page();
-}
-
+// Whether the kernel fills pages, which then never fault.
 bool fills(int advice) {
     constexpr int kPopulateRead = 22;  // MADV_POPULATE_READ, Linux 5.14
     constexpr int kPopulateWrite = 23;
@@ -139,7 +132,7 @@ COWSCOPE_INTERPOSED void* mmap64(void* address, size_t bytes, int protection, in
     }
     // MAP_FIXED unmaps what was there. (MAP_FIXED_NOREPLACE does not.)
     if ((flags & MAP_FIXED) != 0) giving_up(address, bytes);
-    if ((flags & (MAP_POPULATE | MAP_LOCKED)) != 0) filling_memory();
+    if ((flags & (MAP_POPULATE | MAP_LOCKED)) != 0) before_unseen_writes();
     return real().mmap(address, bytes, protection, flags, fd, offset);
 }
 COWSCOPE_INTERPOSED void* mmap(void* address, size_t bytes, int protection, int flags, int fd,
@@ -170,7 +163,7 @@ COWSCOPE_INTERPOSED int madvise(void* address, size_t bytes, int advice) noexcep
         return static_cast<int>(syscall(SYS_madvise, address, bytes, advice));
     }
     if (discards(advice)) giving_up(address, bytes);
-    if (fills(advice)) filling_memory();
+    if (fills(advice)) before_unseen_writes();
     const int result = real().madvise(address, bytes, advice);
     if (result == 0 && changes_sharing(advice)) note_sharing(address, bytes, advice);
     return result;

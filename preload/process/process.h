@@ -167,6 +167,8 @@ tracker::AddressRange own_image();
 // not see. Each may start tracking. The lock is held.
 void judge_page(uint64_t page, bool is_fresh);
 void stop_judging_by_page();
+// The program is about to do what the witness would not see. The lock is not held.
+void before_unseen_writes();
 // Takes what is not shared out of `inherited`, which holds all pages that were found present.
 void settle_inherited();
 
@@ -180,17 +182,14 @@ void list_at_end();
 // The lock is held.
 void record_copies(uint64_t start, uint64_t end);
 
-// The kernel has written these pages for the process, which shared them. The lock is held.
-void record_kernel_copies(const tracker::AddressRange* pages, size_t count);
-
 // Finds which pages of [start, end) are inherited and copied: in `census`. The lock is held.
 bool find_copies(uint64_t start, uint64_t end);
 
 // mremap has moved [start, end), whose copies find_copies() has just found. The lock is held.
 void follow_moved(uint64_t start, uint64_t end, uint64_t to);
 
-// Pages that events call copied, and that were fresh. The lock is held.
-void record_fresh(const tracker::AddressRange& pages);
+// Says what `kind` says of one page: kernel or fresh. The lock is held.
+void record_page(trace::CensusKind kind, uint64_t page);
 
 // [start, end) of a file's mapping will be writable: its pages are inherited like others. The lock
 // is held.

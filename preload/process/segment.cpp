@@ -37,10 +37,6 @@ uint64_t number_behind(const char* text, const char* label) {
     return value;
 }
 
-}  // namespace
-
-namespace {
-
 // The process record of this program, complete but for what tells its processes apart.
 struct Identity {
     trace::ProcessRecord record;

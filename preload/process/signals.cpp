@@ -131,13 +131,10 @@ int change_action(int signal, const struct sigaction* action, struct sigaction* 
     return 0;
 }
 
-// While SIGTRAP is blocked the witness is blind, so that something else has to look.
+// While SIGTRAP is blocked the witness is blind.
 void before_mask_change(int how, const sigset_t* set) {
-    if (process.tracked == nullptr || process.tracked->stage != Stage::witnessing) return;
     if (set == nullptr || how == SIG_UNBLOCK || sigismember(set, SIGTRAP) != 1) return;
-    if (!is_current()) return;
-    const Locked locked;
-    stop_judging_by_page();
+    before_unseen_writes();
 }
 
 using Handler = void (*)(int);

@@ -114,9 +114,9 @@ bool start_tracker() {
 
 void start_tracking(const tracker::AddressRange& used) {
     Tracked& tracked = *process.tracked;
-    tracked.pages_before_tracking = 0;
     read_mappings();
     if (!start_tracker()) {
+        tracked.pages_before_tracking = 0;
         tracked.lacks_tracker = true;
         if (tracked.stage == Stage::off) write_inherited(trace::Tracker::off);
         return;
@@ -130,6 +130,7 @@ void start_tracking(const tracker::AddressRange& used) {
                                      tracked.own, used, &tracked.inherited);
     if (result != 0) write_note(trace::NoteCode::census_failed, -result);
     settle_inherited();
+    tracked.pages_before_tracking = 0;
     if (tracked.generation <= 1) {
         if (!process.tracker.knows_zero_page()) write_note(trace::NoteCode::zero_pages_unknown, 0);
         write_memory_at_fork();

@@ -1,7 +1,6 @@
 #include "segment/writer.h"
 
 #include <errno.h>
-#include <sys/uio.h>
 
 #include <atomic>
 #include <cstring>
@@ -73,7 +72,8 @@ int Writer::create(const char* path, pid_t pid, uint64_t created_ns,
         result = write_at(0, parts, sizeof(parts) / sizeof(parts[0]), kStartBytes);
     }
     if (result != 0) {
-        close();
+        sys::close(fd_);
+        *this = Writer();
         return result;
     }
     reserved_ = kStartBytes;
@@ -190,10 +190,12 @@ void Writer::append(const trace::RecordHeader& record) {
         const uint64_t end = committed_ + record.bytes;
         const struct iovec part = {const_cast<trace::RecordHeader*>(&record), record.bytes};
         const struct iovec count = {const_cast<uint64_t*>(&end), sizeof(end)};
-        if (write_at(committed_, &part, 1, record.bytes) != 0) return;
-        committed_ = end;
-        write_at(offsetof(trace::SegmentHeader, committed_bytes), &count, 1, sizeof(end));
-        return;
+        constexpr uint64_t kCountAt = offsetof(trace::SegmentHeader, committed_bytes);
+        if (write_at(committed_, &part, 1, record.bytes) == 0 &&
+            write_at(kCountAt, &count, 1, sizeof(end)) == 0) {
+            committed_ = end;
+            return;
+        }
     }
     void* room = begin_bytes(record.type, record.bytes);
     if (room == nullptr) return;

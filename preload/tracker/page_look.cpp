@@ -19,12 +19,6 @@ bool is_shared(uint64_t entry) {
     return (entry & (kEntryPresent | kEntryExclusive | kEntryFileOrShared)) == kEntryPresent;
 }
 
-int open_pagemap_of(pid_t pid) {
-    FixedText<64> path;
-    path.add("/proc/").add_decimal(static_cast<uint64_t>(pid)).add("/pagemap");
-    return sys::open(path.c_str(), O_RDONLY);
-}
-
 // How many entries were read.
 size_t read_pagemap(int fd, uint64_t start, uint64_t* entries, size_t count) {
     const auto offset = static_cast<long>(start / kPageBytes * sizeof(uint64_t));
@@ -35,36 +29,38 @@ size_t read_pagemap(int fd, uint64_t start, uint64_t* entries, size_t count) {
 
 }  // namespace
 
-OtherPages::OtherPages(pid_t pid) : pagemap_(open_pagemap_of(pid)) {}
-
 OtherPages::~OtherPages() {
     if (pagemap_ >= 0) sys::close(pagemap_);
 }
 
-bool OtherPages::has(uint64_t address) const {
-    uint64_t entry = 0;
-    return pagemap_ >= 0 && read_pagemap(pagemap_, address, &entry, 1) == 1 &&
-           (entry & kEntryPresent) != 0;
+size_t OtherPages::read(uint64_t start, uint64_t* entries, size_t count) {
+    if (pagemap_ < 0) {
+        FixedText<64> path;
+        path.add("/proc/").add_decimal(static_cast<uint64_t>(pid_)).add("/pagemap");
+        pagemap_ = sys::open(path.c_str(), O_RDONLY);
+        if (pagemap_ < 0) return 0;
+    }
+    return read_pagemap(pagemap_, start, entries, count);
 }
 
-bool has_private_page(pid_t pid, uint64_t start, uint64_t end, PageRegion* buffer) {
+bool OtherPages::has(uint64_t address) {
+    uint64_t entry = 0;
+    return read(address, &entry, 1) == 1 && (entry & kEntryPresent) != 0;
+}
+
+bool OtherPages::has_private(const AddressRange& mapping, PageRegion* buffer) {
     auto* entries = reinterpret_cast<uint64_t*>(buffer);
-    constexpr size_t kEntries = kScanBufferRegions * sizeof(PageRegion) / sizeof(uint64_t);
-    const int fd = open_pagemap_of(pid);
-    if (fd < 0) return false;
-    bool found = false;
-    while (start < end && !found) {
-        const uint64_t left = (end - start) / kPageBytes;
-        const size_t count = left < kEntries ? static_cast<size_t>(left) : kEntries;
-        const size_t got = read_pagemap(fd, start, entries, count);
-        if (got == 0) break;
+    for (uint64_t at = mapping.start; at < mapping.end;) {
+        const uint64_t left = (mapping.end - at) / kPageBytes;
+        const size_t got =
+            read(at, entries, left < kEntriesABuffer ? static_cast<size_t>(left) : kEntriesABuffer);
+        if (got == 0) return false;
         for (size_t i = 0; i < got; ++i) {
-            found = found || (entries[i] & (kEntryPresent | kEntryFileOrShared)) == kEntryPresent;
+            if ((entries[i] & (kEntryPresent | kEntryFileOrShared)) == kEntryPresent) return true;
         }
-        start += got * kPageBytes;
+        at += got * kPageBytes;
     }
-    sys::close(fd);
-    return found;
+    return false;
 }
 
 bool PageLook::works() {

@@ -11,30 +11,36 @@
 
 namespace cowscope::tracker {
 
+// Entries of pagemap for which a scan buffer has room.
+inline constexpr size_t kEntriesABuffer =
+    kScanBufferRegions * sizeof(PageRegion) / sizeof(uint64_t);
+
 struct PageFacts {
     bool is_private = false;  // present, and nobody else's: no file's page, no shared memory
     bool is_watched = false;  // by a userfaultfd of this process
     bool is_huge = false;     // part of a page that is mapped as a whole: 2 MiB, or more
 };
 
-// Which pages another process has. Where it may not be asked, none.
+// Which pages another process has. Where it may not be asked, none. Opened when it is first asked.
 class OtherPages {
   public:
-    explicit OtherPages(pid_t pid);
+    explicit OtherPages(pid_t pid) : pid_(pid) {}
     OtherPages(const OtherPages&) = delete;
     OtherPages& operator=(const OtherPages&) = delete;
     ~OtherPages();
 
-    bool has(uint64_t address) const;
+    bool has(uint64_t address);
+    // Whether it has a page of its own anywhere in a mapping of a file. Only then has a fork copied
+    // the page table of that mapping (mm/memory.c, vma_needs_copy()). `buffer` has room for
+    // kScanBufferRegions.
+    bool has_private(const AddressRange& mapping, PageRegion* buffer);
 
   private:
-    int pagemap_;
-};
+    size_t read(uint64_t start, uint64_t* entries, size_t count);
 
-// Whether another process has a page of its own anywhere in [start, end), a mapping of a file. Only
-// then has a fork copied the page table of that mapping (mm/memory.c, vma_needs_copy()). `buffer`
-// has room for kScanBufferRegions.
-bool has_private_page(pid_t pid, uint64_t start, uint64_t end, PageRegion* buffer);
+    pid_t pid_;
+    int pagemap_ = -1;
+};
 
 class PageLook {
   public:
@@ -82,12 +88,12 @@ template <typename IsKept>
 void PageLook::remove_unshared(Arena& arena, PageRegion* buffer, PageRuns* pages,
                                IsKept&& is_kept) {
     auto* entries = reinterpret_cast<uint64_t*>(buffer);
-    constexpr size_t kEntries = kScanBufferRegions * sizeof(PageRegion) / sizeof(uint64_t);
     PageRuns shared;
     for (const trace::PageRun& run : pages->runs()) {
         for (uint64_t done = 0; done < run.pages;) {
             const uint64_t left = run.pages - done;
-            const size_t count = left < kEntries ? static_cast<size_t>(left) : kEntries;
+            const size_t count =
+                left < kEntriesABuffer ? static_cast<size_t>(left) : kEntriesABuffer;
             const uint64_t start = run.start + done * kPageBytes;
             if (!read_entries(start, entries, count)) return;
             for (size_t i = 0; i < count; ++i) {

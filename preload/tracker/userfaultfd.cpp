@@ -77,25 +77,22 @@ int Userfaultfd::list_present(Arena& arena, PageRegion* buffer, const AddressRan
     return result == 0 && !complete ? -ENOMEM : result;
 }
 
-int Userfaultfd::protect(PageRegion* buffer, const AddressRange& used) {
-    ScanQuery query = present_pages();
-    query.required = kPageIsWpAllowed | kPageIsWritten;
-    query.reported = kPageIsWpAllowed;
-    query.write_protect = true;
-    const auto ignore = [](const PageRegion&) {};
-    const int result = scan_pages(pagemap_, query, 0, used.start, buffer, ignore);
-    if (result != 0) return result;
-    return scan_pages(pagemap_, query, used.end, kAddressSpaceEnd, buffer, ignore);
-}
-
-int Userfaultfd::watch_moved(PageRegion* buffer, const AddressRange& range) {
-    const int result = add(range.start, range.end);
-    if (result != 0) return result;
+int Userfaultfd::protect_range(PageRegion* buffer, const AddressRange& range) {
     ScanQuery query = present_pages();
     query.required = kPageIsWpAllowed | kPageIsWritten;
     query.reported = kPageIsWpAllowed;
     query.write_protect = true;
     return scan_pages(pagemap_, query, range.start, range.end, buffer, [](const PageRegion&) {});
+}
+
+int Userfaultfd::protect(PageRegion* buffer, const AddressRange& used) {
+    const int result = protect_range(buffer, {0, used.start});
+    return result != 0 ? result : protect_range(buffer, {used.end, kAddressSpaceEnd});
+}
+
+int Userfaultfd::watch_moved(PageRegion* buffer, const AddressRange& range) {
+    const int result = add(range.start, range.end);
+    return result != 0 ? result : protect_range(buffer, range);
 }
 
 void Userfaultfd::unprotect(const AddressRange& range) {

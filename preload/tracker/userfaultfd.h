@@ -43,6 +43,7 @@ class Userfaultfd {
 
   private:
     int add(uint64_t start, uint64_t end);
+    int protect_range(PageRegion* buffer, const AddressRange& range);
 
     int uffd_ = -1;
     int pagemap_ = -1;

@@ -156,8 +156,8 @@ bool is_moved_page(Tracked& tracked, const Fault& fault, const uint64_t (&start)
     return mapping != nullptr && mapping->is_private && !mapping->is_file && !mapping->special;
 }
 
-// Whether a write to `address` copies the page: nobody's but this process's. Asked only of what was
-// mapped since the mappings were read.
+// Whether a page there is nobody's but this process's once it is written. The kernel is asked only
+// about what was mapped since the mappings were read.
 bool is_private(uint64_t address) {
     const process::Mapping* mapping = process::process.known_mappings.find(address);
     if (mapping != nullptr) {
@@ -182,14 +182,13 @@ void judge_frame_pages(Tracked& tracked, const Fault& fault) {
     }
 }
 
-// What to make of a fault before the inherited pages are known: trace::kUnlisted if it may be a
-// copy, or 0.
-uint16_t judge_by_page(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2]) {
+// Whether a fault may be a copy, before the inherited pages are known.
+bool judge_by_page(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2]) {
     judge_frame_pages(tracked, fault);
-    if (is_unshared(tracked, fault.address) || !is_private(fault.address)) return 0;
+    if (is_unshared(tracked, fault.address) || !is_private(fault.address)) return false;
     const bool is_fresh = is_zero_page(tracked, fault, start);
     process::judge_page(fault.address & ~(kPage - 1), is_fresh);
-    return is_fresh ? 0 : trace::kUnlisted;
+    return !is_fresh;
 }
 
 bool is_hugetlb(const Tracked& tracked, uint64_t address) {
@@ -201,9 +200,8 @@ bool is_hugetlb(const Tracked& tracked, uint64_t address) {
 // Whether the event is worth to be recorded; its flags.
 bool judge(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2], uint16_t* flags) {
     if (tracked.stage == process::Stage::witnessing) {
-        const uint16_t found = judge_by_page(tracked, fault, start);
-        *flags = static_cast<uint16_t>(*flags | found);
-        return found != 0;
+        *flags |= trace::kUnlisted;
+        return judge_by_page(tracked, fault, start);
     }
     if (tracked.inherited.contains(fault.address)) {
         if (is_zero_page(tracked, fault, start)) *flags |= trace::kZeroPage;
@@ -229,7 +227,6 @@ void record_fault(void* argument) {
         ++writer.loss()->fresh_faults;
         return;
     }
-
     if (is_hugetlb(tracked, fault.address)) flags |= trace::kHugePage;
 
     InternTable::Entry* site = find_site(tracked, fault.registers);
@@ -274,6 +271,15 @@ bool is_lost_copy(const Tracked& tracked, uint64_t address) {
            tracker::OtherPages(sys::getppid()).has(address);
 }
 
+void record_late_fault(void* argument) {
+    const Fault& fault = *static_cast<const Fault*>(argument);
+    Tracked& tracked = *process::process.tracked;
+    if (is_lost_copy(tracked, fault.address)) ++process::process.writer.loss()->blocked_events;
+    // There may have been more than this signal tells, and there may be again.
+    tracked.has_unseen_faults = true;
+    process::stop_judging_by_page();
+}
+
 void handle(const TrapInfo& info, const ucontext_t& context) {
     const pid_t tid = sys::gettid();
     Fault fault = {info.address, tid, unwind_registers(context), &context, {}};
@@ -281,18 +287,13 @@ void handle(const TrapInfo& info, const ucontext_t& context) {
     process::process.lock.lock();
     Tracked* tracked = process::process.tracked;
     if (tracked != nullptr && process::process.writer.is_open()) {
+        unsigned char* stack = tracked->handler_stack + sizeof(tracked->handler_stack);
         if ((info.flags & kTrapPerfAsync) == 0) {
             tracked->last_events.note(tid, fault.registers.ip, fault.registers.sp);
-            cowscope_call_on_stack(record_fault, &fault,
-                                   tracked->handler_stack + sizeof(tracked->handler_stack));
+            cowscope_call_on_stack(record_fault, &fault, stack);
         } else if (!tracked->last_events.is_last(tid, fault.registers.ip, fault.registers.sp) &&
                    !is_unshared(*tracked, info.address)) {
-            if (is_lost_copy(*tracked, info.address)) {
-                ++process::process.writer.loss()->blocked_events;
-            }
-            // There may have been more than this signal tells, and there may be again.
-            tracked->has_unseen_faults = true;
-            process::stop_judging_by_page();
+            cowscope_call_on_stack(record_late_fault, &fault, stack);
         }
     }
     process::process.lock.unlock();

@@ -19,10 +19,6 @@
 
 namespace cowscope::e2e {
 
-inline std::string account_program(const std::string& name) {
-    return COWSCOPE_E2E_PROGRAMS "/" + name;
-}
-
 struct Account {
     int root = 0;
     Json json;

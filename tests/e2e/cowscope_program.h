@@ -14,7 +14,11 @@ using Words = std::vector<std::string>;
 inline const std::string kCowscope = COWSCOPE_BUILD_DIR "/cowscope";
 inline const std::string kShim = COWSCOPE_BUILD_DIR "/libcowscope.so";
 inline const std::string kStringMap = COWSCOPE_BUILD_DIR "/string_map";
-inline const std::string kPageWriter = COWSCOPE_PAGE_WRITER;
+// One of tests/e2e/programs.
+inline std::string program_of_tests(const std::string& name) {
+    return COWSCOPE_E2E_PROGRAMS "/" + name;
+}
+inline const std::string kPageWriter = program_of_tests("page_writer");
 inline const std::string kPythonWorkload = COWSCOPE_SOURCE_DIR "/workloads/python/string_map.py";
 inline const std::string kPythonReader = COWSCOPE_SOURCE_DIR "/tests/e2e/programs/dict_reader.py";
 

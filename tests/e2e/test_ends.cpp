@@ -17,7 +17,7 @@ using namespace cowscope::e2e;
 
 namespace {
 
-const std::string kProgram = account_program("endings");
+const std::string kProgram = program_of_tests("endings");
 
 // The program's only child.
 int child_of(const Account& account) {

@@ -18,7 +18,7 @@ AccountRun record_case(const TemporaryFolder& folder, const std::string& program
                        const std::string& name) {
     const Instruments instruments = GENERATE(Instruments::all, Instruments::census_only);
     const std::string ballast = GENERATE(kNoBallast, kBallast);
-    return record_account_successfully(folder / "t.cow", {account_program(program), name, ballast},
+    return record_account_successfully(folder / "t.cow", {program_of_tests(program), name, ballast},
                                        instruments);
 }
 
@@ -94,7 +94,7 @@ TEST_CASE("protection that comes and goes changes nothing about copies", "[chang
 
 TEST_CASE("a program's own guard pages work the same", "[changes]") {
     const std::string name = GENERATE(std::string("guard"), "new-guard");
-    const RunResult alone = run_program({account_program("memory_attributes"), name});
+    const RunResult alone = run_program({program_of_tests("memory_attributes"), name});
     REQUIRE(alone.status() == 0);
     const TemporaryFolder folder;
     const AccountRun recorded = record_case(folder, "memory_attributes", name);

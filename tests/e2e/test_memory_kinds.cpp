@@ -13,7 +13,7 @@ namespace {
 
 constexpr int64_t kPageKb = 4;
 
-const std::string kProgram = account_program("memory_kinds");
+const std::string kProgram = program_of_tests("memory_kinds");
 
 Account run_alone(const std::string& kind) {
     const RunResult alone = run_program({kProgram, kind});

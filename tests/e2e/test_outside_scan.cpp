@@ -34,7 +34,7 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr uint64_t kPageBytes = 4096;
-const std::string kPausedWriter = COWSCOPE_PAUSED_WRITER;
+const std::string kPausedWriter = program_of_tests("paused_writer");
 
 // False when that did not come true in 20 s.
 bool wait_until(const std::function<bool()>& condition) {

@@ -1,14 +1,11 @@
 // Pools of Python's multiprocessing that are ended while their workers live lose no copies. The
 // workers know which pages they wrote (programs/pool_end.py).
-#include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 
 #include "tests/catch.h"
 #include "tests/e2e/copied_pages.h"
 #include "tests/e2e/cowscope_program.h"
+#include "tests/e2e/pythons.h"
 #include "tests/e2e/report_json.h"
 #include "tests/e2e/temporary_folder.h"
 
@@ -19,26 +16,6 @@ namespace {
 const std::string kPoolEnd = COWSCOPE_SOURCE_DIR "/tests/e2e/programs/pool_end.py";
 constexpr uint64_t kPages = 500;
 constexpr size_t kWorkers = 3;
-
-// Of pyenv, or python3.N of the system; "" where there is none.
-std::string find_python(const std::string& version) {
-    namespace fs = std::filesystem;
-    std::string root;
-    if (const char* named = std::getenv("PYENV_ROOT")) {
-        root = named;
-    } else if (const char* home = std::getenv("HOME")) {
-        root = std::string(home) + "/.pyenv";
-    }
-    std::error_code error;
-    for (fs::directory_iterator entry(root + "/versions", error), end; !error && entry != end;
-         entry.increment(error)) {
-        const std::string name = entry->path().filename().string();
-        const std::string python = (entry->path() / "bin" / "python").string();
-        if (name.rfind(version + ".", 0) == 0 && access(python.c_str(), X_OK) == 0) return python;
-    }
-    const std::string python = "/usr/bin/python" + version;
-    return access(python.c_str(), X_OK) == 0 ? python : "";
-}
 
 void check_pool(const std::string& python, const std::string& how, const Words& options) {
     CAPTURE(python, how, options);
@@ -72,7 +49,7 @@ void check_pool(const std::string& python, const std::string& how, const Words& 
 }
 
 void check_version(const std::string& version) {
-    const std::string python = find_python(version);
+    const std::string python = python_of_version(version);
     if (python.empty()) {
         WARN("SKIPPED: no Python " << version << " on this machine; nothing was tested with it");
         return;

@@ -1,7 +1,5 @@
 // The whole tree of processes: who copies which of the pages that it shares with whom. The programs
 // know it from what they do, and ask the kernel (programs/account.h).
-#include <sys/wait.h>
-
 #include <cerrno>
 #include <filesystem>
 #include <map>
@@ -10,33 +8,21 @@
 #include "tests/catch.h"
 #include "tests/e2e/account_truth.h"
 #include "tests/e2e/temporary_folder.h"
+#include "tests/e2e/tree_truth.h"
 
 using namespace cowscope::e2e;
 
 namespace {
 
-const std::string kProgram = account_program("process_tree");
+const std::string kProcessTree = program_of_tests("process_tree");
 
 AccountRun record_tree(const TemporaryFolder& folder, const std::string& name,
                        Instruments instruments) {
-    return record_account_successfully(folder / "t.cow", {kProgram, name}, instruments);
+    return record_case(folder, kProcessTree, name, instruments);
 }
-
-// Every process that the program knows of is there, with exactly what it copied.
 AccountRun check_tree(const TemporaryFolder& folder, const std::string& name,
                       Instruments instruments, Bound bound = Bound::exact) {
-    AccountRun recorded = record_tree(folder, name, instruments);
-    CAPTURE(name, recorded.report["witness"].dump());
-    CHECK_FALSE(recorded.account.writers().empty());
-    for (const int pid : recorded.account.writers()) {
-        CHECK(row_of(recorded, pid)["census"] == "final");
-        check_copies(recorded, pid, bound);
-    }
-    return recorded;
-}
-
-Instruments any_instruments() {
-    return GENERATE(Instruments::all, Instruments::census_only);
+    return check_case(folder, kProcessTree, name, instruments, bound);
 }
 
 // The census alone does not say when a page was written.
@@ -135,48 +121,6 @@ TEST_CASE("children of threads have their copies", "[tree]") {
     const TemporaryFolder folder;
     const AccountRun recorded = check_tree(folder, "fork-from-thread", any_instruments());
     CHECK(recorded.account.writers().size() == 6);
-}
-
-TEST_CASE("_Fork and clone share memory like fork", "[tree]") {
-    const std::string name = GENERATE(std::string("_Fork"), "clone", "clone-files");
-    const TemporaryFolder folder;
-    const AccountRun recorded = check_tree(folder, name, any_instruments());
-    CHECK(recorded.account.count(recorded.account.root, "copied") == 64);
-}
-
-TEST_CASE("a child that nobody announces is left alone", "[tree]") {
-    const TemporaryFolder folder;
-    const AccountRun recorded = check_tree(folder, "raw-fork", any_instruments());
-    for (const int64_t blocked : recorded.account.figures("still blocked")) CHECK(blocked == 1);
-    CHECK(recorded.account.figures("still blocked").size() == 2);
-}
-
-TEST_CASE("a child that becomes another program at once copies next to nothing", "[tree]") {
-    const TemporaryFolder folder;
-    const AccountRun recorded = record_tree(folder, "exec", any_instruments());
-    const std::vector<Json> children = processes_of(recorded.report, "fork");
-    CHECK(children.size() == 10);
-    for (const Json& child : children) {
-        CAPTURE(child.dump(1));
-        CHECK(child["exit"]["kind"] == "exec");
-        CHECK(child["copied_pages"] <= kOtherCopies);
-        const Json image = find_process(recorded.report, child["pid"].get<int>(), "exec");
-        REQUIRE_FALSE(image.is_null());
-        CHECK(image["exit"] == Json({{"kind", "exit"}, {"value", 0}}));
-        CHECK(image["copied_pages"] == 0);
-    }
-}
-
-TEST_CASE("other programs that are started copy nothing and work as ever", "[tree]") {
-    const TemporaryFolder folder;
-    const AccountRun recorded = record_tree(folder, "programs", any_instruments());
-    CHECK(WEXITSTATUS(static_cast<int>(recorded.account.figure("system"))) == 3);
-    CHECK(recorded.account.figure("popen") == 0);
-    CHECK(recorded.account.figure("pclose") == 0);
-    CHECK(processes_of(recorded.report, "fork").empty());
-    CHECK(processes_of(recorded.report, "exec").size() == 4);
-    CHECK(recorded.report["totals"]["copied_pages"] == 0);
-    CHECK(recorded.report["totals"]["inherited_pages"] == 0);
 }
 
 TEST_CASE("a thousand children in sequence leave nothing behind in their parent", "[tree]") {

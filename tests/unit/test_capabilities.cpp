@@ -248,15 +248,14 @@ TEST_CASE("every failure has a reason and a remedy", "[capabilities]") {
     }
 }
 
-TEST_CASE("auto takes the best that the machine and the shim have", "[capabilities]") {
+TEST_CASE("auto takes the best that the machine has", "[capabilities]") {
     Capabilities all;
     all.userfaultfd.ok = all.soft_dirty.ok = all.trap.ok = true;
     CHECK(best_tracker(all) == TrackerChoice::userfaultfd);
     CHECK(best_witness(all) == WitnessChoice::trap);
 
     all.userfaultfd.ok = false;
-    CHECK(best_tracker(all) ==
-          (shim_has(TrackerChoice::soft_dirty) ? TrackerChoice::soft_dirty : TrackerChoice::off));
+    CHECK(best_tracker(all) == TrackerChoice::soft_dirty);
     all.soft_dirty.ok = all.trap.ok = false;
     CHECK(best_tracker(all) == TrackerChoice::off);
     CHECK(best_witness(all) == WitnessChoice::off);

@@ -364,13 +364,4 @@ TEST_CASE("a recording leaves a folder only if the program started", "[launch]")
         CHECK(said.empty());
         CHECK(result.folder.shown == "named");
     }
-    SECTION("a tracker that this version lacks") {
-        // Once the shim has it, whether it works is the machine's affair.
-        if (!shim_has(TrackerChoice::soft_dirty)) {
-            options.tracker = TrackerChoice::soft_dirty;
-            CHECK(error_of([&] { record_program(options, {"/bin/sh"}, say); }) ==
-                  "--tracker soft-dirty is not available in this version; use userfaultfd");
-            CHECK(fs::is_empty("."));
-        }
-    }
 }

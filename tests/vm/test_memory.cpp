@@ -18,7 +18,7 @@ namespace {
 AccountRun record_case(const TemporaryFolder& folder, const std::string& program,
                        const std::string& name, Instruments instruments,
                        const std::string& tracker) {
-    return record_account_successfully(folder / "t.cow", {account_program(program), name},
+    return record_account_successfully(folder / "t.cow", {program_of_tests(program), name},
                                        instruments, {"--tracker", tracker});
 }
 

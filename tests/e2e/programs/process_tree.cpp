@@ -1,15 +1,9 @@
-// Every way in which a process comes to share memory with others: process_tree CASE prints the
-// account of what they copied.
-#include <fcntl.h>
-#include <sched.h>
-#include <spawn.h>
-#include <sys/mman.h>
+// Trees of processes that share memory: process_tree CASE prints the account of what they copied.
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
-#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -20,34 +14,12 @@
 #include <thread>
 #include <vector>
 
-#include "account.h"
 #include "tests/e2e/refused_system_call.h"
+#include "tree_cases.h"
 
-using account::fill;
-using account::kPageBytes;
-using account::map;
-using account::note_figure;
-using account::reach_step;
-using account::require;
-using account::start_child;
-using account::wait_for_child;
-using account::wait_for_step;
-using account::write_copied;
-using account::write_kept;
+using namespace tree;
 
 namespace {
-
-constexpr size_t kPages = 256;
-unsigned char* region;
-
-unsigned char* at(size_t page) {
-    return region + page * kPageBytes;
-}
-
-// Steps that processes wait for.
-constexpr size_t kParentDone = 0;
-constexpr size_t kChildDone = 1;
-constexpr size_t kRelease = 2;
 
 // --- the parent ----------------------------------------------------------------------------------
 
@@ -163,14 +135,14 @@ void hundred_at_once() {
     for (const pid_t child : children) wait_for_child(child);
 }
 
-// The child outlives its parent, which has copied some of the pages that it shares with it, and
-// goes on sharing the others with its grandparent.
-void orphan() {
+// A process outlives its parent, which has copied some of the pages that it shares with it, and
+// goes on sharing the others with its grandparent. `leave` runs its argument in such a process.
+void outlive_parent(const std::function<void(const std::function<void()>&)>& leave) {
     int alive[2];
     require(pipe(alive) == 0, "pipe");
     const pid_t between = start_child([&] {
         write_copied(region, 32);
-        start_child([&] {
+        leave([&] {
             close(alive[0]);
             wait_for_step(kParentDone);
             write_copied(at(32), 64);
@@ -181,25 +153,16 @@ void orphan() {
     reach_step(kParentDone);
     close(alive[1]);
     char nothing;
-    require(read(alive[0], &nothing, 1) == 0, "the orphan does not end");
+    require(read(alive[0], &nothing, 1) == 0, "it does not end");
 }
-
+void orphan() {
+    outlive_parent([](const std::function<void()>& live) { start_child(live); });
+}
 void become_daemon() {
-    int alive[2];
-    require(pipe(alive) == 0, "pipe");
-    const pid_t between = start_child([&] {
-        write_copied(region, 32);
+    outlive_parent([](const std::function<void()>& live) {
         require(daemon(1, 1) == 0, "daemon");
-        close(alive[0]);
-        wait_for_step(kParentDone);
-        write_copied(at(32), 64);
-        write_kept(region, 32);
+        live();
     });
-    wait_for_child(between);
-    reach_step(kParentDone);
-    close(alive[1]);
-    char nothing;
-    require(read(alive[0], &nothing, 1) == 0, "the daemon does not end");
 }
 
 // --- threads -------------------------------------------------------------------------------------
@@ -258,112 +221,6 @@ void fork_from_a_thread() {
     for (std::thread& thread : threads) thread.join();
 }
 
-// --- other ways ----------------------------------------------------------------------------------
-
-void bare_fork() {
-    const pid_t child = _Fork();
-    require(child >= 0, "_Fork");
-    if (child == 0) {
-        write_copied(region, 96);
-        wait_for_step(kRelease);
-        _exit(0);
-    }
-    write_copied(at(96), 64);
-    reach_step(kRelease);
-    wait_for_child(child);
-}
-
-int be_clone(void*) {
-    write_copied(region, 96);
-    reach_step(kChildDone);
-    wait_for_step(kRelease);
-    return 0;
-}
-// The parent is watched already, and goes on being watched.
-void clone_with(int flags) {
-    constexpr size_t kStackPages = 64;
-    unsigned char* stack = map(kStackPages);
-    wait_for_child(start_child([] { write_copied(region, 32); }));
-    const int child = clone(be_clone, stack + kStackPages * kPageBytes, flags | SIGCHLD, nullptr);
-    require(child > 0, "clone");
-    wait_for_step(kChildDone);
-    write_copied(at(96), 64);
-    reach_step(kRelease);
-    wait_for_child(child);
-    wait_for_child(start_child([] { write_copied(region, 32); }));
-}
-void clone_plain() {
-    clone_with(0);
-}
-// Parent and child have the same descriptors.
-void clone_sharing_descriptors() {
-    clone_with(CLONE_FILES | CLONE_FS);
-}
-
-// What nobody announces is left alone, and its own forks start from there.
-void raw_fork() {
-    const auto child = static_cast<pid_t>(syscall(SYS_fork));
-    require(child >= 0, "raw fork");
-    if (child == 0) {
-        sigset_t blocked;
-        sigemptyset(&blocked);
-        sigaddset(&blocked, SIGUSR2);
-        sigprocmask(SIG_SETMASK, &blocked, nullptr);
-        account::store_to_shared(region, 96, 1);
-        const pid_t grandchild = start_child([] {
-            sigset_t now;
-            sigprocmask(SIG_SETMASK, nullptr, &now);
-            note_figure("still blocked", sigismember(&now, SIGUSR2));
-            account::store_to_shared(region, 96, 1);
-        });
-        sigset_t now;
-        sigprocmask(SIG_SETMASK, nullptr, &now);
-        note_figure("still blocked", sigismember(&now, SIGUSR2));
-        wait_for_child(grandchild);
-        std::exit(0);
-    }
-    wait_for_child(child);
-    wait_for_child(start_child([] { write_copied(region, 96); }));
-}
-
-// --- other programs ------------------------------------------------------------------------------
-
-char program[] = "/bin/true";
-char* const arguments[] = {program, nullptr};
-
-void exec_at_once() {
-    for (int i = 0; i < 10; ++i) {
-        const pid_t child = fork();
-        require(child >= 0, "fork");
-        if (child == 0) {
-            execv(program, arguments);
-            _exit(1);
-        }
-        wait_for_child(child);
-    }
-}
-
-void programs_only() {
-    const pid_t child = vfork();
-    if (child == 0) {
-        execv(program, arguments);
-        _exit(1);
-    }
-    require(child > 0, "vfork");
-    wait_for_child(child);
-    pid_t spawned = 0;
-    require(posix_spawn(&spawned, program, nullptr, nullptr, arguments, environ) == 0, "spawn");
-    wait_for_child(spawned);
-    note_figure("system", std::system("exit 3"));
-    FILE* output = popen("echo hello", "r");
-    require(output != nullptr, "popen");
-    char line[16] = "";
-    require(std::fgets(line, sizeof(line), output) != nullptr, "fgets");
-    note_figure("popen", std::strcmp(line, "hello\n"));
-    note_figure("pclose", pclose(output));
-    write_kept(region, kPages);
-}
-
 // --- many ----------------------------------------------------------------------------------------
 
 int64_t lines_of(const char* path, const char* start) {
@@ -380,12 +237,6 @@ int64_t lines_of(const char* path, const char* start) {
     }
     std::fclose(file);
     return *start == '\0' ? lines : number;
-}
-
-int64_t descriptors() {
-    int64_t count = 0;
-    for (int fd = 0; fd < 1024; ++fd) count += fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
-    return count;
 }
 
 void note_holdings(const std::string& when) {
@@ -408,10 +259,6 @@ void thousand_in_sequence() {
     }));
 }
 
-struct Case {
-    const char* name;
-    void (*run)();
-};
 const Case kCases[] = {
     {"parent", parent_while_child_lives},
     {"again", again_after_each_fork},
@@ -425,27 +272,11 @@ const Case kCases[] = {
     {"daemon", become_daemon},
     {"threaded-parent", children_of_a_threaded_parent},
     {"fork-from-thread", fork_from_a_thread},
-    {"_Fork", bare_fork},
-    {"clone", clone_plain},
-    {"clone-files", clone_sharing_descriptors},
-    {"raw-fork", raw_fork},
-    {"exec", exec_at_once},
-    {"programs", programs_only},
     {"thousand", thousand_in_sequence},
 };
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    require(argc == 2, "usage: process_tree CASE");
-    account::open_book();
-    region = map(kPages);
-    fill(region, kPages);
-    for (const Case& each : kCases) {
-        if (std::strcmp(each.name, argv[1]) != 0) continue;
-        each.run();
-        account::print_book();
-        return 0;
-    }
-    account::fail("no such case");
+    return run_named(kCases, argc, argv);
 }

@@ -1,0 +1,135 @@
+// Other ways to fork than fork(), and other programs: fork_ways CASE prints the account of what was
+// copied.
+#include <sched.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "tree_cases.h"
+
+using namespace tree;
+
+namespace {
+
+void bare_fork() {
+    const pid_t child = _Fork();
+    require(child >= 0, "_Fork");
+    if (child == 0) {
+        write_copied(region, 96);
+        wait_for_step(kRelease);
+        _exit(0);
+    }
+    write_copied(at(96), 64);
+    reach_step(kRelease);
+    wait_for_child(child);
+}
+
+int be_clone(void*) {
+    write_copied(region, 96);
+    const int64_t own = descriptors();
+    wait_for_child(start_child([own] { note_figure("left open", descriptors() - own); }));
+    reach_step(kChildDone);
+    wait_for_step(kRelease);
+    return 0;
+}
+// The parent is watched already, and goes on being watched.
+void clone_with(int flags) {
+    constexpr size_t kStackPages = 64;
+    unsigned char* stack = map(kStackPages);
+    wait_for_child(start_child([] { write_copied(region, 32); }));
+    const int child = clone(be_clone, stack + kStackPages * kPageBytes, flags | SIGCHLD, nullptr);
+    require(child > 0, "clone");
+    wait_for_step(kChildDone);
+    write_copied(at(96), 64);
+    reach_step(kRelease);
+    wait_for_child(child);
+    wait_for_child(start_child([] { write_copied(region, 32); }));
+}
+void clone_plain() {
+    clone_with(0);
+}
+// Parent and child have the same descriptors.
+void clone_sharing_descriptors() {
+    clone_with(CLONE_FILES | CLONE_FS);
+}
+
+// What nobody announces is left alone, and its own forks start from there.
+void raw_fork() {
+    const auto child = static_cast<pid_t>(syscall(SYS_fork));
+    require(child >= 0, "raw fork");
+    if (child == 0) {
+        sigset_t blocked;
+        sigemptyset(&blocked);
+        sigaddset(&blocked, SIGUSR2);
+        sigprocmask(SIG_SETMASK, &blocked, nullptr);
+        account::store_to_shared(region, 96, 1);
+        const pid_t grandchild = start_child([] {
+            sigset_t now;
+            sigprocmask(SIG_SETMASK, nullptr, &now);
+            note_figure("still blocked", sigismember(&now, SIGUSR2));
+            account::store_to_shared(region, 96, 1);
+        });
+        sigset_t now;
+        sigprocmask(SIG_SETMASK, nullptr, &now);
+        note_figure("still blocked", sigismember(&now, SIGUSR2));
+        wait_for_child(grandchild);
+        std::exit(0);
+    }
+    wait_for_child(child);
+    wait_for_child(start_child([] { write_copied(region, 96); }));
+}
+
+// --- other programs ------------------------------------------------------------------------------
+
+char program[] = "/bin/true";
+char* const arguments[] = {program, nullptr};
+
+void exec_at_once() {
+    for (int i = 0; i < 10; ++i) {
+        const pid_t child = fork();
+        require(child >= 0, "fork");
+        if (child == 0) {
+            execv(program, arguments);
+            _exit(1);
+        }
+        wait_for_child(child);
+    }
+}
+
+void programs_only() {
+    const pid_t child = vfork();
+    if (child == 0) {
+        execv(program, arguments);
+        _exit(1);
+    }
+    require(child > 0, "vfork");
+    wait_for_child(child);
+    pid_t spawned = 0;
+    require(posix_spawn(&spawned, program, nullptr, nullptr, arguments, environ) == 0, "spawn");
+    wait_for_child(spawned);
+    note_figure("system", std::system("exit 3"));
+    FILE* output = popen("echo hello", "r");
+    require(output != nullptr, "popen");
+    char line[16] = "";
+    require(std::fgets(line, sizeof(line), output) != nullptr, "fgets");
+    note_figure("popen", std::strcmp(line, "hello\n"));
+    note_figure("pclose", pclose(output));
+    write_kept(region, kPages);
+}
+
+const Case kCases[] = {
+    {"_Fork", bare_fork},   {"clone", clone_plain}, {"clone-files", clone_sharing_descriptors},
+    {"raw-fork", raw_fork}, {"exec", exec_at_once}, {"programs", programs_only},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    return run_named(kCases, argc, argv);
+}
