@@ -90,6 +90,10 @@ std::optional<Verdict> find_in_object(const CauseInput& input) {
             return Verdict{Cause::hash_cache,
                            fmt::format("the hash that {} remembers once it was asked for",
                                        describe_object(input))};
+        case PythonPlace::items:
+            return Verdict{Cause::container,
+                           fmt::format("the items, keys or table of {}: a register points to it",
+                                       describe_object(input))};
         case PythonPlace::code:
             return Verdict{Cause::code_cache,
                            "inside a code object, where the interpreter adapts instructions and "

@@ -49,6 +49,7 @@ enum class PythonPlace : uint8_t {
     gc_header,     // the collector's, before an object in use
     object_hash,   // the hash that an object in use remembers
     object_field,  // elsewhere in an object in use
+    items,         // a container's items, keys or table
     code,          // in a code object, behind its count
     type,          // in a type object, behind its count
     frame,         // a frame of the interpreter's, or a generator's

@@ -75,6 +75,9 @@ PythonMemory::Place PythonMemory::place_of(const trace::EventRecord& event) cons
         return event.object_offset == 0 ? Place{PythonPlace::object_start, event.type} : Place{};
     }
     if (type != process_.types.end()) {
+        if ((event.header.flags & trace::kContainerItems) != 0) {
+            return {PythonPlace::items, event.type};
+        }
         return {place_in_object(type->second, event.object_offset), event.type};
     }
     if ((event.header.flags & trace::kPythonFrame) != 0) return {PythonPlace::frame, 0};

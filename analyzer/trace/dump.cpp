@@ -138,12 +138,14 @@ std::string describe(const RecordView& view) {
             const auto r = view.as<EventRecord>();
             return fmt::format(
                 "time_ns={} address={:#x} word={:#x} neighbour={:#x} type={:#x} offset={} site={} "
-                "python={} tid={}{}{}{}{}{}{}{}{}",
+                "python={} tid={}{}{}{}{}{}{}{}{}{}{}",
                 r.time_ns, r.address, r.word, r.neighbour, r.type, r.object_offset, r.site,
                 id_text(r.python_stack), r.tid,
                 (view.flags & kPoolHeader) != 0 ? " pool-header" : "",
                 (view.flags & kPoolBlock) != 0 ? " pool-block" : "",
                 (view.flags & kPoolBlockStart) != 0 ? " block-start" : "",
+                (view.flags & kPythonFrame) != 0 ? " frame" : "",
+                (view.flags & kContainerItems) != 0 ? " items" : "",
                 (view.flags & kNoWord) != 0 ? " no-word" : "",
                 (view.flags & kNoNeighbour) != 0 ? " no-neighbour" : "",
                 (view.flags & kZeroPage) != 0 ? " zero-page" : "",

@@ -18,6 +18,7 @@ enum Wanted : size_t {
     kStrType,
     kBytesType,
     kIntType,
+    kSetType,
     kRuntime,
     kVersionNumber,
     kVersionText,
@@ -154,6 +155,7 @@ void look_for_interpreter(Interpreter* found) {
         {"PyUnicode_Type"},
         {"PyBytes_Type"},
         {"PyLong_Type"},
+        {"PySet_Type"},
         {"_PyRuntime"},
         {"Py_Version"},
         {"Py_GetVersion"},
@@ -168,6 +170,7 @@ void look_for_interpreter(Interpreter* found) {
     found->str_type = symbols[kStrType].address;
     found->bytes_type = symbols[kBytesType].address;
     found->int_type = symbols[kIntType].address;
+    found->set_type = symbols[kSetType].address;
     found->runtime_start = symbols[kRuntime].address;
     found->runtime_bytes = symbols[kRuntime].bytes;
     const uint64_t unchecked = symbols[kUncheckedThread313].address != 0

@@ -20,6 +20,7 @@ struct Interpreter {
     uint64_t str_type = 0;
     uint64_t bytes_type = 0;
     uint64_t int_type = 0;
+    uint64_t set_type = 0;
     uint64_t runtime_start = 0;  // _PyRuntime
     uint64_t runtime_bytes = 0;
     void* (*own_thread)() = nullptr;        // PyGILState_GetThisThreadState

@@ -73,37 +73,6 @@ Located object_in(const Block& block, Arena& arena, segment::Writer* writer, Typ
     return {};
 }
 
-// Outside of pools objects lie in blocks of malloc's or in a module's data: the words around the
-// address may show which of an object's first or last-before words it is.
-Located object_around(uint64_t address, Arena& arena, segment::Writer* writer, TypeCache* types) {
-    constexpr uint64_t kWord = 8;
-    const uint64_t at = address & ~(kWord - 1);
-    // Offsets from an object's start: the collector's header (object.h, pycore_gc.h), then what is
-    // written most: ob_size or length, hash or ob_item, allocated or state.
-    constexpr int32_t kOffsets[] = {-8, -16, -24, -32, 16, 24, 32};
-    constexpr int32_t kLowest = -32;
-    uint64_t words[10];
-    if (!guarded_read(reinterpret_cast<const void*>(at + static_cast<uint64_t>(kLowest)), words,
-                      sizeof(words))) {
-        return {};
-    }
-    const auto head = static_cast<int32_t>(interpreter().layout->gc_head_bytes);
-    for (const int32_t offset : kOffsets) {
-        if (offset < -head) continue;
-        const int32_t type_at = static_cast<int32_t>(kObType) - offset - kLowest;
-        const uint64_t type = words[type_at / static_cast<int32_t>(kWord)];
-        const TypeFacts* facts = types->find(arena, writer, type);
-        if (facts == nullptr || (offset < 0 && !facts->has_gc)) continue;
-        // The count before it: a freed object's or a mere pair of words is none.
-        const uint64_t count = words[type_at / static_cast<int32_t>(kWord) - 1];
-        constexpr uint64_t kMostReferences = uint64_t{1} << 40;
-        const bool immortal = (count & 0xffffffff) >= 0xc0000000;
-        if (count == 0 || (count >= kMostReferences && !immortal)) continue;
-        return {type, offset + static_cast<int32_t>(address - at), 0, facts};
-    }
-    return {};
-}
-
 }  // namespace
 
 Located locate(Arena& arena, segment::Writer* writer, TypeCache* types, uint64_t address,
@@ -145,11 +114,38 @@ Located locate(Arena& arena, segment::Writer* writer, TypeCache* types, uint64_t
         if (located.facts != nullptr) {
             located.offset = static_cast<int32_t>(address - block.start) - located.offset;
         }
-    } else {
-        located = object_around(address, arena, writer, types);
     }
     located.flags = flags;
     return located;
+}
+
+Located locate_around(Arena& arena, segment::Writer* writer, TypeCache* types, uint64_t address) {
+    constexpr uint64_t kWord = 8;
+    const uint64_t at = address & ~(kWord - 1);
+    // Offsets from an object's start: the collector's header (object.h, pycore_gc.h), then what is
+    // written most: ob_size or length, hash or ob_item, allocated or state.
+    constexpr int32_t kOffsets[] = {-8, -16, -24, -32, 16, 24, 32};
+    constexpr int32_t kLowest = -32;
+    uint64_t words[10];
+    if (!guarded_read(reinterpret_cast<const void*>(at + static_cast<uint64_t>(kLowest)), words,
+                      sizeof(words))) {
+        return {};
+    }
+    const auto head = static_cast<int32_t>(interpreter().layout->gc_head_bytes);
+    for (const int32_t offset : kOffsets) {
+        if (offset < -head) continue;
+        const int32_t type_at = static_cast<int32_t>(kObType) - offset - kLowest;
+        const uint64_t type = words[type_at / static_cast<int32_t>(kWord)];
+        const TypeFacts* facts = types->find(arena, writer, type);
+        if (facts == nullptr || (offset < 0 && !facts->has_gc)) continue;
+        // The count before it: a freed object's or a mere pair of words is none.
+        const uint64_t count = words[type_at / static_cast<int32_t>(kWord) - 1];
+        constexpr uint64_t kMostReferences = uint64_t{1} << 40;
+        const bool immortal = (count & 0xffffffff) >= 0xc0000000;
+        if (count == 0 || (count >= kMostReferences && !immortal)) continue;
+        return {type, offset + static_cast<int32_t>(address - at), 0, facts};
+    }
+    return {};
 }
 
 }  // namespace cowscope::cpython

@@ -17,4 +17,8 @@ struct Located {
 Located locate(Arena& arena, segment::Writer* writer, TypeCache* types, uint64_t address,
                const uint64_t (&words)[2]);
 
+// Outside of pools objects lie in blocks of malloc's or in a module's data: the words around the
+// address may show which of an object's first words it is, or of the collector's before it.
+Located locate_around(Arena& arena, segment::Writer* writer, TypeCache* types, uint64_t address);
+
 }  // namespace cowscope::cpython

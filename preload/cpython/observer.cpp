@@ -1,5 +1,6 @@
 #include "cpython/observer.h"
 
+#include "cpython/containers.h"
 #include "cpython/interpreter.h"
 
 #include "support/poison.h"
@@ -19,28 +20,56 @@ void write_problem(segment::Writer* writer) {
 
 }  // namespace
 
-Observation Observer::observe(Arena& arena, segment::Writer* writer, uint64_t address,
-                              const uint64_t (&words)[2], uint32_t limit) {
+void Observer::look_further(Arena& arena, segment::Writer* writer, const Write& write,
+                            Located* located) {
+    // The thread's own stack holds pointers to anything.
+    constexpr size_t kStackPointer = 4;
+    constexpr uint64_t kNearStack = 1 << 20;
+    constexpr uint64_t kRedZone = 128;  // System V ABI, AMD64 supplement, 3.2.2
+    if (write.address - (write.registers[kStackPointer] - kRedZone) < kNearStack) return;
+    const uint64_t key = uint64_t{write.site} + 1;
+    auto* misses = misses_.find(key);
+    if (misses == nullptr) misses = misses_.insert(arena, key, 0);
+    if (misses == nullptr || misses->uses >= kMostMisses) return;
+    const uint16_t flags = located->flags;
+    if ((flags & trace::kPoolBlock) == 0) {
+        *located = locate_around(arena, writer, &types_, write.address);
+    }
+    if (located->type == 0) {
+        located->type = find_container(arena, writer, &types_, write.address, write.registers);
+        if (located->type != 0) located->flags |= trace::kContainerItems;
+    }
+    located->flags |= flags;
+    misses->uses = located->type == 0 ? misses->uses + 1 : 0;
+}
+
+Observation Observer::observe(Arena& arena, segment::Writer* writer, const Write& write,
+                              uint32_t limit) {
     Observation observation;
     const Interpreter& python = interpreter();
     if (python.type_type == 0) return observation;
-    if (python.layout != nullptr) {
-        observation.python_stack = stacks_.capture(arena, writer, address, limit);
-    } else if (!said_problem_) {
+    if (python.layout == nullptr) {
+        if (!said_problem_) write_problem(writer);
         said_problem_ = true;
-        write_problem(writer);
+    } else {
+        observation.python_stack = stacks_.capture(arena, writer, write.address, limit);
     }
-    observation.object = locate(arena, writer, &types_, address, words);
-    if (python.layout != nullptr && stacks_.holds_address()) {
-        observation.object.flags |= trace::kPythonFrame;
+    Located& object = observation.object;
+    object = locate(arena, writer, &types_, write.address, write.words);
+    if (python.layout == nullptr) return observation;
+    const bool is_frame = stacks_.holds_address();
+    if (is_frame) object.flags |= trace::kPythonFrame;
+    if (object.type == 0 && !is_frame && (object.flags & trace::kPoolHeader) == 0) {
+        look_further(arena, writer, write, &object);
     }
     return observation;
 }
 
-void Observer::record_value(Arena& arena, segment::Writer* writer, uint32_t site, uint64_t address,
+void Observer::record_value(Arena& arena, segment::Writer* writer, const Write& write,
                             const Observation& observation) {
-    if (interpreter().layout == nullptr || observation.object.type == 0) return;
-    values_.record(arena, writer, site, observation.python_stack, address, observation.object);
+    if (interpreter().layout == nullptr || observation.object.facts == nullptr) return;
+    values_.record(arena, writer, write.site, observation.python_stack, write.address,
+                   observation.object);
 }
 
 }  // namespace cowscope::cpython

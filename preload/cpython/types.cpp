@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "cpython/interpreter.h"
+#include "cpython/keys.h"
 #include "cpython/memory.h"
 #include "cpython/text.h"
 #include "support/guarded_read.h"
@@ -55,39 +56,6 @@ size_t read_name(uint64_t type, char (&name)[kMaxNameBytes]) {
     return length;
 }
 
-struct KeyTable {
-    uint64_t entries;
-    uint64_t count;
-    uint64_t entry_bytes;
-    uint64_t key;  // offsets in an entry
-    uint64_t value;
-};
-
-// Where a dict's keys object keeps its entries (dict-common.h, pycore_dict.h).
-bool read_keys(const Layout& layout, uint64_t keys, KeyTable* table) {
-    struct {
-        uint64_t refcount;
-        uint64_t size;  // dk_size; from 3.11 on dk_log2_size, dk_log2_index_bytes, dk_kind, …
-        uint64_t words[3];
-    } head;
-    if (!guarded_read(keys, &head)) return false;
-    constexpr uint64_t kPlainEntry = 24;    // me_hash, me_key, me_value
-    constexpr uint64_t kUnicodeEntry = 16;  // me_key, me_value
-    if (layout.compact_keys) {
-        const uint64_t index_bytes = head.size >> 8 & 0xff;
-        const uint64_t kind = head.size >> 16 & 0xff;
-        if (index_bytes > 40 || kind > 2) return false;
-        const uint64_t entries = keys + 32 + (uint64_t{1} << index_bytes);
-        *table = kind == 0 ? KeyTable{entries, head.words[1], kPlainEntry, 8, 16}
-                           : KeyTable{entries, head.words[1], kUnicodeEntry, 0, 8};
-    } else {
-        const uint64_t width = head.size <= 0xff ? 1 : head.size <= 0xffff ? 2 : 4;
-        if (head.size > 0xffffffff) return false;
-        *table = {keys + 40 + head.size * width, head.words[2], kPlainEntry, 8, 16};
-    }
-    return true;
-}
-
 bool is_text(const Layout& layout, uint64_t object, const char* wanted) {
     char text[16];
     StrText read;
@@ -132,6 +100,12 @@ ValueType value_type(uint64_t type) {
     return type == python.int_type ? ValueType::integer : ValueType::none;
 }
 
+ContainerType container_type(uint64_t type, uint64_t flags) {
+    if ((flags & kListSubclassFlag) != 0) return ContainerType::list;
+    if ((flags & kDictSubclassFlag) != 0) return ContainerType::dict;
+    return type == interpreter().set_type ? ContainerType::set : ContainerType::none;
+}
+
 }  // namespace
 
 const TypeFacts* TypeCache::find(Arena& arena, segment::Writer* writer, uint64_t candidate) {
@@ -154,7 +128,9 @@ const TypeFacts* TypeCache::find(Arena& arena, segment::Writer* writer, uint64_t
     const bool is_class = (flags & kHeapTypeFlag) != 0 && std::memchr(name, '.', length) == nullptr;
     const size_t module_length = is_class ? read_module(candidate, module) : 0;
     const auto index = static_cast<uint32_t>(facts_.size());
-    if (!facts_.push(arena, {(flags & kGcFlag) != 0, value_type(candidate)})) return nullptr;
+    const TypeFacts facts = {(flags & kGcFlag) != 0, value_type(candidate),
+                             container_type(candidate, flags)};
+    if (!facts_.push(arena, facts)) return nullptr;
     const size_t prefix = module_length == 0 ? 0 : module_length + 1;
     auto* record = writer->begin<trace::TypeRecord>(trace::RecordType::type, prefix + length);
     if (record == nullptr || known_.insert(arena, candidate, index) == nullptr) {

@@ -11,9 +11,13 @@ namespace cowscope::cpython {
 
 enum class ValueType : uint8_t { none, str, bytes, integer };
 
+// With the layout of these in all their subclasses.
+enum class ContainerType : uint8_t { none, list, dict, set };
+
 struct TypeFacts {
     bool has_gc = false;  // its objects have a header of the collector's before them
     ValueType value = ValueType::none;
+    ContainerType container = ContainerType::none;
 };
 
 // Writes a TypeRecord for every type object it is shown for the first time.

@@ -199,8 +199,8 @@ bool judge(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2], uin
     return is_moved_page(tracked, fault, start);
 }
 
-cpython::Observation observe_python(Tracked& tracked, uint64_t address, const uint64_t (&words)[2],
-                                    uint32_t site) {
+cpython::Observation observe_python(Tracked& tracked, const Fault& fault,
+                                    const uint64_t (&words)[2], uint32_t site) {
     if (cpython::interpreter().type_type == 0) return {};
     if (tracked.python == nullptr) {
         tracked.python = tracked.arena.create_object<cpython::Observer>();
@@ -208,11 +208,11 @@ cpython::Observation observe_python(Tracked& tracked, uint64_t address, const ui
     }
     auto& writer = process::process.writer;
     const process::Options& options = process::process.options;
+    cpython::Write write = {fault.address, {words[0], words[1]}, site, {}};
+    copy_registers(*fault.context, write.registers);
     const cpython::Observation seen =
-        tracked.python->observe(tracked.arena, &writer, address, words, options.max_stack);
-    if (options.values) {
-        tracked.python->record_value(tracked.arena, &writer, site, address, seen);
-    }
+        tracked.python->observe(tracked.arena, &writer, write, options.max_stack);
+    if (options.values) tracked.python->record_value(tracked.arena, &writer, write, seen);
     return seen;
 }
 
@@ -241,7 +241,7 @@ void record_fault(void* argument) {
         return;
     }
     if (site->uses++ < kExemplarsASite) write_exemplar(site->value, *fault.context);
-    const cpython::Observation python = observe_python(tracked, fault.address, words, site->value);
+    const cpython::Observation python = observe_python(tracked, fault, words, site->value);
     auto* record = writer.begin<trace::EventRecord>(trace::RecordType::event);
     if (record == nullptr) return;
     record->header.flags = flags | python.object.flags;

@@ -149,6 +149,7 @@ TEST_CASE("what lies at the address decides on writes of CPython's") {
     const std::vector<std::pair<PythonPlace, Cause>> rules = {
         {PythonPlace::gc_header, Cause::gc_header},
         {PythonPlace::object_hash, Cause::hash_cache},
+        {PythonPlace::items, Cause::container},
         {PythonPlace::code, Cause::code_cache},
         {PythonPlace::type, Cause::runtime_state},
         {PythonPlace::frame, Cause::runtime_state},
