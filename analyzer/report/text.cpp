@@ -152,8 +152,11 @@ void TextReport::causes() {
     table_heading("Why");
     for (const CauseShare& cause : report_.causes) {
         row("  " + cause.cause, cause.pages);
+        // A type that is next to nothing of all copies is not worth its line.
+        constexpr uint64_t kLeastShare = 1000;
         const size_t shown = std::min(cause.types.size(), options_.top);
         for (size_t i = 0; i < shown; ++i) {
+            if (cause.types[i].pages * kLeastShare < report_.totals.copied_pages) break;
             row("      " + printable(cause.types[i].type), cause.types[i].pages);
         }
     }
