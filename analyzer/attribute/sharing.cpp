@@ -15,14 +15,15 @@ uint64_t end_of(const trace::ProcessTrace& process) {
 }
 
 // Parent and child each note the time some moments after the fork: the earlier one is the better.
-uint64_t fork_time(const trace::ProcessTrace& parent, const trace::ProcessTrace& child) {
-    constexpr uint64_t kFarNs = 100'000'000;
+// `older_siblings`: how many children the parent had forked before.
+uint64_t fork_time(const trace::ProcessTrace& parent, const trace::ProcessTrace& child,
+                   size_t older_siblings) {
     const uint64_t noted = child.process.start_ns;
     const auto& forks = parent.fork_times_ns;
     const auto behind = std::lower_bound(forks.begin(), forks.end(), noted);
-    // One of a thread that forked at the same time may lie between; then it is the same moment.
-    if (behind != forks.begin() && noted - *std::prev(behind) < kFarNs) return *std::prev(behind);
-    return noted;
+    const auto before = static_cast<size_t>(behind - forks.begin());
+    // The parent's notes before that are its older children's, if there are no more of them.
+    return before > older_siblings ? *std::prev(behind) : noted;
 }
 
 }  // namespace
@@ -39,7 +40,8 @@ Sharing::Sharing(const trace::Trace& trace)
         if (const auto parent = trace::find_parent(trace, i)) {
             member.parent = *parent;
             member.family = members_[*parent].family;
-            member.fork_ns = fork_time(trace.processes[*parent], process);
+            member.fork_ns =
+                fork_time(trace.processes[*parent], process, members_[*parent].children++);
         }
         families_[member.family].push_back(i);
         trace::for_each_event(process,

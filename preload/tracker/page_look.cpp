@@ -88,12 +88,13 @@ bool PageLook::ask(uint64_t address, PageFacts* facts) {
     scan.vec_len = 1;
     scan.category_inverted = kPageIsPfnZero;
     scan.category_mask = kPageIsPfnZero | kPageIsPresent;
-    scan.return_mask = kPageIsFile | kPageIsHuge;
+    scan.return_mask = kPageIsFile | kPageIsHuge | kPageIsWpAllowed;
     const int found = sys::ioctl(pagemap_, kPagemapScan, &scan);
     if (found < 0) return false;
     *facts = {};
     if (found == 1) {
         facts->is_private = (region.categories & kPageIsFile) == 0;
+        facts->is_watched = (region.categories & kPageIsWpAllowed) != 0;
         facts->is_huge = (region.categories & kPageIsHuge) != 0;
     }
     return true;

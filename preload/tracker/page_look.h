@@ -13,6 +13,7 @@ namespace cowscope::tracker {
 
 struct PageFacts {
     bool is_private = false;  // present, and nobody else's: no file's page, no shared memory
+    bool is_watched = false;  // by a userfaultfd of this process
     bool is_huge = false;     // part of a page that is mapped as a whole: 2 MiB, or more
 };
 

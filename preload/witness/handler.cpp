@@ -138,6 +138,10 @@ bool is_unshared(const Tracked& tracked, uint64_t address) {
 // new (new memory is zero).
 bool is_moved_page(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2]) {
     if (is_zero_page(tracked, fault, start) || is_unshared(tracked, fault.address)) return false;
+    // A mapping that moves is not watched any more. What came with content in one that still is was
+    // swapped out.
+    tracker::PageFacts facts;
+    if (process::process.look.ask(fault.address, &facts) && facts.is_watched) return false;
     const process::Mapping* mapping = find_mapping(tracked, fault.address);
     return mapping != nullptr && mapping->is_private && !mapping->is_file && !mapping->special;
 }
