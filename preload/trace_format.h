@@ -26,7 +26,7 @@
 namespace cowscope::trace {
 
 inline constexpr char kMagic[8] = {'C', 'O', 'W', 'S', 'C', 'O', 'P', 'E'};
-inline constexpr uint32_t kVersion = 1;
+inline constexpr uint32_t kVersion = 2;
 inline constexpr char kSegmentSuffix[] = ".cowseg";
 // No record is larger; longer content is split over several records of its type.
 inline constexpr uint32_t kMaxRecordBytes = 64 * 1024;
@@ -67,6 +67,11 @@ enum class RecordType : uint16_t {
     given_up = 16,    // inherited pages that are inherited no more
     generation = 17,  // the process shares its pages from now on
     moved = 18,       // inherited pages stand at other addresses
+    python = 19,      // the interpreter in this process
+    python_thread = 20,
+    python_code = 21,
+    python_stack = 22,
+    python_value = 23,
 };
 
 struct RecordHeader {
@@ -214,8 +219,8 @@ struct ExemplarRecord {
 };
 static_assert(sizeof(ExemplarRecord) == 144);
 
-// A word that events carry as `neighbour` and that is the address of a CPython type object.
-// TypeRecord, then name_bytes of tp_name.
+// A CPython type object that events name, as `type` or as `neighbour`. TypeRecord, then name_bytes
+// of tp_name, with the module in front where the type is a class of the program's.
 struct TypeRecord {
     RecordHeader header;
     uint64_t address;
@@ -226,15 +231,20 @@ static_assert(sizeof(TypeRecord) == 24);
 
 // A page fault of an instruction that wrote to (or read from) an inherited page.
 struct EventRecord {
-    RecordHeader header;  // flags: kNoWord, kNoNeighbour, kZeroPage, kMovedPage
+    RecordHeader header;  // flags: kNoWord, kNoNeighbour, kZeroPage, kMovedPage, kUnlisted,
+                          // kHugePage, kPool*, kPythonFrame, kContainerItems
     uint64_t time_ns;
     uint64_t address;    // the exact byte
     uint64_t word;       // 8 bytes at `address` before the write
     uint64_t neighbour;  // 8 bytes at `address` + 8: ob_type, where `address` is a CPython object
+    uint64_t type;  // of the CPython object that `address` belongs to, or 0 where none is known
+    int32_t object_offset;  // `address` minus that object's; negative: in the collector's header
+    uint32_t python_stack;  // id, or kNoPythonStack
     uint32_t site;
     uint32_t tid;
 };
-static_assert(sizeof(EventRecord) == 48);
+static_assert(sizeof(EventRecord) == 64);
+inline constexpr uint32_t kNoPythonStack = ~uint32_t{0};
 inline constexpr uint16_t kNoWord = 1;       // `word` could not be read
 inline constexpr uint16_t kNoNeighbour = 2;  // `neighbour` could not be read
 // The whole page held zeros: perhaps it is no copy but a new page where an inherited one was given
@@ -248,6 +258,91 @@ inline constexpr uint16_t kMovedPage = 8;
 inline constexpr uint16_t kUnlisted = 16;
 // The page is one of 2 MiB (hugetlb), which is copied as a whole.
 inline constexpr uint16_t kHugePage = 32;
+// The address lies in a pool of CPython's small-object allocator: in its header, or in a block. A
+// block without a type is free, or holds no object but an object's items.
+inline constexpr uint16_t kPoolHeader = 64;
+inline constexpr uint16_t kPoolBlock = 128;
+inline constexpr uint16_t kPoolBlockStart = 256;  // the first word of the block; with kPoolBlock
+// The address lies in a frame of the thread's Python stack, or where it keeps such frames.
+inline constexpr uint16_t kPythonFrame = 512;
+// The address lies in the items, keys or table of a container of `type`.
+inline constexpr uint16_t kContainerItems = 1024;
+
+// The CPython interpreter of this process, of a layout that the shim knows. At most one.
+struct PythonRecord {
+    RecordHeader header;
+    uint32_t version;        // PY_VERSION_HEX
+    uint32_t pool_bytes;     // of the small-object allocator
+    uint64_t type_type;      // PyType_Type, which lies in the interpreter's own data
+    uint64_t runtime_start;  // _PyRuntime; 0 where there is none (3.6)
+    uint64_t runtime_bytes;
+    uint64_t interpreter_start;  // PyInterpreterState of the thread that was seen first
+    uint64_t interpreter_bytes;
+};
+static_assert(sizeof(PythonRecord) == 56);
+
+// A PyThreadState of a thread that wrote.
+struct PythonThreadRecord {
+    RecordHeader header;
+    uint64_t address;
+    uint32_t bytes;
+    uint32_t tid;
+};
+static_assert(sizeof(PythonThreadRecord) == 24);
+
+// A code object. PythonCodeRecord, then name_bytes of co_qualname (co_name before 3.11), file_bytes
+// of co_filename, both UTF-8, and line_table_bytes of co_lnotab (up to 3.9) or co_linetable. Ids
+// count from 0 in each segment, without gaps. An address may come again with another id: the code
+// object there was freed and another took its place.
+struct PythonCodeRecord {
+    RecordHeader header;  // flags: kLineTableTruncated
+    uint32_t id;
+    int32_t first_line;
+    uint64_t address;
+    uint32_t bytes;              // of the object
+    uint32_t instruction_start;  // offset of its instructions; 0 where they are elsewhere (<= 3.10)
+    uint32_t line_table_bytes;
+    uint16_t name_bytes;
+    uint16_t file_bytes;
+};
+static_assert(sizeof(PythonCodeRecord) == 40);
+inline constexpr uint16_t kLineTableTruncated = 1;  // instructions behind it have no line
+
+// PythonStackRecord, then depth PythonFrames, innermost first. Ids count from 0 without gaps.
+struct PythonStackRecord {
+    RecordHeader header;  // flags: kStackTruncated
+    uint32_t id;
+    uint32_t depth;
+};
+static_assert(sizeof(PythonStackRecord) == 16);
+
+struct PythonFrame {
+    uint32_t code;               // id, with kEnteredFromC
+    int32_t instruction_offset;  // bytes into the instructions; negative: not begun
+};
+static_assert(sizeof(PythonFrame) == 8);
+// The frame was entered from C: it and the ones further in, up to the next such one, are one native
+// frame of the interpreter's loop.
+inline constexpr uint32_t kEnteredFromC = uint32_t{1} << 31;
+
+enum class ValueKind : uint8_t { str = 1, bytes = 2, integer = 3 };
+
+// What an object held that events of that site wrote to, for a few of them. PythonValueRecord, then
+// text_bytes: of a str its first characters as UTF-8, of bytes its first bytes, of an int its
+// decimal digits.
+struct PythonValueRecord {
+    RecordHeader header;  // flags: kValueTruncated
+    uint64_t address;     // of the object
+    uint64_t type;
+    uint64_t length;  // of the whole: characters or bytes; 0 for an int
+    uint32_t site;
+    uint32_t python_stack;
+    uint32_t text_bytes;
+    ValueKind kind;
+    uint8_t padding[3];
+};
+static_assert(sizeof(PythonValueRecord) == 48);
+inline constexpr uint16_t kValueTruncated = 1;
 
 enum class CensusKind : uint8_t {
     final = 1,       // taken by the process at its end
@@ -323,6 +418,10 @@ enum class NoteCode : uint32_t {
     memory_reads_as_new = 5,
     // The tracker takes pages of zeros that were only read for inherited ones.
     zero_pages_unknown = 6,
+    // CPython's own stacks and objects are not looked at, value: PY_VERSION_HEX >> 16, because
+    python_version_unknown = 7,  // the layout of that version is not known
+    python_free_threaded = 8,    // it is a build without the GIL
+    python_layout_differs = 9,   // its memory does not look like that version's (a debug build?)
 };
 
 struct NoteRecord {

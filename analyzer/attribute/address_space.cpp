@@ -74,9 +74,9 @@ uint32_t AddressSpace::add_region(const trace::Mapping& mapping, uint64_t addres
 
 RegionInfo AddressSpace::classify(const trace::Mapping& mapping, uint64_t address) const {
     if (mapping.path == "[stack]" || stack_mappings_.count(mapping.start) != 0) {
-        return {Region::stack, ""};
+        return {Region::stack, "", ""};
     }
-    if (mapping.path == "[heap]") return {Region::heap, ""};
+    if (mapping.path == "[heap]") return {Region::heap, "", ""};
     if (mapping.is_file()) return module_data(mapping, address);
     for (const auto& mappings : process_.mappings) {
         const trace::Mapping* same = mappings->find(address);
@@ -89,21 +89,27 @@ RegionInfo AddressSpace::classify(const trace::Mapping& mapping, uint64_t addres
         if (vaddr &&
             !symbolizer_->section_at(before->path, *vaddr + (address - before->start)).empty()) {
             const bool program = before->path == process_.executable;
-            return {program ? Region::program_data : Region::library_data, file_name(before->path)};
+            return {program ? Region::program_data : Region::library_data, file_name(before->path),
+                    before->path};
         }
     }
-    return {Region::anonymous, ""};
+    return {Region::anonymous, "", ""};
 }
 
 RegionInfo AddressSpace::module_data(const trace::Mapping& file, uint64_t address) const {
     const std::string name = file_name(file.path);
     const auto vaddr =
         symbolizer_->vaddr_of_offset(file.path, address - file.start + file.file_offset);
-    if (!vaddr) return {Region::file, name};
+    if (!vaddr) return {Region::file, name, ""};
     const std::string section = symbolizer_->section_at(file.path, *vaddr);
-    if (section == ".got" || section == ".got.plt") return {Region::got, name};
+    if (section == ".got" || section == ".got.plt") return {Region::got, name, file.path};
     const bool program = file.path == process_.executable;
-    return {program ? Region::program_data : Region::library_data, name};
+    return {program ? Region::program_data : Region::library_data, name, file.path};
+}
+
+std::string AddressSpace::module_path_at(uint64_t address) {
+    const uint32_t index = region_of(address);
+    return regions_[index].path;
 }
 
 AddressSpace::Code AddressSpace::code_at(uint64_t ip, bool is_return_address) {

@@ -15,6 +15,7 @@ namespace cowscope::attribute {
 struct RegionInfo {
     Region region = Region::unknown;
     std::string name;  // the module, for a module's data; the file, for a file
+    std::string path;  // of the module, for a module's data
 };
 
 class AddressSpace {
@@ -32,6 +33,9 @@ class AddressSpace {
         const symbolize::Location* location = nullptr;  // nullptr where no file is mapped
     };
     Code code_at(uint64_t ip, bool is_return_address);
+
+    // The file that is mapped there, or, for zero-initialized data, before it; "" where none is.
+    std::string module_path_at(uint64_t address);
 
   private:
     const trace::Mapping* find(uint64_t address) const;

@@ -9,6 +9,7 @@
 
 #include "attribute/copies.h"
 #include "attribute/notes.h"
+#include "attribute/python_values.h"
 #include "attribute/recording.h"
 #include "attribute/reference_names.h"
 #include "attribute/sharing.h"
@@ -62,8 +63,10 @@ class Builder {
     }
 
   private:
+    // Cause, module, function, inlined function, file, line and instruction; then the Python
+    // function, file and line.
     using SiteKey = std::tuple<std::string, std::string, std::string, std::string, std::string,
-                               unsigned, std::string>;
+                               unsigned, std::string, std::string, std::string, unsigned, bool>;
 
     void add_process(size_t index, const Recording& recording) {
         const trace::ProcessTrace& process = trace_.processes[index];
@@ -174,8 +177,13 @@ class Builder {
             share.inlined = inlined_name(resolved.frames);
         }
         share.instruction = resolved.instruction ? resolved.instruction->text : "";
-        const SiteKey key{cause,      share.module, share.function,   share.inlined,
-                          share.file, share.line,   share.instruction};
+        share.finalizing = resolved.is_finalizing;
+        if (resolved.is_finalizing) report_.totals.finalization_pages += write.pages;
+        const auto& python = sites->python_stacks().frames(write.python_stack);
+        const PythonFrame line = python.empty() ? PythonFrame{} : python.front();
+        const SiteKey key{cause,      share.module, share.function,    share.inlined,
+                          share.file, share.line,   share.instruction, line.function,
+                          line.file,  line.line,    share.finalizing};
         const auto [at, is_new] = site_index_.try_emplace(key, report_.sites.size());
         if (is_new) {
             report_.sites.push_back(std::move(share));
@@ -187,8 +195,11 @@ class Builder {
             heaviest_[at->second] = write.pages;
             total.evidence = write.verdict.evidence;
             total.stack = sites->stack_text(write.site);
+            total.python = python;
+            total.mixed_stack = sites->mixed_stack_text(write.site, write.python_stack);
+            total.type = write.type;
+            total.examples = examples_of(process, write.site, write.type_address);
         }
-        (void)process;
     }
 
     void add_unwitnessed(const trace::ProcessTrace& process, const Copies& copies) {
@@ -219,7 +230,7 @@ class Builder {
 
     void add_plain_site(Cause cause, uint64_t pages, const std::string& evidence) {
         const std::string name(cause_name(cause));
-        const SiteKey key{name, "", "", "", evidence, 0, ""};
+        const SiteKey key{name, "", "", "", evidence, 0, "", "", "", 0, false};
         const auto [at, is_new] = site_index_.try_emplace(key, report_.sites.size());
         if (is_new) {
             SiteShare share;

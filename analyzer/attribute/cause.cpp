@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "attribute/reference_names.h"
+#include "attribute/runtime_names.h"
 
 namespace cowscope::attribute {
 namespace {
@@ -22,17 +23,35 @@ std::string describe_change(const CauseInput& input) {
     return fmt::format("{} {}-byte word", verb, eight ? "an 8" : "a 4");
 }
 
+// The first function, of the instruction's own and then of its callers, that `names` knows; "".
+template <typename Names>
+std::string_view first_named(const CauseInput& input, Names&& names) {
+    for (const auto* functions : {&input.functions, &input.callers}) {
+        const auto found = std::find_if(functions->begin(), functions->end(), names);
+        if (found != functions->end()) return base_name(*found);
+    }
+    return {};
+}
+
+// "an object of type str", "an object".
+std::string describe_object(const CauseInput& input) {
+    if (input.object_type.empty()) return "a CPython object";
+    return fmt::format("a CPython object of type {}", input.object_type);
+}
+
 std::optional<Verdict> find_reference_count(const CauseInput& input) {
     if (!counts_by_one(input)) return std::nullopt;
     const auto named =
         std::find_if(input.functions.begin(), input.functions.end(), names_reference_count);
     const std::string change = describe_change(input);
-    if (!input.object_type.empty()) {
+    if (input.place == PythonPlace::object_start) {
         const std::string by =
             named != input.functions.end() ? fmt::format("{} ", base_name(*named)) : "";
         return Verdict{Cause::refcount, fmt::format("{}{} where a CPython object of type {} starts",
                                                     by, change, input.object_type)};
     }
+    // What else of CPython's is known to lie there is no count.
+    if (input.place != PythonPlace::none) return std::nullopt;
     if (named != input.functions.end()) {
         return Verdict{Cause::refcount, fmt::format("{} {}", base_name(*named), change)};
     }
@@ -46,12 +65,186 @@ std::optional<Verdict> find_reference_count(const CauseInput& input) {
     return std::nullopt;
 }
 
+bool is_container(std::string_view type) {
+    constexpr std::string_view kTypes[] = {"list",
+                                           "dict",
+                                           "set",
+                                           "frozenset",
+                                           "tuple",
+                                           "bytearray",
+                                           "array.array",
+                                           "collections.deque",
+                                           "collections.OrderedDict",
+                                           "collections.defaultdict",
+                                           "collections.Counter"};
+    return std::ranges::find(kTypes, type) != std::end(kTypes);
+}
+
+std::optional<Verdict> find_in_object(const CauseInput& input) {
+    switch (input.place) {
+        case PythonPlace::gc_header:
+            return Verdict{Cause::gc_header,
+                           fmt::format("the header that the garbage collector keeps before {}",
+                                       describe_object(input))};
+        case PythonPlace::object_hash:
+            return Verdict{Cause::hash_cache,
+                           fmt::format("the hash that {} remembers once it was asked for",
+                                       describe_object(input))};
+        case PythonPlace::items:
+            return Verdict{Cause::container,
+                           fmt::format("the items, keys or table of {}: a register points to it",
+                                       describe_object(input))};
+        case PythonPlace::code:
+            return Verdict{Cause::code_cache,
+                           "inside a code object, where the interpreter adapts instructions and "
+                           "keeps their caches"};
+        case PythonPlace::object_field:
+            if (is_container(input.object_type)) {
+                return Verdict{Cause::container,
+                               fmt::format("a size or pointer inside {}", describe_object(input))};
+            }
+            if (input.object_type == "function") {
+                return Verdict{Cause::code_cache,
+                               "the version number that a function object gets "
+                               "when a call of it is adapted"};
+            }
+            return Verdict{Cause::store, fmt::format("a field of {}", describe_object(input))};
+        case PythonPlace::object_start:
+            // A count that changes by more, or is set: the object is made anew or given back.
+            if (const auto name = first_named(input, names_object_allocator); !name.empty()) {
+                return Verdict{Cause::allocator,
+                               fmt::format("{} where {} starts", name, describe_object(input))};
+            }
+            return std::nullopt;
+        default:
+            return std::nullopt;
+    }
+}
+
+std::optional<Verdict> find_in_runtime(const CauseInput& input) {
+    switch (input.place) {
+        case PythonPlace::frame:
+            return Verdict{Cause::runtime_state,
+                           "a frame of the interpreter: a function's locals and its stack"};
+        case PythonPlace::type:
+            return Verdict{Cause::runtime_state,
+                           "inside a type object: its version tag or method cache"};
+        case PythonPlace::thread_state:
+            return Verdict{Cause::runtime_state, "the interpreter's state of this thread"};
+        case PythonPlace::interpreter_state:
+        case PythonPlace::runtime:
+            if (const auto name = first_named(input, names_object_allocator); !name.empty()) {
+                return Verdict{Cause::allocator,
+                               fmt::format("{}, in the allocator's own tables", name)};
+            }
+            return Verdict{Cause::runtime_state, "the interpreter's own state"};
+        default:
+            return std::nullopt;
+    }
+}
+
+std::optional<Verdict> find_in_allocator(const CauseInput& input) {
+    if (input.place == PythonPlace::pool_header) {
+        return Verdict{Cause::allocator,
+                       "the header of a pool of the small-object allocator: a block is taken or "
+                       "given back"};
+    }
+    if (const auto name = first_named(input, names_container); !name.empty()) {
+        const bool on_heap = input.place == PythonPlace::pool_block ||
+                             input.region == Region::heap || input.region == Region::anonymous;
+        if (on_heap) {
+            return Verdict{Cause::container,
+                           fmt::format("{} writes to a block that is no object: the items or keys "
+                                       "of a container",
+                                       name)};
+        }
+    }
+    if (input.place == PythonPlace::pool_block) {
+        return Verdict{Cause::allocator,
+                       "a block of the small-object allocator that held no object: a new object, "
+                       "its data, or one just freed"};
+    }
+    const bool on_heap = input.region == Region::heap || input.region == Region::anonymous;
+    if (input.in_libc && (on_heap || input.region == Region::library_data)) {
+        const auto name = first_named(input, names_libc_allocator);
+        if (!name.empty()) {
+            return Verdict{
+                Cause::allocator,
+                fmt::format("{} keeps its books beside the blocks that it gives out", name)};
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<Verdict> find_by_region(const CauseInput& input) {
+    switch (input.region) {
+        case Region::got:
+            if (input.in_dynamic_linker) {
+                return Verdict{Cause::lazy_binding,
+                               fmt::format("the dynamic linker writes the offset table of {}",
+                                           input.region_name)};
+            }
+            break;
+        case Region::library_data:
+        case Region::program_data:
+            if (!input.in_interpreter_data) break;
+            if (const auto name = first_named(input, names_object_allocator); !name.empty()) {
+                return Verdict{Cause::allocator,
+                               fmt::format("{}, in the allocator's own tables", name)};
+            }
+            return Verdict{Cause::runtime_state,
+                           fmt::format("a variable of the interpreter's, in the data of {}",
+                                       input.region_name)};
+        default:
+            break;
+    }
+    if (input.region == Region::library_data || input.region == Region::got) {
+        return Verdict{Cause::library_data,
+                       fmt::format("the address is in the data of {}", input.region_name)};
+    }
+    return std::nullopt;
+}
+
+Verdict plain_store(const CauseInput& input) {
+    std::string evidence = "the program's own write";
+    if (input.region == Region::program_data) {
+        evidence += fmt::format(", to the data of {}", input.region_name);
+    } else if (counts_by_one(input)) {
+        evidence += fmt::format("; {}, but nothing says that it is a reference count",
+                                describe_change(input));
+    }
+    return {Cause::store, evidence};
+}
+
+Verdict decide(const CauseInput& input) {
+    if (auto count = find_reference_count(input)) return *count;
+    if (input.region == Region::stack) {
+        return {Cause::stack, "the address is on a thread's stack"};
+    }
+    for (const auto rule : {find_in_object, find_in_runtime, find_in_allocator, find_by_region}) {
+        if (auto verdict = rule(input)) return *verdict;
+    }
+    return plain_store(input);
+}
+
 }  // namespace
 
 std::string_view cause_name(Cause cause) {
     switch (cause) {
         case Cause::refcount:
             return "refcount";
+        case Cause::gc_header:
+            return "gc-header";
+        case Cause::hash_cache:
+            return "hash-cache";
+        case Cause::container:
+            return "container";
+        case Cause::code_cache:
+            return "code-cache";
+        case Cause::allocator:
+            return "allocator";
+        case Cause::runtime_state:
+            return "runtime-state";
         case Cause::lazy_binding:
             return "lazy-binding";
         case Cause::library_data:
@@ -68,37 +261,19 @@ std::string_view cause_name(Cause cause) {
     return "unknown";
 }
 
+bool is_of_object(Cause cause) {
+    return cause == Cause::refcount || cause == Cause::gc_header || cause == Cause::hash_cache ||
+           cause == Cause::container || cause == Cause::store;
+}
+
 std::optional<Verdict> find_cause(const CauseInput& input) {
     if (input.instruction == nullptr) {
         return Verdict{Cause::unknown, "the instruction could not be decoded"};
     }
     if (!input.instruction->writes()) return std::nullopt;
-    if (auto count = find_reference_count(input)) return count;
-    switch (input.region) {
-        case Region::stack:
-            return Verdict{Cause::stack, "the address is on a thread's stack"};
-        case Region::got:
-            if (input.in_dynamic_linker) {
-                return Verdict{Cause::lazy_binding,
-                               fmt::format("the dynamic linker writes the offset table of {}",
-                                           input.region_name)};
-            }
-            break;
-        default:
-            break;
-    }
-    if (input.region == Region::library_data || input.region == Region::got) {
-        return Verdict{Cause::library_data,
-                       fmt::format("the address is in the data of {}", input.region_name)};
-    }
-    std::string evidence = "the program's own write";
-    if (input.region == Region::program_data) {
-        evidence += fmt::format(", to the data of {}", input.region_name);
-    } else if (counts_by_one(input)) {
-        evidence += fmt::format("; {}, but nothing says that it is a reference count",
-                                describe_change(input));
-    }
-    return Verdict{Cause::store, evidence};
+    Verdict verdict = decide(input);
+    if (input.is_finalizing) verdict.evidence += "; the interpreter is being taken down at exit";
+    return verdict;
 }
 
 }  // namespace cowscope::attribute

@@ -66,19 +66,18 @@ class Collector {
     // kNotACopy for reads.
     uint32_t class_of(const trace::EventRecord& event) {
         const uint32_t region = space_.region_of(event.address);
-        const bool has_neighbour = (event.header.flags & trace::kNoNeighbour) == 0;
-        const auto type =
-            has_neighbour ? process_.types.find(event.neighbour) : process_.types.end();
-        const uint64_t type_address = type == process_.types.end() ? 0 : type->first;
-        const auto [known, is_new] =
-            class_by_key_.try_emplace({event.site, type_address, region}, kNotACopy);
+        const PythonMemory::Place python = sites_.python_memory().place_of(event);
+        const auto [known, is_new] = class_by_key_.try_emplace(
+            {event.site, event.python_stack, python.place, python.type, region}, kNotACopy);
         if (is_new) {
-            const std::string name = type_address == 0 ? "" : type->second;
-            if (auto verdict = sites_.verdict(event.site, name, space_.region(region))) {
+            const std::string name =
+                python.type == 0 ? std::string() : process_.types.at(python.type);
+            const WrittenPlace written{python.place, name, &space_.region(region)};
+            if (auto verdict = sites_.verdict(event.site, written)) {
                 known->second = static_cast<uint32_t>(copies_.classes.size());
-                const bool counted = verdict->cause == Cause::refcount;
-                copies_.classes.push_back(
-                    {event.site, counted ? name : "", std::move(*verdict), 0});
+                const bool of_object = is_of_object(verdict->cause);
+                copies_.classes.push_back({event.site, event.python_stack, of_object ? name : "",
+                                           of_object ? python.type : 0, std::move(*verdict), 0});
             }
         }
         return known->second;
@@ -140,7 +139,9 @@ class Collector {
     SiteResolver& sites_;
     Copies copies_;
     std::vector<PageWrite> writes_;
-    std::map<std::tuple<uint32_t, uint64_t, uint32_t>, uint32_t> class_by_key_;
+    // Site, Python stack, place, type and region.
+    std::map<std::tuple<uint32_t, uint32_t, PythonPlace, uint64_t, uint32_t>, uint32_t>
+        class_by_key_;
 };
 
 }  // namespace

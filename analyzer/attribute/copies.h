@@ -15,7 +15,9 @@ namespace cowscope::attribute {
 // Writes that a report need not tell apart.
 struct WriteClass {
     uint32_t site = 0;
-    std::string type;  // of the CPython object that was written, or ""
+    uint32_t python_stack = trace::kNoPythonStack;
+    std::string type;           // of the CPython object that was written, or ""
+    uint64_t type_address = 0;  // of that type
     Verdict verdict;
     uint64_t pages = 0;
 };

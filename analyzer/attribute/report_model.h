@@ -60,8 +60,14 @@ struct SiteShare {
     unsigned line = 0;
     std::string instruction;
     std::string evidence;
-    std::vector<std::string> stack;  // of the heaviest of the stacks summed here, innermost first
-    std::vector<PythonFrame> python;
+    std::vector<std::string> stack;   // of the heaviest of the stacks summed here, innermost first
+    std::vector<PythonFrame> python;  // of the same, innermost first
+    // Of the same: Python frames in place of the interpreter's own, the other native ones between
+    // them. Empty without Python.
+    std::vector<std::string> mixed_stack;
+    std::string type;                   // of the objects of the heaviest class of writes, or ""
+    std::vector<std::string> examples;  // values of such objects, as Python would write them
+    bool finalizing = false;            // while the interpreter was taken down
 };
 
 struct OwnerShare {
@@ -84,6 +90,8 @@ struct Totals {
     uint64_t witnessed_pages = 0;
     double explained = 0;
     uint64_t lost_events = 0;
+    // Copies that were made while a CPython interpreter was taken down.
+    uint64_t finalization_pages = 0;
 };
 
 struct Report {

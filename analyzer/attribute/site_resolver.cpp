@@ -1,6 +1,10 @@
 #include "attribute/site_resolver.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
+
+#include "attribute/runtime_names.h"
 
 namespace cowscope::attribute {
 namespace {
@@ -8,6 +12,10 @@ namespace {
 bool is_dynamic_linker(const std::string& module) {
     return module.starts_with("ld-linux") || module.starts_with("ld.so") ||
            module.starts_with("ld-2.");
+}
+
+bool is_libc(const std::string& module) {
+    return module.starts_with("libc.so") || module.starts_with("libc-2.");
 }
 
 std::string frame_text(const symbolize::Frame& frame, const std::string& module) {
@@ -20,7 +28,39 @@ std::string frame_text(const symbolize::Frame& frame, const std::string& module)
 
 SiteResolver::SiteResolver(const trace::ProcessTrace& process, AddressSpace* space,
                            decode::Decoder* decoder)
-    : process_(process), space_(space), decoder_(decoder), sites_(process.sites.size()) {}
+    : process_(process),
+      space_(space),
+      decoder_(decoder),
+      python_stacks_(process),
+      python_memory_(process),
+      sites_(process.sites.size()) {}
+
+bool SiteResolver::is_interpreter(const std::string& module_path) {
+    if (!interpreter_path_) {
+        const uint64_t type = python_memory_.type_type();
+        interpreter_path_ = type == 0 ? "" : space_->module_path_at(type);
+    }
+    return !interpreter_path_->empty() && module_path == *interpreter_path_;
+}
+
+void SiteResolver::find_callers(uint32_t id, ResolvedSite* resolved) {
+    // An allocator or a container's function is at most so far from the instruction.
+    constexpr size_t kNearFrames = 5;
+    if (!process_.python.interpreter) return;
+    const trace::Stack& stack = process_.stacks[process_.sites[id].stack];
+    // What the interpreter's loop itself was called for says nothing of this instruction.
+    bool is_near =
+        resolved->frames.empty() || !names_interpreter_loop(resolved->frames.back().function);
+    for (size_t i = 1; i < stack.ips.size(); ++i) {
+        const AddressSpace::Code code = space_->code_at(stack.ips[i], true);
+        if (code.location == nullptr) continue;
+        for (const symbolize::Frame& frame : code.location->frames) {
+            if (names_finalization(frame.function)) resolved->is_finalizing = true;
+            is_near = is_near && i <= kNearFrames && !names_interpreter_loop(frame.function);
+            if (is_near && !frame.function.empty()) resolved->callers.push_back(frame.function);
+        }
+    }
+}
 
 std::optional<int64_t> SiteResolver::agreed_change(uint32_t site,
                                                    const decode::Instruction& instruction) {
@@ -55,39 +95,77 @@ const ResolvedSite& SiteResolver::resolve(uint32_t id) {
         resolved->has_debug_info = code.location->has_debug_info;
     }
     resolved->in_dynamic_linker = is_dynamic_linker(resolved->module);
+    find_callers(id, resolved.get());
     sites_[id] = std::move(resolved);
     return *sites_[id];
 }
 
-std::optional<Verdict> SiteResolver::verdict(uint32_t id, const std::string& type,
-                                             const RegionInfo& region) {
+std::optional<Verdict> SiteResolver::verdict(uint32_t id, const WrittenPlace& written) {
     const ResolvedSite& site = resolve(id);
     CauseInput input;
     input.instruction = site.instruction ? &*site.instruction : nullptr;
     input.change = site.change;
-    input.object_type = type;
-    input.region = region.region;
-    input.region_name = region.name;
+    input.place = written.place;
+    input.object_type = written.type;
+    input.region = written.region->region;
+    input.region_name = written.region->name;
     input.has_debug_info = site.has_debug_info;
     input.in_dynamic_linker = site.in_dynamic_linker;
+    input.in_libc = is_libc(site.module);
+    input.in_interpreter_data = is_interpreter(written.region->path);
+    input.is_finalizing = site.is_finalizing;
     for (const symbolize::Frame& frame : site.frames) input.functions.push_back(frame.function);
+    for (const std::string& caller : site.callers) input.callers.push_back(caller);
     return find_cause(input);
+}
+
+SiteResolver::NativeFrame SiteResolver::native_frame(uint64_t ip, bool is_return_address) {
+    NativeFrame native;
+    const AddressSpace::Code code = space_->code_at(ip, is_return_address);
+    native.kind.is_interpreter = is_interpreter(code.module_path);
+    if (code.location == nullptr || code.location->frames.empty()) {
+        const std::string module =
+            code.module_path.empty() ? "no module" : file_name(code.module_path);
+        native.text.push_back(fmt::format("{:#x} ({})", ip, module));
+        return native;
+    }
+    for (const symbolize::Frame& frame : code.location->frames) {
+        native.text.push_back(frame_text(frame, file_name(code.module_path)));
+    }
+    native.kind.is_loop =
+        native.kind.is_interpreter && names_interpreter_loop(code.location->frames.back().function);
+    return native;
+}
+
+std::vector<std::string> SiteResolver::mixed_stack_text(uint32_t id, uint32_t python_stack) {
+    const std::vector<PythonFrame>& python = python_stacks_.frames(python_stack);
+    if (python.empty()) return {};
+    const trace::Stack& stack = process_.stacks[process_.sites[id].stack];
+    std::vector<NativeFrame> native;
+    std::vector<NativeFrameKind> kinds;
+    for (size_t i = 0; i < stack.ips.size(); ++i) {
+        native.push_back(native_frame(stack.ips[i], i != 0));
+        kinds.push_back(native.back().kind);
+    }
+    std::vector<std::string> text;
+    for (const MixedFrame& frame : mix_frames(kinds, &python_stacks_, python_stack)) {
+        if (frame.is_python) {
+            const PythonFrame& each = python[frame.index];
+            text.push_back(fmt::format("{} ({}:{})", each.function, each.file, each.line));
+        } else {
+            const auto& lines = native[frame.index].text;
+            text.insert(text.end(), lines.begin(), lines.end());
+        }
+    }
+    return text;
 }
 
 std::vector<std::string> SiteResolver::stack_text(uint32_t id) {
     std::vector<std::string> text;
     const trace::Stack& stack = process_.stacks[process_.sites[id].stack];
     for (size_t i = 0; i < stack.ips.size(); ++i) {
-        const AddressSpace::Code code = space_->code_at(stack.ips[i], i != 0);
-        if (code.location == nullptr || code.location->frames.empty()) {
-            const std::string module =
-                code.module_path.empty() ? "no module" : file_name(code.module_path);
-            text.push_back(fmt::format("{:#x} ({})", stack.ips[i], module));
-            continue;
-        }
-        for (const symbolize::Frame& frame : code.location->frames) {
-            text.push_back(frame_text(frame, file_name(code.module_path)));
-        }
+        const auto lines = native_frame(stack.ips[i], i != 0).text;
+        text.insert(text.end(), lines.begin(), lines.end());
     }
     if (stack.truncated) text.emplace_back("(the stack goes on)");
     return text;

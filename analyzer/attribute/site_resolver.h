@@ -8,6 +8,8 @@
 
 #include "attribute/address_space.h"
 #include "attribute/cause.h"
+#include "attribute/python_memory.h"
+#include "attribute/python_stacks.h"
 #include "attribute/report_model.h"
 #include "decode/instruction.h"
 #include "trace/process_trace.h"
@@ -21,6 +23,15 @@ struct ResolvedSite {
     std::vector<symbolize::Frame> frames;  // of the instruction, innermost inlined first
     bool has_debug_info = false;
     bool in_dynamic_linker = false;
+    std::vector<std::string> callers;  // functions of the nearest native frames, innermost first
+    bool is_finalizing = false;        // CPython is being taken down
+};
+
+// What was written, as far as the address tells.
+struct WrittenPlace {
+    PythonPlace place = PythonPlace::none;
+    std::string_view type;  // of the CPython object, or ""
+    const RegionInfo* region = nullptr;
 };
 
 class SiteResolver {
@@ -30,19 +41,34 @@ class SiteResolver {
 
     const ResolvedSite& resolve(uint32_t site);
 
-    // The cause of a write of this site; empty for a read. `type`: name of the object's type or "".
-    std::optional<Verdict> verdict(uint32_t site, const std::string& type,
-                                   const RegionInfo& region);
+    // The cause of a write of this site; empty for a read.
+    std::optional<Verdict> verdict(uint32_t site, const WrittenPlace& written);
 
     // Names of the site's stack for people, innermost first.
     std::vector<std::string> stack_text(uint32_t site);
 
+    // The same with Python frames in place of the interpreter's own. Empty without a Python stack.
+    std::vector<std::string> mixed_stack_text(uint32_t site, uint32_t python_stack);
+
+    PythonStacks& python_stacks() { return python_stacks_; }
+    const PythonMemory& python_memory() const { return python_memory_; }
+
   private:
+    struct NativeFrame {
+        std::vector<std::string> text;  // inlined ones first
+        NativeFrameKind kind;
+    };
+    NativeFrame native_frame(uint64_t ip, bool is_return_address);
+    void find_callers(uint32_t site, ResolvedSite* resolved);
+    bool is_interpreter(const std::string& module_path);
     std::optional<int64_t> agreed_change(uint32_t site, const decode::Instruction& instruction);
 
     const trace::ProcessTrace& process_;
     AddressSpace* space_;
     decode::Decoder* decoder_;
+    PythonStacks python_stacks_;
+    PythonMemory python_memory_;
+    std::optional<std::string> interpreter_path_;  // of the module that holds CPython
     std::vector<std::unique_ptr<ResolvedSite>> sites_;
 };
 

@@ -27,6 +27,8 @@ void add_record_options(CLI::App& app, record::OptionTexts& texts) {
     app.add_option("-o,--output", texts.output,
                    "folder of the trace, new or empty (COWSCOPE_OUTPUT; cowscope.PROG.PID.cow)")
         ->type_name("DIR");
+    app.add_flag("--no-values", texts.no_values,
+                 "keep no examples of the values of Python objects (COWSCOPE_VALUES=0)");
     app.add_flag("--quiet", texts.quiet, "no notes on stderr");
 }
 

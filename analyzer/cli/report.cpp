@@ -62,6 +62,8 @@ int report_command(const Arguments& arguments) {
     app.add_option("--process", process, "this process only")->type_name("PID");
     app.add_option("--format", format, "text or json (text)")->type_name("FORMAT");
     app.add_option("--top", top, "rows of each table (10)")->type_name("N");
+    bool native = false;
+    app.add_flag("--native", native, "the interpreter's own frames instead of Python's");
 
     if (const auto status = parse(app, arguments)) return *status;
     require_one_of("--by", by, {"cause", "site", "type", "owner", "process"});
@@ -69,6 +71,7 @@ int report_command(const Arguments& arguments) {
 
     report::TextOptions options = text_options_for(STDOUT_FILENO);
     options.by = by;
+    options.native = native;
     std::optional<int> pid;
     if (process) pid = parse_positive<int>("--process", *process);
     if (top) options.top = parse_positive<unsigned>("--top", *top);

@@ -94,6 +94,11 @@ unsigned parse_max_stack(std::string_view source, std::string_view text) {
                             text, trace::kMaxStackDepth));
 }
 
+bool parse_values(std::string_view source, std::string_view text) {
+    if (text == "0" || text == "1") return text == "1";
+    throw Error(fmt::format("{}: unknown value '{}'; valid are 0, 1", source, text));
+}
+
 RecordOptions resolve_options(const OptionTexts& texts, const EnvironmentLookup& environment) {
     // Hands `use` the text that counts, with the name of where it came from.
     const auto resolve = [&environment](const std::optional<std::string>& text, const char* option,
@@ -127,6 +132,10 @@ RecordOptions resolve_options(const OptionTexts& texts, const EnvironmentLookup&
                 if (text.empty()) throw Error(fmt::format("{}: the folder has no name", source));
                 options.output = text;
             });
+    resolve(texts.no_values ? std::optional<std::string>("0") : std::nullopt, "--no-values",
+            "COWSCOPE_VALUES", [&](const char* source, const std::string& text) {
+                options.values = parse_values(source, text);
+            });
     options.quiet = texts.quiet;
     return options;
 }
@@ -148,6 +157,7 @@ std::vector<std::string> compose_environment(const std::vector<std::string>& inh
         {"COWSCOPE_WITNESS", std::string(name_of(options.witness))},
         {"COWSCOPE_SAMPLE", name_of_sample(options.sample)},
         {"COWSCOPE_MAX_STACK", std::to_string(options.max_stack)},
+        {"COWSCOPE_VALUES", options.values ? "1" : "0"},
         {"COWSCOPE_OUTPUT", output},
     };
 

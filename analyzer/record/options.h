@@ -23,6 +23,7 @@ struct RecordOptions {
     std::optional<uint32_t> sample;         // one fault in `*sample` is witnessed; empty: auto
     unsigned max_stack = kDefaultMaxStack;  // frames
     std::optional<std::string> output;      // folder of the trace; empty: cowscope.PROG.PID.cow
+    bool values = true;                     // keep examples of values of written objects
     bool quiet = false;                     // no notes on stderr
 };
 
@@ -35,6 +36,8 @@ std::string name_of_sample(const std::optional<uint32_t>& sample);
 TrackerChoice parse_tracker(std::string_view source, std::string_view text);
 WitnessChoice parse_witness(std::string_view source, std::string_view text);
 std::optional<uint32_t> parse_sample(std::string_view source, std::string_view text);
+// "0" or "1".
+bool parse_values(std::string_view source, std::string_view text);
 unsigned parse_max_stack(std::string_view source, std::string_view text);
 
 // The texts of the command line, each empty where the option was not given.
@@ -44,6 +47,7 @@ struct OptionTexts {
     std::optional<std::string> sample;
     std::optional<std::string> max_stack;
     std::optional<std::string> output;
+    bool no_values = false;
     bool quiet = false;
 };
 

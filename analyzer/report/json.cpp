@@ -46,12 +46,21 @@ Json to_json_value(const SiteShare& site) {
         python.push_back(
             {{"function", frame.function}, {"file", frame.file}, {"line", frame.line}});
     }
-    return {{"cause", site.cause},        {"pages", site.pages},
-            {"module", site.module},      {"function", site.function},
-            {"inlined", site.inlined},    {"file", site.file},
-            {"line", site.line},          {"instruction", site.instruction},
-            {"evidence", site.evidence},  {"stack", site.stack},
-            {"python", std::move(python)}};
+    return {{"cause", site.cause},
+            {"pages", site.pages},
+            {"module", site.module},
+            {"function", site.function},
+            {"inlined", site.inlined},
+            {"file", site.file},
+            {"line", site.line},
+            {"instruction", site.instruction},
+            {"evidence", site.evidence},
+            {"stack", site.stack},
+            {"python", std::move(python)},
+            {"type", site.type},
+            {"examples", site.examples},
+            {"mixed_stack", site.mixed_stack},
+            {"finalizing", site.finalizing}};
 }
 
 }  // namespace
@@ -70,7 +79,8 @@ std::string to_json(const Report& report) {
                       {"fresh_pages", totals.fresh_pages},
                       {"witnessed_pages", totals.witnessed_pages},
                       {"explained", totals.explained},
-                      {"lost_events", totals.lost_events}};
+                      {"lost_events", totals.lost_events},
+                      {"finalization_pages", totals.finalization_pages}};
     json["processes"] = Json::array();
     for (const auto& process : report.processes) {
         json["processes"].push_back(to_json_value(process));

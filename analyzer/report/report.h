@@ -12,6 +12,7 @@ struct TextOptions {
     std::string by = "cause";  // cause, site, type, owner, process
     std::size_t top = 10;      // rows of each table
     bool color = false;        // ANSI colours
+    bool native = false;       // the interpreter's own frames instead of Python's
     unsigned width = 80;       // columns of the terminal
 };
 

@@ -109,6 +109,8 @@ class TextReport {
     void sites();
     void main_sites();
     void site(const SiteShare& site);
+    void python_site(const SiteShare& site);
+    static std::string cause_line(const SiteShare& site);
     void types();
     void owners();
     void processes();
@@ -150,10 +152,16 @@ void TextReport::causes() {
     table_heading("Why");
     for (const CauseShare& cause : report_.causes) {
         row("  " + cause.cause, cause.pages);
+        // A type that is next to nothing of all copies is not worth its line.
+        constexpr uint64_t kLeastShare = 1000;
         const size_t shown = std::min(cause.types.size(), options_.top);
         for (size_t i = 0; i < shown; ++i) {
+            if (cause.types[i].pages * kLeastShare < report_.totals.copied_pages) break;
             row("      " + printable(cause.types[i].type), cause.types[i].pages);
         }
+    }
+    if (report_.totals.finalization_pages != 0) {
+        row("  (of these, at interpreter exit)", report_.totals.finalization_pages);
     }
 }
 
@@ -189,7 +197,11 @@ void TextReport::site(const SiteShare& site) {
     constexpr size_t kStackLines = 6;
     const double share =
         static_cast<double>(site.pages) / static_cast<double>(report_.totals.copied_pages);
-    line(fmt::format("  {} pages  {}  {}", grouped(site.pages), percent(share), site.cause));
+    line(fmt::format("  {} pages  {}  {}", grouped(site.pages), percent(share), cause_line(site)));
+    if (!site.mixed_stack.empty()) {
+        python_site(site);
+        return;
+    }
     if (!site.module.empty() || !site.function.empty()) {
         const std::string source =
             site.file.empty() ? "" : fmt::format("{}:{}, ", last_component(site.file), site.line);
@@ -210,6 +222,41 @@ void TextReport::site(const SiteShare& site) {
         line(fmt::format("        < … {} more (--format json has all)",
                          site.stack.size() - kStackLines));
     }
+}
+
+// "refcount of str, e.g. 'some text'".
+std::string TextReport::cause_line(const SiteShare& site) {
+    std::string text = site.cause;
+    if (!site.type.empty()) text += " of " + printable(site.type);
+    if (!site.examples.empty()) text += ", e.g. " + printable(site.examples.front());
+    if (site.finalizing) text += "  (at interpreter exit)";
+    return text;
+}
+
+// The Python lines first; the native instruction below them.
+void TextReport::python_site(const SiteShare& site) {
+    constexpr size_t kStackLines = 5;
+    const auto python_line = [&](const std::string& frame) {
+        const size_t place = frame.rfind(" (");
+        if (place == std::string::npos) return printable(frame);
+        const std::string file(last_component(frame.substr(place + 2)));
+        return printable(frame.substr(0, place) + " (" + file);
+    };
+    const bool native = options_.native;
+    const auto& stack = native ? site.stack : site.mixed_stack;
+    const size_t shown = std::min(stack.size(), kStackLines);
+    for (size_t i = 0; i < shown; ++i) {
+        const std::string frame = native ? stack[i] : python_line(stack[i]);
+        line((i == 0 ? "      " : "        < ") + stack_line(frame, width_ - (i == 0 ? 6 : 10)));
+    }
+    if (stack.size() > shown) {
+        line(fmt::format("        < … {} more (--format json has all)", stack.size() - shown));
+    }
+    paragraph(printable(site.evidence), 6, 6);
+    const std::string function = site.function.empty() ? "" : short_name(site.function) + " ";
+    line("      " +
+         cut_end(printable(fmt::format("{} in {}({})", site.instruction, function, site.module)),
+                 width_ - 6));
 }
 
 void TextReport::types() {

@@ -42,6 +42,21 @@ std::string words_behind(std::span<const std::byte> bytes, size_t count) {
     return text;
 }
 
+std::string id_text(uint32_t python_stack) {
+    return python_stack == kNoPythonStack ? "-" : std::to_string(python_stack);
+}
+
+std::string frames_behind(std::span<const std::byte> bytes, uint32_t count) {
+    std::string text;
+    for (uint32_t i = 0; i < count; ++i) {
+        PythonFrame frame;
+        std::memcpy(&frame, bytes.data() + i * sizeof(frame), sizeof(frame));
+        text += fmt::format(" {}@{}{}", frame.code & ~kEnteredFromC, frame.instruction_offset,
+                            (frame.code & kEnteredFromC) != 0 ? "!" : "");
+    }
+    return text;
+}
+
 const char* name_of(EndKind kind) {
     constexpr std::array kNames = {"?", "exit", "signal", "exec"};
     const auto index = static_cast<size_t>(kind);
@@ -122,8 +137,15 @@ std::string describe(const RecordView& view) {
         case RecordType::event: {
             const auto r = view.as<EventRecord>();
             return fmt::format(
-                "time_ns={} address={:#x} word={:#x} neighbour={:#x} site={} tid={}{}{}{}{}{}",
-                r.time_ns, r.address, r.word, r.neighbour, r.site, r.tid,
+                "time_ns={} address={:#x} word={:#x} neighbour={:#x} type={:#x} offset={} site={} "
+                "python={} tid={}{}{}{}{}{}{}{}{}{}{}",
+                r.time_ns, r.address, r.word, r.neighbour, r.type, r.object_offset, r.site,
+                id_text(r.python_stack), r.tid,
+                (view.flags & kPoolHeader) != 0 ? " pool-header" : "",
+                (view.flags & kPoolBlock) != 0 ? " pool-block" : "",
+                (view.flags & kPoolBlockStart) != 0 ? " block-start" : "",
+                (view.flags & kPythonFrame) != 0 ? " frame" : "",
+                (view.flags & kContainerItems) != 0 ? " items" : "",
                 (view.flags & kNoWord) != 0 ? " no-word" : "",
                 (view.flags & kNoNeighbour) != 0 ? " no-neighbour" : "",
                 (view.flags & kZeroPage) != 0 ? " zero-page" : "",
@@ -150,6 +172,39 @@ std::string describe(const RecordView& view) {
         case RecordType::end: {
             const auto r = view.as<EndRecord>();
             return fmt::format("time_ns={} kind={} value={}", r.time_ns, name_of(r.kind), r.value);
+        }
+        case RecordType::python: {
+            const auto r = view.as<PythonRecord>();
+            return fmt::format("version={:#x} pool_bytes={} runtime={:#x}+{} interpreter={:#x}+{}",
+                               r.version, r.pool_bytes, r.runtime_start, r.runtime_bytes,
+                               r.interpreter_start, r.interpreter_bytes);
+        }
+        case RecordType::python_thread: {
+            const auto r = view.as<PythonThreadRecord>();
+            return fmt::format("address={:#x} bytes={} tid={}", r.address, r.bytes, r.tid);
+        }
+        case RecordType::python_code: {
+            const auto r = view.as<PythonCodeRecord>();
+            const auto behind = view.behind<PythonCodeRecord>();
+            return fmt::format(
+                "id={} address={:#x}+{} instructions={} first_line={} line_table={} name={} "
+                "file={}",
+                r.id, r.address, r.bytes, r.instruction_start, r.first_line, r.line_table_bytes,
+                text_behind(behind, r.name_bytes),
+                text_behind(behind.subspan(r.name_bytes), r.file_bytes));
+        }
+        case RecordType::python_stack: {
+            const auto r = view.as<PythonStackRecord>();
+            return fmt::format("id={} depth={} truncated={} frames={}", r.id, r.depth,
+                               (view.flags & kStackTruncated) != 0,
+                               frames_behind(view.behind<PythonStackRecord>(), r.depth));
+        }
+        case RecordType::python_value: {
+            const auto r = view.as<PythonValueRecord>();
+            return fmt::format(
+                "address={:#x} type={:#x} kind={} length={} site={} python={} value={}", r.address,
+                r.type, static_cast<int>(r.kind), r.length, r.site, id_text(r.python_stack),
+                text_behind(view.behind<PythonValueRecord>(), r.text_bytes));
         }
         case RecordType::note: {
             const auto r = view.as<NoteRecord>();

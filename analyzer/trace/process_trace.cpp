@@ -121,6 +121,21 @@ class Loader {
                 process_.end = record.as<EndRecord>();
                 see_time(process_.end->time_ns);
                 break;
+            case RecordType::python:
+                process_.python.interpreter = record.as<PythonRecord>();
+                break;
+            case RecordType::python_thread:
+                process_.python.threads.push_back(record.as<PythonThreadRecord>());
+                break;
+            case RecordType::python_code:
+                take_python_code(record);
+                break;
+            case RecordType::python_stack:
+                take_python_stack(record);
+                break;
+            case RecordType::python_value:
+                take_python_value(record);
+                break;
             case RecordType::note:
                 process_.notes.push_back(record.as<NoteRecord>());
                 break;
@@ -286,12 +301,71 @@ class Loader {
         process_.types[fixed.address] = text_of(record.behind<TypeRecord>(), 0, fixed.name_bytes);
     }
 
+    void take_python_code(const RecordView& record) {
+        const auto fixed = record.as<PythonCodeRecord>();
+        Python& python = process_.python;
+        if (fixed.id != python.codes.size()) {
+            fail(record,
+                 fmt::format("has id {} where {} comes next", fixed.id, python.codes.size()));
+        }
+        const auto bytes = record.behind<PythonCodeRecord>();
+        PythonCode code;
+        code.address = fixed.address;
+        code.bytes = fixed.bytes;
+        code.instruction_start = fixed.instruction_start;
+        code.first_line = fixed.first_line;
+        code.name = text_of(bytes, 0, fixed.name_bytes);
+        code.file = text_of(bytes, fixed.name_bytes, fixed.file_bytes);
+        const auto table =
+            text_of(bytes, size_t{fixed.name_bytes} + fixed.file_bytes, fixed.line_table_bytes);
+        code.line_table.assign(table.begin(), table.end());
+        code.line_table_truncated = (record.flags & kLineTableTruncated) != 0;
+        python.codes.push_back(std::move(code));
+    }
+
+    void take_python_stack(const RecordView& record) {
+        const auto fixed = record.as<PythonStackRecord>();
+        Python& python = process_.python;
+        if (fixed.id != python.stacks.size()) {
+            fail(record,
+                 fmt::format("has id {} where {} comes next", fixed.id, python.stacks.size()));
+        }
+        if (fixed.depth == 0) fail(record, "is empty");
+        PythonStack stack;
+        stack.truncated = (record.flags & kStackTruncated) != 0;
+        stack.frames.resize(fixed.depth);
+        std::memcpy(stack.frames.data(), record.behind<PythonStackRecord>().data(),
+                    fixed.depth * sizeof(PythonFrame));
+        for (const PythonFrame& frame : stack.frames) {
+            const uint32_t code = frame.code & ~kEnteredFromC;
+            if (code >= python.codes.size()) {
+                fail(record, fmt::format("names code {}, which is not there", code));
+            }
+        }
+        python.stacks.push_back(std::move(stack));
+    }
+
+    void take_python_value(const RecordView& record) {
+        const auto fixed = record.as<PythonValueRecord>();
+        if (fixed.site >= process_.sites.size()) {
+            fail(record, fmt::format("names site {}, which is not there", fixed.site));
+        }
+        process_.python.values.push_back(
+            {fixed, (record.flags & kValueTruncated) != 0,
+             std::string(text_of(record.behind<PythonValueRecord>(), 0, fixed.text_bytes))});
+    }
+
     void take_event(const RecordView& record) {
         const auto event = record.as<EventRecord>();
         if (event.site >= process_.sites.size()) {
             fail(record, fmt::format("names site {}, which is not there", event.site));
         }
         if (process_.generations.empty()) fail(record, "stands before any inherited pages");
+        if (event.python_stack != kNoPythonStack &&
+            event.python_stack >= process_.python.stacks.size()) {
+            fail(record,
+                 fmt::format("names Python stack {}, which is not there", event.python_stack));
+        }
         auto& kept = process_.exemplars[event.site];
         if (pending_exemplar_ && pending_exemplar_->site == event.site &&
             kept.size() < kMaxExemplarsASite) {

@@ -55,6 +55,37 @@ struct Exemplar {
     EventRecord event{};
 };
 
+// What the shim saw of a CPython interpreter.
+struct PythonCode {
+    uint64_t address = 0;
+    uint32_t bytes = 0;              // of the object
+    uint32_t instruction_start = 0;  // 0: not in the object
+    int32_t first_line = 0;
+    std::string name;
+    std::string file;
+    std::vector<uint8_t> line_table;
+    bool line_table_truncated = false;
+};
+
+struct PythonStack {
+    std::vector<PythonFrame> frames;  // innermost first; codes are ids, with kEnteredFromC
+    bool truncated = false;
+};
+
+struct PythonValue {
+    PythonValueRecord facts{};
+    bool truncated = false;
+    std::string text;
+};
+
+struct Python {
+    std::optional<PythonRecord> interpreter;
+    std::vector<PythonThreadRecord> threads;
+    std::vector<PythonCode> codes;
+    std::vector<PythonStack> stacks;
+    std::vector<PythonValue> values;
+};
+
 struct ProcessTrace {
     std::string path;
     SegmentHeader header{};
@@ -69,6 +100,7 @@ struct ProcessTrace {
     std::vector<Site> sites;
     std::unordered_map<uint32_t, std::vector<Exemplar>> exemplars;  // by site
     std::unordered_map<uint64_t, std::string> types;                // by address
+    Python python;
     std::optional<MemoryRecord> memory_at_fork;
     std::optional<MemoryRecord> memory_at_end;
     std::vector<uint64_t> fork_times_ns;

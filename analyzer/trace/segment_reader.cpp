@@ -44,6 +44,11 @@ const Kind* kind_of(RecordType type) {
         {"given_up", sizeof(GivenUpRecord)},
         {"generation", sizeof(GenerationRecord)},
         {"moved", sizeof(MovedRecord)},
+        {"python", sizeof(PythonRecord)},
+        {"python_thread", sizeof(PythonThreadRecord)},
+        {"python_code", sizeof(PythonCodeRecord)},
+        {"python_stack", sizeof(PythonStackRecord)},
+        {"python_value", sizeof(PythonValueRecord)},
     };
     const auto index = static_cast<size_t>(type);
     return index == 0 || index >= std::size(kKinds) ? nullptr : &kKinds[index];
@@ -66,6 +71,14 @@ uint64_t claimed_bytes(const RecordView& record) {
             return uint64_t{record.as<StackRecord>().depth} * sizeof(uint64_t);
         case RecordType::type:
             return record.as<TypeRecord>().name_bytes;
+        case RecordType::python_code: {
+            const auto code = record.as<PythonCodeRecord>();
+            return uint64_t{code.name_bytes} + code.file_bytes + code.line_table_bytes;
+        }
+        case RecordType::python_stack:
+            return uint64_t{record.as<PythonStackRecord>().depth} * sizeof(PythonFrame);
+        case RecordType::python_value:
+            return record.as<PythonValueRecord>().text_bytes;
         default:
             return 0;
     }

@@ -1,9 +1,11 @@
 #include "cpython/types.h"
 
-#include <dlfcn.h>
-
 #include <cstring>
 
+#include "cpython/interpreter.h"
+#include "cpython/keys.h"
+#include "cpython/memory.h"
+#include "cpython/text.h"
 #include "support/guarded_read.h"
 
 #include "support/poison.h"
@@ -11,22 +13,23 @@
 namespace cowscope::cpython {
 namespace {
 
-constexpr uint64_t kObTypeOffset = 8;
-constexpr uint64_t kTpNameOffset = 24;
 constexpr size_t kMaxNameBytes = 128;
+constexpr size_t kMaxModuleBytes = 96;
 
-// PyType_Type, the type of all types that have no metaclass; 0 without an interpreter.
-uint64_t type_of_types = 0;
-
-// A type object's type is PyType_Type, or a metaclass, whose type that is (or a further one).
+// A type object's type is PyType_Type, or a metaclass: a type that says it derives from that.
 bool is_type(uint64_t candidate) {
     constexpr int kMetaclassDepth = 3;
+    const uint64_t type_of_types = interpreter().type_type;
     uint64_t object = candidate;
     for (int i = 0; i < kMetaclassDepth; ++i) {
         uint64_t type;
-        if (!guarded_read(object + kObTypeOffset, &type)) return false;
+        uint64_t flags;
+        if (!guarded_read(object + kObType, &type)) return false;
         if (type == type_of_types) return true;
-        if (type % 8 != 0 || type == object) return false;
+        if (!may_be_object(type) || type == object) return false;
+        if (!guarded_read(type + kTpFlags, &flags) || (flags & kTypeSubclassFlag) == 0) {
+            return false;
+        }
         object = type;
     }
     return false;
@@ -35,7 +38,7 @@ bool is_type(uint64_t candidate) {
 // Copies a NUL-terminated printable name; returns its length, 0 when it is none.
 size_t read_name(uint64_t type, char (&name)[kMaxNameBytes]) {
     uint64_t address;
-    if (!guarded_read(type + kTpNameOffset, &address) || address == 0) return 0;
+    if (!guarded_read(type + kTpName, &address) || address == 0) return 0;
     size_t length = 0;
     while (length < sizeof(name)) {
         // In steps that do not cross into a page that may not be there.
@@ -53,36 +56,98 @@ size_t read_name(uint64_t type, char (&name)[kMaxNameBytes]) {
     return length;
 }
 
+bool is_text(const Layout& layout, uint64_t object, const char* wanted) {
+    char text[16];
+    StrText read;
+    return read_str(layout, object, text, sizeof(text), &read) &&
+           read.bytes == std::strlen(wanted) && std::memcmp(text, wanted, read.bytes) == 0;
+}
+
+// The __module__ of a class of the program's: a class statement stores it before anything else.
+size_t read_module(uint64_t type, char (&module)[kMaxModuleBytes]) {
+    constexpr uint64_t kFirstEntries = 4;
+    const Layout* layout = interpreter().layout;
+    uint64_t dict;
+    uint64_t keys;
+    KeyTable table;
+    if (layout == nullptr || !guarded_read(type + kTpDict, &dict) || !may_be_object(dict) ||
+        !guarded_read(dict + kMaKeys, &keys) || !may_be_object(keys) ||
+        !read_keys(*layout, keys, &table)) {
+        return 0;
+    }
+    const uint64_t count = table.count < kFirstEntries ? table.count : kFirstEntries;
+    for (uint64_t i = 0; i < count; ++i) {
+        const uint64_t entry = table.entries + i * table.entry_bytes;
+        uint64_t key;
+        uint64_t value;
+        StrText text;
+        if (!guarded_read(entry + table.key, &key) || !may_be_object(key) ||
+            !guarded_read(entry + table.value, &value) || !may_be_object(value)) {
+            continue;
+        }
+        if (is_text(*layout, key, "__module__") &&
+            read_str(*layout, value, module, sizeof(module), &text) && !text.truncated) {
+            return text.bytes;
+        }
+    }
+    return 0;
+}
+
+ValueType value_type(uint64_t type) {
+    const Interpreter& python = interpreter();
+    if (type == python.str_type) return ValueType::str;
+    if (type == python.bytes_type) return ValueType::bytes;
+    return type == python.int_type ? ValueType::integer : ValueType::none;
+}
+
+ContainerType container_type(uint64_t type, uint64_t flags) {
+    if ((flags & kListSubclassFlag) != 0) return ContainerType::list;
+    if ((flags & kDictSubclassFlag) != 0) return ContainerType::dict;
+    return type == interpreter().set_type ? ContainerType::set : ContainerType::none;
+}
+
 }  // namespace
 
-void find_interpreter() {
-    type_of_types = reinterpret_cast<uint64_t>(dlsym(RTLD_DEFAULT, "PyType_Type"));
-}
-
-bool has_interpreter() {
-    return type_of_types != 0;
-}
-
-void TypeCache::record(Arena& arena, segment::Writer* writer, uint64_t candidate) {
-    constexpr uint64_t kUserSpaceEnd = uint64_t{1} << 47;
-    if (type_of_types == 0 || candidate % 8 != 0 || candidate >= kUserSpaceEnd) return;
+const TypeFacts* TypeCache::find(Arena& arena, segment::Writer* writer, uint64_t candidate) {
+    if (interpreter().type_type == 0 || !may_be_object(candidate)) return nullptr;
     uint64_t& rejected = rejected_[(candidate >> 4) % kRejected];
-    if (rejected == candidate || known_.find(candidate) != nullptr) return;
+    if (rejected == candidate) return nullptr;
+    if (const auto* entry = known_.find(candidate)) return &facts_[entry->value];
     char name[kMaxNameBytes];
+    char module[kMaxModuleBytes];
     size_t length = 0;
-    if (is_type(candidate)) length = read_name(candidate, name);
+    uint64_t flags = 0;
+    if (is_type(candidate) && guarded_read(candidate + kTpFlags, &flags)) {
+        length = read_name(candidate, name);
+    }
     if (length == 0) {
         rejected = candidate;
-        return;
+        return nullptr;
     }
-    auto* record = writer->begin<trace::TypeRecord>(trace::RecordType::type, length);
-    if (record == nullptr) return;
+    // Types of C extensions name their module themselves.
+    const bool is_class = (flags & kHeapTypeFlag) != 0 && std::memchr(name, '.', length) == nullptr;
+    const size_t module_length = is_class ? read_module(candidate, module) : 0;
+    const auto index = static_cast<uint32_t>(facts_.size());
+    const TypeFacts facts = {(flags & kGcFlag) != 0, value_type(candidate),
+                             container_type(candidate, flags)};
+    if (!facts_.push(arena, facts)) return nullptr;
+    const size_t prefix = module_length == 0 ? 0 : module_length + 1;
+    auto* record = writer->begin<trace::TypeRecord>(trace::RecordType::type, prefix + length);
+    if (record == nullptr || known_.insert(arena, candidate, index) == nullptr) {
+        facts_.shrink(index);
+        return nullptr;
+    }
     record->address = candidate;
-    record->name_bytes = static_cast<uint32_t>(length);
+    record->name_bytes = static_cast<uint32_t>(prefix + length);
     record->padding = 0;
-    std::memcpy(record + 1, name, length);
+    char* to = reinterpret_cast<char*>(record + 1);
+    if (prefix != 0) {
+        std::memcpy(to, module, module_length);
+        to[module_length] = '.';
+    }
+    std::memcpy(to + prefix, name, length);
     writer->commit();
-    known_.insert(arena, candidate, known_.count());
+    return &facts_[index];
 }
 
 }  // namespace cowscope::cpython

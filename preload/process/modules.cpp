@@ -10,7 +10,9 @@
 
 COWSCOPE_INTERPOSED int dlclose(void* handle) noexcept {
     using namespace cowscope::process;
+    before_unload();
     const int result = real().dlclose(handle);
+    after_unload();
     if (is_current()) {
         const Locked locked;
         // Another module may come to lie where this one was.

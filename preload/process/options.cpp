@@ -88,6 +88,11 @@ const char* read_options(char** environment, pid_t pid, Options* options) {
         }
         options->max_stack = static_cast<uint32_t>(depth);
     }
+    if (const char* text = value_of(environment, "COWSCOPE_VALUES")) {
+        if (!same_text(text, "0") && !same_text(text, "1"))
+            return "COWSCOPE_VALUES is none of 0, 1";
+        options->values = same_text(text, "1");
+    }
     const char* folder = value_of(environment, "COWSCOPE_OUTPUT");
     if (folder == nullptr || *folder == '\0') {
         if (!add_working_folder(&options->folder)) return "the working folder has no path";

@@ -20,6 +20,7 @@ struct Options {
     WitnessChoice witness = WitnessChoice::automatic;
     uint32_t sample = 1;         // witness one fault in so many
     uint32_t max_stack = 64;     // frames
+    bool values = true;          // keep examples of the values of written objects
     FixedText<PATH_MAX> folder;  // absolute path of the trace
 };
 

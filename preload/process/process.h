@@ -6,7 +6,7 @@
 // differ, this is a child that nobody announced (vfork, a raw clone), which is left alone.
 #pragma once
 
-#include "cpython/types.h"
+#include "cpython/observer.h"
 #include "process/early_pages.h"
 #include "process/mappings.h"
 #include "process/options.h"
@@ -56,6 +56,7 @@ struct Tracked {
 
     witness::InternTable sites;
     witness::LastEvents last_events;
+    cpython::Observer* python;  // nullptr before the first event, and without an interpreter
     uint64_t ips[trace::kMaxStackDepth];
 };
 
@@ -140,6 +141,13 @@ void set_executable();
 
 // Opens the segment of this process and writes who it is. False: the shim stands back.
 bool open_segment(trace::Role role, pid_t parent, uint64_t start_ns);
+
+// Looks for a CPython interpreter, if modules were loaded since it was last looked for.
+void look_for_interpreter();
+
+// Around dlclose(): what it takes away must not be called any more.
+void before_unload();
+void after_unload();
 
 // Around every fork that the shim sees.
 void before_fork();

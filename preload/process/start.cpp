@@ -59,7 +59,8 @@ __attribute__((constructor)) void start(int argument_count, char** arguments, ch
             return;
         }
     }
-    cpython::find_interpreter();
+    look_for_interpreter();
+    pthread_atfork(look_for_interpreter, nullptr, nullptr);
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
     on_exit(at_exit, nullptr);
     at_quick_exit(end_at_quick_exit);

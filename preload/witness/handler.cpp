@@ -2,9 +2,11 @@
 
 #include <cstring>
 
+#include "cpython/interpreter.h"
 #include "process/process.h"
 #include "process/signals.h"
 #include "support/guarded_read.h"
+#include "support/hash.h"
 #include "witness/registers_x86_64.h"
 
 #include "support/poison.h"
@@ -55,18 +57,6 @@ bool find_stack(Tracked& tracked, uint64_t sp, unwind::StackRange* range) {
     return true;
 }
 
-uint64_t hash_stack(const uint64_t* ips, uint32_t depth) {
-    // MurmurHash2's mixing step, 64-bit variant (public domain, Austin Appleby).
-    constexpr uint64_t kMultiplier = 0xc6a4a7935bd1e995u;
-    uint64_t hash = depth * kMultiplier;
-    for (uint32_t i = 0; i < depth; ++i) {
-        uint64_t word = ips[i] * kMultiplier;
-        word ^= word >> 47;
-        hash = (hash ^ (word * kMultiplier)) * kMultiplier;
-    }
-    return hash ^ (hash >> 47);
-}
-
 void read_code(uint64_t ip, uint8_t (&code)[trace::kCodeBytes]) {
     std::memset(code, 0, sizeof(code));
     if (guarded_read(reinterpret_cast<const void*>(ip), code, sizeof(code))) return;
@@ -106,7 +96,7 @@ InternTable::Entry* find_site(Tracked& tracked, const unwind::Registers& registe
         depth = process::process.walker.walk(registers, stack, tracked.ips,
                                              process::process.options.max_stack, &complete);
     }
-    const uint64_t key = hash_stack(tracked.ips, depth);
+    const uint64_t key = hash_words(tracked.ips, depth);
     InternTable::Entry* site = tracked.sites.find(key);
     return site != nullptr ? site : add_site(tracked, key, depth, complete);
 }
@@ -211,6 +201,23 @@ bool judge(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2], uin
     return is_moved_page(tracked, fault, start);
 }
 
+cpython::Observation observe_python(Tracked& tracked, const Fault& fault,
+                                    const uint64_t (&words)[2], uint32_t site) {
+    if (cpython::interpreter().type_type == 0) return {};
+    if (tracked.python == nullptr) {
+        tracked.python = tracked.arena.create_object<cpython::Observer>();
+        if (tracked.python == nullptr) return {};
+    }
+    auto& writer = process::process.writer;
+    const process::Options& options = process::process.options;
+    cpython::Write write = {fault.address, {words[0], words[1]}, site, {}};
+    copy_registers(*fault.context, write.registers);
+    const cpython::Observation seen =
+        tracked.python->observe(tracked.arena, &writer, write, options.max_stack);
+    if (options.values) tracked.python->record_value(tracked.arena, &writer, write, seen);
+    return seen;
+}
+
 void record_fault(void* argument) {
     const Fault& fault = *static_cast<const Fault*>(argument);
     Tracked& tracked = *process::process.tracked;
@@ -235,15 +242,17 @@ void record_fault(void* argument) {
         return;
     }
     if (site->uses++ < kExemplarsASite) write_exemplar(site->value, *fault.context);
-    if (words[1] != 0) tracked.types.record(tracked.arena, &writer, words[1]);
-
+    const cpython::Observation python = observe_python(tracked, fault, words, site->value);
     auto* record = writer.begin<trace::EventRecord>(trace::RecordType::event);
     if (record == nullptr) return;
-    record->header.flags = flags;
+    record->header.flags = flags | python.object.flags;
     record->time_ns = sys::monotonic_ns();
     record->address = fault.address;
     record->word = words[0];
     record->neighbour = words[1];
+    record->type = python.object.type;
+    record->object_offset = python.object.offset;
+    record->python_stack = python.python_stack;
     record->site = site->value;
     record->tid = static_cast<uint32_t>(fault.tid);
     writer.commit();

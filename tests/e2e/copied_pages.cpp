@@ -28,14 +28,13 @@ class Judge {
     // Nothing for an instruction that only read.
     const std::optional<FirstWrite>& judge(const trace::EventRecord& event) {
         const uint32_t region = space_.region_of(event.address);
-        std::string type;
-        if ((event.header.flags & trace::kNoNeighbour) == 0) {
-            const auto found = process_.types.find(event.neighbour);
-            if (found != process_.types.end()) type = found->second;
-        }
-        const auto [known, is_new] = verdicts_.try_emplace({event.site, type, region});
+        const attribute::PythonMemory::Place python = sites_.python_memory().place_of(event);
+        const std::string type = python.type == 0 ? "" : process_.types.at(python.type);
+        const auto [known, is_new] =
+            verdicts_.try_emplace({event.site, python.place, type, region});
         if (is_new) {
-            if (const auto verdict = sites_.verdict(event.site, type, space_.region(region))) {
+            const attribute::WrittenPlace written{python.place, type, &space_.region(region)};
+            if (const auto verdict = sites_.verdict(event.site, written)) {
                 known->second =
                     FirstWrite{std::string(attribute::cause_name(verdict->cause)), type};
             }
@@ -47,7 +46,9 @@ class Judge {
     const trace::ProcessTrace& process_;
     attribute::AddressSpace space_;
     attribute::SiteResolver sites_;
-    std::map<std::tuple<uint32_t, std::string, uint32_t>, std::optional<FirstWrite>> verdicts_;
+    std::map<std::tuple<uint32_t, attribute::PythonPlace, std::string, uint32_t>,
+             std::optional<FirstWrite>>
+        verdicts_;
 };
 
 // Whether the event is of a page that the process shared. The trace does not always know that at

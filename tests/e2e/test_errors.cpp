@@ -69,8 +69,9 @@ TEST_CASE("an unknown value is refused with the valid ones", "[errors]") {
 }
 
 TEST_CASE("an unknown value in the environment is refused, too", "[errors]") {
-    const std::string variable = GENERATE(std::string("COWSCOPE_TRACKER"), "COWSCOPE_WITNESS",
-                                          "COWSCOPE_SAMPLE", "COWSCOPE_MAX_STACK");
+    const std::string variable =
+        GENERATE(std::string("COWSCOPE_TRACKER"), "COWSCOPE_WITNESS", "COWSCOPE_SAMPLE",
+                 "COWSCOPE_MAX_STACK", "COWSCOPE_VALUES");
     CAPTURE(variable);
     const TemporaryFolder folder;
     RunOptions options;

@@ -9,6 +9,7 @@
 using namespace cowscope;
 using attribute::Cause;
 using attribute::CauseInput;
+using attribute::PythonPlace;
 using attribute::Region;
 
 namespace {
@@ -53,6 +54,7 @@ struct Case {
 
 TEST_CASE("a step by one where a CPython object starts is a reference count") {
     Case each(kAddOne);
+    each.input.place = PythonPlace::object_start;
     each.input.object_type = "str";
     each.input.functions = {"dict_subscript"};
     CHECK(each.cause() == Cause::refcount);
@@ -61,6 +63,7 @@ TEST_CASE("a step by one where a CPython object starts is a reference count") {
 
 TEST_CASE("a store of the old value plus one where a CPython object starts is a reference count") {
     Case each(kStore);
+    each.input.place = PythonPlace::object_start;
     each.input.object_type = "int";
     each.input.change = 1;
     CHECK(each.cause() == Cause::refcount);
@@ -127,6 +130,124 @@ TEST_CASE("regions decide where names do not") {
     CHECK(each.cause() == Cause::store);
     each.input.region = Region::anonymous;
     CHECK(each.cause() == Cause::store);
+}
+
+TEST_CASE("a step by one elsewhere in CPython's memory is no reference count") {
+    Case each(kLockAddOne);
+    each.input.functions = {"Py_INCREF"};
+    for (const PythonPlace place : {PythonPlace::gc_header, PythonPlace::object_field,
+                                    PythonPlace::pool_header, PythonPlace::code}) {
+        each.input.place = place;
+        CHECK(each.cause() != Cause::refcount);
+    }
+}
+
+TEST_CASE("what lies at the address decides on writes of CPython's") {
+    Case each(kStore);
+    each.input.object_type = "str";
+    each.input.region = Region::anonymous;
+    const std::vector<std::pair<PythonPlace, Cause>> rules = {
+        {PythonPlace::gc_header, Cause::gc_header},
+        {PythonPlace::object_hash, Cause::hash_cache},
+        {PythonPlace::items, Cause::container},
+        {PythonPlace::code, Cause::code_cache},
+        {PythonPlace::type, Cause::runtime_state},
+        {PythonPlace::frame, Cause::runtime_state},
+        {PythonPlace::thread_state, Cause::runtime_state},
+        {PythonPlace::interpreter_state, Cause::runtime_state},
+        {PythonPlace::runtime, Cause::runtime_state},
+        {PythonPlace::pool_header, Cause::allocator},
+        {PythonPlace::pool_block, Cause::allocator},
+        {PythonPlace::object_field, Cause::store},
+    };
+    for (const auto& [place, cause] : rules) {
+        CAPTURE(static_cast<int>(place));
+        each.input.place = place;
+        CHECK(each.cause() == cause);
+    }
+    each.input.place = PythonPlace::gc_header;
+    CHECK(each.verdict()->evidence.find("str") != std::string::npos);
+    // A thread's stack is what it is, whatever its words look like.
+    each.input.region = Region::stack;
+    CHECK(each.cause() == Cause::stack);
+}
+
+TEST_CASE("fields of containers are a container's own bookkeeping") {
+    Case each(kStore);
+    each.input.region = Region::anonymous;
+    each.input.place = PythonPlace::object_field;
+    for (const char* type : {"list", "dict", "set", "collections.deque"}) {
+        each.input.object_type = type;
+        CHECK(each.cause() == Cause::container);
+        CHECK(each.verdict()->evidence.find(type) != std::string::npos);
+    }
+    each.input.object_type = "function";
+    CHECK(each.cause() == Cause::code_cache);
+    each.input.object_type = "__main__.Point";
+    CHECK(each.cause() == Cause::store);
+}
+
+TEST_CASE("a block that is no object is a container's where a function of containers writes") {
+    Case each(kStore);
+    each.input.region = Region::anonymous;
+    each.input.place = PythonPlace::pool_block;
+    each.input.functions = {"insert_to_emptydict", "insertdict.cold"};
+    CHECK(each.cause() == Cause::container);
+    CHECK(each.verdict()->evidence.find("insert") != std::string::npos);
+    each.input.functions = {"__memmove_avx_unaligned_erms"};
+    each.input.callers = {"list_ass_slice.part.0", "list_append"};
+    CHECK(each.cause() == Cause::container);
+    // Blocks of malloc's too.
+    each.input.place = PythonPlace::none;
+    each.input.region = Region::heap;
+    CHECK(each.cause() == Cause::container);
+    each.input.callers = {};
+    CHECK(each.cause() == Cause::store);
+}
+
+TEST_CASE("a count that is set by the allocator is a new object") {
+    Case each(kStore);
+    each.input.region = Region::anonymous;
+    each.input.place = PythonPlace::object_start;
+    each.input.object_type = "float";
+    each.input.functions = {"_Py_NewReference", "PyFloat_FromDouble"};
+    CHECK(each.cause() == Cause::allocator);
+    each.input.functions = {"somebody"};
+    CHECK(each.cause() == Cause::store);
+}
+
+TEST_CASE("libc's allocator is known by its functions, in libc only") {
+    Case each(kStore);
+    each.input.functions = {"_int_malloc"};
+    each.input.callers = {"malloc"};
+    each.input.in_libc = true;
+    CHECK(each.cause() == Cause::allocator);
+    each.input.functions = {};
+    CHECK(each.cause() == Cause::allocator);
+    each.input.in_libc = false;
+    CHECK(each.cause() == Cause::store);
+}
+
+TEST_CASE("data of the interpreter's module is its state, or its allocator's tables") {
+    Case each(kStore);
+    each.input.region = Region::library_data;
+    each.input.region_name = "libpython3.11.so.1.0";
+    CHECK(each.cause() == Cause::library_data);
+    each.input.in_interpreter_data = true;
+    CHECK(each.cause() == Cause::runtime_state);
+    each.input.functions = {"pymalloc_alloc", "_PyObject_Malloc"};
+    CHECK(each.cause() == Cause::allocator);
+    each.input.region = Region::program_data;
+    CHECK(each.cause() == Cause::allocator);
+}
+
+TEST_CASE("finalization is said with the cause") {
+    Case each(kAddOne);
+    each.input.place = PythonPlace::object_start;
+    each.input.object_type = "dict";
+    each.input.is_finalizing = true;
+    CHECK(each.cause() == Cause::refcount);
+    CHECK(each.verdict()->evidence.find("exit") != std::string::npos);
 }
 
 TEST_CASE("what cannot be decoded is unknown") {

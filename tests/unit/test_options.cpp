@@ -134,11 +134,26 @@ TEST_CASE("the command line wins over the environment", "[options]") {
               }) ==
               "COWSCOPE_MAX_STACK: unknown value 'many'; valid are whole numbers from 1 to 512");
     }
+    SECTION("values are kept or not") {
+        CHECK(error_of([] {
+                  resolve({}, {{"COWSCOPE_VALUES", "no"}});
+              }) == "COWSCOPE_VALUES: unknown value 'no'; valid are 0, 1");
+    }
     SECTION("an output folder needs a name") {
         OptionTexts texts;
         texts.output = "";
         CHECK(error_of([&] { resolve(texts); }) == "-o: the folder has no name");
     }
+}
+
+TEST_CASE("values of objects are kept unless the command line or the environment says not to",
+          "[options]") {
+    CHECK(resolve({}).values);
+    CHECK(resolve({}, {{"COWSCOPE_VALUES", "1"}}).values);
+    CHECK_FALSE(resolve({}, {{"COWSCOPE_VALUES", "0"}}).values);
+    OptionTexts texts;
+    texts.no_values = true;
+    CHECK_FALSE(resolve(texts, {{"COWSCOPE_VALUES", "1"}}).values);
 }
 
 TEST_CASE("the program's environment gets LD_PRELOAD and COWSCOPE_* and nothing else",
@@ -160,11 +175,12 @@ TEST_CASE("the program's environment gets LD_PRELOAD and COWSCOPE_* and nothing 
     CHECK(value_of(composed, "COWSCOPE_SAMPLE") == "16");
     CHECK(value_of(composed, "COWSCOPE_MAX_STACK") == "32");
     CHECK(value_of(composed, "COWSCOPE_OUTPUT") == "/tmp/a:b c");
-    // The five that are not ours, in their order, then our six.
+    CHECK(value_of(composed, "COWSCOPE_VALUES") == "1");
+    // The five that are not ours, in their order, then our seven.
     const std::vector<std::string> others(composed.begin(), composed.begin() + 5);
     CHECK(others == std::vector<std::string>{"PATH=/bin", "LD_PRELOADER=x", "odd",
                                              "EMPTY=", "COWSCOPE_SHIM=/s/shim.so"});
-    CHECK(composed.size() == 11);
+    CHECK(composed.size() == 12);
 }
 
 TEST_CASE("the shim goes before what is preloaded already", "[options]") {

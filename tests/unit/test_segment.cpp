@@ -60,6 +60,9 @@ trace::EventRecord event_at(uint64_t address, uint64_t time_ns) {
     event.neighbour = 0x5000;
     event.site = 0;
     event.tid = 77;
+    event.type = 0x5000;
+    event.object_offset = -8;
+    event.python_stack = trace::kNoPythonStack;
     return event;
 }
 
@@ -70,6 +73,38 @@ void write_site(segment::Writer* writer) {
     site.instruction_pointer = 0x401000;
     site.code[0] = 0x48;
     write(writer, RecordType::site, site);
+}
+
+// The records of a CPython interpreter: one stack of two frames.
+void write_python(segment::Writer* writer) {
+    trace::PythonRecord python{};
+    python.version = 0x030b07f0;
+    python.type_type = 0x6000;
+    write(writer, RecordType::python, python);
+    trace::PythonThreadRecord thread{};
+    thread.address = 0x7000;
+    thread.bytes = 360;
+    thread.tid = 77;
+    write(writer, RecordType::python_thread, thread);
+    for (uint32_t id = 0; id < 2; ++id) {
+        trace::PythonCodeRecord code{};
+        code.id = id;
+        code.first_line = 10;
+        code.address = 0x8000 + id * 0x1000;
+        code.bytes = 200;
+        code.name_bytes = 4;
+        code.file_bytes = 4;
+        code.line_table_bytes = 2;
+        write(writer, RecordType::python_code, code, "readx.py\x80\x02");
+    }
+    const std::vector<trace::PythonFrame> frames = {{0, 2}, {1 | trace::kEnteredFromC, -2}};
+    write(writer, RecordType::python_stack, trace::PythonStackRecord{{}, 0, 2}, bytes_of(frames));
+    trace::PythonValueRecord value{};
+    value.type = 0x5000;
+    value.length = 3;
+    value.kind = trace::ValueKind::str;
+    value.text_bytes = 3;
+    write(writer, RecordType::python_value, value, "abc");
 }
 
 void write_inherited(segment::Writer* writer, const std::vector<trace::PageRun>& runs) {
@@ -94,10 +129,13 @@ void write_segment(const std::string& path) {
     write(&writer, RecordType::mappings, mappings, text);
     write_inherited(&writer, {{0x7f0000000000, 4}, {0x7f0000008000, 2}});
     write_site(&writer);
+    write_python(&writer);
     trace::ExemplarRecord exemplar{};
     exemplar.registers[3] = 0xabc;
     write(&writer, RecordType::exemplar, exemplar);
-    write(&writer, RecordType::event, event_at(0x7f0000001008, 3000));
+    trace::EventRecord event = event_at(0x7f0000001008, 3000);
+    event.python_stack = 0;
+    write(&writer, RecordType::event, event);
     write(&writer, RecordType::type, trace::TypeRecord{{}, 0x5000, 3, 0}, "str");
     trace::CensusRecord census{};
     census.time_ns = 4000;
@@ -177,6 +215,21 @@ TEST_CASE("every record comes back as it was written") {
     CHECK(process.exemplars.at(0)[0].registers[3] == 0xabc);
     CHECK(process.exemplars.at(0)[0].event.word == 41);
     CHECK(process.types.at(0x5000) == "str");
+    REQUIRE(process.python.interpreter);
+    CHECK(process.python.interpreter->version == 0x030b07f0);
+    REQUIRE(process.python.threads.size() == 1);
+    CHECK(process.python.threads[0].address == 0x7000);
+    REQUIRE(process.python.codes.size() == 2);
+    CHECK(process.python.codes[1].name == "read");
+    CHECK(process.python.codes[1].file == "x.py");
+    CHECK(process.python.codes[1].address == 0x9000);
+    CHECK(process.python.codes[1].line_table == std::vector<uint8_t>{0x80, 0x02});
+    REQUIRE(process.python.stacks.size() == 1);
+    REQUIRE(process.python.stacks[0].frames.size() == 2);
+    CHECK(process.python.stacks[0].frames[1].code == (1 | trace::kEnteredFromC));
+    CHECK(process.python.stacks[0].frames[1].instruction_offset == -2);
+    REQUIRE(process.python.values.size() == 1);
+    CHECK(process.python.values[0].text == "abc");
     CHECK(process.memory_at_end->private_dirty_kb == 40);
     CHECK(process.fork_times_ns == std::vector<uint64_t>{4500});
     REQUIRE(process.end);
@@ -195,6 +248,9 @@ TEST_CASE("every record comes back as it was written") {
                               CHECK(event.address == 0x7f0000001008);
                               CHECK(event.neighbour == 0x5000);
                               CHECK(event.tid == 77);
+                              CHECK(event.type == 0x5000);
+                              CHECK(event.object_offset == -8);
+                              CHECK(event.python_stack == 0);
                           });
     CHECK(events == 1);
 }
@@ -313,6 +369,27 @@ TEST_CASE("damage names file, offset and kind of record") {
     SECTION("a site that is not there") {
         CHECK(damage(RecordType::event, offsetof(trace::EventRecord, site), huge)
                   .find("names site") != std::string::npos);
+    }
+    SECTION("a Python stack that is not there") {
+        CHECK(damage(RecordType::event, offsetof(trace::EventRecord, python_stack), huge)
+                  .find("names Python stack") != std::string::npos);
+    }
+    SECTION("a Python stack of impossible depth") {
+        CHECK(damage(RecordType::python_stack, offsetof(trace::PythonStackRecord, depth), huge)
+                  .find("claims") != std::string::npos);
+    }
+    SECTION("a Python frame of code that is not there") {
+        CHECK(damage(RecordType::python_stack, sizeof(trace::PythonStackRecord), huge)
+                  .find("names code") != std::string::npos);
+    }
+    SECTION("a line table longer than its record") {
+        CHECK(damage(RecordType::python_code, offsetof(trace::PythonCodeRecord, line_table_bytes),
+                     huge)
+                  .find("claims") != std::string::npos);
+    }
+    SECTION("a value longer than its record") {
+        CHECK(damage(RecordType::python_value, offsetof(trace::PythonValueRecord, text_bytes), huge)
+                  .find("claims") != std::string::npos);
     }
     SECTION("a run beyond the address space") {
         CHECK(damage(RecordType::inherited, sizeof(trace::InheritedRecord) + 8,

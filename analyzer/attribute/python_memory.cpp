@@ -1,0 +1,91 @@
+#include "attribute/python_memory.h"
+
+#include <algorithm>
+
+namespace cowscope::attribute {
+namespace {
+
+constexpr uint64_t kCountBytes = 8;
+// sizeof(PyTypeObject), the smallest of all versions (3.6).
+constexpr uint64_t kTypeBytes = 400;
+// PyASCIIObject.hash, PyBytesObject.ob_shash; from 3.14 on PyTupleObject.ob_hash.
+constexpr int32_t kHashOffset = 24;
+constexpr uint32_t kTupleHashSince = 0x030e;
+
+bool holds(const std::map<uint64_t, uint64_t>& ranges, uint64_t address) {
+    const auto behind = ranges.upper_bound(address);
+    return behind != ranges.begin() && address < std::prev(behind)->second;
+}
+
+bool is_frame_type(const std::string& type) {
+    return type == "frame" || type == "generator" || type == "coroutine" ||
+           type == "async_generator";
+}
+
+}  // namespace
+
+PythonMemory::PythonMemory(const trace::ProcessTrace& process) : process_(process) {
+    for (const trace::PythonCode& code : process.python.codes) {
+        codes_[code.address + kCountBytes] = code.address + code.bytes;
+    }
+    if (!process.python.interpreter) return;
+    for (const auto& [address, name] : process.types) {
+        types_[address + kCountBytes] = address + kTypeBytes;
+    }
+}
+
+uint64_t PythonMemory::type_type() const {
+    return process_.python.interpreter ? process_.python.interpreter->type_type : 0;
+}
+
+PythonPlace PythonMemory::place_in_object(const std::string& type, int32_t offset) const {
+    if (offset < 0) return PythonPlace::gc_header;
+    if (offset < static_cast<int32_t>(kCountBytes)) return PythonPlace::object_start;
+    if (type == "code") return PythonPlace::code;
+    if (type == "type") return PythonPlace::type;
+    if (is_frame_type(type)) return PythonPlace::frame;
+    const bool has_hash =
+        type == "str" || type == "bytes" ||
+        (type == "tuple" && process_.python.interpreter->version >> 16 >= kTupleHashSince);
+    const bool at_hash = offset >= kHashOffset && offset < kHashOffset + 8;
+    return has_hash && at_hash ? PythonPlace::object_hash : PythonPlace::object_field;
+}
+
+PythonPlace PythonMemory::place_by_address(uint64_t address) const {
+    if (holds(codes_, address)) return PythonPlace::code;
+    if (holds(types_, address)) return PythonPlace::type;
+    const auto in_thread = [&](const trace::PythonThreadRecord& thread) {
+        return address - thread.address < thread.bytes;
+    };
+    const auto& python = process_.python;
+    if (std::ranges::any_of(python.threads, in_thread)) return PythonPlace::thread_state;
+    if (!python.interpreter) return PythonPlace::none;
+    const trace::PythonRecord& interpreter = *python.interpreter;
+    if (address - interpreter.interpreter_start < interpreter.interpreter_bytes) {
+        return PythonPlace::interpreter_state;
+    }
+    return address - interpreter.runtime_start < interpreter.runtime_bytes ? PythonPlace::runtime
+                                                                           : PythonPlace::none;
+}
+
+PythonMemory::Place PythonMemory::place_of(const trace::EventRecord& event) const {
+    const auto type = event.type == 0 ? process_.types.end() : process_.types.find(event.type);
+    if (type != process_.types.end() && !process_.python.interpreter) {
+        // Types are known in any version; where objects lie is not.
+        return event.object_offset == 0 ? Place{PythonPlace::object_start, event.type} : Place{};
+    }
+    if (type != process_.types.end()) {
+        if ((event.header.flags & trace::kContainerItems) != 0) {
+            return {PythonPlace::items, event.type};
+        }
+        return {place_in_object(type->second, event.object_offset), event.type};
+    }
+    if ((event.header.flags & trace::kPythonFrame) != 0) return {PythonPlace::frame, 0};
+    if ((event.header.flags & trace::kPoolHeader) != 0) return {PythonPlace::pool_header, 0};
+    const PythonPlace place = place_by_address(event.address);
+    if (place != PythonPlace::none) return {place, 0};
+    const bool in_block = (event.header.flags & trace::kPoolBlock) != 0;
+    return {in_block ? PythonPlace::pool_block : PythonPlace::none, 0};
+}
+
+}  // namespace cowscope::attribute

@@ -1,0 +1,36 @@
+// What of CPython's lies at an address of one process, from what the shim recorded.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "attribute/cause.h"
+#include "trace/process_trace.h"
+
+namespace cowscope::attribute {
+
+class PythonMemory {
+  public:
+    // Must outlive this object.
+    explicit PythonMemory(const trace::ProcessTrace& process);
+
+    struct Place {
+        PythonPlace place = PythonPlace::none;
+        uint64_t type = 0;  // of the object, a key of ProcessTrace::types; 0: none
+    };
+    Place place_of(const trace::EventRecord& event) const;
+
+    // PyType_Type, in the data of the module that holds the interpreter; 0 where there is none.
+    uint64_t type_type() const;
+
+  private:
+    PythonPlace place_in_object(const std::string& type, int32_t offset) const;
+    PythonPlace place_by_address(uint64_t address) const;
+
+    const trace::ProcessTrace& process_;
+    std::map<uint64_t, uint64_t> codes_;  // start of the part behind the count, and its end
+    std::map<uint64_t, uint64_t> types_;
+};
+
+}  // namespace cowscope::attribute

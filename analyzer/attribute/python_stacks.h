@@ -1,0 +1,47 @@
+// Python stacks of one process for people, alone and together with the native frames around them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "attribute/report_model.h"
+#include "trace/process_trace.h"
+
+namespace cowscope::attribute {
+
+class PythonStacks {
+  public:
+    // Must outlive this object.
+    explicit PythonStacks(const trace::ProcessTrace& process)
+        : python_(process.python), stacks_(process.python.stacks.size()) {}
+
+    // Innermost first; empty for trace::kNoPythonStack.
+    const std::vector<PythonFrame>& frames(uint32_t stack);
+
+    // How many frames of the stack, from `first` on, are one native frame of the interpreter's
+    // loop.
+    size_t frames_in_one_loop(uint32_t stack, size_t first) const;
+
+  private:
+    PythonFrame describe(const trace::PythonFrame& frame) const;
+
+    const trace::Python& python_;
+    std::vector<std::optional<std::vector<PythonFrame>>> stacks_;
+};
+
+// A native stack ("function (place)", innermost first) with the frames of the interpreter replaced
+// by the Python frames that they ran. `is_interpreter(i)`: native frame i is the interpreter's own
+// code; `is_loop(i)`: it is the loop that runs Python frames.
+struct MixedFrame {
+    bool is_python = false;
+    size_t index = 0;  // into the native frames or the Python frames
+};
+struct NativeFrameKind {
+    bool is_interpreter = false;
+    bool is_loop = false;
+};
+std::vector<MixedFrame> mix_frames(const std::vector<NativeFrameKind>& native, PythonStacks* stacks,
+                                   uint32_t python_stack);
+
+}  // namespace cowscope::attribute

@@ -1,0 +1,203 @@
+#include "cpython/frames.h"
+
+#include <pthread.h>
+
+#include <cstring>
+
+#include "cpython/interpreter.h"
+#include "cpython/memory.h"
+#include "support/hash.h"
+#include "support/readable.h"
+
+#include "support/poison.h"
+
+namespace cowscope::cpython {
+namespace {
+
+// Low bits of a tagged reference (3.14, _PyStackRef).
+constexpr uint64_t kReferenceTags = 3;
+
+// The thread state, if it is this thread's: up to 3.11 the unchecked getter names the thread that
+// holds the GIL.
+bool is_own_thread(uint64_t thread) {
+    const Layout& layout = *interpreter().layout;
+    return may_be_object(thread) && is_readable(thread, layout.thread_bytes) &&
+           load<uint64_t>(thread + layout.thread_id) == static_cast<uint64_t>(pthread_self());
+}
+
+uint64_t own_thread() {
+    // From 3.12 on the unchecked one reads a thread-local variable and knows subinterpreters.
+    constexpr uint16_t kThreadLocalSince = 0x030c;
+    const Interpreter& python = interpreter();
+    const bool unchecked_first =
+        python.layout->version >= kThreadLocalSince && python.unchecked_thread != nullptr;
+    if (unchecked_first) {
+        const auto thread = reinterpret_cast<uint64_t>(python.unchecked_thread());
+        if (is_own_thread(thread)) return thread;
+    }
+    const auto thread = reinterpret_cast<uint64_t>(python.own_thread());
+    return is_own_thread(thread) ? thread : 0;
+}
+
+}  // namespace
+
+void StackTable::see_thread(Arena& arena, segment::Writer* writer, uint64_t thread) {
+    if (threads_.find(thread) != nullptr) return;
+    const Interpreter& python = interpreter();
+    if (threads_.count() == 0) {
+        auto* record = writer->begin<trace::PythonRecord>(trace::RecordType::python);
+        if (record == nullptr) return;
+        record->version = python.version;
+        record->pool_bytes = python.layout->pool_bytes;
+        record->type_type = python.type_type;
+        record->runtime_start = python.runtime_start;
+        record->runtime_bytes = python.runtime_bytes;
+        record->interpreter_start = load<uint64_t>(thread + kThreadInterpreter);
+        record->interpreter_bytes = python.layout->interpreter_bytes;
+        writer->commit();
+    }
+    auto* record = writer->begin<trace::PythonThreadRecord>(trace::RecordType::python_thread);
+    if (record == nullptr) return;
+    record->address = thread;
+    record->bytes = python.layout->thread_bytes;
+    record->tid = static_cast<uint32_t>(sys::gettid());
+    writer->commit();
+    threads_.insert(arena, thread, threads_.count());
+}
+
+bool StackTable::in_stack_chunk(uint64_t thread, uint64_t address) const {
+    const Layout& layout = *interpreter().layout;
+    // 16 KiB (pystate.c, DATA_STACK_CHUNK_SIZE), more only for a frame that needs it.
+    constexpr uint64_t kLargestChunk = 64 * 1024;
+    if (layout.thread_chunk == kNone) return false;
+    const auto chunk = load<uint64_t>(thread + layout.thread_chunk);
+    return may_be_object(chunk) && address >= chunk && address - chunk < kLargestChunk &&
+           is_word_readable(chunk + kChunkSize) &&
+           address - chunk < load<uint64_t>(chunk + kChunkSize);
+}
+
+uint64_t StackTable::find_innermost(uint64_t thread) const {
+    const Layout& layout = *interpreter().layout;
+    auto frame = load<uint64_t>(thread + layout.thread_frame);
+    if (layout.cframe_frame != kNone) {
+        const uint64_t cframe = frame;
+        if (!may_be_object(cframe) || !is_word_readable(cframe + layout.cframe_frame)) return 0;
+        frame = load<uint64_t>(cframe + layout.cframe_frame);
+    }
+    return frame;
+}
+
+bool StackTable::is_frame(uint64_t frame, bool known) const {
+    const Layout& layout = *interpreter().layout;
+    if (!may_be_object(frame)) return false;
+    if (!known && !is_readable(frame, layout.frame_bytes)) return false;
+    return !layout.frame_is_object || load<uint64_t>(frame + kObType) == interpreter().frame_type;
+}
+
+int32_t StackTable::instruction_offset(uint64_t frame, uint64_t code) const {
+    const Layout& layout = *interpreter().layout;
+    const uint64_t field = frame + layout.frame_instruction;
+    switch (layout.instruction_field) {
+        case InstructionField::byte_offset:
+            return load<int32_t>(field);
+        case InstructionField::unit_offset:
+            return load<int32_t>(field) * 2;
+        case InstructionField::pointer:
+            break;
+    }
+    return static_cast<int32_t>(load<uint64_t>(field) - (code + layout.code_adaptive));
+}
+
+bool StackTable::walk(Arena& arena, segment::Writer* writer, uint64_t frame, uint64_t address,
+                      uint32_t limit) {
+    const Layout& layout = *interpreter().layout;
+    depth_ = 0;
+    truncated_ = false;
+    // Frames of C that stand between Python frames count too, so that the walk ends.
+    for (uint32_t steps = 0; frame != 0; ++steps) {
+        if (depth_ == limit || steps == 2 * kMaxDepth) {
+            truncated_ = true;
+            return true;
+        }
+        const bool known = trusted_ && steps != 0;
+        if (!is_frame(frame, known)) return false;
+        const bool is_c = layout.frame_owner != kNone &&
+                          load<uint8_t>(frame + layout.frame_owner) >= layout.first_c_owner;
+        if (layout.frame_is_object) {
+            // Locals and the value stack follow.
+            const uint64_t bytes =
+                layout.frame_bytes + load<uint64_t>(frame + kObSize) * sizeof(uint64_t);
+            if (address - frame < bytes) holds_address_ = true;
+        }
+        if (is_c) {
+            if (depth_ != 0) frames_[depth_ - 1] |= trace::kEnteredFromC;
+        } else {
+            const uint64_t code = load<uint64_t>(frame + layout.frame_code) & ~kReferenceTags;
+            if (!may_be_object(code)) return false;
+            if (!known && !is_readable(code, layout.code_bytes)) return false;
+            if (load<uint64_t>(code + kObType) != interpreter().code_type) return false;
+            const uint32_t id = codes_.find(arena, writer, code);
+            if (id == CodeTable::kNoCode) return false;
+            const bool entered =
+                layout.frame_is_object || (layout.frame_is_entry != kNone &&
+                                           load<uint8_t>(frame + layout.frame_is_entry) != 0);
+            const auto offset = static_cast<uint32_t>(instruction_offset(frame, code));
+            frames_[depth_++] = uint64_t{offset} << 32 | id | (entered ? trace::kEnteredFromC : 0);
+        }
+        frame = load<uint64_t>(frame + layout.frame_back);
+    }
+    return true;
+}
+
+uint32_t StackTable::intern(Arena& arena, segment::Writer* writer) {
+    const uint64_t key = hash_words(frames_, depth_);
+    if (const auto* known = stacks_.find(key)) return known->value;
+    const uint32_t id = stacks_.count();
+    static_assert(sizeof(frames_[0]) == sizeof(trace::PythonFrame));
+    const size_t bytes = depth_ * sizeof(trace::PythonFrame);
+    auto* record = writer->begin<trace::PythonStackRecord>(trace::RecordType::python_stack, bytes);
+    if (record == nullptr) return trace::kNoPythonStack;
+    record->header.flags = truncated_ ? trace::kStackTruncated : 0;
+    record->id = id;
+    record->depth = depth_;
+    std::memcpy(record + 1, frames_, bytes);
+    // Before it is committed: an id that is not remembered would be given out twice.
+    if (stacks_.insert(arena, key, id) == nullptr) return trace::kNoPythonStack;
+    writer->commit();
+    return id;
+}
+
+void StackTable::give_up(segment::Writer* writer) {
+    gave_up_ = true;
+    auto* record = writer->begin<trace::NoteRecord>(trace::RecordType::note);
+    if (record == nullptr) return;
+    record->time_ns = sys::monotonic_ns();
+    record->code = trace::NoteCode::python_layout_differs;
+    record->value = static_cast<int32_t>(interpreter().version >> 16);
+    record->address = 0;
+    writer->commit();
+}
+
+uint32_t StackTable::capture(Arena& arena, segment::Writer* writer, uint64_t address,
+                             uint32_t limit) {
+    holds_address_ = false;
+    if (gave_up_) return trace::kNoPythonStack;
+    const uint64_t thread = own_thread();
+    if (thread == 0) return trace::kNoPythonStack;
+    see_thread(arena, writer, thread);
+    holds_address_ = in_stack_chunk(thread, address);
+    const uint64_t innermost = find_innermost(thread);
+    if (innermost == 0) return trace::kNoPythonStack;
+    if (!walk(arena, writer, innermost, address, limit < kMaxDepth ? limit : kMaxDepth)) {
+        // Frames that are being set up or taken down are no stack for a moment.
+        trusted_ = false;
+        if (!worked_ && ++failures_ == kMostFailures) give_up(writer);
+        return trace::kNoPythonStack;
+    }
+    if (depth_ == 0) return trace::kNoPythonStack;
+    trusted_ = true;
+    worked_ = true;
+    return intern(arena, writer);
+}
+
+}  // namespace cowscope::cpython

@@ -1,0 +1,58 @@
+// The Python stack of the thread that stands in the fault handler.
+#pragma once
+
+#include "cpython/codes.h"
+#include "segment/writer.h"
+#include "support/arena.h"
+#include "witness/intern_table.h"
+
+namespace cowscope::cpython {
+
+// Async-signal-safe; callers hold the process's lock, and interpreter().layout is not null.
+//
+// How it can trust pointers: a thread's own frames, and the code objects that they run, live as
+// long as the thread stands still. What names the first of them (the thread state, which may be
+// gone at the end of the interpreter, and the innermost frame, which may be half gone while it is
+// taken down) is checked to be readable at every event. Those further out are checked so until one
+// whole stack was what the layout says, and again after one that was not; between, each follows
+// from the one before.
+class StackTable {
+  public:
+    // Id of the stack, innermost `limit` frames; trace::kNoPythonStack where this thread runs no
+    // Python, or its stack could not be read. Afterwards holds_address() says whether `address`
+    // lies in a frame of it.
+    uint32_t capture(Arena& arena, segment::Writer* writer, uint64_t address, uint32_t limit);
+    bool holds_address() const { return holds_address_; }
+
+  private:
+    static constexpr uint32_t kMaxDepth = trace::kMaxStackDepth;
+    // So many stacks in a row that could not be read, and never one that could: not our layout.
+    static constexpr uint32_t kMostFailures = 64;
+
+    // The thread's innermost frame; 0 where it has none.
+    uint64_t find_innermost(uint64_t thread) const;
+    // Fills frames_. False where something is not as it should be.
+    bool walk(Arena& arena, segment::Writer* writer, uint64_t frame, uint64_t address,
+              uint32_t limit);
+    bool in_stack_chunk(uint64_t thread, uint64_t address) const;
+    bool is_frame(uint64_t frame, bool known) const;
+    int32_t instruction_offset(uint64_t frame, uint64_t code) const;
+    uint32_t intern(Arena& arena, segment::Writer* writer);
+    void see_thread(Arena& arena, segment::Writer* writer, uint64_t thread);
+    void give_up(segment::Writer* writer);
+
+    CodeTable codes_;
+    witness::InternTable stacks_;
+    witness::InternTable threads_;
+    uint32_t depth_ = 0;
+    bool truncated_ = false;
+    bool holds_address_ = false;
+    bool trusted_ = false;
+    bool worked_ = false;
+    bool gave_up_ = false;
+    uint32_t failures_ = 0;
+    // PythonFrames, one a word: the code's id in the low half.
+    uint64_t frames_[kMaxDepth];
+};
+
+}  // namespace cowscope::cpython

@@ -1,0 +1,44 @@
+// What CPython says of a write: the Python stack of the thread, and the object that was written.
+#pragma once
+
+#include "cpython/frames.h"
+#include "cpython/values.h"
+
+namespace cowscope::cpython {
+
+struct Observation {
+    uint32_t python_stack = trace::kNoPythonStack;
+    Located object;
+};
+
+struct Write {
+    uint64_t address;
+    uint64_t words[2];  // what was read there
+    uint32_t site;
+    uint64_t registers[trace::kRegisterCount];
+};
+
+// Async-signal-safe; callers hold the process's lock. Costs one comparison where the process has
+// no interpreter.
+class Observer {
+  public:
+    // `limit`: frames.
+    Observation observe(Arena& arena, segment::Writer* writer, const Write& write, uint32_t limit);
+    void record_value(Arena& arena, segment::Writer* writer, const Write& write,
+                      const Observation& observation);
+
+  private:
+    // Sites whose first writes were all to no object write to none (the elements of arrays, say):
+    // looking around the address and through the registers is not for every write of theirs.
+    static constexpr uint32_t kMostMisses = 32;
+
+    void look_further(Arena& arena, segment::Writer* writer, const Write& write, Located* located);
+
+    witness::InternTable misses_;  // by site
+    bool said_problem_ = false;
+    TypeCache types_;
+    StackTable stacks_;
+    ValueTable values_;
+};
+
+}  // namespace cowscope::cpython
