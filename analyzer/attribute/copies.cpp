@@ -20,8 +20,13 @@ struct PageWrite {
 class Collector {
   public:
     Collector(const trace::ProcessTrace& process, size_t index, const Sharing& sharing,
-              AddressSpace* space, SiteResolver* sites)
-        : process_(process), index_(index), sharing_(sharing), space_(*space), sites_(*sites) {}
+              AddressSpace* space, SiteResolver* sites, OwnerIndex* owners)
+        : process_(process),
+          index_(index),
+          sharing_(sharing),
+          space_(*space),
+          sites_(*sites),
+          owners_(owners) {}
 
     Copies collect() {
         trace::for_each_event(process_,
@@ -36,7 +41,7 @@ class Collector {
     void take(const trace::EventRecord& event, const trace::EventPlace& place) {
         const trace::Generation& current = process_.generations[place.generation];
         if (!is_inherited(event, place.page, current)) return;
-        const uint32_t write_class = class_of(event);
+        const uint32_t write_class = class_of(event, place);
         if (write_class == kNotACopy) return;
         PageWrite write = {place.page, event.time_ns, static_cast<uint32_t>(place.generation),
                            write_class};
@@ -64,21 +69,25 @@ class Collector {
     }
 
     // kNotACopy for reads.
-    uint32_t class_of(const trace::EventRecord& event) {
+    uint32_t class_of(const trace::EventRecord& event, const trace::EventPlace& place) {
         const uint32_t region = space_.region_of(event.address);
         const bool has_neighbour = (event.header.flags & trace::kNoNeighbour) == 0;
         const auto type =
             has_neighbour ? process_.types.find(event.neighbour) : process_.types.end();
         const uint64_t type_address = type == process_.types.end() ? 0 : type->first;
+        // Where the page lay when the owners were looked for.
+        const uint64_t address = place.page + event.address % trace::kPageBytes;
+        const OwnerId owner =
+            owners_ == nullptr ? 0 : owners_->find(index_, place.generation, address);
         const auto [known, is_new] =
-            class_by_key_.try_emplace({event.site, type_address, region}, kNotACopy);
+            class_by_key_.try_emplace({event.site, type_address, region, owner}, kNotACopy);
         if (is_new) {
             const std::string name = type_address == 0 ? "" : type->second;
             if (auto verdict = sites_.verdict(event.site, name, space_.region(region))) {
                 known->second = static_cast<uint32_t>(copies_.classes.size());
                 const bool counted = verdict->cause == Cause::refcount;
                 copies_.classes.push_back(
-                    {event.site, counted ? name : "", std::move(*verdict), 0});
+                    {event.site, counted ? name : "", std::move(*verdict), owner, 0});
             }
         }
         return known->second;
@@ -138,16 +147,17 @@ class Collector {
     const Sharing& sharing_;
     AddressSpace& space_;
     SiteResolver& sites_;
+    OwnerIndex* owners_;
     Copies copies_;
     std::vector<PageWrite> writes_;
-    std::map<std::tuple<uint32_t, uint64_t, uint32_t>, uint32_t> class_by_key_;
+    std::map<std::tuple<uint32_t, uint64_t, uint32_t, OwnerId>, uint32_t> class_by_key_;
 };
 
 }  // namespace
 
 Copies find_copies(const trace::ProcessTrace& process, size_t index, const Sharing& sharing,
-                   AddressSpace* space, SiteResolver* sites) {
-    return Collector(process, index, sharing, space, sites).collect();
+                   AddressSpace* space, SiteResolver* sites, OwnerIndex* owners) {
+    return Collector(process, index, sharing, space, sites, owners).collect();
 }
 
 }  // namespace cowscope::attribute

@@ -83,8 +83,22 @@ std::string to_json(const Report& report) {
     for (const auto& site : report.sites) json["sites"].push_back(to_json_value(site));
     json["owners"] = Json::array();
     for (const auto& owner : report.owners) {
-        json["owners"].push_back(
-            {{"owner", owner.owner}, {"pages", owner.pages}, {"share", owner.share}});
+        Json causes = Json::array();
+        for (const auto& cause : owner.causes) {
+            causes.push_back({{"cause", cause.name}, {"pages", cause.pages}});
+        }
+        json["owners"].push_back({{"owner", owner.owner},
+                                  {"pages", owner.pages},
+                                  {"share", owner.share},
+                                  {"causes", std::move(causes)}});
+    }
+    json["advice"] = Json::array();
+    for (const auto& advice : report.advice) {
+        json["advice"].push_back({{"kind", advice.kind},
+                                  {"owner", advice.owner},
+                                  {"pages", advice.pages},
+                                  {"share", advice.share},
+                                  {"text", advice.text}});
     }
     json["timeline"] = Json::array();
     for (const auto& point : report.timeline) {
