@@ -279,16 +279,21 @@ class Builder {
         if (owner_index_.is_empty() || report_.totals.copied_pages == 0) return;
         const auto copied = static_cast<double>(report_.totals.copied_pages);
         uint64_t owned = 0;
-        OwnerShare unowned{kUnowned, 0, 0, {}};
+        OwnerShare unowned{kUnowned, 0, 0, {}, {}};
         for (const auto& [id, found] : owners_) {
             OwnerShare share;
             for (const auto& [cause, pages] : found.causes) {
                 share.pages += pages;
                 share.causes.push_back({cause, pages});
             }
+            for (const auto& [type, pages] : found.counted_types) {
+                share.types.push_back({type, pages});
+            }
             sort_by_pages(&share.causes);
+            sort_by_pages(&share.types);
             if (id == 0) {
                 unowned.causes = std::move(share.causes);
+                unowned.types = std::move(share.types);
                 continue;
             }
             owned += share.pages;

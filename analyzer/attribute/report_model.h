@@ -76,6 +76,7 @@ struct OwnerShare {
     uint64_t pages = 0;
     double share = 0;
     std::vector<NamedPages> causes;
+    std::vector<TypeShare> types;  // of the objects whose counts were written
 };
 
 // What would help, and the pages that it is about.

@@ -137,7 +137,7 @@ class Search {
             return refuse(fmt::format("Python 3.{} laid out in an unknown way", layout.minor));
         }
         result_.reason.clear();
-        result_.found = Interpreter{&layout, modules, path};
+        result_.found = Interpreter{&layout, interpreter, modules, path};
         return true;
     }
 

@@ -14,6 +14,7 @@ namespace cowscope::cpython {
 
 struct Interpreter {
     const Layout* layout = nullptr;
+    uint64_t state = 0;       // PyInterpreterState
     uint64_t modules = 0;     // the dict sys.modules
     std::string module_file;  // the mapped file that holds the interpreter
 };

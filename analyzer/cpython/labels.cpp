@@ -45,7 +45,8 @@ PathId Labels::root(std::string_view name) {
     return static_cast<PathId>(paths_.size() - 1);
 }
 
-PathId Labels::find_or_add(PathId path, std::string_view segment, bool* full) {
+std::optional<PathId> Labels::find_or_add(PathId path, std::string_view segment,
+                                          uint32_t more) {
     std::string key(reinterpret_cast<const char*>(&path), sizeof(path));
     key += segment;
     if (const auto known = path_by_key_.find(key); known != path_by_key_.end()) {
@@ -53,10 +54,7 @@ PathId Labels::find_or_add(PathId path, std::string_view segment, bool* full) {
     }
     const Path& from = paths_[path];
     const uint32_t most = from.depth == 0 ? kMostBranchesOfRoot : kMostBranches;
-    if (from.branches >= most || paths_.size() >= kMostPaths) {
-        *full = true;
-        return path;
-    }
+    if (from.branches >= most + more || paths_.size() >= kMostPaths) return std::nullopt;
     Path made{from.text + std::string(segment), from.depth + 1, 0};
     ++paths_[path].branches;
     paths_.push_back(std::move(made));
@@ -68,14 +66,9 @@ PathId Labels::find_or_add(PathId path, std::string_view segment, bool* full) {
 PathId Labels::branch(PathId path, std::string_view segment, std::string_view common) {
     const Path& from = paths_[path];
     if (from.depth >= kDeepest || from.text.size() + segment.size() > kLongestPath) return path;
-    bool full = false;
-    PathId id = find_or_add(path, segment, &full);
-    if (!full) return id;
+    if (const auto id = find_or_add(path, segment, 0)) return *id;
     // One more than there may be.
-    if (paths_[path].branches != 0) --paths_[path].branches;
-    full = false;
-    id = find_or_add(path, common, &full);
-    return id;
+    return find_or_add(path, common, 1).value_or(path);
 }
 
 LabelId Labels::label(PathId path, Part part) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -62,7 +63,8 @@ class Labels {
         PathId path = 0;
         Part part = Part::itself;
     };
-    PathId find_or_add(PathId path, std::string_view segment, bool* full);
+    // Nothing where there are `more` branches than there may be.
+    std::optional<PathId> find_or_add(PathId path, std::string_view segment, uint32_t more);
 
     std::vector<Path> paths_;
     std::vector<Label> labels_;

@@ -92,6 +92,32 @@ struct Layout {
 // nullptr for a version that is not known.
 const Layout* layout_of(int minor);
 
+// Where a thread keeps its frames: each function's variables.
+struct FrameLayout {
+    int minor;
+    uint32_t threads_head;  // PyInterpreterState.tstate_head, .threads.head
+    // PyThreadState.frame, .cframe or .current_frame.
+    uint32_t thread_frame;
+    // Where the word there is a _PyCFrame's: .current_frame in it; else kNoCFrame.
+    uint32_t cframe_frame;
+    // PyFrameObject up to 3.10, then _PyInterpreterFrame.
+    uint32_t previous;
+    uint32_t code;
+    uint32_t globals;
+    uint32_t variables;  // f_localsplus, localsplus
+    // PyCodeObject.co_qualname, or .co_name where it has none.
+    uint32_t code_name;
+    // Tuples of the variables' names, in their order: co_varnames, co_cellvars, co_freevars, or
+    // co_localsplusnames alone.
+    uint32_t names[3];
+};
+inline constexpr uint32_t kNoCFrame = ~uint32_t{0};
+inline constexpr uint64_t kThreadNext = 8;  // PyThreadState.next
+// From 3.14 on the low bits of a frame's words are tags. Include/internal/pycore_stackref.h.
+inline constexpr int kFirstWithTaggedFrames = 14;
+
+const FrameLayout* frame_layout_of(int minor);
+
 // _Py_DebugOffsets, at the start of _PyRuntime from 3.13 on. Include/internal/pycore_debug_offsets.h.
 inline constexpr char kDebugCookie[] = "xdebugpy";
 inline constexpr uint64_t kDebugVersion = 8;

@@ -112,9 +112,12 @@ Kind Types::kind_of(const TypeInfo& type, uint64_t base, int depth) {
     if (type.has(kLongSubclass)) return Kind::number;
     const TypeInfo* parent = base == 0 ? nullptr : info(base, depth + 1);
     const Kind inherited = parent == nullptr ? Kind::opaque : parent->kind;
+    // Of a static type up to 3.11.
+    if (type.name == "collections.deque") return Kind::deque;
     if (type.has(kHeapType)) {
         const bool is_special =
-            inherited == Kind::set || inherited == Kind::module || inherited == Kind::weak;
+            inherited == Kind::set || inherited == Kind::module ||
+                                inherited == Kind::weak || inherited == Kind::deque;
         return is_special ? inherited : Kind::instance;
     }
     if (type.name == "set" || type.name == "frozenset") return Kind::set;

@@ -21,6 +21,7 @@ enum class Kind : uint8_t {
     list,
     tuple,
     set,
+    deque,
     type,
     module,
     function,

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "cpython/dict.h"
+#include "cpython/frames.h"
 #include "cpython/samples.h"
 #include "cpython/types.h"
 
@@ -38,14 +39,17 @@ class Walk {
           memory_(*memory),
           limits_(limits),
           types_(layout_, memory),
-          modules_(interpreter.modules) {}
+          interpreter_(interpreter) {}
 
     WalkResult run() {
         start_ns_ = thread_cpu_ns();
         const PathId interpreter = labels().root("(static objects of the interpreter)");
         static_label_ = labels().label(interpreter, Part::itself);
         add_modules();
+        // Now, because they change fast.
+        variables_ = read_variables(interpreter_, &memory_, &types_);
         while (!is_cut()) {
+            if (queue_.empty()) add_variables();
             if (queue_.empty()) queue_.swap(libraries_);
             auto& next = queue_.empty() ? deferred_ : queue_;
             if (next.empty()) break;
@@ -82,7 +86,10 @@ class Walk {
     void count_edge() {
         constexpr uint64_t kEdgesACheck = 1024;
         if (++result_.edges >= limits_.edges) result_.cut |= kCutEdges;
-        if (result_.edges % kEdgesACheck != 0) return;
+        if (result_.edges % kEdgesACheck == 0) check_limits();
+    }
+
+    void check_limits() {
         if (thread_cpu_ns() - start_ns_ >= limits_.cpu_ns) result_.cut |= kCutTime;
         if (memory_.error() != 0 || (limits_.must_stop && limits_.must_stop())) {
             result_.cut |= kCutGone;
@@ -171,7 +178,8 @@ class Walk {
         const TypeInfo* type = types_.type_of(object);
         if (type == nullptr) return;
         const bool is_container = type->kind == Kind::dict || type->kind == Kind::list ||
-                                  type->kind == Kind::set || type->kind == Kind::instance ||
+                                  type->kind == Kind::set || type->kind == Kind::deque ||
+                                  type->kind == Kind::instance ||
                                   type->kind == Kind::type || type->kind == Kind::module;
         if (is_container) {
             visit(object, from.label,
@@ -212,10 +220,10 @@ class Walk {
         };
         std::vector<Module> modules;
         const PathId sys_modules = labels().root("sys.modules");
-        if (const TypeInfo* type = types_.type_of(modules_)) {
-            mark(modules_, *type, label(sys_modules, Part::itself));
+        if (const TypeInfo* type = types_.type_of(interpreter_.modules)) {
+            mark(interpreter_.modules, *type, label(sys_modules, Part::itself));
         }
-        const DictShape shape = shape_of_dict(layout_, &memory_, modules_);
+        const DictShape shape = shape_of_dict(layout_, &memory_, interpreter_.modules);
         mark_block(shape.keys, label(sys_modules, Part::dict_table));
         constexpr uint64_t kMostModules = 200'000;
         constexpr size_t kLongestModule = 100;
@@ -245,6 +253,27 @@ class Walk {
         }
     }
 
+    // A variable that inner functions use as well stands in a cell. Include/cpython/cellobject.h.
+    uint64_t content_of(uint64_t value) {
+        constexpr uint64_t kCellContent = 16;
+        const TypeInfo* type = types_.type_of(value);
+        const bool is_cell = type != nullptr && type->name == "cell";
+        return is_cell ? memory_.word(value + kCellContent) : value;
+    }
+
+    // Those of functions come behind the program's modules: a module's name says more.
+    void add_variables() {
+        for (const Variable& variable : variables_) {
+            const auto module = module_by_dict_.find(variable.globals);
+            if (module == module_by_dict_.end()) continue;
+            const std::string function = "." + variable.function + "()";
+            const PathId frame = labels().branch(module->second, function, kAnyAttribute);
+            const PathId path = attribute(frame, variable.name);
+            visit(content_of(variable.value), label(path, Part::itself), [&] { return path; });
+        }
+        variables_.clear();
+    }
+
     // Whether it came with Python, or was installed as a package.
     bool is_library(uint64_t module, const TypeInfo& type) {
         if (type.kind != Kind::module) return true;
@@ -267,6 +296,7 @@ class Walk {
     // The dict of a module is its own, whoever refers to it (every function does).
     void mark_namespace(uint64_t module, PathId path) {
         const uint64_t dict = memory_.word(module + kModuleDict);
+        module_by_dict_.emplace(dict, path);
         const TypeInfo* type = types_.type_of(dict);
         if (type != nullptr && result_.map.at(dict) == 0) {
             mark(dict, *type, label(path, Part::module_variables));
@@ -306,15 +336,14 @@ class Walk {
                 break;
             case Kind::instance:
                 open_attributes(item);
-                if (item.type->name == "collections.deque") open_deque(item);
+                break;
+            case Kind::deque:
+                open_deque(item);
+                open_attributes(item);
                 break;
             case Kind::function:
             case Kind::opaque:
-                if (item.type->name == "collections.deque") {
-                    open_deque(item);
-                } else {
-                    open_fields(item);
-                }
+                open_fields(item);
                 break;
             case Kind::leaf:
             case Kind::weak:
@@ -347,6 +376,7 @@ class Walk {
         constexpr uint64_t kWordsARead = 4096;
         std::vector<uint64_t> words(std::min(count, kWordsARead));
         for (uint64_t first = 0; first < count && !is_cut(); first += kWordsARead) {
+            check_limits();
             const uint64_t wanted = std::min(kWordsARead, count - first);
             const uint64_t got = memory_.read_past_cache(start + first * kWordBytes, words.data(),
                                                          wanted * kWordBytes) /
@@ -393,6 +423,7 @@ class Walk {
         constexpr uint64_t kEntriesARead = 2048;
         std::vector<uint64_t> words(std::min(slots, kEntriesARead) * 2);
         for (uint64_t first = 0; first < slots && !is_cut(); first += kEntriesARead) {
+            check_limits();
             const uint64_t wanted = std::min(kEntriesARead, slots - first);
             const uint64_t got =
                 memory_.read_past_cache(table + first * kSetEntryBytes, words.data(),
@@ -657,9 +688,11 @@ class Walk {
     Memory& memory_;
     const WalkLimits& limits_;
     Types types_;
-    uint64_t modules_;
+    const Interpreter& interpreter_;
     uint64_t start_ns_ = 0;
     LabelId static_label_ = Labels::kNone;
+    std::unordered_map<uint64_t, PathId> module_by_dict_;
+    std::vector<Variable> variables_;
     std::deque<Item> queue_;
     // Modules that are not the program's own: after it.
     std::deque<Item> libraries_;

@@ -87,10 +87,15 @@ std::string to_json(const Report& report) {
         for (const auto& cause : owner.causes) {
             causes.push_back({{"cause", cause.name}, {"pages", cause.pages}});
         }
+        Json types = Json::array();
+        for (const auto& type : owner.types) {
+            types.push_back({{"type", type.type}, {"pages", type.pages}});
+        }
         json["owners"].push_back({{"owner", owner.owner},
                                   {"pages", owner.pages},
                                   {"share", owner.share},
-                                  {"causes", std::move(causes)}});
+                                  {"causes", std::move(causes)},
+                                  {"types", std::move(types)}});
     }
     json["advice"] = Json::array();
     for (const auto& advice : report.advice) {

@@ -240,7 +240,7 @@ void TextReport::types() {
 
 void TextReport::owners(size_t most) {
     if (report_.owners.empty()) return;
-    table_heading("Whose (the variable that leads to what was written)");
+    table_heading("Whose (a variable that leads there)");
     const OwnerShare* unowned = nullptr;
     size_t shown = 0;
     size_t left = 0;

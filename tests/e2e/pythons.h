@@ -12,8 +12,8 @@ namespace cowscope::e2e {
 
 inline const std::string kDebianPython = "/usr/bin/python3";
 
-// The newest 3.11 of pyenv; "" where there is none.
-inline std::string pyenv_python_3_11() {
+// The newest 3.N of pyenv; "" where there is none.
+inline std::string newest_of_pyenv(const std::string& version) {
     namespace fs = std::filesystem;
     std::string root;
     if (const char* named = std::getenv("PYENV_ROOT")) {
@@ -27,7 +27,7 @@ inline std::string pyenv_python_3_11() {
     for (fs::directory_iterator entry(root + "/versions", error), end; !error && entry != end;
          entry.increment(error)) {
         const std::string name = entry->path().filename().string();
-        const std::string prefix = "3.11.";
+        const std::string prefix = version + ".";
         if (name.rfind(prefix, 0) != 0) continue;
         const std::string python = (entry->path() / "bin" / "python").string();
         const int patch = std::atoi(name.c_str() + prefix.size());
@@ -37,6 +37,18 @@ inline std::string pyenv_python_3_11() {
         }
     }
     return found;
+}
+
+inline std::string pyenv_python_3_11() {
+    return newest_of_pyenv("3.11");
+}
+
+// Of pyenv (its newest), or python3.N of the system; "" where there is none.
+inline std::string python_of_version(const std::string& version) {
+    const std::string found = newest_of_pyenv(version);
+    if (!found.empty()) return found;
+    const std::string python = "/usr/bin/python" + version;
+    return access(python.c_str(), X_OK) == 0 ? python : "";
 }
 
 inline std::string debian_python() {
