@@ -1,6 +1,7 @@
 #include "attribute/advice.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -14,10 +15,25 @@ constexpr double kLeastShare = 0.01;
 constexpr uint64_t kLeastPages = 32;
 // A sample that is smaller says little about how many values differ.
 constexpr uint32_t kLeastSampled = 100;
+// Equal ones that must have been met in it, for how many values differ in all to be estimated.
+constexpr uint32_t kLeastMet = 30;
 // Interning helps where a value stands for several: at least four here.
-constexpr uint32_t kLeastEqual = 4;
+constexpr double kLeastEqual = 4;
 // "Many small objects" are so many at least.
 constexpr uint64_t kManyObjects = 1000;
+
+// How many values there are in all, if a sample of `sampled` met `distinct` of them, each being as
+// likely: distinct = all * (1 - exp(-sampled / all)). Values of which some are rarer are more.
+double estimated_values(double sampled, double distinct) {
+    double low = distinct;
+    double high = 1e12;
+    for (int i = 0; i < 100; ++i) {
+        const double middle = (low + high) / 2;
+        const double expected = middle * -std::expm1(-sampled / middle);
+        (expected < distinct ? low : high) = middle;
+    }
+    return low;
+}
 
 class Rules {
   public:
@@ -70,15 +86,16 @@ class Rules {
     // Objects of one owner whose counts were written.
     void counted_objects(const OwnerPages& owner) {
         const uint64_t strs = pages_of(owner.counted_types, "str");
-        const bool are_equal =
-            owner.sampled >= kLeastSampled &&
-            uint64_t{owner.distinct} * kLeastEqual <= uint64_t{owner.sampled};
-        if (are_equal) {
+        const bool is_known =
+            owner.sampled >= kLeastSampled && owner.sampled - owner.distinct >= kLeastMet;
+        const double values =
+            is_known ? estimated_values(owner.sampled, owner.distinct) : 0;
+        if (is_known && values * kLeastEqual <= static_cast<double>(owner.strs)) {
             add("intern", owner.name, strs,
-                fmt::format("Of {} strs looked at only {} differ. Make equal ones one object "
-                            "before the fork (sys.intern, or a dict of those seen so far): their "
-                            "counts then lie on few pages.",
-                            owner.sampled, owner.distinct));
+                fmt::format("{} strs with few values (a sample of {} had {}). Make equal ones one "
+                            "object before the fork (sys.intern, or a dict of those seen so far): "
+                            "their counts then lie on few pages.",
+                            owner.strs, owner.sampled, owner.distinct));
         } else if (owner.objects >= kManyObjects && owner.sampled >= kLeastSampled) {
             add("compact", owner.name, strs,
                 "Mostly different strs, so interning would not help. Hold them in few large "

@@ -22,7 +22,6 @@ struct OwnerPages {
 
 struct AdviceInput {
     uint64_t copied_pages = 0;
-    uint64_t page_size = 4096;
     std::map<std::string, uint64_t> causes;  // pages
     std::vector<OwnerPages> owners;
     // Copied while the interpreter ended.

@@ -310,7 +310,6 @@ class Builder {
     void finish_advice() {
         AdviceInput input;
         input.copied_pages = report_.totals.copied_pages;
-        input.page_size = report_.page_size;
         for (const CauseShare& cause : report_.causes) input.causes[cause.cause] = cause.pages;
         for (auto& [id, found] : owners_) {
             if (id == 0) continue;
