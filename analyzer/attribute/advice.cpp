@@ -62,8 +62,8 @@ class Rules {
 
   private:
     bool is_worth(uint64_t pages) const {
-        return pages >= kLeastPages && static_cast<double>(pages) >=
-                                           kLeastShare * static_cast<double>(input_.copied_pages);
+        return pages >= kLeastPages &&
+               static_cast<double>(pages) >= kLeastShare * static_cast<double>(input_.copied_pages);
     }
 
     void add(std::string kind, std::string owner, uint64_t pages, std::string text) {
@@ -73,23 +73,31 @@ class Rules {
     }
 
     void simple(const char* cause, const char* kind, const char* text) {
-        if (const auto pages = input_.causes.find(cause); pages != input_.causes.end()) {
-            add(kind, "", pages->second, text);
-        }
+        add(kind, "", pages_of_cause(cause), text);
     }
 
-    static uint64_t pages_of(const std::map<std::string, uint64_t>& pages, const char* name) {
+    // Against what the interpreter's end writes, something else helps.
+    uint64_t pages_of_cause(const char* cause) const {
+        const uint64_t all = pages_of(input_.causes, cause);
+        return all - std::min(all, pages_of(input_.ended_causes, cause));
+    }
+    static uint64_t pages_of_type(const OwnerPages& owner, const std::string& type) {
+        const uint64_t all = pages_of(owner.counted_types, type);
+        return all - std::min(all, pages_of(owner.ended_types, type));
+    }
+
+    static uint64_t pages_of(const std::map<std::string, uint64_t>& pages,
+                             const std::string& name) {
         const auto found = pages.find(name);
         return found == pages.end() ? 0 : found->second;
     }
 
     // Objects of one owner whose counts were written.
     void counted_objects(const OwnerPages& owner) {
-        const uint64_t strs = pages_of(owner.counted_types, "str");
+        const uint64_t strs = pages_of_type(owner, "str");
         const bool is_known =
             owner.sampled >= kLeastSampled && owner.sampled - owner.distinct >= kLeastMet;
-        const double values =
-            is_known ? estimated_values(owner.sampled, owner.distinct) : 0;
+        const double values = is_known ? estimated_values(owner.sampled, owner.distinct) : 0;
         if (is_known && values * kLeastEqual <= static_cast<double>(owner.strs)) {
             add("intern", owner.name, strs,
                 fmt::format("{} strs with few values (a sample of {} had {}). Make equal ones one "
@@ -102,8 +110,7 @@ class Rules {
                 "objects (one bytes with offsets, a NumPy array, "
                 "multiprocessing.shared_memory): the text then lies apart from the counts.");
         }
-        const uint64_t numbers =
-            pages_of(owner.counted_types, "int") + pages_of(owner.counted_types, "float");
+        const uint64_t numbers = pages_of_type(owner, "int") + pages_of_type(owner, "float");
         if (owner.objects >= kManyObjects) {
             add("compact", owner.name, numbers,
                 "Hold the numbers in an array.array, a NumPy array or "
@@ -115,7 +122,7 @@ class Rules {
             // Of code and classes there are no other forms.
             const bool is_program =
                 type == "code" || type == "function" || type == "type" || type == "module";
-            if (!is_told && !is_program) others += pages;
+            if (!is_told && !is_program) others += pages_of_type(owner, type);
         }
         if (owner.objects >= kManyObjects) {
             add("compact", owner.name, others,
@@ -126,7 +133,7 @@ class Rules {
 
     void collector() {
         constexpr uint32_t kFirstWithFreeze = 7;
-        const uint64_t pages = pages_of(input_.causes, "gc-header");
+        const uint64_t pages = pages_of_cause("gc-header");
         if (input_.python_minor != 0 && input_.python_minor < kFirstWithFreeze) {
             add("freeze", "", pages,
                 "Call gc.disable() before the fork (this Python has no gc.freeze()): the "
@@ -139,7 +146,9 @@ class Rules {
     }
 
     void finalization() {
-        add("exit", "", input_.finalization_pages,
+        uint64_t pages = 0;
+        for (const auto& [cause, ended] : input_.ended_causes) pages += ended;
+        add("exit", "", pages,
             "Leave the child through os._exit() (after flushing its files): the interpreter's end "
             "writes to nearly every object.");
     }

@@ -11,8 +11,10 @@ namespace cowscope::attribute {
 
 struct OwnerPages {
     std::string name;
-    std::map<std::string, uint64_t> causes;         // pages
-    std::map<std::string, uint64_t> counted_types;  // pages of `refcount` by the object's type
+    std::map<std::string, uint64_t> causes;  // pages
+    // Pages of `refcount` by the object's type, and those of them that the interpreter's end wrote.
+    std::map<std::string, uint64_t> counted_types;
+    std::map<std::string, uint64_t> ended_types;
     // Of the look at the objects (trace/owners.h).
     uint64_t objects = 0;
     uint64_t strs = 0;
@@ -24,8 +26,8 @@ struct AdviceInput {
     uint64_t copied_pages = 0;
     std::map<std::string, uint64_t> causes;  // pages
     std::vector<OwnerPages> owners;
-    // Copied while the interpreter ended.
-    uint64_t finalization_pages = 0;
+    // Those of them that were copied while the interpreter ended.
+    std::map<std::string, uint64_t> ended_causes;
     // 11 for 3.11; 0 where no Python was seen, or its version is not known.
     uint32_t python_minor = 0;
 };

@@ -169,6 +169,10 @@ class Builder {
         OwnerPages& owner = owners_[write.owner];
         owner.causes[cause] += write.pages;
         if (!write.type.empty()) owner.counted_types[write.type] += write.pages;
+        if (ends_interpreter(process, write.site, sites)) {
+            ended_causes_[cause] += write.pages;
+            if (!write.type.empty()) owner.ended_types[write.type] += write.pages;
+        }
 
         const ResolvedSite& resolved = sites->resolve(write.site);
         SiteShare share;
@@ -195,8 +199,6 @@ class Builder {
             total.evidence = write.verdict.evidence;
             total.stack = sites->stack_text(write.site);
         }
-        if (is_finalization(sites->stack_text(write.site))) finalization_pages_ += write.pages;
-        (void)process;
     }
 
     void add_unwitnessed(const trace::ProcessTrace& process, const Copies& copies) {
@@ -321,21 +323,26 @@ class Builder {
             found.distinct = facts.distinct;
             input.owners.push_back(found);
         }
-        input.finalization_pages = finalization_pages_;
+        input.ended_causes = ended_causes_;
         if (!trace_.owners.empty()) input.python_minor = trace_.owners.back().look->python_minor;
         for (Advice& advice : find_advice(input)) {
-            report_.advice.push_back({std::move(advice.kind), std::move(advice.owner), advice.pages,
-                                      static_cast<double>(advice.pages) /
-                                          static_cast<double>(input.copied_pages),
-                                      std::move(advice.text)});
+            report_.advice.push_back(
+                {std::move(advice.kind), std::move(advice.owner), advice.pages,
+                 static_cast<double>(advice.pages) / static_cast<double>(input.copied_pages),
+                 std::move(advice.text)});
         }
     }
 
     // Py_FinalizeEx() and Py_Finalize() are exported by every Python.
-    static bool is_finalization(const std::vector<std::string>& stack) {
-        return std::any_of(stack.begin(), stack.end(), [](const std::string& frame) {
-            return frame.rfind("Py_Finalize", 0) == 0;
-        });
+    bool ends_interpreter(const trace::ProcessTrace& process, uint32_t site, SiteResolver* sites) {
+        const auto [known, is_new] = ends_interpreter_.try_emplace({&process, site}, false);
+        if (is_new) {
+            const std::vector<std::string> stack = sites->stack_text(site);
+            known->second = std::any_of(stack.begin(), stack.end(), [](const std::string& frame) {
+                return frame.rfind("Py_Finalize", 0) == 0;
+            });
+        }
+        return known->second;
     }
 
     template <typename Rows>
@@ -356,7 +363,8 @@ class Builder {
     uint64_t explained_pages_ = 0;
     std::map<std::string, std::pair<uint64_t, std::map<std::string, uint64_t>>> causes_;
     std::map<OwnerId, OwnerPages> owners_;  // 0: nobody
-    uint64_t finalization_pages_ = 0;
+    std::map<std::string, uint64_t> ended_causes_;
+    std::map<std::pair<const trace::ProcessTrace*, uint32_t>, bool> ends_interpreter_;  // by site
     std::map<SiteKey, size_t> site_index_;
     std::vector<uint64_t> heaviest_;  // pages of the class that gave each site its stack
 };

@@ -35,8 +35,8 @@ struct Copies {
     std::vector<uint64_t> copy_times_ns;  // of the witnessed ones, ascending
 };
 
-// `index`: of the process in the trace that `sharing` and `owners` know. Without `owners` nobody owns
-// anything.
+// `index`: of the process in the trace that `sharing` and `owners` know. Without `owners` nobody
+// owns anything.
 Copies find_copies(const trace::ProcessTrace& process, size_t index, const Sharing& sharing,
                    AddressSpace* space, SiteResolver* sites, OwnerIndex* owners = nullptr);
 

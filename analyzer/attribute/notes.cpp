@@ -149,14 +149,13 @@ void add_owner_notes(const trace::Trace& trace, const Report& report,
     const bool is_python =
         std::any_of(trace.processes.begin(), trace.processes.end(),
                     [](const trace::ProcessTrace& process) { return !process.types.empty(); });
-    const bool is_told = std::any_of(
-        report.notes.begin(), report.notes.end(), [](const std::string& note) {
+    const bool is_told =
+        std::any_of(report.notes.begin(), report.notes.end(), [](const std::string& note) {
             return note.rfind("no owners", 0) == 0 || note.rfind("owners ", 0) == 0;
         });
     if (trace.owners.empty() && is_python && !is_told) {
         std::error_code error;
-        const bool is_recorded =
-            std::filesystem::exists(trace.folder + "/recording.json", error);
+        const bool is_recorded = std::filesystem::exists(trace.folder + "/recording.json", error);
         notes->push_back(is_recorded
                              ? "no owners: the program ended before its objects could be looked at"
                              : "no owners: owners are found by `cowscope run` and `cowscope "
@@ -166,12 +165,11 @@ void add_owner_notes(const trace::Trace& trace, const Report& report,
         const uint32_t cut = look.look->cut;
         if (cut == 0) continue;
         const std::string why =
-            (cut & trace::kCutGone) != 0     ? "the process ended"
-            : (cut & trace::kCutEdges) != 0  ? fmt::format("{} references", look.look->edges)
-            : (cut & trace::kCutMemory) != 0 ? "its memory was used up"
-                                             : fmt::format("{:.1f} s", static_cast<double>(
-                                                                           look.look->cpu_ns) /
-                                                                           1e9);
+            (cut & trace::kCutGone) != 0    ? "the process ended"
+            : (cut & trace::kCutEdges) != 0 ? fmt::format("{} references", look.look->edges)
+            : (cut & trace::kCutMemory) != 0
+                ? "its memory was used up"
+                : fmt::format("{:.1f} s", static_cast<double>(look.look->cpu_ns) / 1e9);
         notes->push_back(fmt::format(
             "owners: the look at the objects of process {} ended early ({}), with {} objects seen; "
             "what it did not reach is unowned",

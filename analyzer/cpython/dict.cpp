@@ -86,8 +86,8 @@ void for_each_entry(const DictShape& shape, Memory* memory, uint64_t most, const
             shape.entry_bytes;
         if (shape.values != 0) {
             const size_t bytes = wanted * kWordBytes;
-            const size_t read = memory->read_past_cache(shape.values + first * kWordBytes,
-                                                        values.data(), bytes);
+            const size_t read =
+                memory->read_past_cache(shape.values + first * kWordBytes, values.data(), bytes);
             std::fill(values.begin() + static_cast<ptrdiff_t>(read / kWordBytes), values.end(), 0);
         }
         for (uint64_t i = 0; i < got; ++i) {

@@ -48,8 +48,7 @@ class Reader {
         if (type == nullptr || type->name != "code") return;
         Variable variable;
         variable.globals = memory_.word(frame + frames_.globals);
-        variable.function =
-            types_.text(memory_.word(code + frames_.code_name), kLongestFunction);
+        variable.function = types_.text(memory_.word(code + frames_.code_name), kLongestFunction);
         if (variable.function.empty()) return;
         uint64_t at = frame + frames_.variables;
         for (const uint32_t names_offset : frames_.names) {
@@ -57,8 +56,7 @@ class Reader {
             const uint64_t names = memory_.word(code + names_offset);
             const TypeInfo* names_type = types_.type_of(names);
             if (names_type == nullptr || names_type->kind != Kind::tuple) return;
-            const uint64_t count =
-                std::min(memory_.word(names + kSizeOffset), kMostVariables);
+            const uint64_t count = std::min(memory_.word(names + kSizeOffset), kMostVariables);
             for (uint64_t i = 0; i < count; ++i, at += kWordBytes) {
                 variable.name = memory_.word(names + layout_.tuple_items + i * kWordBytes);
                 variable.value = untagged(memory_.word(at));
@@ -76,8 +74,7 @@ class Reader {
 
 }  // namespace
 
-std::vector<Variable> read_variables(const Interpreter& interpreter, Memory* memory,
-                                     Types* types) {
+std::vector<Variable> read_variables(const Interpreter& interpreter, Memory* memory, Types* types) {
     const FrameLayout* frames = frame_layout_of(interpreter.layout->minor);
     if (frames == nullptr) return {};
     return Reader(*interpreter.layout, *frames, memory, types).read(interpreter.state);

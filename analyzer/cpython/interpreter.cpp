@@ -16,8 +16,8 @@ namespace cowscope::cpython {
 
 namespace {
 
-constexpr char kRuntime[] = "_PyRuntime";                  // 3.7+
-constexpr char kVersion[] = "Py_Version";                  // 3.11+, PY_VERSION_HEX
+constexpr char kRuntime[] = "_PyRuntime";                        // 3.7+
+constexpr char kVersion[] = "Py_Version";                        // 3.11+, PY_VERSION_HEX
 constexpr char kFirstInterpreter[] = "PyInterpreterState_Head";  // a function
 
 // "libpython3.9.so.1.0", "python3.6m" -> 9, 6. A 't' behind it is the free-threaded build.
@@ -89,8 +89,8 @@ class Search {
     }
 
     bool try_file(const trace::Mapping& mapping) {
-        const auto symbols = find_symbols(file_path_(mapping.path),
-                                          {kRuntime, kVersion, kFirstInterpreter});
+        const auto symbols =
+            find_symbols(file_path_(mapping.path), {kRuntime, kVersion, kFirstInterpreter});
         if (!symbols || symbols->vaddrs.empty()) return false;
         const uint64_t bias = mapping.start - symbols->first_vaddr;
         const auto address_of = [&](const char* name) {

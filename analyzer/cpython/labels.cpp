@@ -45,8 +45,7 @@ PathId Labels::root(std::string_view name) {
     return static_cast<PathId>(paths_.size() - 1);
 }
 
-std::optional<PathId> Labels::find_or_add(PathId path, std::string_view segment,
-                                          uint32_t more) {
+std::optional<PathId> Labels::find_or_add(PathId path, std::string_view segment, uint32_t more) {
     std::string key(reinterpret_cast<const char*>(&path), sizeof(path));
     key += segment;
     if (const auto known = path_by_key_.find(key); known != path_by_key_.end()) {

@@ -1,8 +1,9 @@
 // Where CPython keeps what a walk over its objects reads: one row for each minor version.
 //
-// Offsets are those of release builds with a GIL on x86-64. They were read from the DWARF of 3.6.15,
-// 3.7.16, 3.8.18, 3.9.18, 3.10.13, 3.11.7, 3.12.1 and 3.13.0 (gdb ptype /o), and for 3.14 from the
-// headers of 3.14.10; what moved within a minor version is taken from _Py_DebugOffsets instead.
+// Offsets are those of release builds with a GIL on x86-64. They were read from the DWARF
+// of 3.6.15, 3.7.16, 3.8.18, 3.9.18, 3.10.13, 3.11.7, 3.12.1 and 3.13.0 (gdb ptype /o), and
+// for 3.14 from the headers of 3.14.10; what moved within a minor version is taken from
+// _Py_DebugOffsets instead.
 #pragma once
 
 #include <cstdint>
@@ -118,7 +119,8 @@ inline constexpr int kFirstWithTaggedFrames = 14;
 
 const FrameLayout* frame_layout_of(int minor);
 
-// _Py_DebugOffsets, at the start of _PyRuntime from 3.13 on. Include/internal/pycore_debug_offsets.h.
+// _Py_DebugOffsets, at the start of _PyRuntime from 3.13 on.
+// Include/internal/pycore_debug_offsets.h.
 inline constexpr char kDebugCookie[] = "xdebugpy";
 inline constexpr uint64_t kDebugVersion = 8;
 inline constexpr uint64_t kDebugFreeThreaded = 16;

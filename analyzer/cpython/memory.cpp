@@ -59,8 +59,7 @@ size_t Memory::read_past_cache(uint64_t address, void* into, size_t bytes) const
         size_t planned = 0;
         for (; count < kMostPieces && done + planned < bytes; ++count) {
             const uint64_t at = address + done + planned;
-            const size_t length =
-                std::min<size_t>(kPage - (at % kPage), bytes - done - planned);
+            const size_t length = std::min<size_t>(kPage - (at % kPage), bytes - done - planned);
             pieces[count] = {reinterpret_cast<void*>(at), length};
             planned += length;
         }

@@ -133,8 +133,7 @@ void OwnerMap::for_each_range(const TakeRange& take) const {
         while (at < run.end) {
             tell_pages_before(at);
             at = std::max(at, done);
-            const uint64_t stop =
-                page == pages.end() ? run.end : std::min(run.end, page->first);
+            const uint64_t stop = page == pages.end() ? run.end : std::min(run.end, page->first);
             if (at < stop) {
                 joiner.add(at, stop, run.owner);
                 done = at = stop;

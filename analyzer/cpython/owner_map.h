@@ -46,7 +46,7 @@ class OwnerMap {
     size_t most_pages_;
     bool is_full_ = false;
     std::unordered_map<uint64_t, std::unique_ptr<Page>> pages_;
-    std::vector<Run> runs_;  // whole pages of large blocks
+    std::vector<Run> runs_;   // whole pages of large blocks
     std::vector<bool> owns_;  // by owner
     // Pages that were asked for lately; an odd address is none.
     struct Recent {

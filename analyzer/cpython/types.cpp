@@ -115,8 +115,7 @@ Kind Types::kind_of(const TypeInfo& type, uint64_t base, int depth) {
     // Of a static type up to 3.11.
     if (type.name == "collections.deque") return Kind::deque;
     if (type.has(kHeapType)) {
-        const bool is_special =
-            inherited == Kind::set || inherited == Kind::module ||
+        const bool is_special = inherited == Kind::set || inherited == Kind::module ||
                                 inherited == Kind::weak || inherited == Kind::deque;
         return is_special ? inherited : Kind::instance;
     }

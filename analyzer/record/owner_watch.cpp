@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
@@ -46,7 +47,10 @@ OwnerWatch::OwnerWatch(std::string folder, OwnerPace pace)
     if (changes_.is_open() && inotify_add_watch(changes_.get(), folder_.c_str(), IN_CREATE) < 0) {
         changes_.reset();
     }
-    pace_.limits.must_stop = [this] { return must_end_.load(std::memory_order_relaxed); };
+    pace_.limits.must_stop = [this] {
+        give_way();
+        return must_end_.load(std::memory_order_relaxed);
+    };
     // Signals are the other thread's: it passes them on to the program.
     sigset_t all;
     sigset_t before;
@@ -69,6 +73,13 @@ void OwnerWatch::finish() {
     must_end_ = true;
     eventfd_write(wake_.get(), 1);
     thread_.join();
+}
+
+void OwnerWatch::give_way() {
+    if (gave_way_ || read_clock_ns(CLOCK_THREAD_CPUTIME_ID) < pace_.urgent_cpu_ns) return;
+    gave_way_ = true;
+    constexpr int kNice = 10;
+    setpriority(PRIO_PROCESS, 0, kNice);  // of this thread alone, setpriority(2)
 }
 
 void OwnerWatch::run() {
@@ -118,9 +129,8 @@ void OwnerWatch::find_forks() {
         if (!parsed || !known_.emplace(name, true).second) continue;
         segments.push_back({std::move(name), parsed->pid, parsed->created_ns});
     }
-    std::sort(segments.begin(), segments.end(), [](const Segment& a, const Segment& b) {
-        return a.created_ns < b.created_ns;
-    });
+    std::sort(segments.begin(), segments.end(),
+              [](const Segment& a, const Segment& b) { return a.created_ns < b.created_ns; });
     for (const Segment& segment : segments) take_segment(segment);
 }
 
@@ -177,7 +187,8 @@ void OwnerWatch::look_at(Parent* parent) {
 
     cpython::Memory memory(pid, mappings);
     const auto search = cpython::find_interpreter(
-        mappings, [&](const std::string& path) { return fmt::format("/proc/{}/root{}", pid, path); },
+        mappings,
+        [&](const std::string& path) { return fmt::format("/proc/{}/root{}", pid, path); },
         &memory);
     if (!search.found) {
         if (memory.error() != 0 && memory.error() != ESRCH) {

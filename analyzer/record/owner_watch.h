@@ -1,6 +1,6 @@
 // Finds the owners of objects of the recorded CPython programs while they run: a thread that looks
-// at a process right after it was seen to fork, when it shares its objects with a child and, in most
-// programs, waits for it.
+// at a process right after it was seen to fork, when it shares its objects with a child and, in
+// most programs, waits for it.
 //
 // It only reads the process's memory. Nothing here throws, and no error ends the recording.
 #pragma once
@@ -23,6 +23,9 @@ struct OwnerPace {
     // Between two looks at one process, at least; and so much more for every ns that a look took.
     uint64_t interval_ns = 250'000'000;
     uint64_t rest_per_work = 20;
+    // What takes longer than this gives way to the program: a short program's objects must be seen
+    // at once, and one with many lives longer.
+    uint64_t urgent_cpu_ns = 500'000'000;
     // A trace holds no more of them.
     unsigned most_looks = 32;
 };
@@ -58,6 +61,7 @@ class OwnerWatch {
     void find_forks();
     void take_segment(const Segment& segment);
     pid_t parent_of(const Segment& child) const;
+    void give_way();
     void look_at_due();
     void look_at(Parent* parent);
     void note(const std::string& line);
@@ -68,9 +72,10 @@ class OwnerWatch {
     FileDescriptor wake_;     // eventfd(2)
     std::atomic<bool> must_end_{false};
     std::unordered_map<std::string, bool> known_;
-    std::vector<Segment> unresolved_;               // children whose parent is not known yet
+    std::vector<Segment> unresolved_;              // children whose parent is not known yet
     std::unordered_map<pid_t, Parent> processes_;  // the newest image or fork of each pid
     unsigned looks_ = 0;
+    bool gave_way_ = false;
     std::vector<std::string> notes_;
     std::thread thread_;
 };

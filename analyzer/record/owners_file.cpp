@@ -46,8 +46,7 @@ class RangePacker {
     void finish() { flush(); }
 
   private:
-    static constexpr size_t kMostPacked =
-        trace::kMaxRecordBytes - sizeof(trace::RangesRecord) - 64;
+    static constexpr size_t kMostPacked = trace::kMaxRecordBytes - sizeof(trace::RangesRecord) - 64;
 
     void add_part(uint64_t start, uint64_t end, uint32_t owner) {
         if (packed_.size() > kMostPacked) flush();

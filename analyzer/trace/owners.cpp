@@ -74,9 +74,7 @@ class OwnersLoader {
             const uint64_t gap = number(record);
             const uint64_t length_and_how = number(record);
             const uint64_t how = length_and_how & 3;
-            const uint64_t owner = how == 0   ? last
-                                   : how == 1 ? before
-                                              : number(record);
+            const uint64_t owner = how == 0 ? last : how == 1 ? before : number(record);
             const uint64_t length = length_and_how >> 2;
             // Addresses of a process have 57 bits at most.
             constexpr uint64_t kMost = (uint64_t{1} << 57) / kRangeUnit;

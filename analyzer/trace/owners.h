@@ -1,6 +1,6 @@
-// Through which variables a CPython process reached its objects, as the recorder saw it from outside
-// at one moment: the contract between `cowscope record` (record/owners_file.h writes it) and the
-// reports.
+// Through which variables a CPython process reached its objects, as the recorder saw it from
+// outside at one moment: the contract between `cowscope record` (record/owners_file.h writes it)
+// and the reports.
 //
 //     owners-PID-START-TIME.cowown      beside process-PID-START.cowseg; mode 0600
 //

@@ -110,9 +110,9 @@ void check_version(const std::string& python) {
     check_owned(python, "local", {"__main__.of_function().local (list items)"});
 }
 
-#define COWSCOPE_CHECK_VERSION(version)                                                     \
-    const std::string python = python_of_version(version);                                 \
-    COWSCOPE_REQUIRE_INTERPRETER(python, "Python " version);                                \
+#define COWSCOPE_CHECK_VERSION(version)                      \
+    const std::string python = python_of_version(version);   \
+    COWSCOPE_REQUIRE_INTERPRETER(python, "Python " version); \
     check_version(python)
 
 }  // namespace

@@ -34,8 +34,7 @@ bool has(const std::vector<Advice>& advice, const std::string& kind) {
                        [&](const Advice& each) { return each.kind == kind; });
 }
 
-std::vector<Advice> advice_on_cause(const std::string& cause, uint64_t pages,
-                                    uint32_t minor = 11) {
+std::vector<Advice> advice_on_cause(const std::string& cause, uint64_t pages, uint32_t minor = 11) {
     AdviceInput input;
     input.copied_pages = 10'000;
     input.python_minor = minor;
@@ -88,6 +87,17 @@ TEST_CASE("the strs of an owner are no reason where others were written", "[advi
     CHECK(advice[0].pages == 9000);
 }
 
+TEST_CASE("what the interpreter's end wrote is no reason to change the data", "[advice]") {
+    OwnerPages owner = strs(2000, 300);
+    owner.ended_types = {{"str", 8990}};
+    AdviceInput input = refcounts_of(owner);
+    input.ended_causes = {{"refcount", 8990}};
+    const auto advice = find_advice(input);
+    REQUIRE(advice.size() == 1);
+    CHECK(advice[0].kind == "exit");
+    CHECK(advice[0].pages == 8990);
+}
+
 TEST_CASE("numbers are worth an array", "[advice]") {
     OwnerPages owner = strs(0, 0);
     owner.counted_types = {{"int", 4000}, {"float", 1000}};
@@ -106,8 +116,7 @@ TEST_CASE("classes and code have no other form", "[advice]") {
 TEST_CASE("each cause has its remedy", "[advice]") {
     CHECK(has(advice_on_cause("gc-header", 5000), "freeze"));
     CHECK(advice_on_cause("gc-header", 5000)[0].text.find("gc.freeze()") != std::string::npos);
-    CHECK(advice_on_cause("gc-header", 5000, 6)[0].text.find("gc.disable()") !=
-          std::string::npos);
+    CHECK(advice_on_cause("gc-header", 5000, 6)[0].text.find("gc.disable()") != std::string::npos);
     CHECK(has(advice_on_cause("hash-cache", 5000), "hash"));
     CHECK(has(advice_on_cause("code-cache", 5000), "warm-up"));
     CHECK(has(advice_on_cause("lazy-binding", 5000), "bind-now"));
@@ -116,8 +125,11 @@ TEST_CASE("each cause has its remedy", "[advice]") {
     CHECK(advice_on_cause("store", 5000).empty());
     AdviceInput input;
     input.copied_pages = 1000;
-    input.finalization_pages = 700;
-    CHECK(has(find_advice(input), "exit"));
+    input.causes = {{"gc-header", 900}};
+    input.ended_causes = {{"gc-header", 895}};
+    const auto advice = find_advice(input);
+    CHECK(has(advice, "exit"));
+    CHECK_FALSE(has(advice, "freeze"));
 }
 
 TEST_CASE("the most pages come first", "[advice]") {

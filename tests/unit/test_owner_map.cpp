@@ -59,8 +59,8 @@ TEST_CASE("large blocks join with what lies around them", "[owners]") {
     const uint64_t bytes = 10 * kPage;
     map.set(kStart + 100 * kPage + 48, bytes, 7);
     CHECK(map.at(kStart + 100 * kPage + 48) == 7);
-    CHECK(ranges_of(map) == std::vector<Range>{{kStart + 100 * kPage + 48,
-                                                kStart + 100 * kPage + 48 + bytes, 7}});
+    CHECK(ranges_of(map) ==
+          std::vector<Range>{{kStart + 100 * kPage + 48, kStart + 100 * kPage + 48 + bytes, 7}});
     // An object within it, that was read at another time.
     map.set(kStart + 105 * kPage + 32, 32, 8);
     const auto ranges = ranges_of(map);
@@ -138,8 +138,7 @@ TEST_CASE("owners are named by their path and part", "[owners]") {
     }
     SECTION("there is a last name") {
         for (int i = 0; i < 70'000; ++i) {
-            const PathId path =
-                labels.branch(labels.root("m" + std::to_string(i)), ".x", ".…");
+            const PathId path = labels.branch(labels.root("m" + std::to_string(i)), ".x", ".…");
             CHECK(labels.label(path, Part::itself) != Labels::kNone);
         }
         CHECK(labels.size() <= 60'000);

@@ -169,9 +169,9 @@ TEST_CASE("a child's objects are those that its parent had", "[owners]") {
         trace.owners.push_back(std::move(look));
     };
     add_process(1, 0, 100);
-    add_process(2, 1, 1000);   // forked by 1
-    add_process(3, 2, 5000);   // forked by 2, which nobody looked at
-    add_process(4, 1, 9000);   // forked by 1 later
+    add_process(2, 1, 1000);  // forked by 1
+    add_process(3, 2, 5000);  // forked by 2, which nobody looked at
+    add_process(4, 1, 9000);  // forked by 1 later
     add_look(1, 100, 1010, "early");
     add_look(1, 100, 8990, "late");
     add_look(1, 99, 1000, "another process of that id");

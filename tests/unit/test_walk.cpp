@@ -32,15 +32,15 @@ class Jumble {
   public:
     explicit Jumble(uint64_t seed) : words_(kWords), random_(seed) {
         for (uint64_t& word : words_) word = any_word();
-        constexpr uint64_t kFlags[] = {kDictSubclass,    kListSubclass, kTupleSubclass,
-                                       kUnicodeSubclass, kLongSubclass, kTypeSubclass,
-                                       kBytesSubclass,   0};
+        constexpr uint64_t kFlags[] = {
+            kDictSubclass, kListSubclass, kTupleSubclass, kUnicodeSubclass,
+            kLongSubclass, kTypeSubclass, kBytesSubclass, 0};
         for (size_t i = 0; i < std::size(kFlags); ++i) {
             const size_t at = type_at(i);
             set(at, kTypeOffset, address(type_at(5)));  // a type's type is that of types
             set(at, kTypeFlags,
-                kFlags[i] | (random_() & (kHeapType | kManagedDict | kInlineValues |
-                                          kHasCollector)));
+                kFlags[i] |
+                    (random_() & (kHeapType | kManagedDict | kInlineValues | kHasCollector)));
             set(at, kTypeBasicSize, 16 + random_() % 100);
             set(at, kTypeItemSize, random_() % 9);
             set(at, kTypeName, reinterpret_cast<uint64_t>("name"));
@@ -48,7 +48,8 @@ class Jumble {
             set(at, kTypeDictOffset, random_() % 3 == 0 ? random_() % 64 : 0);
         }
         // Every second word in four is a type: objects are everywhere.
-        for (size_t i = type_at(8) + 1; i < kWords; i += 4) words_[i] = address(type_at(random_() % 8));
+        for (size_t i = type_at(8) + 1; i < kWords; i += 4)
+            words_[i] = address(type_at(random_() % 8));
     }
 
     uint64_t address(size_t word) const { return reinterpret_cast<uint64_t>(&words_[word]); }
@@ -116,8 +117,8 @@ TEST_CASE("no version beyond those that are known is laid out", "[owners]") {
 TEST_CASE("a process without Python has no interpreter", "[owners]") {
     const trace::Mappings mappings = own_mappings();
     Memory memory(getpid(), mappings);
-    const auto search =
-        find_interpreter(mappings, [](const std::string& path) { return path; }, &memory);
+    const auto search = find_interpreter(
+        mappings, [](const std::string& path) { return path; }, &memory);
     CHECK_FALSE(search.found);
     CHECK(search.reason.empty());
 }
