@@ -316,6 +316,8 @@ class Builder {
         for (auto& [id, found] : owners_) {
             if (id == 0) continue;
             const OwnerIndex::Facts& facts = owner_index_.facts(id);
+            // Nobody can change the interpreter's own.
+            if (facts.name == trace::kStaticObjects) continue;
             found.name = facts.name;
             found.objects = facts.objects;
             found.strs = facts.strs;

@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "cpython/walker.h"
+#include "trace/owners.h"
 
 namespace cowscope::cpython {
 
@@ -22,7 +23,7 @@ uint64_t thread_cpu_ns() {
 
 WalkResult Walker::run() {
     start_ns_ = thread_cpu_ns();
-    const PathId interpreter = labels().root("(static objects of the interpreter)");
+    const PathId interpreter = labels().root(trace::kStaticObjects);
     static_label_ = labels().label(interpreter, Part::itself);
     add_modules();
     // Now, because they change fast.

@@ -25,6 +25,8 @@
 namespace cowscope::trace {
 
 inline constexpr char kOwnersSuffix[] = ".cowown";
+// The owner of what is part of the interpreter's image: built-in types, None.
+inline constexpr char kStaticObjects[] = "(static objects of the interpreter)";
 inline constexpr auto kLookRecord = static_cast<RecordType>(0x110);
 inline constexpr auto kOwnerRecord = static_cast<RecordType>(0x111);
 inline constexpr auto kRangesRecord = static_cast<RecordType>(0x112);
