@@ -99,8 +99,8 @@ void OwnerWatch::wait() {
     std::optional<uint64_t> most_ns;
     if (!changes_.is_open() || !unresolved_.empty()) most_ns = kPollNs;
     const uint64_t now = monotonic_ns();
-    for (const auto& [pid, process] : processes_) {
-        if (!process.is_due) continue;
+    for (const pid_t pid : due_) {
+        const Parent& process = processes_.at(pid);
         const uint64_t left = process.next_look_ns - std::min(process.next_look_ns, now);
         most_ns = std::min(most_ns.value_or(left), left);
     }
@@ -112,23 +112,47 @@ void OwnerWatch::wait() {
         timeout.tv_nsec = static_cast<long>(*most_ns % 1'000'000'000);
     }
     ppoll(files.data(), files.size(), most_ns ? &timeout : nullptr, nullptr);
-    // What changed is read from the folder itself.
+    if (changes_.is_open()) {
+        read_changes();
+    } else {
+        must_list_ = true;
+    }
+}
+
+void OwnerWatch::read_changes() {
     alignas(inotify_event) std::array<char, 8192> events;
-    while (changes_.is_open() && read(changes_.get(), events.data(), events.size()) > 0) {
+    ssize_t got = 0;
+    while ((got = read(changes_.get(), events.data(), events.size())) > 0) {
+        for (ssize_t at = 0; at < got;) {
+            inotify_event event;
+            std::memcpy(&event, events.data() + at, sizeof(event));
+            if ((event.mask & IN_Q_OVERFLOW) != 0) must_list_ = true;
+            if (event.len != 0) add_file(events.data() + at + sizeof(event));
+            at += static_cast<ssize_t>(sizeof(event) + event.len);
+        }
+    }
+}
+
+void OwnerWatch::list_folder() {
+    must_list_ = false;
+    std::error_code error;
+    for (fs::directory_iterator entry(folder_, error), end; !error && entry != end;
+         entry.increment(error)) {
+        add_file(entry->path().filename().string());
+    }
+}
+
+void OwnerWatch::add_file(const std::string& name) {
+    const auto parsed = parse_segment_name(name);
+    if (parsed && known_.insert(name).second) {
+        unresolved_.push_back({name, parsed->pid, parsed->created_ns});
     }
 }
 
 void OwnerWatch::find_forks() {
+    if (must_list_) list_folder();
     std::vector<Segment> segments;
     segments.swap(unresolved_);
-    std::error_code error;
-    for (fs::directory_iterator entry(folder_, error), end; !error && entry != end;
-         entry.increment(error)) {
-        std::string name = entry->path().filename().string();
-        const auto parsed = parse_segment_name(name);
-        if (!parsed || !known_.emplace(name, true).second) continue;
-        segments.push_back({std::move(name), parsed->pid, parsed->created_ns});
-    }
     std::sort(segments.begin(), segments.end(),
               [](const Segment& a, const Segment& b) { return a.created_ns < b.created_ns; });
     for (const Segment& segment : segments) take_segment(segment);
@@ -140,7 +164,9 @@ void OwnerWatch::take_segment(const Segment& segment) {
     const pid_t parent = parent_of(segment);
     if (parent < 0) unresolved_.push_back(segment);
     const auto known = processes_.find(parent);
-    if (parent > 0 && known != processes_.end()) known->second.is_due = true;
+    if (parent <= 0 || known == processes_.end() || known->second.is_due) return;
+    known->second.is_due = true;
+    due_.push_back(parent);
 }
 
 // 0: it was not forked; -1: not known yet.
@@ -166,14 +192,23 @@ pid_t OwnerWatch::parent_of(const Segment& child) const {
 }
 
 void OwnerWatch::look_at_due() {
-    for (auto& [pid, process] : processes_) {
+    std::vector<pid_t> later;
+    for (const pid_t pid : due_) {
+        Parent& process = processes_.at(pid);
+        // It may be another one by now.
+        if (!process.is_due) continue;
         if (must_end_) return;
-        if (process.is_due && process.next_look_ns <= monotonic_ns()) look_at(&process);
+        if (process.next_look_ns <= monotonic_ns()) {
+            process.is_due = false;
+            look_at(&process);
+        } else {
+            later.push_back(pid);
+        }
     }
+    due_ = std::move(later);
 }
 
 void OwnerWatch::look_at(Parent* parent) {
-    parent->is_due = false;
     parent->next_look_ns = monotonic_ns() + pace_.interval_ns;
     const pid_t pid = parent->segment.pid;
     const auto process = OtherProcess::open(pid);

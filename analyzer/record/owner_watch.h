@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "cpython/walk.h"
@@ -58,6 +59,9 @@ class OwnerWatch {
     void run();
     // Until something happens in the folder, a look is due, or finish() is called.
     void wait();
+    void read_changes();
+    void list_folder();
+    void add_file(const std::string& name);
     void find_forks();
     void take_segment(const Segment& segment);
     pid_t parent_of(const Segment& child) const;
@@ -71,9 +75,11 @@ class OwnerWatch {
     FileDescriptor changes_;  // inotify(7); without it the folder is read now and then
     FileDescriptor wake_;     // eventfd(2)
     std::atomic<bool> must_end_{false};
-    std::unordered_map<std::string, bool> known_;
+    bool must_list_ = true;  // the folder, because changes may have been missed
+    std::unordered_set<std::string> known_;
     std::vector<Segment> unresolved_;              // children whose parent is not known yet
     std::unordered_map<pid_t, Parent> processes_;  // the newest image or fork of each pid
+    std::vector<pid_t> due_;                       // of processes_, those to look at
     unsigned looks_ = 0;
     bool gave_way_ = false;
     std::vector<std::string> notes_;
