@@ -1,13 +1,13 @@
 #include "cpython/memory.h"
 
-#include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
 namespace cowscope::cpython {
 
-Memory::Memory(pid_t pid, const trace::Mappings& mappings) : pid_(pid), pages_(kPages) {
+Memory::Memory(int file, const trace::Mappings& mappings) : file_(file), pages_(kPages) {
     for (const trace::Mapping& mapping : mappings.all()) {
         // Nothing else holds objects, and reading devices may have effects. [vvar] cannot be read.
         const bool is_special = !mapping.path.empty() && mapping.path.front() == '[' &&
@@ -50,27 +50,19 @@ bool Memory::is_allocated(uint64_t address) {
 }
 
 size_t Memory::read_past_cache(uint64_t address, void* into, size_t bytes) const {
-    constexpr size_t kMostPieces = 64;
     size_t done = 0;
     while (done < bytes) {
-        // A piece ends with its page: a transfer stops at the piece that cannot be read.
-        std::array<iovec, kMostPieces> pieces;
-        size_t count = 0;
-        size_t planned = 0;
-        for (; count < kMostPieces && done + planned < bytes; ++count) {
-            const uint64_t at = address + done + planned;
-            const size_t length = std::min<size_t>(kPage - (at % kPage), bytes - done - planned);
-            pieces[count] = {reinterpret_cast<void*>(at), length};
-            planned += length;
+        const ssize_t got = pread(file_, static_cast<char*>(into) + done, bytes - done,
+                                  static_cast<off_t>(address + done));
+        if (got > 0) {
+            done += static_cast<size_t>(got);
+            continue;
         }
-        const iovec local = {static_cast<char*>(into) + done, planned};
-        const ssize_t got = process_vm_readv(pid_, &local, 1, pieces.data(), count, 0);
-        if (got < 0) {
-            if (errno != EFAULT && errno != EIO) error_ = errno;
-            return done;
-        }
-        done += static_cast<size_t>(got);
-        if (static_cast<size_t>(got) < planned) return done;
+        if (got < 0 && errno == EINTR) continue;
+        // A process that has no memory any more reads as an empty file; what is not mapped is EIO.
+        if (got == 0) error_ = ESRCH;
+        if (got < 0 && errno != EIO && errno != EFAULT) error_ = errno;
+        break;
     }
     return done;
 }

@@ -1,8 +1,10 @@
-// The memory of another process, read from outside (process_vm_readv(2)) through a cache. Nothing
-// is written there, no process is stopped, and only private memory that the maps list is read.
+// The memory of another process, read from outside through a cache. Nothing is written there, no
+// process is stopped, and only private memory that the maps list is read.
+//
+// It is read through /proc/PID/mem, never by process_vm_readv(2): that pins pages, and the kernel
+// copies an anonymous page that is shared after a fork before it lets it be pinned (since Linux
+// 5.19, gup_must_unshare() in mm/internal.h). Looking would cost the memory that it looks for.
 #pragma once
-
-#include <sys/types.h>
 
 #include <array>
 #include <cstddef>
@@ -19,7 +21,8 @@ namespace cowscope::cpython {
 
 class Memory {
   public:
-    Memory(pid_t pid, const trace::Mappings& mappings);
+    // `file`: /proc/PID/mem, open for reading; it stays the caller's.
+    Memory(int file, const trace::Mappings& mappings);
 
     // `bytes` at `address`; nullptr where not all of them can be read. Valid until the next call.
     // At most kMostBytes.
@@ -51,8 +54,8 @@ class Memory {
         image_end_ = end;
     }
 
-    // The errno of a read that failed for another reason than that nothing is there: the process is
-    // gone (ESRCH) or may not be read (EPERM).
+    // ESRCH where the process is gone, or the errno of a read that failed for another reason than
+    // that nothing is there.
     int error() const { return error_; }
 
   private:
@@ -75,7 +78,7 @@ class Memory {
     // nullptr where it cannot be read.
     const std::byte* page_at(uint64_t start);
 
-    pid_t pid_;
+    int file_;
     std::vector<Range> ranges_;
     const Range* last_range_ = nullptr;
     std::vector<std::unique_ptr<Page>> pages_;  // each page has its place

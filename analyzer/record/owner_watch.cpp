@@ -37,6 +37,14 @@ constexpr uint64_t kPollNs = 50'000'000;
 // As in outside_scan.cpp: vm.max_map_count lines of usual length are 7 MB.
 constexpr size_t kMostMapsBytes = size_t{64} << 20;
 
+bool looks_like_python(const trace::Mappings& mappings) {
+    return std::any_of(mappings.all().begin(), mappings.all().end(),
+                       [](const trace::Mapping& mapping) {
+                           return mapping.path.find("/libpython") != std::string::npos ||
+                                  mapping.path.find("/python3") != std::string::npos;
+                       });
+}
+
 }  // namespace
 
 OwnerWatch::OwnerWatch(std::string folder, OwnerPace pace)
@@ -220,7 +228,16 @@ void OwnerWatch::look_at(Parent* parent) {
     const trace::Mappings mappings(*text, start_ns);
     if (!maps_file(mappings, parent->segment.name)) return;
 
-    cpython::Memory memory(pid, mappings);
+    const FileDescriptor content = process->open_file("mem");
+    if (!content.is_open()) {
+        const int error = errno;
+        if (error != ENOENT && error != ESRCH && looks_like_python(mappings)) {
+            note(fmt::format("no owners: the memory of process {} cannot be read: {}", pid,
+                             std::strerror(error)));
+        }
+        return;
+    }
+    cpython::Memory memory(content.get(), mappings);
     const auto search = cpython::find_interpreter(
         mappings,
         [&](const std::string& path) { return fmt::format("/proc/{}/root{}", pid, path); },

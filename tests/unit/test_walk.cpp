@@ -1,7 +1,11 @@
 // A walk over memory that is no Python's, or one's that changes meanwhile, finds little and harms
 // nothing.
+#include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -26,6 +30,18 @@ trace::Mappings own_mappings() {
     const std::string text((std::istreambuf_iterator<char>(file)), {});
     return trace::Mappings(text, 0);
 }
+
+class OwnMemory {
+  public:
+    OwnMemory() : file_(open("/proc/self/mem", O_RDONLY | O_CLOEXEC)) {}
+    OwnMemory(const OwnMemory&) = delete;
+    OwnMemory& operator=(const OwnMemory&) = delete;
+    ~OwnMemory() { close(file_); }
+    int file() const { return file_; }
+
+  private:
+    int file_;
+};
 
 // Memory full of pointers into itself, with types that nearly make sense.
 class Jumble {
@@ -80,11 +96,12 @@ class Jumble {
 }  // namespace
 
 TEST_CASE("a walk over rubbish ends", "[owners]") {
+    const OwnMemory own;
     for (uint64_t seed = 0; seed < 30; ++seed) {
         Jumble jumble(seed);
         const trace::Mappings mappings = own_mappings();
         for (int minor = 6; minor <= 14; ++minor) {
-            Memory memory(getpid(), mappings);
+            Memory memory(own.file(), mappings);
             const Layout* layout = layout_of(minor);
             REQUIRE(layout != nullptr);
             REQUIRE(frame_layout_of(minor) != nullptr);
@@ -100,7 +117,8 @@ TEST_CASE("a walk over rubbish ends", "[owners]") {
 
 TEST_CASE("a walk keeps to its limits", "[owners]") {
     Jumble jumble(1);
-    Memory memory(getpid(), own_mappings());
+    const OwnMemory own;
+    Memory memory(own.file(), own_mappings());
     WalkLimits limits;
     limits.must_stop = [] { return true; };
     const Interpreter interpreter{layout_of(11), 0, jumble.any_object(), ""};
@@ -115,8 +133,9 @@ TEST_CASE("no version beyond those that are known is laid out", "[owners]") {
 }
 
 TEST_CASE("a process without Python has no interpreter", "[owners]") {
+    const OwnMemory own;
     const trace::Mappings mappings = own_mappings();
-    Memory memory(getpid(), mappings);
+    Memory memory(own.file(), mappings);
     const auto search = find_interpreter(
         mappings, [](const std::string& path) { return path; }, &memory);
     CHECK_FALSE(search.found);
@@ -124,7 +143,8 @@ TEST_CASE("a process without Python has no interpreter", "[owners]") {
 }
 
 TEST_CASE("only private memory that is there is read", "[owners]") {
-    Memory memory(getpid(), own_mappings());
+    const OwnMemory own;
+    Memory memory(own.file(), own_mappings());
     const uint64_t value = 0x1122334455667788;
     // Not optimized away: read through the kernel.
     std::vector<uint64_t> words(3000, value);
@@ -140,8 +160,52 @@ TEST_CASE("only private memory that is there is read", "[owners]") {
     CHECK(memory.read(~uint64_t{0} - 3, 8) == nullptr);
     CHECK(memory.word(16) == 0);
     CHECK(memory.error() == 0);
+}
 
-    Memory gone(pid_t{1} << 22, own_mappings());  // above the largest pid_max
+TEST_CASE("reading what a process shares copies none of it", "[owners]") {
+    constexpr size_t kPages = 2000;
+    constexpr size_t kPage = 4096;
+    std::vector<char> shared(kPages * kPage, 'x');
+    int go[2];
+    REQUIRE(pipe(go) == 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        char byte = 0;
+        close(go[1]);
+        _exit(read(go[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    close(go[0]);
+    const std::string folder = "/proc/" + std::to_string(child);
+    // Pages that nobody else maps (bit 56), of Documentation/admin-guide/mm/pagemap.rst.
+    const int pagemap = open((folder + "/pagemap").c_str(), O_RDONLY | O_CLOEXEC);
+    const auto start = reinterpret_cast<uint64_t>(shared.data());
+    std::vector<uint64_t> entries(kPages);
+    const auto own_pages = [&] {
+        const auto bytes = static_cast<ssize_t>(kPages * sizeof(uint64_t));
+        CHECK(pread(pagemap, entries.data(), static_cast<size_t>(bytes),
+                    static_cast<off_t>(start / kPage * sizeof(uint64_t))) == bytes);
+        return std::count_if(entries.begin(), entries.end(),
+                             [](uint64_t entry) { return (entry >> 56 & 1) != 0; });
+    };
+    CHECK(own_pages() <= 2);  // the first and the last, which hold other things as well
+    const int file = open((folder + "/mem").c_str(), O_RDONLY | O_CLOEXEC);
+    REQUIRE(file >= 0);
+    Memory memory(file, own_mappings());
+    size_t equal = 0;
+    for (size_t i = 0; i < kPages; ++i) {
+        const auto byte = memory.value<char>(start + i * kPage);
+        if (byte && *byte == 'x') ++equal;
+    }
+    CHECK(equal == kPages);
+    CHECK(own_pages() <= 2);
+    close(pagemap);
+
+    close(go[1]);
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    // Nothing is left to be read, and that is told from what is not mapped.
+    Memory gone(file, own_mappings());
     CHECK(gone.read(start, 8) == nullptr);
     CHECK(gone.error() == ESRCH);
+    close(file);
 }
