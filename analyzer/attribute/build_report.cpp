@@ -7,8 +7,10 @@
 
 #include <fmt/format.h>
 
+#include "attribute/advice.h"
 #include "attribute/copies.h"
 #include "attribute/notes.h"
+#include "attribute/owners.h"
 #include "attribute/python_values.h"
 #include "attribute/recording.h"
 #include "attribute/reference_names.h"
@@ -37,7 +39,7 @@ std::string inlined_name(const std::vector<symbolize::Frame>& frames) {
 class Builder {
   public:
     Builder(const trace::Trace& trace, std::optional<int> only)
-        : trace_(trace), sharing_(trace), only_(only) {}
+        : trace_(trace), sharing_(trace), owner_index_(trace), only_(only) {}
 
     Report build() {
         const Recording recording = read_recording(trace_.folder);
@@ -58,6 +60,8 @@ class Builder {
         }
         describe_instruments();
         finish_totals();
+        finish_owners();
+        finish_advice();
         add_notes(trace_, &report_);
         return std::move(report_);
     }
@@ -72,7 +76,7 @@ class Builder {
         const trace::ProcessTrace& process = trace_.processes[index];
         AddressSpace space(process, &symbolizer_);
         SiteResolver sites(process, &space, &decoder_);
-        const Copies copies = find_copies(process, index, sharing_, &space, &sites);
+        const Copies copies = find_copies(process, index, sharing_, &space, &sites, &owner_index_);
         report_.processes.push_back(summary_of(index, copies, recording));
         if (only_ && *only_ != static_cast<int>(process.pid())) return;
         found_ = true;
@@ -165,6 +169,13 @@ class Builder {
         const std::string cause(cause_name(write.verdict.cause));
         if (write.verdict.cause != Cause::unknown) explained_pages_ += write.pages;
         add_cause(cause, write.type, write.pages);
+        OwnerPages& owner = owners_[write.owner];
+        owner.causes[cause] += write.pages;
+        if (!write.type.empty()) owner.counted_types[write.type] += write.pages;
+        if (ends_interpreter(process, write.site, sites)) {
+            ended_causes_[cause] += write.pages;
+            if (!write.type.empty()) owner.ended_types[write.type] += write.pages;
+        }
 
         const ResolvedSite& resolved = sites->resolve(write.site);
         SiteShare share;
@@ -278,6 +289,76 @@ class Builder {
         sort_by_pages(&report_.sites);
     }
 
+    void finish_owners() {
+        if (owner_index_.is_empty() || report_.totals.copied_pages == 0) return;
+        const auto copied = static_cast<double>(report_.totals.copied_pages);
+        uint64_t owned = 0;
+        OwnerShare unowned{kUnowned, 0, 0, {}, {}};
+        for (const auto& [id, found] : owners_) {
+            OwnerShare share;
+            for (const auto& [cause, pages] : found.causes) {
+                share.pages += pages;
+                share.causes.push_back({cause, pages});
+            }
+            for (const auto& [type, pages] : found.counted_types) {
+                share.types.push_back({type, pages});
+            }
+            sort_by_pages(&share.causes);
+            sort_by_pages(&share.types);
+            if (id == 0) {
+                unowned.causes = std::move(share.causes);
+                unowned.types = std::move(share.types);
+                continue;
+            }
+            owned += share.pages;
+            share.owner = owner_index_.facts(id).name;
+            share.share = static_cast<double>(share.pages) / copied;
+            report_.owners.push_back(std::move(share));
+        }
+        sort_by_pages(&report_.owners);
+        unowned.pages = report_.totals.copied_pages - owned;
+        unowned.share = static_cast<double>(unowned.pages) / copied;
+        if (unowned.pages != 0) report_.owners.push_back(std::move(unowned));
+    }
+
+    void finish_advice() {
+        AdviceInput input;
+        input.copied_pages = report_.totals.copied_pages;
+        for (const CauseShare& cause : report_.causes) input.causes[cause.cause] = cause.pages;
+        for (auto& [id, found] : owners_) {
+            if (id == 0) continue;
+            const OwnerIndex::Facts& facts = owner_index_.facts(id);
+            // Nobody can change the interpreter's own.
+            if (facts.name == trace::kStaticObjects) continue;
+            found.name = facts.name;
+            found.objects = facts.objects;
+            found.strs = facts.strs;
+            found.sampled = facts.sampled;
+            found.distinct = facts.distinct;
+            input.owners.push_back(found);
+        }
+        input.ended_causes = ended_causes_;
+        if (!trace_.owners.empty()) input.python_minor = trace_.owners.back().look->python_minor;
+        for (Advice& advice : find_advice(input)) {
+            report_.advice.push_back(
+                {std::move(advice.kind), std::move(advice.owner), advice.pages,
+                 static_cast<double>(advice.pages) / static_cast<double>(input.copied_pages),
+                 std::move(advice.text)});
+        }
+    }
+
+    // Py_FinalizeEx() and Py_Finalize() are exported by every Python.
+    bool ends_interpreter(const trace::ProcessTrace& process, uint32_t site, SiteResolver* sites) {
+        const auto [known, is_new] = ends_interpreter_.try_emplace({&process, site}, false);
+        if (is_new) {
+            const std::vector<std::string> stack = sites->stack_text(site);
+            known->second = std::any_of(stack.begin(), stack.end(), [](const std::string& frame) {
+                return frame.rfind("Py_Finalize", 0) == 0;
+            });
+        }
+        return known->second;
+    }
+
     template <typename Rows>
     static void sort_by_pages(Rows* rows) {
         std::stable_sort(rows->begin(), rows->end(),
@@ -286,6 +367,7 @@ class Builder {
 
     const trace::Trace& trace_;
     Sharing sharing_;
+    OwnerIndex owner_index_;
     std::optional<int> only_;
     bool found_ = false;
     uint64_t start_ns_ = 0;
@@ -294,6 +376,9 @@ class Builder {
     decode::Decoder decoder_;
     uint64_t explained_pages_ = 0;
     std::map<std::string, std::pair<uint64_t, std::map<std::string, uint64_t>>> causes_;
+    std::map<OwnerId, OwnerPages> owners_;  // 0: nobody
+    std::map<std::string, uint64_t> ended_causes_;
+    std::map<std::pair<const trace::ProcessTrace*, uint32_t>, bool> ends_interpreter_;  // by site
     std::map<SiteKey, size_t> site_index_;
     std::vector<uint64_t> heaviest_;  // pages of the class that gave each site its stack
 };

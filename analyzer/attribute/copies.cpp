@@ -20,8 +20,13 @@ struct PageWrite {
 class Collector {
   public:
     Collector(const trace::ProcessTrace& process, size_t index, const Sharing& sharing,
-              AddressSpace* space, SiteResolver* sites)
-        : process_(process), index_(index), sharing_(sharing), space_(*space), sites_(*sites) {}
+              AddressSpace* space, SiteResolver* sites, OwnerIndex* owners)
+        : process_(process),
+          index_(index),
+          sharing_(sharing),
+          space_(*space),
+          sites_(*sites),
+          owners_(owners) {}
 
     Copies collect() {
         trace::for_each_event(process_,
@@ -36,7 +41,7 @@ class Collector {
     void take(const trace::EventRecord& event, const trace::EventPlace& place) {
         const trace::Generation& current = process_.generations[place.generation];
         if (!is_inherited(event, place.page, current)) return;
-        const uint32_t write_class = class_of(event);
+        const uint32_t write_class = class_of(event, place);
         if (write_class == kNotACopy) return;
         PageWrite write = {place.page, event.time_ns, static_cast<uint32_t>(place.generation),
                            write_class};
@@ -63,12 +68,20 @@ class Collector {
                  event.time_ns < current.census_ns && !current.copied.contains(page));
     }
 
+    OwnerId owner_of(const trace::EventRecord& event, const trace::EventPlace& place) {
+        if (owners_ == nullptr) return 0;
+        // Where the page lay when the owners were looked for.
+        const uint64_t address = place.page + event.address % trace::kPageBytes;
+        return owners_->find(index_, place.generation, address);
+    }
+
     // kNotACopy for reads.
-    uint32_t class_of(const trace::EventRecord& event) {
+    uint32_t class_of(const trace::EventRecord& event, const trace::EventPlace& place) {
         const uint32_t region = space_.region_of(event.address);
         const PythonMemory::Place python = sites_.python_memory().place_of(event);
+        const OwnerId owner = owner_of(event, place);
         const auto [known, is_new] = class_by_key_.try_emplace(
-            {event.site, event.python_stack, python.place, python.type, region}, kNotACopy);
+            {event.site, event.python_stack, python.place, python.type, region, owner}, kNotACopy);
         if (is_new) {
             const std::string name =
                 python.type == 0 ? std::string() : process_.types.at(python.type);
@@ -76,8 +89,15 @@ class Collector {
             if (auto verdict = sites_.verdict(event.site, written)) {
                 known->second = static_cast<uint32_t>(copies_.classes.size());
                 const bool of_object = is_of_object(verdict->cause);
-                copies_.classes.push_back({event.site, event.python_stack, of_object ? name : "",
-                                           of_object ? python.type : 0, std::move(*verdict), 0});
+                WriteClass& found = copies_.classes.emplace_back();
+                found.site = event.site;
+                found.python_stack = event.python_stack;
+                if (of_object) {
+                    found.type = name;
+                    found.type_address = python.type;
+                }
+                found.verdict = std::move(*verdict);
+                found.owner = owner;
             }
         }
         return known->second;
@@ -137,18 +157,19 @@ class Collector {
     const Sharing& sharing_;
     AddressSpace& space_;
     SiteResolver& sites_;
+    OwnerIndex* owners_;
     Copies copies_;
     std::vector<PageWrite> writes_;
-    // Site, Python stack, place, type and region.
-    std::map<std::tuple<uint32_t, uint32_t, PythonPlace, uint64_t, uint32_t>, uint32_t>
+    // Site, Python stack, place, type, region and owner.
+    std::map<std::tuple<uint32_t, uint32_t, PythonPlace, uint64_t, uint32_t, OwnerId>, uint32_t>
         class_by_key_;
 };
 
 }  // namespace
 
 Copies find_copies(const trace::ProcessTrace& process, size_t index, const Sharing& sharing,
-                   AddressSpace* space, SiteResolver* sites) {
-    return Collector(process, index, sharing, space, sites).collect();
+                   AddressSpace* space, SiteResolver* sites, OwnerIndex* owners) {
+    return Collector(process, index, sharing, space, sites, owners).collect();
 }
 
 }  // namespace cowscope::attribute

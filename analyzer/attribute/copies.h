@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "attribute/owners.h"
 #include "attribute/sharing.h"
 #include "attribute/site_resolver.h"
 #include "trace/process_trace.h"
@@ -19,6 +20,7 @@ struct WriteClass {
     std::string type;           // of the CPython object that was written, or ""
     uint64_t type_address = 0;  // of that type
     Verdict verdict;
+    OwnerId owner = 0;  // of the address that was written
     uint64_t pages = 0;
 };
 
@@ -35,8 +37,9 @@ struct Copies {
     std::vector<uint64_t> copy_times_ns;  // of the witnessed ones, ascending
 };
 
-// `index`: of the process in the trace that `sharing` knows.
+// `index`: of the process in the trace that `sharing` and `owners` know. Without `owners` nobody
+// owns anything.
 Copies find_copies(const trace::ProcessTrace& process, size_t index, const Sharing& sharing,
-                   AddressSpace* space, SiteResolver* sites);
+                   AddressSpace* space, SiteResolver* sites, OwnerIndex* owners = nullptr);
 
 }  // namespace cowscope::attribute

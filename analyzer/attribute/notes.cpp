@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -160,6 +161,40 @@ void add_end_notes(const trace::Trace& trace, std::vector<std::string>* notes) {
     }
 }
 
+// What the owners lack, in a program that has any.
+void add_owner_notes(const trace::Trace& trace, const Report& report,
+                     std::vector<std::string>* notes) {
+    const bool is_python =
+        std::any_of(trace.processes.begin(), trace.processes.end(),
+                    [](const trace::ProcessTrace& process) { return !process.types.empty(); });
+    const bool is_told =
+        std::any_of(report.notes.begin(), report.notes.end(), [](const std::string& note) {
+            return note.rfind("no owners", 0) == 0 || note.rfind("owners ", 0) == 0;
+        });
+    if (trace.owners.empty() && is_python && !is_told) {
+        std::error_code error;
+        const bool is_recorded = std::filesystem::exists(trace.folder + "/recording.json", error);
+        notes->push_back(is_recorded
+                             ? "no owners: the program ended before its objects could be looked at"
+                             : "no owners: owners are found by `cowscope run` and `cowscope "
+                               "record`, not by the preloaded library alone");
+    }
+    for (const trace::Owners& look : trace.owners) {
+        const uint32_t cut = look.look->cut;
+        if (cut == 0) continue;
+        const std::string why =
+            (cut & trace::kCutGone) != 0    ? "the process ended"
+            : (cut & trace::kCutEdges) != 0 ? fmt::format("{} references", look.look->edges)
+            : (cut & trace::kCutMemory) != 0
+                ? "its memory was used up"
+                : fmt::format("{:.1f} s", static_cast<double>(look.look->cpu_ns) / 1e9);
+        notes->push_back(fmt::format(
+            "owners: the look at the objects of process {} ended early ({}), with {} objects seen; "
+            "what it did not reach is unowned",
+            look.pid, why, look.look->objects));
+    }
+}
+
 }  // namespace
 
 uint64_t census_age_ns(const trace::ProcessTrace& process) {
@@ -179,6 +214,7 @@ void add_notes(const trace::Trace& trace, Report* report) {
     add_loss_notes(trace, &report->notes);
     add_missing_child_notes(trace, &report->notes);
     add_end_notes(trace, &report->notes);
+    add_owner_notes(trace, *report, &report->notes);
 }
 
 }  // namespace cowscope::attribute

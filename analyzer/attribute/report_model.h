@@ -70,10 +70,28 @@ struct SiteShare {
     bool finalizing = false;            // while the interpreter was taken down
 };
 
+struct NamedPages {
+    std::string name;
+    uint64_t pages = 0;
+};
+
+// kUnowned for what belongs to nobody that was found.
+inline constexpr char kUnowned[] = "(unowned)";
 struct OwnerShare {
     std::string owner;
     uint64_t pages = 0;
     double share = 0;
+    std::vector<NamedPages> causes;
+    std::vector<TypeShare> types;  // of the objects whose counts were written
+};
+
+// What would help, and the pages that it is about.
+struct AdviceLine {
+    std::string kind;
+    std::string owner;  // "" where it is about all
+    uint64_t pages = 0;
+    double share = 0;
+    std::string text;
 };
 
 struct TimelinePoint {
@@ -107,7 +125,9 @@ struct Report {
     std::vector<ProcessSummary> processes;
     std::vector<CauseShare> causes;
     std::vector<SiteShare> sites;
+    // With kUnowned they sum up to all copies; empty where no owners were looked for.
     std::vector<OwnerShare> owners;
+    std::vector<AdviceLine> advice;
     std::vector<TimelinePoint> timeline;
 };
 

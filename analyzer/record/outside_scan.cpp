@@ -4,18 +4,17 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <ctime>
 #include <exception>
 #include <filesystem>
 #include <optional>
-#include <string_view>
 
 #include <fmt/format.h>
 
 #include "error.h"
 #include "record/clock.h"
+#include "record/segment_name.h"
 #include "trace/mappings.h"
 
 namespace cowscope::record {
@@ -31,43 +30,6 @@ constexpr size_t kMostMapsBytes = size_t{64} << 20;
 
 uint64_t thread_cpu_ns() {
     return read_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-}
-
-template <typename Number>
-bool take_number(std::string_view* text, Number* number) {
-    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), *number);
-    if (error != std::errc()) return false;
-    text->remove_prefix(static_cast<size_t>(end - text->data()));
-    return true;
-}
-
-bool take_text(std::string_view* text, std::string_view expected) {
-    if (text->substr(0, expected.size()) != expected) return false;
-    text->remove_prefix(expected.size());
-    return true;
-}
-
-struct SegmentName {
-    pid_t pid = 0;
-    uint64_t created_ns = 0;
-};
-
-std::optional<SegmentName> parse_segment_name(std::string_view text) {
-    SegmentName name;
-    const bool matches = take_text(&text, "process-") && take_number(&text, &name.pid) &&
-                         take_text(&text, "-") && take_number(&text, &name.created_ns) &&
-                         text == trace::kSegmentSuffix;
-    if (!matches || name.pid <= 0) return std::nullopt;
-    return name;
-}
-
-bool maps_file(const trace::Mappings& mappings, const std::string& name) {
-    return std::any_of(mappings.all().begin(), mappings.all().end(),
-                       [&](const trace::Mapping& mapping) {
-                           const std::string& path = mapping.path;
-                           return path.size() > name.size() && path.ends_with(name) &&
-                                  path[path.size() - name.size() - 1] == '/';
-                       });
 }
 
 }  // namespace

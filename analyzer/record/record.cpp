@@ -9,6 +9,7 @@
 #include "error.h"
 #include "record/capabilities.h"
 #include "record/outside_scan.h"
+#include "record/owner_watch.h"
 #include "record/recording.h"
 #include "record/shim.h"
 
@@ -88,10 +89,15 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
         require_writable_current_directory();
     }
 
+    // Before the program runs: some fork at once.
+    std::optional<OwnerWatch> owners;
+    const bool sees_copies =
+        options.tracker != TrackerChoice::off || options.witness != WitnessChoice::off;
     const auto prepare = [&](pid_t pid) {
         if (!options.output) {
             result.folder = open_trace_folder(default_folder_name(command[0], pid));
         }
+        if (sees_copies) owners.emplace(result.folder.path);
         return compose_environment(own_environment(), options, shim, result.folder.path);
     };
     // Not before the program runs: what it cannot be started for is then the only line.
@@ -108,8 +114,13 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
     try {
         result.launch = launch(command, prepare, say_notes, look_from_outside);
     } catch (...) {
+        owners.reset();
         if (result.folder.created) rmdir(result.folder.path.c_str());
         throw;
+    }
+    if (owners) {
+        owners->finish();
+        notes.insert(notes.end(), owners->notes().begin(), owners->notes().end());
     }
     if (scan) {
         scan->finish();

@@ -93,8 +93,27 @@ std::string to_json(const Report& report) {
     for (const auto& site : report.sites) json["sites"].push_back(to_json_value(site));
     json["owners"] = Json::array();
     for (const auto& owner : report.owners) {
-        json["owners"].push_back(
-            {{"owner", owner.owner}, {"pages", owner.pages}, {"share", owner.share}});
+        Json causes = Json::array();
+        for (const auto& cause : owner.causes) {
+            causes.push_back({{"cause", cause.name}, {"pages", cause.pages}});
+        }
+        Json types = Json::array();
+        for (const auto& type : owner.types) {
+            types.push_back({{"type", type.type}, {"pages", type.pages}});
+        }
+        json["owners"].push_back({{"owner", owner.owner},
+                                  {"pages", owner.pages},
+                                  {"share", owner.share},
+                                  {"causes", std::move(causes)},
+                                  {"types", std::move(types)}});
+    }
+    json["advice"] = Json::array();
+    for (const auto& advice : report.advice) {
+        json["advice"].push_back({{"kind", advice.kind},
+                                  {"owner", advice.owner},
+                                  {"pages", advice.pages},
+                                  {"share", advice.share},
+                                  {"text", advice.text}});
     }
     json["timeline"] = Json::array();
     for (const auto& point : report.timeline) {

@@ -44,13 +44,15 @@ class TextReport {
             if (options_.by == "type") {
                 types();
             } else if (options_.by == "owner") {
-                owners();
+                owners(options_.top);
             } else if (options_.by == "process") {
                 processes();
             } else if (options_.by == "site") {
                 sites();
             } else {
                 causes();
+                advice();
+                owners(kMainOwners);
                 main_sites();
                 processes();
             }
@@ -66,6 +68,8 @@ class TextReport {
     static constexpr size_t kPagesWidth = 12;
     static constexpr size_t kSizeWidth = 12;
     static constexpr size_t kShareWidth = 10;
+    // Beside other tables.
+    static constexpr size_t kMainOwners = 5;
     size_t name_width() const { return width_ - kPagesWidth - kSizeWidth - kShareWidth; }
 
     void line(const std::string& text = "") { text_ += text + "\n"; }
@@ -112,7 +116,8 @@ class TextReport {
     void python_site(const SiteShare& site);
     static std::string cause_line(const SiteShare& site);
     void types();
-    void owners();
+    void owners(size_t most);
+    void advice();
     void processes();
     void notes();
 
@@ -280,18 +285,46 @@ void TextReport::types() {
     more(rows.size() - shown, "types");
 }
 
-void TextReport::owners() {
-    table_heading("Owner");
-    const size_t shown = std::min(report_.owners.size(), options_.top);
-    uint64_t owned = 0;
-    for (const OwnerShare& owner : report_.owners) owned += owner.pages;
+void TextReport::owners(size_t most) {
+    if (report_.owners.empty()) return;
+    table_heading("Whose (a variable that leads there)");
+    const OwnerShare* unowned = nullptr;
+    size_t shown = 0;
+    size_t left = 0;
+    for (const OwnerShare& owner : report_.owners) {
+        if (owner.owner == kUnowned) {
+            unowned = &owner;
+        } else if (shown < most) {
+            // What tells owners apart stands at the end.
+            row("  " + cut_start(printable(owner.owner), name_width() - 3), owner.pages);
+            ++shown;
+        } else {
+            ++left;
+        }
+    }
+    if (left != 0) {
+        line(fmt::format("  … and {} more owners ({})", left,
+                         options_.by == "owner" ? "--top" : "--by owner"));
+    }
+    if (unowned != nullptr) row("  (unowned)", unowned->pages);
+}
+
+void TextReport::advice() {
+    if (report_.advice.empty()) return;
+    heading("What would help");
+    const size_t shown = std::min(report_.advice.size(), options_.top);
     for (size_t i = 0; i < shown; ++i) {
-        row("  " + printable(report_.owners[i].owner), report_.owners[i].pages);
+        const AdviceLine& each = report_.advice[i];
+        const std::string about = each.owner.empty() ? "" : printable(each.owner) + ": ";
+        paragraph(fmt::format("- {}{} At stake: {} pages, {}.", about, each.text,
+                              grouped(each.pages), size_text(each.pages * report_.page_size)),
+                  2, 4);
     }
-    more(report_.owners.size() - shown, "owners");
-    if (owned < report_.totals.copied_pages) {
-        row("  (no owner known)", report_.totals.copied_pages - owned);
-    }
+    more(report_.advice.size() - shown, "remedies");
+    paragraph(
+        "A page counts for its first writer alone: where one is stopped, another may copy it all "
+        "the same.",
+        2, 2);
 }
 
 void TextReport::processes() {

@@ -71,6 +71,7 @@ Trace load(const std::string& folder) {
                          return a.process.start_ns < b.process.start_ns;
                      });
     add_parents_mappings(&trace);
+    trace.owners = load_owners(folder, &trace.damage);
     return trace;
 }
 

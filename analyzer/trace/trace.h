@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "trace/owners.h"
 #include "trace/process_trace.h"
 
 namespace cowscope::trace {
@@ -12,6 +13,8 @@ namespace cowscope::trace {
 struct Trace {
     std::string folder;
     std::vector<ProcessTrace> processes;  // by start time
+    // Looks at the objects of Python programs, by time.
+    std::vector<Owners> owners;
     // One line for each segment, or part of one, that could not be read.
     std::vector<std::string> damage;
 };

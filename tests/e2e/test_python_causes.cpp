@@ -109,7 +109,7 @@ void check_causes(const std::string& python, bool adapts_code) {
 
 #define COWSCOPE_CAUSES_OF(minor)                                                      \
     TEST_CASE("Python 3." #minor " of pyenv: each cause is told", "[python-causes]") { \
-        const std::string python = newest_of_pyenv("3." + std::to_string(minor));                                \
+        const std::string python = newest_of_pyenv("3." + std::to_string(minor));      \
         COWSCOPE_REQUIRE_INTERPRETER(python, "Python 3." #minor " of pyenv");          \
         check_causes(python, minor >= 11);                                             \
     }

@@ -149,7 +149,7 @@ TEST_CASE("with --no-values no value is kept", "[python-lines]") {
 
 #define COWSCOPE_LINES_OF(minor)                                                                \
     TEST_CASE("Python 3." #minor " of pyenv: the line that reads is named", "[python-lines]") { \
-        const std::string python = newest_of_pyenv("3." + std::to_string(minor));                                         \
+        const std::string python = newest_of_pyenv("3." + std::to_string(minor));               \
         COWSCOPE_REQUIRE_INTERPRETER(python, "Python 3." #minor " of pyenv");                   \
         check_reading_line(python);                                                             \
     }

@@ -1,0 +1,73 @@
+#include "attribute/owners.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace cowscope::attribute {
+
+OwnerIndex::OwnerIndex(const trace::Trace& trace) : trace_(trace) {
+    std::unordered_map<std::string, OwnerId> id_by_name;
+    for (const trace::Owners& look : trace.owners) {
+        std::vector<OwnerId>& ids = ids_.emplace_back();
+        ids.reserve(look.owners.size());
+        for (const trace::Owner& owner : look.owners) {
+            const auto next = static_cast<OwnerId>(facts_.size() + 1);
+            const auto [at, is_new] = id_by_name.try_emplace(owner.name, next);
+            if (is_new) facts_.push_back({owner.name, 0, 0, 0, 0});
+            Facts& facts = facts_[at->second - 1];
+            if (is_new || owner.objects > facts.objects) {
+                facts = {owner.name, owner.objects, owner.strs, owner.sampled, owner.distinct};
+            }
+            ids.push_back(at->second);
+        }
+    }
+}
+
+size_t OwnerIndex::nearest_look(const trace::ProcessTrace& process, uint64_t time_ns) const {
+    size_t nearest = kNone;
+    uint64_t least = ~uint64_t{0};
+    for (size_t i = 0; i < trace_.owners.size(); ++i) {
+        const trace::Owners& look = trace_.owners[i];
+        const bool is_its =
+            look.pid == process.pid() && look.created_ns == process.header.created_ns;
+        if (!is_its) continue;
+        const uint64_t at = look.look->start_ns;
+        const uint64_t away = at > time_ns ? at - time_ns : time_ns - at;
+        if (away < least) {
+            least = away;
+            nearest = i;
+        }
+    }
+    return nearest;
+}
+
+size_t OwnerIndex::find_look(size_t process, size_t generation) const {
+    const trace::ProcessTrace* each = &trace_.processes[process];
+    uint64_t time_ns = each->generations[generation].start_ns;
+    // What a child inherits its parent knows best: the child's own looks come at its own forks.
+    const bool is_inherited =
+        each->process.role == trace::Role::fork && each->generations[generation].number == 0;
+    if (!is_inherited) {
+        const size_t own = nearest_look(*each, time_ns);
+        if (own != kNone) return own;
+    }
+    for (std::optional<size_t> parent = trace::find_parent(trace_, process); parent;
+         parent = trace::find_parent(trace_, *parent)) {
+        time_ns = each->process.start_ns;
+        each = &trace_.processes[*parent];
+        const size_t look = nearest_look(*each, time_ns);
+        if (look != kNone) return look;
+    }
+    return is_inherited ? nearest_look(trace_.processes[process], time_ns) : kNone;
+}
+
+OwnerId OwnerIndex::find(size_t process, size_t generation, uint64_t address) {
+    if (facts_.empty()) return 0;
+    const auto [at, is_new] = look_by_generation_.try_emplace({process, generation}, kNone);
+    if (is_new) at->second = find_look(process, generation);
+    if (at->second == kNone) return 0;
+    const uint32_t id = trace_.owners[at->second].find(address);
+    return id == 0 ? 0 : ids_[at->second][id - 1];
+}
+
+}  // namespace cowscope::attribute

@@ -1,0 +1,50 @@
+// Which variable an address belonged to when its process began to share it: the recorder's looks at
+// the objects (trace/owners.h) held against a trace's processes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "trace/trace.h"
+
+namespace cowscope::attribute {
+
+// One of all owners of a trace; ids count from 1, and 0 is nobody.
+using OwnerId = uint32_t;
+
+class OwnerIndex {
+  public:
+    // Keeps the trace.
+    explicit OwnerIndex(const trace::Trace& trace);
+
+    // `process` and `generation` are indices into the trace's.
+    OwnerId find(size_t process, size_t generation, uint64_t address);
+
+    struct Facts {
+        std::string name;
+        // The largest that any look saw.
+        uint64_t objects = 0;
+        uint64_t strs = 0;
+        uint32_t sampled = 0;
+        uint32_t distinct = 0;
+    };
+    const Facts& facts(OwnerId id) const { return facts_[id - 1]; }
+    bool is_empty() const { return facts_.empty(); }
+
+  private:
+    static constexpr size_t kNone = ~size_t{0};
+    // The look that saw the objects that the process got (or shared) then: of the process itself or
+    // of the nearest ancestor that was looked at, as close to that moment as there is one.
+    size_t find_look(size_t process, size_t generation) const;
+    size_t nearest_look(const trace::ProcessTrace& process, uint64_t time_ns) const;
+
+    const trace::Trace& trace_;
+    std::vector<Facts> facts_;
+    std::vector<std::vector<OwnerId>> ids_;  // by look, by its own id - 1
+    std::map<std::pair<size_t, size_t>, size_t> look_by_generation_;
+};
+
+}  // namespace cowscope::attribute

@@ -1,0 +1,35 @@
+// Finds the CPython interpreter in another process, from outside.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "python_heap/layout.h"
+#include "python_heap/memory.h"
+#include "trace/mappings.h"
+
+namespace cowscope::python_heap {
+
+struct Interpreter {
+    const Layout* layout = nullptr;
+    uint64_t state = 0;       // PyInterpreterState
+    uint64_t modules = 0;     // the dict sys.modules
+    std::string module_file;  // the mapped file that holds the interpreter
+};
+
+struct InterpreterSearch {
+    std::optional<Interpreter> found;
+    // Why none was found in a process that has one; "" where there is no sign of one.
+    std::string reason;
+};
+
+// `file_path`: where to open a mapped file from here (the process may have another root).
+using FilePath = std::function<std::string(const std::string& mapped)>;
+
+// What is found was checked: sys.modules is a dict with modules named 'sys' and 'builtins'.
+InterpreterSearch find_interpreter(const trace::Mappings& mappings, const FilePath& file_path,
+                                   Memory* memory);
+
+}  // namespace cowscope::python_heap

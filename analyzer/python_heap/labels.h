@@ -1,0 +1,75 @@
+// The names of owners: paths of variables ("app.cache.STORE['users']") with what of them is meant
+// ("list items"). A path is made once, and its number of branches and its length are bounded: what
+// would go beyond shares the name of where it branches off.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace cowscope::python_heap {
+
+// What of a variable is meant.
+enum class Part : uint8_t {
+    itself,
+    dict_keys,
+    dict_values,
+    dict_table,
+    list_items,
+    list_array,
+    tuple_items,
+    set_items,
+    set_table,
+    deque_items,
+    instance_attributes,
+    class_attributes,
+    methods,
+    module_variables,
+    functions,
+    names,
+    contents,
+};
+
+using PathId = uint32_t;
+using LabelId = uint16_t;
+
+class Labels {
+  public:
+    Labels();
+
+    static constexpr LabelId kNone = 0;
+
+    PathId root(std::string_view name);
+    // The path that goes on with `segment` (".name", "['key']", "[...]"); `common`, the one for all
+    // others, where there are too many branches already. The path itself where it is too long.
+    PathId branch(PathId path, std::string_view segment, std::string_view common);
+    const std::string& text(PathId path) const { return paths_[path].text; }
+
+    LabelId label(PathId path, Part part);
+    size_t size() const { return labels_.size(); }
+    // "__main__.global_map (dict values)".
+    std::string name(LabelId label) const;
+
+  private:
+    struct Path {
+        std::string text;
+        uint32_t depth = 0;
+        uint32_t branches = 0;
+    };
+    struct Label {
+        PathId path = 0;
+        Part part = Part::itself;
+    };
+    // Nothing where there are `more` branches than there may be.
+    std::optional<PathId> find_or_add(PathId path, std::string_view segment, uint32_t more);
+
+    std::vector<Path> paths_;
+    std::vector<Label> labels_;
+    std::unordered_map<std::string, PathId> path_by_key_;
+    std::unordered_map<uint64_t, LabelId> label_by_key_;
+};
+
+}  // namespace cowscope::python_heap

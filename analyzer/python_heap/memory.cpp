@@ -1,0 +1,120 @@
+#include "python_heap/memory.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace cowscope::python_heap {
+
+Memory::Memory(int file, const trace::Mappings& mappings) : file_(file), pages_(kPages) {
+    for (const trace::Mapping& mapping : mappings.all()) {
+        // Nothing else holds objects, and reading devices may have effects. [vvar] cannot be read.
+        const bool is_special = !mapping.path.empty() && mapping.path.front() == '[' &&
+                                mapping.path != "[heap]" && mapping.path != "[stack]" &&
+                                mapping.path.rfind("[anon", 0) != 0;
+        if (!mapping.is_private || is_special || mapping.path.rfind("/dev/", 0) == 0) continue;
+        const bool is_allocated =
+            mapping.writable && !mapping.is_file() && mapping.path != "[stack]";
+        const bool goes_on = !ranges_.empty() && ranges_.back().end == mapping.start &&
+                             ranges_.back().is_allocated == is_allocated;
+        if (goes_on) {
+            ranges_.back().end = mapping.end;
+        } else {
+            ranges_.push_back({mapping.start, mapping.end, is_allocated});
+        }
+    }
+}
+
+const Memory::Range* Memory::range_of(uint64_t address) {
+    const auto holds = [&](const Range& range) {
+        return range.start <= address && address < range.end;
+    };
+    if (last_range_ != nullptr && holds(*last_range_)) return last_range_;
+    const auto behind =
+        std::upper_bound(ranges_.begin(), ranges_.end(), address,
+                         [](uint64_t each, const Range& range) { return each < range.start; });
+    if (behind == ranges_.begin() || !holds(*std::prev(behind))) return nullptr;
+    last_range_ = &*std::prev(behind);
+    return last_range_;
+}
+
+bool Memory::is_private(uint64_t address) {
+    return range_of(address) != nullptr;
+}
+
+bool Memory::is_allocated(uint64_t address) {
+    const Range* range = range_of(address);
+    const bool is_image = image_start_ <= address && address < image_end_;
+    return range != nullptr && range->is_allocated && !is_image;
+}
+
+size_t Memory::read_past_cache(uint64_t address, void* into, size_t bytes) const {
+    size_t done = 0;
+    while (done < bytes) {
+        const ssize_t got = pread(file_, static_cast<char*>(into) + done, bytes - done,
+                                  static_cast<off_t>(address + done));
+        if (got > 0) {
+            done += static_cast<size_t>(got);
+            continue;
+        }
+        if (got < 0 && errno == EINTR) continue;
+        // A process that has no memory any more reads as an empty file; what is not mapped is EIO.
+        if (got == 0) error_ = ESRCH;
+        if (got < 0 && errno != EIO && errno != EFAULT) error_ = errno;
+        break;
+    }
+    return done;
+}
+
+const std::byte* Memory::page_at(uint64_t start) {
+    // Neighbours do not push each other out.
+    auto& page = pages_[(start / kPage) % kPages];
+    if (!page) page = std::make_unique<Page>();
+    if (page->start != start) {
+        page->start = start;
+        page->is_there = read_past_cache(start, page->bytes.data(), kPage) == kPage;
+    }
+    return page->is_there ? page->bytes.data() : nullptr;
+}
+
+const std::byte* Memory::read(uint64_t address, size_t bytes) {
+    if (error_ != 0 || bytes > kMostBytes || address + bytes < address) return nullptr;
+    const Range* range = range_of(address);
+    if (range == nullptr || address + bytes > range->end) return nullptr;
+    const size_t at = address % kPage;
+    if (at + bytes <= kPage) {
+        const std::byte* page = page_at(address - at);
+        return page == nullptr ? nullptr : page + at;
+    }
+    for (size_t done = 0; done < bytes;) {
+        const uint64_t next = address + done;
+        const size_t offset = next % kPage;
+        const size_t length = std::min(kPage - offset, bytes - done);
+        const std::byte* page = page_at(next - offset);
+        if (page == nullptr) return nullptr;
+        std::memcpy(joined_.data() + done, page + offset, length);
+        done += length;
+    }
+    return joined_.data();
+}
+
+std::string Memory::text(uint64_t address, size_t most) {
+    std::string result;
+    constexpr size_t kStep = 32;
+    while (result.size() < most) {
+        // Stays within a page, so that the end of a mapping cuts no text.
+        const uint64_t at = address + result.size();
+        const size_t length =
+            std::min({kStep, most - result.size(), static_cast<size_t>(kPage - at % kPage)});
+        const std::byte* bytes = read(at, length);
+        if (bytes == nullptr) return result;
+        const auto* start = reinterpret_cast<const char*>(bytes);
+        const size_t taken = strnlen(start, length);
+        result.append(start, taken);
+        if (taken < length) return result;
+    }
+    return result;
+}
+
+}  // namespace cowscope::python_heap

@@ -1,0 +1,91 @@
+// The memory of another process, read from outside through a cache. Nothing is written there, no
+// process is stopped, and only private memory that the maps list is read.
+//
+// It is read through /proc/PID/mem, never by process_vm_readv(2): that pins pages, and the kernel
+// copies an anonymous page that is shared after a fork before it lets it be pinned (since Linux
+// 5.19, gup_must_unshare() in mm/internal.h). Looking would cost the memory that it looks for.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "trace/mappings.h"
+
+namespace cowscope::python_heap {
+
+class Memory {
+  public:
+    // `file`: /proc/PID/mem, open for reading; it stays the caller's.
+    Memory(int file, const trace::Mappings& mappings);
+
+    // `bytes` at `address`; nullptr where not all of them can be read. Valid until the next call.
+    // At most kMostBytes.
+    const std::byte* read(uint64_t address, size_t bytes);
+    static constexpr size_t kMostBytes = 8192;
+
+    template <typename Value>
+    std::optional<Value> value(uint64_t address) {
+        const std::byte* bytes = read(address, sizeof(Value));
+        if (bytes == nullptr) return std::nullopt;
+        Value result;
+        std::memcpy(&result, bytes, sizeof(result));
+        return result;
+    }
+    // 0 where it cannot be read.
+    uint64_t word(uint64_t address) { return value<uint64_t>(address).value_or(0); }
+    // As much as there is before a NUL, at most `most` bytes.
+    std::string text(uint64_t address, size_t most);
+    // Reads past the cache, which large tables would sweep. Returns how many bytes were read.
+    size_t read_past_cache(uint64_t address, void* into, size_t bytes) const;
+
+    // Whether objects may lie there.
+    bool is_private(uint64_t address);
+    // ... and were made while the program ran: it is no file's content, and not of the image.
+    bool is_allocated(uint64_t address);
+    // The interpreter's image, with its zero-initialized data, which no file holds.
+    void set_image(uint64_t start, uint64_t end) {
+        image_start_ = start;
+        image_end_ = end;
+    }
+
+    // ESRCH where the process is gone, or the errno of a read that failed for another reason than
+    // that nothing is there.
+    int error() const { return error_; }
+
+  private:
+    struct Range {
+        uint64_t start;
+        uint64_t end;
+        bool is_allocated;
+    };
+    static constexpr size_t kPage = 4096;
+    static constexpr size_t kPages = 8192;  // 32 MiB
+    // One page at a time: to read its neighbours as well could give the process pages that it never
+    // touched.
+    struct Page {
+        uint64_t start = ~uint64_t{0};
+        bool is_there = false;
+        std::array<std::byte, kPage> bytes;
+    };
+
+    const Range* range_of(uint64_t address);
+    // nullptr where it cannot be read.
+    const std::byte* page_at(uint64_t start);
+
+    int file_;
+    std::vector<Range> ranges_;
+    const Range* last_range_ = nullptr;
+    std::vector<std::unique_ptr<Page>> pages_;  // each page has its place
+    std::array<std::byte, kMostBytes> joined_{};
+    uint64_t image_start_ = 0;
+    uint64_t image_end_ = 0;
+    mutable int error_ = 0;
+};
+
+}  // namespace cowscope::python_heap

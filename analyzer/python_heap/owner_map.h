@@ -1,0 +1,59 @@
+// Who owns which memory: for each 16 bytes of the pages that hold objects the number of an owner,
+// and whole pages of large blocks as runs. Its memory is bounded.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+namespace cowscope::python_heap {
+
+class OwnerMap {
+  public:
+    using Owner = uint16_t;  // 0: none
+    // The allocators' alignment: no two objects start in the same 16 bytes.
+    static constexpr uint64_t kGranule = 16;
+
+    explicit OwnerMap(size_t most_pages = size_t{1} << 18) : most_pages_(most_pages) {}
+
+    // 0 where nobody was set.
+    Owner at(uint64_t address);
+    // Who was set first stays. Takes no more where it is full.
+    void set(uint64_t start, uint64_t bytes, Owner owner);
+    bool is_full() const { return is_full_; }
+
+    bool owns(Owner owner) const { return owner < owns_.size() && owns_[owner]; }
+
+    // Every range of one owner, in the order of addresses; ends are multiples of kGranule.
+    using TakeRange = std::function<void(uint64_t start, uint64_t end, Owner owner)>;
+    void for_each_range(const TakeRange& take) const;
+
+  private:
+    static constexpr uint64_t kPage = 4096;
+    using Page = std::array<Owner, kPage / kGranule>;
+    struct Run {
+        uint64_t start;
+        uint64_t end;
+        Owner owner;
+    };
+    Page* page_at(uint64_t start, bool make);
+    void set_in_page(uint64_t start, uint64_t end, Owner owner);
+
+    size_t most_pages_;
+    bool is_full_ = false;
+    std::unordered_map<uint64_t, std::unique_ptr<Page>> pages_;
+    std::vector<Run> runs_;   // whole pages of large blocks
+    std::vector<bool> owns_;  // by owner
+    // Pages that were asked for lately; an odd address is none.
+    struct Recent {
+        uint64_t start = 1;
+        Page* page = nullptr;
+    };
+    std::array<Recent, 256> recent_{};
+};
+
+}  // namespace cowscope::python_heap

@@ -1,0 +1,61 @@
+// Through which variables a program reaches its objects: a breadth-first walk over the objects of a
+// CPython process, from the dicts of its modules, read from outside while the process runs.
+//
+// The first way to an object, which is a shortest one, gives it its owner; the way from `__main__`
+// comes first. A class or function belongs to the module that defines it.
+//
+// The process may change what is being read: every address is checked before it is believed, and a
+// wrong one costs an owner, nothing else.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "python_heap/interpreter.h"
+#include "python_heap/labels.h"
+#include "python_heap/memory.h"
+#include "python_heap/owner_map.h"
+
+namespace cowscope::python_heap {
+
+struct WalkLimits {
+    uint64_t edges = 10'000'000;
+    uint64_t cpu_ns = 2'000'000'000;
+    // Shows dict keys in the names of owners.
+    bool show_keys = true;
+    // Asked now and then; true ends the walk.
+    std::function<bool()> must_stop;
+};
+
+// Why a walk ended before it was through; bits.
+enum WalkCut : uint32_t {
+    kCutNot = 0,
+    kCutTime = 1,
+    kCutEdges = 2,
+    kCutMemory = 4,
+    kCutGone = 8,  // the process ended, or could not be read any more
+};
+
+struct OwnerStatistics {
+    uint64_t objects = 0;
+    uint64_t strs = 0;
+    // Of a sample of the strs: how many there are, and how many different ones.
+    uint32_t sampled = 0;
+    uint32_t distinct = 0;
+};
+
+struct WalkResult {
+    Labels labels;
+    OwnerMap map;
+    std::vector<OwnerStatistics> statistics;  // by LabelId
+    uint64_t edges = 0;
+    uint64_t objects = 0;
+    uint64_t cpu_ns = 0;
+    uint32_t cut = kCutNot;
+};
+
+WalkResult walk_owners(const Interpreter& interpreter, Memory* memory, const WalkLimits& limits);
+
+}  // namespace cowscope::python_heap

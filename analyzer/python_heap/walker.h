@@ -1,0 +1,147 @@
+// The walk of walk.h at work. A queue holds the objects that were reached and not opened yet;
+// opening one visits those that it refers to.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "python_heap/dict.h"
+#include "python_heap/frames.h"
+#include "python_heap/samples.h"
+#include "python_heap/types.h"
+#include "python_heap/walk.h"
+
+namespace cowscope::python_heap {
+
+// More than this is no number of items of anything, but garbage.
+inline constexpr uint64_t kMostItems = uint64_t{1} << 36;
+// Segments of paths that stand for more than one.
+inline constexpr std::string_view kAnyEntry = "[...]";
+inline constexpr std::string_view kAnyAttribute = ".…";
+
+class Walker {
+  public:
+    Walker(const Interpreter& interpreter, Memory* memory, const WalkLimits& limits)
+        : layout_(*interpreter.layout),
+          memory_(*memory),
+          limits_(limits),
+          types_(layout_, memory),
+          interpreter_(interpreter) {}
+
+    WalkResult run();
+
+  private:
+    struct Item {
+        uint64_t object = 0;
+        const TypeInfo* type = nullptr;
+        PathId path = 0;
+        // Of everything that it refers to, where it is part of something (a function); else 0.
+        LabelId label = Labels::kNone;
+    };
+
+    Labels& labels() { return result_.labels; }
+    LabelId label(PathId path, Part part) { return labels().label(path, part); }
+    bool is_cut() const { return result_.cut != kCutNot; }
+
+    // Limits, and what was seen.
+    void count_edge();
+    void check_limits();
+    OwnerStatistics& statistics(LabelId label);
+    void mark(uint64_t object, const TypeInfo& type, LabelId label);
+    void sample_text(uint64_t object, LabelId label);
+    void mark_block(const Block& block, LabelId label);
+
+    // Edges.
+
+    // Takes in an object that is reached now. `path` is asked for where it may lead on.
+    template <typename MakePath>
+    void visit(uint64_t object, LabelId label, const MakePath& path,
+               LabelId inside = Labels::kNone) {
+        count_edge();
+        if (object == 0 || object % kWordBytes != 0 || result_.map.at(object) != 0) return;
+        const TypeInfo* type = types_.type_of(object);
+        if (type == nullptr) return;
+        mark(object, *type, label);
+        switch (type->kind) {
+            case Kind::leaf:
+            case Kind::weak:
+                return;
+            case Kind::str:
+            case Kind::bytes:
+            case Kind::number:
+                if (!type->has(kHeapType)) return;
+                break;
+            default:
+                break;
+        }
+        queue_.push_back({object, type, path(), inside});
+    }
+
+    // What stands inside of a function or of an object made in C has its name, but for containers.
+    void visit_inside(uint64_t object, const Item& from);
+    std::string key_segment(uint64_t key);
+    std::string attribute_segment(uint64_t name);
+    PathId attribute(PathId path, uint64_t name);
+
+    // Where the walk starts (walk_roots.cpp).
+    void add_modules();
+    // A variable that inner functions use as well stands in a cell. Include/cpython/cellobject.h.
+    uint64_t content_of(uint64_t value);
+    // Those of functions come behind the program's modules: a module's name says more.
+    void add_variables();
+    // Whether it came with Python, or was installed as a package.
+    bool is_library(uint64_t module, const TypeInfo& type);
+    // The dict of a module is its own, whoever refers to it (every function does).
+    void mark_namespace(uint64_t module, PathId path);
+
+    // What objects refer to (walk_containers.cpp, walk_classes.cpp, walk_attributes.cpp).
+    void open(const Item& item);
+    void open_dict(const Item& item);
+    void open_words(uint64_t start, uint64_t count, const Item& item, Part part);
+    void open_list(const Item& item);
+    void open_tuple(const Item& item);
+    void open_set(const Item& item);
+    // Modules/_collectionsmodule.c: the same from 3.6 to 3.14.
+    void open_deque(const Item& item);
+    // The dict of a module or class.
+    void open_namespace(uint64_t dict, PathId path, bool is_module);
+    void open_variable(const DictEntry& entry, const TypeInfo& type, uint64_t dict, PathId path,
+                       bool is_module);
+    void visit_or_defer(bool now, uint64_t object, LabelId label, PathId path, LabelId inside);
+    // Whether the class says that this module defines it.
+    bool is_defined_in(uint64_t type, PathId module);
+    void open_type(const Item& item);
+    // Fields of an object that was made in C: whatever word in it is an object.
+    void open_fields(const Item& item);
+    void open_attributes(const Item& item);
+    // _PyObject_GetDictPtr, Objects/object.c: a negative offset counts from the object's end.
+    uint64_t dict_address(const Item& item);
+    void open_managed_dict(const Item& item, LabelId attributes);
+    void open_attribute_dict(uint64_t dict, PathId path, LabelId attributes);
+    void open_attribute_entries(const DictShape& shape, PathId path, LabelId attributes);
+    void finish();
+
+    const Layout& layout_;
+    Memory& memory_;
+    const WalkLimits& limits_;
+    Types types_;
+    const Interpreter& interpreter_;
+    uint64_t start_ns_ = 0;
+    LabelId static_label_ = Labels::kNone;
+    std::unordered_map<uint64_t, PathId> module_by_dict_;
+    std::vector<Variable> variables_;
+    std::deque<Item> queue_;
+    // Modules that are not the program's own: after it.
+    std::deque<Item> libraries_;
+    // Classes and functions that other modules define: their own modules name them first.
+    std::deque<Item> deferred_;
+    std::vector<std::unique_ptr<ContentSample>> samples_;  // by LabelId
+    WalkResult result_;
+};
+
+}  // namespace cowscope::python_heap

@@ -1,0 +1,156 @@
+#include "record/owners_file.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "record/write_file.h"
+#include "trace/owners.h"
+#include "trace/page_set.h"
+
+namespace cowscope::record {
+
+static_assert(python_heap::OwnerMap::kGranule == trace::kRangeUnit);
+static_assert(uint32_t{python_heap::kCutTime} == trace::kCutTime);
+static_assert(uint32_t{python_heap::kCutEdges} == trace::kCutEdges);
+static_assert(uint32_t{python_heap::kCutMemory} == trace::kCutMemory);
+static_assert(uint32_t{python_heap::kCutGone} == trace::kCutGone);
+
+namespace {
+
+template <typename Record>
+void append_record(std::string* content, trace::RecordType type, Record record,
+                   std::string_view behind) {
+    static_assert(sizeof(Record) % 8 == 0);
+    const size_t padding = (8 - behind.size() % 8) % 8;
+    record.header = {static_cast<uint32_t>(sizeof(record) + behind.size() + padding), type, 0};
+    content->append(reinterpret_cast<const char*>(&record), sizeof(record));
+    content->append(behind);
+    content->append(padding, '\0');
+}
+
+// Packs ranges into records.
+class RangePacker {
+  public:
+    explicit RangePacker(std::string* content) : content_(*content) {}
+
+    void add(uint64_t start, uint64_t end, uint32_t owner) {
+        // A longer range than its number can say comes in parts.
+        constexpr uint64_t kLongest = uint64_t{1} << 34;
+        while (start < end) {
+            const uint64_t stop = std::min(end, start + kLongest);
+            add_part(start, stop, owner);
+            start = stop;
+        }
+    }
+    void finish() { flush(); }
+
+  private:
+    static constexpr size_t kMostPacked = trace::kMaxRecordBytes - sizeof(trace::RangesRecord) - 64;
+
+    void add_part(uint64_t start, uint64_t end, uint32_t owner) {
+        if (packed_.size() > kMostPacked) flush();
+        if (count_ == 0) {
+            start_ = end_ = start;
+            last_ = before_ = 0;
+        }
+        constexpr uint64_t kUnit = trace::kRangeUnit;
+        const uint64_t how = owner == last_ ? 0 : owner == before_ ? 1 : 2;
+        number((start - end_) / kUnit);
+        number((end - start) / kUnit << 2 | how);
+        if (how == 2) number(owner);
+        if (owner != last_) {
+            before_ = last_;
+            last_ = owner;
+        }
+        end_ = end;
+        ++count_;
+    }
+
+    void number(uint64_t value) {
+        while (value >= 0x80) {
+            packed_.push_back(static_cast<char>(value | 0x80));
+            value >>= 7;
+        }
+        packed_.push_back(static_cast<char>(value));
+    }
+
+    void flush() {
+        if (count_ == 0) return;
+        trace::RangesRecord record{};
+        record.start = start_;
+        record.count = count_;
+        record.packed_bytes = static_cast<uint32_t>(packed_.size());
+        append_record(&content_, trace::kRangesRecord, record, packed_);
+        packed_.clear();
+        count_ = 0;
+    }
+
+    std::string& content_;
+    std::string packed_;
+    uint32_t count_ = 0;
+    uint64_t start_ = 0;
+    uint64_t end_ = 0;
+    uint32_t last_ = 0;
+    uint32_t before_ = 0;
+};
+
+}  // namespace
+
+std::string pack_owners(const OwnersLook& look, const python_heap::WalkResult& walk) {
+    trace::SegmentHeader header{};
+    std::memcpy(header.magic, trace::kMagic, sizeof(header.magic));
+    header.version = trace::kVersion;
+    header.header_bytes = sizeof(header);
+    header.page_size = trace::kPageBytes;
+    header.pid = look.pid;
+    header.created_ns = look.created_ns;
+    std::string content(reinterpret_cast<const char*>(&header), sizeof(header));
+
+    trace::LookRecord record{};
+    record.start_ns = look.start_ns;
+    record.end_ns = look.end_ns;
+    record.cpu_ns = walk.cpu_ns;
+    record.edges = walk.edges;
+    record.objects = walk.objects;
+    record.python_minor = static_cast<uint32_t>(look.python_minor);
+    record.cut = walk.cut;
+    append_record(&content, trace::kLookRecord, record, {});
+
+    // Only those that own something have a place in the file.
+    std::vector<uint32_t> ids(walk.labels.size(), 0);
+    uint32_t next = 1;
+    for (size_t i = 1; i < ids.size(); ++i) {
+        const auto label = static_cast<python_heap::LabelId>(i);
+        if (!walk.map.owns(label)) continue;
+        ids[i] = next++;
+        const python_heap::OwnerStatistics& counts = walk.statistics[i];
+        const std::string name = walk.labels.name(label);
+        append_record(&content, trace::kOwnerRecord,
+                      trace::OwnerRecord{{},
+                                         counts.objects,
+                                         counts.strs,
+                                         counts.sampled,
+                                         counts.distinct,
+                                         ids[i],
+                                         static_cast<uint32_t>(name.size())},
+                      name);
+    }
+    RangePacker packer(&content);
+    walk.map.for_each_range([&](uint64_t start, uint64_t end, python_heap::OwnerMap::Owner owner) {
+        packer.add(start, end, ids[owner]);
+    });
+    packer.finish();
+
+    const uint64_t bytes = content.size();
+    std::memcpy(content.data() + offsetof(trace::SegmentHeader, committed_bytes), &bytes,
+                sizeof(bytes));
+    return content;
+}
+
+int write_owners(const std::string& path, const OwnersLook& look,
+                 const python_heap::WalkResult& walk) {
+    return replace_file(path, pack_owners(look, walk));
+}
+
+}  // namespace cowscope::record

@@ -1,0 +1,187 @@
+// The variables that lead to what was copied, on every Python of this machine.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tests/catch.h"
+#include "tests/e2e/cowscope_program.h"
+#include "tests/e2e/pythons.h"
+#include "tests/e2e/report_json.h"
+#include "tests/e2e/temporary_folder.h"
+
+using namespace cowscope::e2e;
+
+namespace {
+
+const std::string kOwnedData = COWSCOPE_SOURCE_DIR "/tests/e2e/programs/owned_data.py";
+const std::string kValues = "__main__.global_map (dict values)";
+
+uint64_t pages_of_owner(const Json& report, const std::string& owner, const std::string& cause) {
+    for (const Json& row : report["owners"]) {
+        if (row["owner"] != owner) continue;
+        for (const Json& each : row["causes"]) {
+            if (each["cause"] == cause) return each["pages"].get<uint64_t>();
+        }
+    }
+    return 0;
+}
+
+// Owners with the unowned make up all copies.
+void check_sums(const Json& report) {
+    check_consistent(report);
+    uint64_t pages = 0;
+    double shares = 0;
+    for (const Json& row : report["owners"]) {
+        pages += row["pages"].get<uint64_t>();
+        shares += row["share"].get<double>();
+    }
+    CHECK(pages == report["totals"]["copied_pages"]);
+    CHECK(shares == Approx(1.0));
+}
+
+bool has_advice(const Json& report, const std::string& kind, const std::string& owner) {
+    for (const Json& advice : report["advice"]) {
+        if (advice["kind"] == kind && advice["owner"] == owner) return true;
+    }
+    return false;
+}
+
+void check_string_map(const std::string& python, const std::string& order) {
+    CAPTURE(python, order);
+    const TemporaryFolder folder;
+    // So many that what the interpreter copies anyway is little beside them.
+    record_successfully(folder / "t.cow", {python, kPythonWorkload, "--entries", "600000",
+                                           "--processes", "2", "--read", order});
+    const Json report = report_json(folder / "t.cow");
+    check_sums(report);
+    CAPTURE(report["owners"].dump(1).substr(0, 3000), report["notes"].dump(1));
+    const auto counted = static_cast<double>(pages_of_cause(report, "refcount"));
+    CHECK(counted >= 2 * 600'000 / 4096 * 64);
+    CHECK(static_cast<double>(pages_of_owner(report, kValues, "refcount")) >= 0.95 * counted);
+    // 300 different values.
+    CHECK(has_advice(report, "intern", kValues));
+}
+
+void check_interned(const std::string& python) {
+    CAPTURE(python);
+    const TemporaryFolder folder;
+    record_successfully(folder / "t.cow", {python, kPythonWorkload, "--entries", "100000",
+                                           "--processes", "2", "--intern"});
+    const Json report = report_json(folder / "t.cow");
+    check_sums(report);
+    CAPTURE(report["owners"].dump(1).substr(0, 3000));
+    // Three hundred values lie on a handful of pages.
+    CHECK(pages_of_owner(report, kValues, "refcount") <= 2 * 20);
+    CHECK_FALSE(has_advice(report, "intern", kValues));
+}
+
+// Of the copies beyond what an idle child copies, at least 90 % belong to one of `owners`.
+void check_owned(const std::string& python, const std::string& what,
+                 const std::vector<std::string>& owners) {
+    CAPTURE(python, what);
+    const TemporaryFolder folder;
+    record_successfully(folder / "t.cow", {python, kOwnedData, what, "40000"});
+    const Json report = report_json(folder / "t.cow");
+    check_sums(report);
+    CAPTURE(report["owners"].dump(1).substr(0, 3000), report["notes"].dump(1));
+    uint64_t owned = 0;
+    for (const std::string& owner : owners) {
+        const uint64_t pages = pages_of_owner(report, owner, "refcount");
+        CHECK(pages != 0);
+        owned += pages;
+    }
+    constexpr uint64_t kIdlePages = 200;
+    CHECK(static_cast<double>(owned) >=
+          0.9 * (static_cast<double>(pages_of_cause(report, "refcount")) - kIdlePages));
+    // A str of 16 bytes takes a 64th part of a page at least.
+    CHECK(owned >= 40'000 / 64);
+}
+
+void check_version(const std::string& python) {
+    check_string_map(python, "values");
+    check_string_map(python, "key");
+    check_interned(python);
+    check_owned(python, "nested", {"__main__.STORE['users'] (list items)"});
+    check_owned(python, "class", {"__main__.Model.registry (dict values)"});
+    check_owned(python, "attributes", {"__main__.settings (instance attributes)"});
+    check_owned(python, "instances",
+                {"__main__.rows (list items)", "__main__.rows[...] (instance attributes)"});
+    check_owned(python, "keys", {"__main__.index (dict keys)"});
+    check_owned(python, "local", {"__main__.of_function().local (list items)"});
+}
+
+#define COWSCOPE_CHECK_VERSION(version)                      \
+    const std::string python = python_of_version(version);   \
+    COWSCOPE_REQUIRE_INTERPRETER(python, "Python " version); \
+    check_version(python)
+
+}  // namespace
+
+// A test of its own for each, so that a version that is missing is seen.
+TEST_CASE("owners on Python 3.6", "[owners]") {
+    COWSCOPE_CHECK_VERSION("3.6");
+}
+TEST_CASE("owners on Python 3.7", "[owners]") {
+    COWSCOPE_CHECK_VERSION("3.7");
+}
+TEST_CASE("owners on Python 3.8", "[owners]") {
+    COWSCOPE_CHECK_VERSION("3.8");
+}
+TEST_CASE("owners on Python 3.9", "[owners]") {
+    COWSCOPE_CHECK_VERSION("3.9");
+}
+TEST_CASE("owners on Python 3.10", "[owners]") {
+    COWSCOPE_CHECK_VERSION("3.10");
+}
+TEST_CASE("owners on Python 3.11", "[owners]") {
+    COWSCOPE_CHECK_VERSION("3.11");
+}
+TEST_CASE("owners on Python 3.12", "[owners]") {
+    COWSCOPE_CHECK_VERSION("3.12");
+}
+TEST_CASE("owners on Python 3.13", "[owners]") {
+    COWSCOPE_CHECK_VERSION("3.13");
+}
+TEST_CASE("owners on Debian's Python", "[owners]") {
+    const std::string python = debian_python();
+    COWSCOPE_REQUIRE_INTERPRETER(python, "/usr/bin/python3");
+    check_version(python);
+}
+
+TEST_CASE("a bare LD_PRELOAD has no owners and says who finds them", "[owners]") {
+    const std::string python = debian_python();
+    COWSCOPE_REQUIRE_INTERPRETER(python, "/usr/bin/python3");
+    const TemporaryFolder folder;
+    RunOptions options;
+    options.environment = {"LD_PRELOAD=" + kShim, "COWSCOPE_OUTPUT=" + (folder / "t.cow")};
+    const RunResult run = run_program({python, kOwnedData, "nested", "10000"}, options);
+    REQUIRE(run.status() == 0);
+    const Json report = report_json(folder / "t.cow");
+    CHECK(report["owners"].empty());
+    CHECK(find_note(report, {"no owners", "cowscope record"}) != "");
+}
+
+TEST_CASE("a program without Python has no owners and no note of them", "[owners]") {
+    const TemporaryFolder folder;
+    record_successfully(folder / "t.cow", {kStringMap, "--entries", "20000", "--children", "2"});
+    const Json report = report_json(folder / "t.cow");
+    CHECK(report["totals"]["copied_pages"] > 0);
+    CHECK(report["owners"].empty());
+    CHECK(find_note(report, {"owners"}).empty());
+}
+
+TEST_CASE("the text report names owners and what would help", "[owners]") {
+    const std::string python = debian_python();
+    COWSCOPE_REQUIRE_INTERPRETER(python, "/usr/bin/python3");
+    const TemporaryFolder folder;
+    record_successfully(folder / "t.cow",
+                        {python, kPythonWorkload, "--entries", "100000", "--processes", "2"});
+    const RunResult text = run_cowscope({"report", folder / "t.cow"});
+    CAPTURE(text.out);
+    CHECK(contains(text.out, kValues));
+    CHECK(contains(text.out, "sys.intern"));
+    CHECK(contains(text.out, "first writer"));
+    const RunResult owners = run_cowscope({"report", folder / "t.cow", "--by", "owner"});
+    CHECK(contains(owners.out, kValues));
+    CHECK(contains(owners.out, "(unowned)"));
+}

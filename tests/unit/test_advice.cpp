@@ -1,0 +1,142 @@
+// Advice names what the figures support, and nothing else.
+#include <algorithm>
+#include <string>
+
+#include "attribute/advice.h"
+#include "tests/catch.h"
+
+using namespace cowscope::attribute;
+
+namespace {
+
+AdviceInput refcounts_of(const OwnerPages& owner) {
+    AdviceInput input;
+    input.copied_pages = 10'000;
+    input.python_minor = 11;
+    for (const auto& [cause, pages] : owner.causes) input.causes[cause] = pages;
+    input.owners.push_back(owner);
+    return input;
+}
+
+OwnerPages strs(uint32_t sampled, uint32_t distinct, uint64_t pages = 9000) {
+    OwnerPages owner;
+    owner.name = "__main__.map (dict values)";
+    owner.causes = {{"refcount", pages}};
+    owner.counted_types = {{"str", pages}};
+    owner.objects = owner.strs = 100'000;
+    owner.sampled = sampled;
+    owner.distinct = distinct;
+    return owner;
+}
+
+bool has(const std::vector<Advice>& advice, const std::string& kind) {
+    return std::any_of(advice.begin(), advice.end(),
+                       [&](const Advice& each) { return each.kind == kind; });
+}
+
+std::vector<Advice> advice_on_cause(const std::string& cause, uint64_t pages, uint32_t minor = 11) {
+    AdviceInput input;
+    input.copied_pages = 10'000;
+    input.python_minor = minor;
+    input.causes = {{cause, pages}};
+    return find_advice(input);
+}
+
+}  // namespace
+
+TEST_CASE("equal strs are worth interning", "[advice]") {
+    const auto advice = find_advice(refcounts_of(strs(2000, 300)));
+    REQUIRE(advice.size() == 1);
+    CHECK(advice[0].kind == "intern");
+    CHECK(advice[0].owner == "__main__.map (dict values)");
+    CHECK(advice[0].pages == 9000);
+    CHECK(advice[0].text.find("2000") != std::string::npos);
+    CHECK(advice[0].text.find("300") != std::string::npos);
+}
+
+TEST_CASE("values in all are estimated from the equal ones in a sample", "[advice]") {
+    // 10,000 values among 100,000 strs: a sample of 2,000 meets 1,813 of them.
+    CHECK(has(find_advice(refcounts_of(strs(2000, 1813))), "intern"));
+    // 50,000 values: 1,961.
+    CHECK_FALSE(has(find_advice(refcounts_of(strs(2000, 1961))), "intern"));
+}
+
+TEST_CASE("different strs are not advised to be interned", "[advice]") {
+    const auto advice = find_advice(refcounts_of(strs(2000, 1990)));
+    CHECK_FALSE(has(advice, "intern"));
+    CHECK(has(advice, "compact"));
+}
+
+TEST_CASE("nothing is advised on too few objects, samples or pages", "[advice]") {
+    CHECK(find_advice({}).empty());
+    CHECK(find_advice(refcounts_of(strs(20, 1))).empty());
+    CHECK(find_advice(refcounts_of(strs(2000, 300, 50))).empty());
+    OwnerPages few = strs(0, 0);
+    few.objects = 10;
+    few.counted_types = {{"float", 9000}};
+    CHECK(find_advice(refcounts_of(few)).empty());
+}
+
+TEST_CASE("the strs of an owner are no reason where others were written", "[advice]") {
+    OwnerPages owner = strs(2000, 300);
+    owner.counted_types = {{"dict", 9000}};
+    const auto advice = find_advice(refcounts_of(owner));
+    CHECK_FALSE(has(advice, "intern"));
+    REQUIRE(advice.size() == 1);
+    CHECK(advice[0].kind == "compact");
+    CHECK(advice[0].pages == 9000);
+}
+
+TEST_CASE("what the interpreter's end wrote is no reason to change the data", "[advice]") {
+    OwnerPages owner = strs(2000, 300);
+    owner.ended_types = {{"str", 8990}};
+    AdviceInput input = refcounts_of(owner);
+    input.ended_causes = {{"refcount", 8990}};
+    const auto advice = find_advice(input);
+    REQUIRE(advice.size() == 1);
+    CHECK(advice[0].kind == "exit");
+    CHECK(advice[0].pages == 8990);
+}
+
+TEST_CASE("numbers are worth an array", "[advice]") {
+    OwnerPages owner = strs(0, 0);
+    owner.counted_types = {{"int", 4000}, {"float", 1000}};
+    const auto advice = find_advice(refcounts_of(owner));
+    REQUIRE(advice.size() == 1);
+    CHECK(advice[0].pages == 5000);
+    CHECK(advice[0].text.find("array") != std::string::npos);
+}
+
+TEST_CASE("classes and code have no other form", "[advice]") {
+    OwnerPages owner = strs(0, 0);
+    owner.counted_types = {{"code", 4000}, {"type", 1000}, {"function", 4000}};
+    CHECK(find_advice(refcounts_of(owner)).empty());
+}
+
+TEST_CASE("each cause has its remedy", "[advice]") {
+    CHECK(has(advice_on_cause("gc-header", 5000), "freeze"));
+    CHECK(advice_on_cause("gc-header", 5000)[0].text.find("gc.freeze()") != std::string::npos);
+    CHECK(advice_on_cause("gc-header", 5000, 6)[0].text.find("gc.disable()") != std::string::npos);
+    CHECK(has(advice_on_cause("hash-cache", 5000), "hash"));
+    CHECK(has(advice_on_cause("code-cache", 5000), "warm-up"));
+    CHECK(has(advice_on_cause("lazy-binding", 5000), "bind-now"));
+    CHECK(has(advice_on_cause("kernel", 5000), "buffers"));
+    CHECK(advice_on_cause("gc-header", 99).empty());
+    CHECK(advice_on_cause("store", 5000).empty());
+    AdviceInput input;
+    input.copied_pages = 1000;
+    input.causes = {{"gc-header", 900}};
+    input.ended_causes = {{"gc-header", 895}};
+    const auto advice = find_advice(input);
+    CHECK(has(advice, "exit"));
+    CHECK_FALSE(has(advice, "freeze"));
+}
+
+TEST_CASE("the most pages come first", "[advice]") {
+    AdviceInput input = refcounts_of(strs(2000, 300, 4000));
+    input.causes["gc-header"] = 5000;
+    const auto advice = find_advice(input);
+    REQUIRE(advice.size() == 2);
+    CHECK(advice[0].kind == "freeze");
+    CHECK(advice[1].kind == "intern");
+}

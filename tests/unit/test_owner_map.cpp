@@ -1,0 +1,166 @@
+// Who owns which memory, and the names of owners.
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "python_heap/labels.h"
+#include "python_heap/owner_map.h"
+#include "python_heap/samples.h"
+#include "tests/catch.h"
+
+using namespace cowscope::python_heap;
+
+namespace {
+
+constexpr uint64_t kStart = 0x7f1234560000;
+constexpr uint64_t kPage = 4096;
+
+struct Range {
+    uint64_t start;
+    uint64_t end;
+    unsigned owner;
+    bool operator==(const Range&) const = default;
+};
+
+std::vector<Range> ranges_of(const OwnerMap& map) {
+    std::vector<Range> ranges;
+    map.for_each_range([&](uint64_t start, uint64_t end, OwnerMap::Owner owner) {
+        ranges.push_back({start, end, owner});
+    });
+    return ranges;
+}
+
+}  // namespace
+
+TEST_CASE("memory belongs to who was set first", "[owners]") {
+    OwnerMap map;
+    CHECK(ranges_of(map).empty());
+    map.set(kStart, 64, 1);
+    map.set(kStart + 64, 50, 2);
+    map.set(kStart + 128, 64, 1);
+    map.set(kStart + 130, 200, 3);
+    CHECK(map.at(kStart) == 1);
+    CHECK(map.at(kStart + 63) == 1);
+    CHECK(map.at(kStart + 127) == 2);  // in units of 16 bytes
+    CHECK(map.at(kStart - 1) == 0);
+    CHECK(ranges_of(map) == std::vector<Range>{{kStart, kStart + 64, 1},
+                                               {kStart + 64, kStart + 128, 2},
+                                               {kStart + 128, kStart + 192, 1},
+                                               {kStart + 192, kStart + 336, 3}});
+    CHECK(map.owns(3));
+    CHECK_FALSE(map.owns(4));
+}
+
+TEST_CASE("large blocks join with what lies around them", "[owners]") {
+    OwnerMap map;
+    const uint64_t bytes = 10 * kPage;
+    map.set(kStart + 100 * kPage + 48, bytes, 7);
+    CHECK(map.at(kStart + 100 * kPage + 48) == 7);
+    CHECK(ranges_of(map) ==
+          std::vector<Range>{{kStart + 100 * kPage + 48, kStart + 100 * kPage + 48 + bytes, 7}});
+    // An object within it, that was read at another time.
+    map.set(kStart + 105 * kPage + 32, 32, 8);
+    const auto ranges = ranges_of(map);
+    CHECK(std::find(ranges.begin(), ranges.end(),
+                    Range{kStart + 105 * kPage + 32, kStart + 105 * kPage + 64, 8}) !=
+          ranges.end());
+    CHECK(std::is_sorted(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) {
+        return a.end <= b.start && a.start < b.start;
+    }));
+    // One that begins with a page is seen to be there.
+    map.set(kStart + 200 * kPage, 3 * kPage, 9);
+    CHECK(map.at(kStart + 200 * kPage) == 9);
+    CHECK(ranges_of(map).back() == Range{kStart + 200 * kPage, kStart + 203 * kPage, 9});
+}
+
+TEST_CASE("ranges come in order whatever was set", "[owners]") {
+    std::mt19937_64 random(1);
+    for (int round = 0; round < 200; ++round) {
+        OwnerMap map;
+        for (int i = 0; i < 60; ++i) {
+            const uint64_t start = kStart + random() % (40 * kPage);
+            const uint64_t bytes = random() % 4 == 0 ? random() % (8 * kPage) : random() % 300;
+            map.set(start, bytes, static_cast<OwnerMap::Owner>(1 + random() % 3));
+        }
+        uint64_t end = 0;
+        bool in_order = true;
+        for (const Range& range : ranges_of(map)) {
+            in_order = in_order && range.start >= end && range.end > range.start;
+            end = range.end;
+        }
+        CHECK(in_order);
+    }
+}
+
+TEST_CASE("a map that is full takes no more", "[owners]") {
+    OwnerMap map(2);
+    map.set(kStart, 16, 1);
+    map.set(kStart + kPage, 16, 1);
+    CHECK_FALSE(map.is_full());
+    map.set(kStart + 2 * kPage, 16, 1);
+    CHECK(map.is_full());
+    CHECK(map.at(kStart + 2 * kPage) == 0);
+    map.set(kStart + 32, 16, 2);
+    CHECK(map.at(kStart + 32) == 2);
+}
+
+TEST_CASE("owners are named by their path and part", "[owners]") {
+    Labels labels;
+    const PathId main = labels.root("__main__");
+    const PathId store = labels.branch(main, ".STORE", ".…");
+    CHECK(labels.branch(main, ".STORE", ".…") == store);
+    const PathId users = labels.branch(store, "['users']", "[...]");
+    const LabelId items = labels.label(users, Part::list_items);
+    CHECK(items != Labels::kNone);
+    CHECK(labels.label(users, Part::list_items) == items);
+    CHECK(labels.name(items) == "__main__.STORE['users'] (list items)");
+    CHECK(labels.name(labels.label(store, Part::itself)) == "__main__.STORE");
+
+    SECTION("branches that are too many share one") {
+        std::set<PathId> paths;
+        for (int i = 0; i < 1000; ++i) {
+            paths.insert(labels.branch(store, "[" + std::to_string(i) + "]", "[...]"));
+        }
+        CHECK(paths.size() <= 65);
+        const PathId other = labels.branch(store, "[777]", "[...]");
+        CHECK(labels.text(other) == "__main__.STORE[...]");
+        CHECK(labels.branch(store, "['users']", "[...]") == users);
+    }
+    SECTION("a path that is too long goes on under its name") {
+        PathId path = store;
+        for (int i = 0; i < 100; ++i) path = labels.branch(path, ".next", ".…");
+        CHECK(labels.text(path) == "__main__.STORE.next.next.next.next.next");
+        const std::string name(500, 'x');
+        CHECK(labels.branch(store, "." + name, ".…") == store);
+    }
+    SECTION("there is a last name") {
+        for (int i = 0; i < 70'000; ++i) {
+            const PathId path = labels.branch(labels.root("m" + std::to_string(i)), ".x", ".…");
+            CHECK(labels.label(path, Part::itself) != Labels::kNone);
+        }
+        CHECK(labels.size() <= 60'000);
+    }
+}
+
+TEST_CASE("a sample of contents does not depend on the order", "[owners]") {
+    std::vector<uint64_t> addresses;
+    for (uint64_t i = 0; i < 100'000; ++i) addresses.push_back(kStart + i * 64);
+    const auto sampled = [&] {
+        ContentSample sample;
+        for (const uint64_t address : addresses) {
+            if (sample.wants(address)) sample.add(address, address / 64 % 300);
+        }
+        return std::make_pair(sample.size(), sample.distinct());
+    };
+    const auto in_order = sampled();
+    std::mt19937_64 random(1);
+    std::shuffle(addresses.begin(), addresses.end(), random);
+    CHECK(sampled() == in_order);
+    CHECK(in_order.first > 1000);
+    CHECK(in_order.first <= 2048);
+    CHECK(in_order.second > 250);
+    CHECK(in_order.second <= 300);
+}

@@ -1,0 +1,189 @@
+// What the recorder writes of a look at a program's objects, and what reports read of it.
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "attribute/owners.h"
+#include "error.h"
+#include "record/owners_file.h"
+#include "tests/catch.h"
+#include "tests/unit/outside_fixture.h"
+#include "tests/unit/temporary_folder.h"
+#include "trace/owners.h"
+
+using namespace cowscope;
+using namespace cowscope::record;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr uint64_t kStart = 0x7f1234560000;
+
+// A dict whose keys and values alternate, and a list far away.
+python_heap::WalkResult walk_of_dict(unsigned entries) {
+    python_heap::WalkResult walk;
+    const python_heap::PathId main = walk.labels.root("__main__");
+    const python_heap::PathId map = walk.labels.branch(main, ".map", ".…");
+    const python_heap::LabelId keys = walk.labels.label(map, python_heap::Part::dict_keys);
+    const python_heap::LabelId values = walk.labels.label(map, python_heap::Part::dict_values);
+    const python_heap::LabelId unused = walk.labels.label(main, python_heap::Part::functions);
+    const python_heap::LabelId table = walk.labels.label(map, python_heap::Part::dict_table);
+    for (uint64_t i = 0; i < entries; ++i) {
+        walk.map.set(kStart + i * 128, 64, keys);
+        walk.map.set(kStart + i * 128 + 64, 48, values);
+    }
+    walk.map.set(kStart + (uint64_t{1} << 40), uint64_t{1} << 36, table);
+    walk.statistics.resize(walk.labels.size());
+    walk.statistics[values] = {entries, entries, 100, 30};
+    walk.objects = 2 * entries;
+    walk.cut = python_heap::kCutEdges;
+    (void)unused;
+    return walk;
+}
+
+std::string name_at(const trace::Owners& owners, uint64_t address) {
+    const uint32_t id = owners.find(address);
+    return id == 0 ? "" : owners.owners.at(id - 1).name;
+}
+
+void check_dict(const trace::Owners& owners) {
+    CHECK(name_at(owners, kStart) == "__main__.map (dict keys)");
+    CHECK(name_at(owners, kStart + 63) == "__main__.map (dict keys)");
+    CHECK(name_at(owners, kStart + 64) == "__main__.map (dict values)");
+    CHECK(name_at(owners, kStart + 128 * 9999 + 111) == "__main__.map (dict values)");
+    CHECK(name_at(owners, kStart + 128 * 9999 + 112).empty());
+    CHECK(name_at(owners, kStart - 1).empty());
+    CHECK(name_at(owners, 0).empty());
+    CHECK(name_at(owners, ~uint64_t{0}).empty());
+    CHECK(name_at(owners, kStart + (uint64_t{1} << 40) + (uint64_t{1} << 35)) ==
+          "__main__.map (dict table)");
+}
+
+const OwnersLook kLook = {7, 77, 1000, 2000, 11};
+
+}  // namespace
+
+TEST_CASE("owners come back as they were written", "[owners]") {
+    const TemporaryFolder folder;
+    const std::string path = folder / "owners-7-77-1000.cowown";
+    REQUIRE(write_owners(path, kLook, walk_of_dict(10'000)) == 0);
+    struct stat status {};
+    REQUIRE(stat(path.c_str(), &status) == 0);
+    CHECK((status.st_mode & 0777) == 0600);
+    // Two bytes for each range.
+    CHECK(status.st_size < 10'000 * 2 * 2 + 1000);
+
+    const trace::Owners owners = trace::read_owners(path);
+    CHECK_FALSE(owners.damage);
+    CHECK(owners.pid == 7);
+    CHECK(owners.created_ns == 77);
+    REQUIRE(owners.look);
+    CHECK(owners.look->start_ns == 1000);
+    CHECK(owners.look->end_ns == 2000);
+    CHECK(owners.look->objects == 20'000);
+    CHECK(owners.look->python_minor == 11);
+    CHECK(owners.look->cut == trace::kCutEdges);
+    // Who owns nothing is not there.
+    REQUIRE(owners.owners.size() == 3);
+    check_dict(owners);
+    const trace::Owner& values = owners.owners.at(owners.find(kStart + 64) - 1);
+    CHECK(values.objects == 10'000);
+    CHECK(values.strs == 10'000);
+    CHECK(values.sampled == 100);
+    CHECK(values.distinct == 30);
+}
+
+TEST_CASE("owners torn at any length give what is whole, or an error", "[owners]") {
+    const TemporaryFolder folder;
+    const std::string path = folder / "owners-7-77-1000.cowown";
+    REQUIRE(write_owners(path, kLook, walk_of_dict(60'000)) == 0);
+    const uint64_t whole = fs::file_size(path);
+    REQUIRE(whole > 2 * trace::kMaxRecordBytes);
+    for (uint64_t length = whole; length > 0; length -= std::min<uint64_t>(length, 5000)) {
+        fs::resize_file(path, length - 1);
+        try {
+            const trace::Owners torn = trace::read_owners(path);
+            CHECK(torn.damage);
+            if (torn.find(kStart) != 0) {
+                CHECK(name_at(torn, kStart) == "__main__.map (dict keys)");
+            }
+        } catch (const Error& error) {
+            CHECK(std::string(error.what()).find(path) == 0);
+        }
+    }
+}
+
+TEST_CASE("any byte of the owners may be wrong", "[owners]") {
+    const TemporaryFolder folder;
+    const std::string path = folder / "owners-7-77-1000.cowown";
+    const std::string good = pack_owners(kLook, walk_of_dict(100));
+    for (size_t at = 0; at < good.size(); ++at) {
+        for (const char value : {'\0', '\x01', '\x7f', '\x80', '\xff'}) {
+            std::string bad = good;
+            bad[at] = value;
+            std::ofstream(path, std::ios::binary) << bad;
+            try {
+                const trace::Owners owners = trace::read_owners(path);
+                bool is_sound = true;
+                uint64_t end = 0;
+                for (const auto& range : owners.ranges) {
+                    is_sound = is_sound && range.owner != 0 &&
+                               range.owner <= owners.owners.size() && range.start >= end;
+                    end = range.start + range.length;
+                }
+                if (!is_sound) FAIL("byte " << at << " = " << int{value});
+            } catch (const Error&) {
+            }
+        }
+    }
+}
+
+TEST_CASE("a child's objects are those that its parent had", "[owners]") {
+    const TemporaryFolder folder;
+    trace::Trace trace;
+    const auto add_process = [&](uint32_t pid, uint32_t parent, uint64_t start_ns) {
+        trace::ProcessTrace process;
+        process.header.pid = pid;
+        process.header.created_ns = start_ns;
+        process.process.parent_pid = parent;
+        process.process.start_ns = start_ns;
+        process.process.role = parent == 0 ? trace::Role::image : trace::Role::fork;
+        trace::Generation generation;
+        generation.number = parent == 0 ? 1 : 0;
+        generation.start_ns = start_ns + 10;
+        process.generations.push_back(generation);
+        trace.processes.push_back(process);
+    };
+    const auto add_look = [&](uint32_t pid, uint64_t created_ns, uint64_t start_ns,
+                              const std::string& name) {
+        trace::Owners look;
+        look.pid = pid;
+        look.created_ns = created_ns;
+        look.look.emplace();
+        look.look->start_ns = start_ns;
+        look.owners.push_back({name, 1, 0, 0, 0});
+        look.ranges.push_back({kStart / trace::kRangeUnit, 4, 1});
+        trace.owners.push_back(std::move(look));
+    };
+    add_process(1, 0, 100);
+    add_process(2, 1, 1000);  // forked by 1
+    add_process(3, 2, 5000);  // forked by 2, which nobody looked at
+    add_process(4, 1, 9000);  // forked by 1 later
+    add_look(1, 100, 1010, "early");
+    add_look(1, 100, 8990, "late");
+    add_look(1, 99, 1000, "another process of that id");
+    attribute::OwnerIndex index(trace);
+    const auto owner = [&](size_t process, uint64_t address = kStart) {
+        const attribute::OwnerId id = index.find(process, 0, address);
+        return id == 0 ? std::string() : index.facts(id).name;
+    };
+    CHECK(owner(0) == "early");
+    CHECK(owner(1) == "early");
+    CHECK(owner(2) == "early");
+    CHECK(owner(3) == "late");
+    CHECK(owner(3, kStart + 64).empty());
+    CHECK(attribute::OwnerIndex(trace::Trace{}).is_empty());
+}
