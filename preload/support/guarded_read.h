@@ -8,11 +8,14 @@
 
 namespace cowscope {
 
+// By process_vm_writev(2) on itself. Its opposite would pin the pages that are read, and of pages
+// that a fork shares the kernel pins only a copy (linux/mm/gup.c, gup_must_unshare); this one pins
+// where it writes to, and reads like any write(2).
 inline bool guarded_read(const void* from, void* to, size_t bytes) {
-    struct iovec local = {to, bytes};
-    struct iovec remote = {const_cast<void*>(from), bytes};
+    struct iovec local = {const_cast<void*>(from), bytes};
+    struct iovec remote = {to, bytes};
     // The pid is asked anew: a cached one names the parent in a child that nobody announced.
-    const long got = sys::syscall6(SYS_process_vm_readv, sys::getpid(), sys::word(&local), 1,
+    const long got = sys::syscall6(SYS_process_vm_writev, sys::getpid(), sys::word(&local), 1,
                                    sys::word(&remote), 1, 0);
     return got == static_cast<long>(bytes);
 }
