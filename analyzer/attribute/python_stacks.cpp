@@ -1,5 +1,7 @@
 #include "attribute/python_stacks.h"
 
+#include <algorithm>
+
 #include "trace/python_lines.h"
 
 namespace cowscope::attribute {
@@ -39,16 +41,23 @@ std::vector<MixedFrame> mix_frames(const std::vector<NativeFrameKind>& native, P
     std::vector<MixedFrame> mixed;
     const size_t python_count = stacks->frames(python_stack).size();
     size_t next = 0;
+    const auto take_until = [&](size_t end) {
+        for (; next < end; ++next) mixed.push_back({true, next});
+    };
+    const bool has_named_loop = std::any_of(
+        native.begin(), native.end(), [](const NativeFrameKind& each) { return each.is_loop; });
     for (size_t i = 0; i < native.size(); ++i) {
         if (native[i].is_loop) {
-            const size_t end = next + stacks->frames_in_one_loop(python_stack, next);
-            for (; next < end; ++next) mixed.push_back({true, next});
+            take_until(next + stacks->frames_in_one_loop(python_stack, next));
         } else if (!native[i].is_interpreter) {
             mixed.push_back({false, i});
+        } else if (!has_named_loop) {
+            // Debian's 3.14 runs Python frames in many functions without a name.
+            take_until(python_count);
         }
     }
-    // The native stack was cut, or its loop has no name.
-    for (; next < python_count; ++next) mixed.push_back({true, next});
+    // The native stack was cut.
+    take_until(python_count);
     return mixed;
 }
 

@@ -30,17 +30,16 @@ class PythonStacks {
     std::vector<std::optional<std::vector<PythonFrame>>> stacks_;
 };
 
-// A native stack ("function (place)", innermost first) with the frames of the interpreter replaced
-// by the Python frames that they ran. `is_interpreter(i)`: native frame i is the interpreter's own
-// code; `is_loop(i)`: it is the loop that runs Python frames.
 struct MixedFrame {
     bool is_python = false;
     size_t index = 0;  // into the native frames or the Python frames
 };
 struct NativeFrameKind {
-    bool is_interpreter = false;
-    bool is_loop = false;
+    bool is_interpreter = false;  // the interpreter's own code
+    bool is_loop = false;         // of that, the loop that runs Python frames
 };
+// A native stack, innermost first, with the frames of the interpreter replaced by the Python frames
+// that they ran.
 std::vector<MixedFrame> mix_frames(const std::vector<NativeFrameKind>& native, PythonStacks* stacks,
                                    uint32_t python_stack);
 

@@ -5,6 +5,8 @@
 // Async-signal-safe; callers hold the process's lock.
 #pragma once
 
+#include <errno.h>
+
 #include "process/mappings.h"
 #include "tracker/census.h"
 #include "tracker/page_scan.h"
@@ -20,13 +22,17 @@ class Userfaultfd {
     bool is_open() const { return uffd_ >= 0; }
 
     // Registers every mapping that is_watched() and not the shim's own. Calls refused(start,
-    // -errno) for each that the kernel does not take (EBUSY: a host's own userfaultfd has it).
+    // -errno) for each that the kernel does not take (EBUSY: a host's own userfaultfd has it). Not
+    // for those of MAP_DROPPABLE (Linux 6.11): a fork wipes them, so nothing of them is ever
+    // copied.
     template <typename Refused>
     void watch(const process::Mappings& mappings, const OwnMemory& own, Refused&& refused) {
         for (const process::Mapping& mapping : mappings.all()) {
             if (!is_watched(mapping) || own.overlaps(mapping.start, mapping.end)) continue;
             const int result = add(mapping.start, mapping.end);
-            if (result != 0) refused(mapping.start, result);
+            if (result != 0 && !(result == -EINVAL && is_ordinary_anonymous(mapping))) {
+                refused(mapping.start, result);
+            }
         }
     }
 
@@ -42,6 +48,11 @@ class Userfaultfd {
                      CensusTaker* taker);
 
   private:
+    // Of such memory the kernel takes all but the droppable (vma_can_userfault() in
+    // linux/include/linux/userfaultfd_k.h).
+    static bool is_ordinary_anonymous(const process::Mapping& mapping) {
+        return !mapping.is_file && !mapping.is_hugetlb && !mapping.special;
+    }
     int add(uint64_t start, uint64_t end);
     int protect_range(PageRegion* buffer, const AddressRange& range);
 

@@ -54,6 +54,18 @@ void keeponfork() {
     advise(second, 128, MADV_KEEPONFORK);
 }
 
+// What the kernel may take away at any time, and does at a fork. Without it (before Linux 6.11) it
+// is memory that is wiped.
+void droppable() {
+    constexpr int kDroppable = 0x08;  // MAP_DROPPABLE, linux/include/uapi/linux/mman.h
+    void* memory =
+        mmap(nullptr, 128 * kPageBytes, PROT_READ | PROT_WRITE, kDroppable | MAP_ANONYMOUS, -1, 0);
+    account::note_figure("droppable", memory != MAP_FAILED);
+    if (memory == MAP_FAILED) return wipeonfork();
+    second = static_cast<unsigned char*>(memory);
+    fill(second, 128);
+}
+
 void without_second() {
     write_copied(region, 64);
     map(128, kThere, second);
@@ -210,6 +222,7 @@ const Case kCases[] = {
     {"free-lazily", no_more, free_lazily, no_more},
     {"dontfork", dontfork, without_second, parent_with_own_second},
     {"wipeonfork", wipeonfork, with_empty_second, parent_with_own_second},
+    {"droppable", droppable, with_empty_second, parent_with_own_second},
     {"dofork", dofork, with_second, parent_with_second},
     {"keeponfork", keeponfork, with_second, parent_with_second},
     {"read-only", protect_before, make_writable, no_more},
