@@ -232,7 +232,7 @@ static_assert(sizeof(TypeRecord) == 24);
 // A page fault of an instruction that wrote to (or read from) an inherited page.
 struct EventRecord {
     RecordHeader header;  // flags: kNoWord, kNoNeighbour, kZeroPage, kMovedPage, kUnlisted,
-                          // kHugePage, kPool*, kPythonFrame, kContainerItems
+                          // kHugePage, kPool*, kPythonFrame, kContainerItems, kPythonFinalizing
     uint64_t time_ns;
     uint64_t address;    // the exact byte
     uint64_t word;       // 8 bytes at `address` before the write
@@ -267,6 +267,8 @@ inline constexpr uint16_t kPoolBlockStart = 256;  // the first word of the block
 inline constexpr uint16_t kPythonFrame = 512;
 // The address lies in the items, keys or table of a container of `type`.
 inline constexpr uint16_t kContainerItems = 1024;
+// The interpreter says that it is being taken down (_PyRuntime.finalizing; told from 3.13 on).
+inline constexpr uint16_t kPythonFinalizing = 2048;
 
 // The CPython interpreter of this process, of a layout that the shim knows. At most one.
 struct PythonRecord {

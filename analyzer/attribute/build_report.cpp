@@ -172,7 +172,8 @@ class Builder {
         OwnerPages& owner = owners_[write.owner];
         owner.causes[cause] += write.pages;
         if (!write.type.empty()) owner.counted_types[write.type] += write.pages;
-        if (ends_interpreter(process, write.site, sites)) {
+        if (write.is_finalizing) {
+            report_.totals.finalization_pages += write.pages;
             ended_causes_[cause] += write.pages;
             if (!write.type.empty()) owner.ended_types[write.type] += write.pages;
         }
@@ -188,8 +189,7 @@ class Builder {
             share.inlined = inlined_name(resolved.frames);
         }
         share.instruction = resolved.instruction ? resolved.instruction->text : "";
-        share.finalizing = resolved.is_finalizing;
-        if (resolved.is_finalizing) report_.totals.finalization_pages += write.pages;
+        share.finalizing = write.is_finalizing;
         const auto& python = sites->python_stacks().frames(write.python_stack);
         const PythonFrame line = python.empty() ? PythonFrame{} : python.front();
         const SiteKey key{cause,      share.module, share.function,    share.inlined,
@@ -347,18 +347,6 @@ class Builder {
         }
     }
 
-    // Py_FinalizeEx() and Py_Finalize() are exported by every Python.
-    bool ends_interpreter(const trace::ProcessTrace& process, uint32_t site, SiteResolver* sites) {
-        const auto [known, is_new] = ends_interpreter_.try_emplace({&process, site}, false);
-        if (is_new) {
-            const std::vector<std::string> stack = sites->stack_text(site);
-            known->second = std::any_of(stack.begin(), stack.end(), [](const std::string& frame) {
-                return frame.rfind("Py_Finalize", 0) == 0;
-            });
-        }
-        return known->second;
-    }
-
     template <typename Rows>
     static void sort_by_pages(Rows* rows) {
         std::stable_sort(rows->begin(), rows->end(),
@@ -378,7 +366,6 @@ class Builder {
     std::map<std::string, std::pair<uint64_t, std::map<std::string, uint64_t>>> causes_;
     std::map<OwnerId, OwnerPages> owners_;  // 0: nobody
     std::map<std::string, uint64_t> ended_causes_;
-    std::map<std::pair<const trace::ProcessTrace*, uint32_t>, bool> ends_interpreter_;  // by site
     std::map<SiteKey, size_t> site_index_;
     std::vector<uint64_t> heaviest_;  // pages of the class that gave each site its stack
 };

@@ -80,12 +80,15 @@ class Collector {
         const uint32_t region = space_.region_of(event.address);
         const PythonMemory::Place python = sites_.python_memory().place_of(event);
         const OwnerId owner = owner_of(event, place);
-        const auto [known, is_new] = class_by_key_.try_emplace(
-            {event.site, event.python_stack, python.place, python.type, region, owner}, kNotACopy);
+        const bool is_finalizing = (event.header.flags & trace::kPythonFinalizing) != 0;
+        const auto [known, is_new] =
+            class_by_key_.try_emplace({event.site, event.python_stack, python.place, python.type,
+                                       region, owner, is_finalizing},
+                                      kNotACopy);
         if (is_new) {
             const std::string name =
                 python.type == 0 ? std::string() : process_.types.at(python.type);
-            const WrittenPlace written{python.place, name, &space_.region(region)};
+            const WrittenPlace written{python.place, name, &space_.region(region), is_finalizing};
             if (auto verdict = sites_.verdict(event.site, written)) {
                 known->second = static_cast<uint32_t>(copies_.classes.size());
                 const bool of_object = is_of_object(verdict->cause);
@@ -98,6 +101,7 @@ class Collector {
                 }
                 found.verdict = std::move(*verdict);
                 found.owner = owner;
+                found.is_finalizing = is_finalizing || sites_.resolve(event.site).is_finalizing;
             }
         }
         return known->second;
@@ -160,8 +164,9 @@ class Collector {
     OwnerIndex* owners_;
     Copies copies_;
     std::vector<PageWrite> writes_;
-    // Site, Python stack, place, type, region and owner.
-    std::map<std::tuple<uint32_t, uint32_t, PythonPlace, uint64_t, uint32_t, OwnerId>, uint32_t>
+    // Site, Python stack, place, type, region, owner, and whether CPython was being taken down.
+    std::map<std::tuple<uint32_t, uint32_t, PythonPlace, uint64_t, uint32_t, OwnerId, bool>,
+             uint32_t>
         class_by_key_;
 };
 

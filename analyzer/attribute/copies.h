@@ -20,7 +20,8 @@ struct WriteClass {
     std::string type;           // of the CPython object that was written, or ""
     uint64_t type_address = 0;  // of that type
     Verdict verdict;
-    OwnerId owner = 0;  // of the address that was written
+    OwnerId owner = 0;           // of the address that was written
+    bool is_finalizing = false;  // CPython was being taken down
     uint64_t pages = 0;
 };
 

@@ -113,7 +113,7 @@ std::optional<Verdict> SiteResolver::verdict(uint32_t id, const WrittenPlace& wr
     input.in_dynamic_linker = site.in_dynamic_linker;
     input.in_libc = is_libc(site.module);
     input.in_interpreter_data = is_interpreter(written.region->path);
-    input.is_finalizing = site.is_finalizing;
+    input.is_finalizing = site.is_finalizing || written.is_finalizing;
     for (const symbolize::Frame& frame : site.frames) input.functions.push_back(frame.function);
     for (const std::string& caller : site.callers) input.callers.push_back(caller);
     return find_cause(input);

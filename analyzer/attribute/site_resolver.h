@@ -32,6 +32,7 @@ struct WrittenPlace {
     PythonPlace place = PythonPlace::none;
     std::string_view type;  // of the CPython object, or ""
     const RegionInfo* region = nullptr;
+    bool is_finalizing = false;  // CPython itself said so
 };
 
 class SiteResolver {

@@ -79,6 +79,7 @@ struct StatedOffsets {
 };
 constexpr StatedOffsets kStated[] = {{0x030d, 6, 19, 28, 34}, {0x030e, 6, 22, 31, 39}};
 constexpr uint64_t kFreeThreadedWord = 2;
+constexpr uint64_t kFinalizingWord = 4;  // runtime_state.finalizing
 
 // Takes what the interpreter itself says about its layout. False where that cannot be.
 bool take_stated(const StatedOffsets& at, uint64_t runtime, Layout* layout) {
@@ -134,6 +135,10 @@ void choose_layout(Interpreter* found) {
             return;
         }
         if (!take_stated(stated, runtime, &found->stated)) return;
+        const auto finalizing = load<uint64_t>(runtime + kFinalizingWord * sizeof(uint64_t));
+        if (finalizing <= found->runtime_bytes - sizeof(uint64_t)) {
+            found->finalizing = runtime + finalizing;
+        }
     }
     // Where reference tracing (or the lack of the GIL) makes object headers larger, this fails.
     if (load<uint64_t>(found->code_type + kObType) != found->type_type) return;

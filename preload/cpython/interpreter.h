@@ -23,7 +23,8 @@ struct Interpreter {
     uint64_t set_type = 0;
     uint64_t runtime_start = 0;  // _PyRuntime
     uint64_t runtime_bytes = 0;
-    void* (*own_thread)() = nullptr;        // PyGILState_GetThisThreadState
+    uint64_t finalizing = 0;          // of the word _PyRuntime.finalizing; 0 where it is not known
+    void* (*own_thread)() = nullptr;  // PyGILState_GetThisThreadState
     void* (*unchecked_thread)() = nullptr;  // _PyThreadState_UncheckedGet and its successor
 };
 

@@ -18,6 +18,11 @@ void write_problem(segment::Writer* writer) {
     writer->commit();
 }
 
+// A thread state, from the beginning of the end on.
+bool is_finalizing(const Interpreter& python) {
+    return python.finalizing != 0 && *reinterpret_cast<const uint64_t*>(python.finalizing) != 0;
+}
+
 }  // namespace
 
 void Observer::look_further(Arena& arena, segment::Writer* writer, const Write& write,
@@ -57,6 +62,7 @@ Observation Observer::observe(Arena& arena, segment::Writer* writer, const Write
     Located& object = observation.object;
     object = locate(arena, writer, &types_, write.address, write.words);
     if (python.layout == nullptr) return observation;
+    if (is_finalizing(python)) object.flags |= trace::kPythonFinalizing;
     const bool is_frame = stacks_.holds_address();
     if (is_frame) object.flags |= trace::kPythonFrame;
     if (object.type == 0 && !is_frame && (object.flags & trace::kPoolHeader) == 0) {

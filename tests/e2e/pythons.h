@@ -8,6 +8,9 @@
 #include <filesystem>
 #include <string>
 
+#include "tests/catch.h"
+#include "tests/e2e/run_program.h"
+
 namespace cowscope::e2e {
 
 inline const std::string kDebianPython = "/usr/bin/python3";
@@ -53,6 +56,17 @@ inline std::string python_of_version(const std::string& version) {
 
 inline std::string debian_python() {
     return access(kDebianPython.c_str(), X_OK) == 0 ? kDebianPython : "";
+}
+
+// Debian's Python of a newer suite than this machine's, unpacked beside the tests (fetch_python);
+// "" where it cannot be had.
+inline std::string unpacked_python(const std::string& suite, const std::string& version) {
+    const std::string folder = COWSCOPE_BUILD_DIR "/tests/e2e/pythons/" + suite + "-" + version;
+    const RunResult fetched = run_program(
+        {COWSCOPE_SOURCE_DIR "/tests/e2e/fetch_python", suite, version, folder}, RunOptions());
+    if (fetched.status() == 0) return folder + "/python";
+    WARN(fetched.err);
+    return "";
 }
 
 }  // namespace cowscope::e2e

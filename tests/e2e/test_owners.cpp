@@ -148,6 +148,17 @@ TEST_CASE("owners on Debian's Python", "[owners]") {
     check_version(python);
 }
 
+TEST_CASE("owners on Debian's Python 3.13", "[owners]") {
+    const std::string python = unpacked_python("trixie", "3.13");
+    COWSCOPE_REQUIRE_INTERPRETER(python, "Python 3.13 of Debian trixie");
+    check_version(python);
+}
+TEST_CASE("owners on Debian's Python 3.14", "[owners]") {
+    const std::string python = unpacked_python("forky", "3.14");
+    COWSCOPE_REQUIRE_INTERPRETER(python, "Python 3.14 of Debian forky");
+    check_version(python);
+}
+
 TEST_CASE("a bare LD_PRELOAD has no owners and says who finds them", "[owners]") {
     const std::string python = debian_python();
     COWSCOPE_REQUIRE_INTERPRETER(python, "/usr/bin/python3");

@@ -128,3 +128,13 @@ TEST_CASE("Debian's Python: each cause is told", "[python-causes]") {
     COWSCOPE_REQUIRE_INTERPRETER(python, "/usr/bin/python3");
     check_causes(python, true);
 }
+TEST_CASE("Debian's Python 3.13: each cause is told", "[python-causes]") {
+    const std::string python = unpacked_python("trixie", "3.13");
+    COWSCOPE_REQUIRE_INTERPRETER(python, "Python 3.13 of Debian trixie");
+    check_causes(python, true);
+}
+TEST_CASE("Debian's Python 3.14: each cause is told", "[python-causes]") {
+    const std::string python = unpacked_python("forky", "3.14");
+    COWSCOPE_REQUIRE_INTERPRETER(python, "Python 3.14 of Debian forky");
+    check_causes(python, true);
+}

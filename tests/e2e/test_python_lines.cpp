@@ -168,3 +168,13 @@ TEST_CASE("Debian's Python: the line that reads is named", "[python-lines]") {
     COWSCOPE_REQUIRE_INTERPRETER(python, "/usr/bin/python3");
     check_reading_line(python);
 }
+TEST_CASE("Debian's Python 3.13: the line that reads is named", "[python-lines]") {
+    const std::string python = unpacked_python("trixie", "3.13");
+    COWSCOPE_REQUIRE_INTERPRETER(python, "Python 3.13 of Debian trixie");
+    check_reading_line(python);
+}
+TEST_CASE("Debian's Python 3.14: the line that reads is named", "[python-lines]") {
+    const std::string python = unpacked_python("forky", "3.14");
+    COWSCOPE_REQUIRE_INTERPRETER(python, "Python 3.14 of Debian forky");
+    check_reading_line(python);
+}
