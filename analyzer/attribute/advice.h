@@ -15,6 +15,7 @@ struct OwnerPages {
     // Pages of `refcount` by the object's type, and those of them that the interpreter's end wrote.
     std::map<std::string, uint64_t> counted_types;
     std::map<std::string, uint64_t> ended_types;
+    uint64_t pages_with = 0;  // see OwnerShare
     // Of the look at the objects (trace/owners.h).
     uint64_t objects = 0;
     uint64_t strs = 0;

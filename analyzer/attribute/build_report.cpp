@@ -91,6 +91,7 @@ class Builder {
         for (const WriteClass& write : copies.classes) {
             if (write.pages != 0) add_class(process, write, &sites);
         }
+        for (const auto& [owner, pages] : copies.pages_with) owners_[owner].pages_with += pages;
         add_unwitnessed(process, copies);
         const auto points = timeline_of(process, copies, start_ns_);
         report_.timeline.insert(report_.timeline.end(), points.begin(), points.end());
@@ -293,7 +294,8 @@ class Builder {
         if (owner_index_.is_empty() || report_.totals.copied_pages == 0) return;
         const auto copied = static_cast<double>(report_.totals.copied_pages);
         uint64_t owned = 0;
-        OwnerShare unowned{kUnowned, 0, 0, {}, {}};
+        OwnerShare unowned;
+        unowned.owner = kUnowned;
         for (const auto& [id, found] : owners_) {
             OwnerShare share;
             for (const auto& [cause, pages] : found.causes) {
@@ -311,11 +313,16 @@ class Builder {
                 continue;
             }
             owned += share.pages;
+            share.pages_with = found.pages_with;
             share.owner = owner_index_.facts(id).name;
             share.share = static_cast<double>(share.pages) / copied;
             report_.owners.push_back(std::move(share));
         }
-        sort_by_pages(&report_.owners);
+        std::stable_sort(report_.owners.begin(), report_.owners.end(),
+                         [](const OwnerShare& a, const OwnerShare& b) {
+                             return std::tie(a.pages, a.pages_with) >
+                                    std::tie(b.pages, b.pages_with);
+                         });
         unowned.pages = report_.totals.copied_pages - owned;
         unowned.share = static_cast<double>(unowned.pages) / copied;
         if (unowned.pages != 0) report_.owners.push_back(std::move(unowned));

@@ -154,6 +154,10 @@ class Collector {
         ++copies_.witnessed_pages;
         ++copies_.classes[write.write_class].pages;
         copies_.copy_times_ns.push_back(write.time_ns);
+        if (owners_ == nullptr) return;
+        for (const OwnerId owner : owners_->owners_on_page(index_, write.generation, write.page)) {
+            ++copies_.pages_with[owner];
+        }
     }
 
     const trace::ProcessTrace& process_;

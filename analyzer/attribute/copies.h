@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,7 @@ struct Copies {
     uint64_t witnessed_pages = 0;  // copies with an event
     uint64_t reused_pages = 0;
     std::vector<WriteClass> classes;
+    std::map<OwnerId, uint64_t> pages_with;  // witnessed copies that hold something of an owner
     // Copies without an event, by what the witness was doing then.
     uint64_t unwitnessed_while_watching = 0;
     uint64_t unwitnessed_unwatched = 0;

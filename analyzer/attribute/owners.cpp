@@ -61,13 +61,30 @@ size_t OwnerIndex::find_look(size_t process, size_t generation) const {
     return is_inherited ? nearest_look(trace_.processes[process], time_ns) : kNone;
 }
 
-OwnerId OwnerIndex::find(size_t process, size_t generation, uint64_t address) {
-    if (facts_.empty()) return 0;
+size_t OwnerIndex::look_of(size_t process, size_t generation) {
+    if (facts_.empty()) return kNone;
     const auto [at, is_new] = look_by_generation_.try_emplace({process, generation}, kNone);
     if (is_new) at->second = find_look(process, generation);
-    if (at->second == kNone) return 0;
-    const uint32_t id = trace_.owners[at->second].find(address);
-    return id == 0 ? 0 : ids_[at->second][id - 1];
+    return at->second;
+}
+
+OwnerId OwnerIndex::find(size_t process, size_t generation, uint64_t address) {
+    const size_t look = look_of(process, generation);
+    if (look == kNone) return 0;
+    const uint32_t id = trace_.owners[look].find(address);
+    return id == 0 ? 0 : ids_[look][id - 1];
+}
+
+std::vector<OwnerId> OwnerIndex::owners_on_page(size_t process, size_t generation, uint64_t page) {
+    std::vector<OwnerId> found;
+    const size_t look = look_of(process, generation);
+    if (look == kNone) return found;
+    trace_.owners[look].for_each_on_page(page, [&](uint32_t id) {
+        const OwnerId owner = ids_[look][id - 1];
+        // Few own something on one page.
+        if (std::find(found.begin(), found.end(), owner) == found.end()) found.push_back(owner);
+    });
+    return found;
 }
 
 }  // namespace cowscope::attribute

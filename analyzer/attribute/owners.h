@@ -22,6 +22,8 @@ class OwnerIndex {
 
     // `process` and `generation` are indices into the trace's.
     OwnerId find(size_t process, size_t generation, uint64_t address);
+    // Everyone who had anything on the page; each once.
+    std::vector<OwnerId> owners_on_page(size_t process, size_t generation, uint64_t page);
 
     struct Facts {
         std::string name;
@@ -39,6 +41,7 @@ class OwnerIndex {
     // The look that saw the objects that the process got (or shared) then: of the process itself or
     // of the nearest ancestor that was looked at, as close to that moment as there is one.
     size_t find_look(size_t process, size_t generation) const;
+    size_t look_of(size_t process, size_t generation);  // the same, kept
     size_t nearest_look(const trace::ProcessTrace& process, uint64_t time_ns) const;
 
     const trace::Trace& trace_;

@@ -103,6 +103,7 @@ std::string to_json(const Report& report) {
         }
         json["owners"].push_back({{"owner", owner.owner},
                                   {"pages", owner.pages},
+                                  {"pages_with", owner.pages_with},
                                   {"share", owner.share},
                                   {"causes", std::move(causes)},
                                   {"types", std::move(types)}});

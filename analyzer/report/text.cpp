@@ -44,7 +44,7 @@ class TextReport {
             if (options_.by == "type") {
                 types();
             } else if (options_.by == "owner") {
-                owners(options_.top);
+                all_owners();
             } else if (options_.by == "process") {
                 processes();
             } else if (options_.by == "site") {
@@ -52,7 +52,7 @@ class TextReport {
             } else {
                 causes();
                 advice();
-                owners(kMainOwners);
+                main_owners();
                 main_sites();
                 processes();
             }
@@ -69,7 +69,6 @@ class TextReport {
     static constexpr size_t kSizeWidth = 12;
     static constexpr size_t kShareWidth = 10;
     // Beside other tables.
-    static constexpr size_t kMainOwners = 5;
     size_t name_width() const { return width_ - kPagesWidth - kSizeWidth - kShareWidth; }
 
     void line(const std::string& text = "") { text_ += text + "\n"; }
@@ -116,7 +115,8 @@ class TextReport {
     void python_site(const SiteShare& site);
     static std::string cause_line(const SiteShare& site);
     void types();
-    void owners(size_t most);
+    void main_owners();
+    void all_owners();
     void advice();
     void processes();
     void notes();
@@ -285,28 +285,59 @@ void TextReport::types() {
     more(rows.size() - shown, "types");
 }
 
-void TextReport::owners(size_t most) {
+void TextReport::main_owners() {
+    constexpr size_t kShown = 5;
     if (report_.owners.empty()) return;
     table_heading("Whose (a variable that leads there)");
-    const OwnerShare* unowned = nullptr;
-    size_t shown = 0;
-    size_t left = 0;
-    for (const OwnerShare& owner : report_.owners) {
-        if (owner.owner == kUnowned) {
-            unowned = &owner;
-        } else if (shown < most) {
-            // What tells owners apart stands at the end.
-            row("  " + cut_start(printable(owner.owner), name_width() - 3), owner.pages);
-            ++shown;
-        } else {
-            ++left;
-        }
+    // The unowned come last, and before them those of whom nothing was written.
+    const bool has_unowned = report_.owners.back().owner == kUnowned;
+    const auto writers =
+        static_cast<size_t>(std::count_if(report_.owners.begin(), report_.owners.end(),
+                                          [](const OwnerShare& each) { return each.pages != 0; }) -
+                            (has_unowned ? 1 : 0));
+    const size_t shown = std::min(writers, kShown);
+    for (size_t i = 0; i < shown; ++i) {
+        // What tells owners apart stands at the end.
+        const OwnerShare& owner = report_.owners[i];
+        row("  " + cut_start(printable(owner.owner), name_width() - 3), owner.pages);
     }
-    if (left != 0) {
-        line(fmt::format("  … and {} more owners ({})", left,
-                         options_.by == "owner" ? "--top" : "--by owner"));
+    if (writers != shown) line(fmt::format("  … and {} more owners (--by owner)", writers - shown));
+    if (has_unowned) row("  (unowned)", report_.owners.back().pages);
+}
+
+// With those whose neighbours were copied, too: a page that was copied for one holds others.
+void TextReport::all_owners() {
+    if (report_.owners.empty()) return;
+    constexpr size_t kPages = 11;
+    const size_t name = width_ - 2 * kPages - kSizeWidth - kShareWidth;
+    const auto cells = [&](const std::string& first, const std::string& pages,
+                           const std::string& size, const std::string& share,
+                           const std::string& with) {
+        return fmt::format("{:<{}}{:>{}}{:>{}}{:>{}}{:>{}}", first, name, pages, kPages, size,
+                           kSizeWidth, share, kShareWidth, with, kPages);
+    };
+    const auto owner_line = [&](const OwnerShare& owner, const std::string& with) {
+        line(cells("  " + cut_start(printable(owner.owner), name - 3), grouped(owner.pages),
+                   size_text(owner.pages * report_.page_size), percent(owner.share), with));
+    };
+    line();
+    line(emphasized(cells("Whose (a variable)", "pages", "size", "share", "lies on")));
+    std::vector<const OwnerShare*> order;
+    for (const OwnerShare& each : report_.owners) {
+        if (each.owner != kUnowned) order.push_back(&each);
     }
-    if (unowned != nullptr) row("  (unowned)", unowned->pages);
+    std::stable_sort(order.begin(), order.end(), [](const OwnerShare* a, const OwnerShare* b) {
+        return a->pages_with > b->pages_with;
+    });
+    const size_t shown = std::min(order.size(), options_.top);
+    for (size_t i = 0; i < shown; ++i) owner_line(*order[i], grouped(order[i]->pages_with));
+    more(order.size() - shown, "owners");
+    if (order.size() != report_.owners.size()) owner_line(report_.owners.back(), "-");
+    line();
+    paragraph(
+        "pages: copied by a write to what the variable leads to. lies on: all copied pages that "
+        "hold some of that, whoever's write copied them.",
+        2, 2);
 }
 
 void TextReport::advice() {

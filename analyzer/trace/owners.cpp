@@ -117,14 +117,17 @@ class OwnersLoader {
 
 }  // namespace
 
+size_t Owners::range_from(uint64_t unit) const {
+    const auto found = std::partition_point(ranges.begin(), ranges.end(), [&](const Range& range) {
+        return range.start + range.length <= unit;
+    });
+    return static_cast<size_t>(found - ranges.begin());
+}
+
 uint32_t Owners::find(uint64_t address) const {
     const uint64_t unit = address / kRangeUnit;
-    const auto behind =
-        std::upper_bound(ranges.begin(), ranges.end(), unit,
-                         [](uint64_t each, const Range& range) { return each < range.start; });
-    if (behind == ranges.begin()) return 0;
-    const Range& range = *std::prev(behind);
-    return unit < range.start + range.length ? range.owner : 0;
+    const size_t at = range_from(unit);
+    return at < ranges.size() && ranges[at].start <= unit ? ranges[at].owner : 0;
 }
 
 Owners read_owners(const std::string& path) {

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "preload/trace_format.h"
+#include "trace/page_set.h"
 
 namespace cowscope::trace {
 
@@ -100,6 +101,15 @@ struct Owners {
 
     // The id of who owns the byte at `address`; 0 for nobody.
     uint32_t find(uint64_t address) const;
+    // Calls take(id) for each range that reaches into the page, with ids again and again.
+    template <typename Take>
+    void for_each_on_page(uint64_t page, const Take& take) const {
+        const uint64_t end = (page + kPageBytes) / kRangeUnit;
+        for (size_t i = range_from(page / kRangeUnit); i < ranges.size(); ++i) {
+            if (ranges[i].start >= end) break;
+            take(ranges[i].owner);
+        }
+    }
 
     // Ascending, in units of kRangeUnit.
     struct Range {
@@ -108,6 +118,10 @@ struct Owners {
         uint32_t owner;
     };
     std::vector<Range> ranges;
+
+  private:
+    // The index of the first range that ends after `unit`.
+    size_t range_from(uint64_t unit) const;
 };
 
 // Throws cowscope::Error for a file that is no such file; damage further in is noted.

@@ -1,5 +1,7 @@
 // The variables that lead to what was copied, on every Python of this machine.
+#include <cinttypes>
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -97,10 +99,41 @@ void check_owned(const std::string& python, const std::string& what,
     CHECK(owned >= 40'000 / 64);
 }
 
+uint64_t pages_with(const Json& report, const std::string& owner) {
+    for (const Json& row : report["owners"]) {
+        if (row["owner"] == owner) return row["pages_with"].get<uint64_t>();
+    }
+    return 0;
+}
+
+// Reading the values copies the pages that they are on, and what else is on these. Where keys and
+// values are of one size, that is the keys.
+void check_beside(const std::string& python) {
+    CAPTURE(python);
+    const TemporaryFolder folder;
+    const RunResult run =
+        record_successfully(folder / "t.cow", {python, kOwnedData, "beside", "100000"});
+    uint64_t of_values = 0;
+    uint64_t with_keys = 0;
+    REQUIRE(std::sscanf(run.out.c_str(), "%" SCNu64 " %" SCNu64, &of_values, &with_keys) == 2);
+    const Json report = report_json(folder / "t.cow");
+    check_sums(report);
+    const uint64_t values = pages_with(report, "__main__.index (dict values)");
+    const uint64_t keys = pages_with(report, "__main__.index (dict keys)");
+    CAPTURE(of_values, with_keys, values, keys, report["notes"].dump(1));
+    // Pages of the last bytes alone are not copied, and what else a child writes is.
+    constexpr uint64_t kOtherPages = 200;
+    CHECK(values >= of_values * 95 / 100);
+    CHECK(values <= of_values + kOtherPages);
+    CHECK(keys >= with_keys * 95 / 100);
+    CHECK(keys <= with_keys + kOtherPages);
+}
+
 void check_version(const std::string& python) {
     check_string_map(python, "values");
     check_string_map(python, "key");
     check_interned(python);
+    check_beside(python);
     check_owned(python, "nested", {"__main__.STORE['users'] (list items)"});
     check_owned(python, "class", {"__main__.Model.registry (dict values)"});
     check_owned(python, "attributes", {"__main__.settings (instance attributes)"});

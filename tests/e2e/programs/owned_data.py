@@ -61,6 +61,14 @@ def children(work):
     assert os.waitpid(child, 0)[1] == 0
 
 
+def pages_of(strings):
+    pages = set()
+    for text in strings:
+        start = id(text)
+        pages.update((start // 4096, (start + sys.getsizeof(text) - 1) // 4096))
+    return pages
+
+
 def of_function():
     local = [make(number) for number in range(count)]
     children(lambda: read(local))
@@ -97,5 +105,11 @@ elif what == 'set':
 elif what == 'keys':
     index.update((make(number), number) for number in range(count))
     children(lambda: read(index))
+elif what == 'beside':
+    index.update(('%06d' % number, make(number)) for number in range(count))
+    # Those of the values, and those of them that hold keys as well.
+    values = pages_of(index.values())
+    print('%d %d' % (len(values), len(values & pages_of(index))))
+    children(lambda: read(index.values()))
 elif what == 'local':
     of_function()
