@@ -172,11 +172,12 @@ class Builder {
         add_cause(cause, write.type, write.pages);
         OwnerPages& owner = owners_[write.owner];
         owner.causes[cause] += write.pages;
-        if (!write.type.empty()) owner.counted_types[write.type] += write.pages;
+        const bool is_counted = write.verdict.cause == Cause::refcount && !write.type.empty();
+        if (is_counted) owner.counted_types[write.type] += write.pages;
         if (write.is_finalizing) {
             report_.totals.finalization_pages += write.pages;
             ended_causes_[cause] += write.pages;
-            if (!write.type.empty()) owner.ended_types[write.type] += write.pages;
+            if (is_counted) owner.ended_types[write.type] += write.pages;
         }
 
         const ResolvedSite& resolved = sites->resolve(write.site);

@@ -40,8 +40,10 @@ class Causes {
     explicit Causes(const std::string& python)
         : python_(python), idle_(report_of(python, "idle")) {}
 
-    // Beyond the idle child's, at least 9 of 10 copies, and `least` in all.
-    void check(const std::string& which, const Words& causes, uint64_t least) const {
+    // Beyond the idle child's, at least 9 of 10 copies, and `least` in all. What is advised first
+    // is of the kind `advice`, where one is named.
+    void check(const std::string& which, const Words& causes, uint64_t least,
+               const std::string& advice = "") const {
         const Json report = report_of(python_, which);
         const auto beyond = [&](const Json& each) {
             return each["totals"]["copied_pages"].get<double>();
@@ -49,9 +51,14 @@ class Causes {
         const double copies = beyond(report) - beyond(idle_);
         const double explained = static_cast<double>(pages_of_causes(report, causes)) -
                                  static_cast<double>(pages_of_causes(idle_, causes));
-        CAPTURE(python_, which, copies, explained, report["causes"].dump(1));
+        CAPTURE(python_, which, copies, explained, report["causes"].dump(1),
+                report["advice"].dump(1));
         CHECK(copies >= static_cast<double>(least));
         CHECK(explained >= 0.9 * copies);
+        if (!advice.empty()) {
+            REQUIRE_FALSE(report["advice"].empty());
+            CHECK(report["advice"][0]["kind"] == advice);
+        }
     }
 
     void check_type(const std::string& which, const std::string& cause, const std::string& type,
@@ -76,6 +83,8 @@ class Causes {
         CHECK(report["totals"]["finalization_pages"].get<double>() >=
               0.8 * report["totals"]["copied_pages"].get<double>());
         CHECK(idle_["totals"]["finalization_pages"] == 0);
+        REQUIRE_FALSE(report["advice"].empty());
+        CHECK(report["advice"][0]["kind"] == "exit");
     }
 
   private:
@@ -85,17 +94,17 @@ class Causes {
 
 void check_causes(const std::string& python, bool adapts_code) {
     const Causes causes(python);
-    causes.check("collect", {"gc-header"}, 700);
-    causes.check("hash", {"hash-cache"}, 1000);
+    causes.check("collect", {"gc-header"}, 700, "freeze");
+    causes.check("hash", {"hash-cache"}, 1000, "hash");
     causes.check("append", {"container"}, 700);
     causes.check("allocate", {"allocator"}, 500);
     if (adapts_code) {
-        causes.check("call", {"code-cache"}, 500);
+        causes.check("call", {"code-cache"}, 500, "warm-up");
     } else {
         causes.check_few("call");
     }
-    causes.check("objects", {"refcount"}, 700);
-    causes.check("ints", {"refcount"}, 300);
+    causes.check("objects", {"refcount"}, 700, "compact");
+    causes.check("ints", {"refcount"}, 300, "compact");
     causes.check("tuples", {"refcount"}, 700);
     causes.check("lists", {"refcount"}, 700);
     causes.check_type("objects", "refcount", "__main__.Point", 400);
