@@ -87,10 +87,9 @@ uint64_t StackTable::find_innermost(uint64_t thread) const {
     return frame;
 }
 
-bool StackTable::is_frame(uint64_t frame, bool known) const {
+bool StackTable::is_frame(uint64_t frame) {
     const Layout& layout = *interpreter().layout;
-    if (!may_be_object(frame)) return false;
-    if (!known && !is_readable(frame, layout.frame_bytes)) return false;
+    if (!may_be_object(frame) || !readable_.has(frame, layout.frame_bytes)) return false;
     return !layout.frame_is_object || load<uint64_t>(frame + kObType) == interpreter().frame_type;
 }
 
@@ -113,14 +112,14 @@ bool StackTable::walk(Arena& arena, segment::Writer* writer, uint64_t frame, uin
     const Layout& layout = *interpreter().layout;
     depth_ = 0;
     truncated_ = false;
+    readable_.clear();
     // Frames of C that stand between Python frames count too, so that the walk ends.
     for (uint32_t steps = 0; frame != 0; ++steps) {
         if (depth_ == limit || steps == 2 * kMaxDepth) {
             truncated_ = true;
             return true;
         }
-        const bool known = trusted_ && steps != 0;
-        if (!is_frame(frame, known)) return false;
+        if (!is_frame(frame)) return false;
         const bool is_c = layout.frame_owner != kNone &&
                           load<uint8_t>(frame + layout.frame_owner) >= layout.first_c_owner;
         if (layout.frame_is_object) {
@@ -134,7 +133,7 @@ bool StackTable::walk(Arena& arena, segment::Writer* writer, uint64_t frame, uin
         } else {
             const uint64_t code = load<uint64_t>(frame + layout.frame_code) & ~kReferenceTags;
             if (!may_be_object(code)) return false;
-            if (!known && !is_readable(code, layout.code_bytes)) return false;
+            if (!readable_.has(code, layout.code_bytes)) return false;
             if (load<uint64_t>(code + kObType) != interpreter().code_type) return false;
             const uint32_t id = codes_.find(arena, writer, code);
             if (id == CodeTable::kNoCode) return false;
@@ -190,12 +189,10 @@ uint32_t StackTable::capture(Arena& arena, segment::Writer* writer, uint64_t add
     if (innermost == 0) return trace::kNoPythonStack;
     if (!walk(arena, writer, innermost, address, limit < kMaxDepth ? limit : kMaxDepth)) {
         // Frames that are being set up or taken down are no stack for a moment.
-        trusted_ = false;
         if (!worked_ && ++failures_ == kMostFailures) give_up(writer);
         return trace::kNoPythonStack;
     }
     if (depth_ == 0) return trace::kNoPythonStack;
-    trusted_ = true;
     worked_ = true;
     return intern(arena, writer);
 }

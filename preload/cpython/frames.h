@@ -4,18 +4,17 @@
 #include "cpython/codes.h"
 #include "segment/writer.h"
 #include "support/arena.h"
+#include "support/readable.h"
 #include "witness/intern_table.h"
 
 namespace cowscope::cpython {
 
 // Async-signal-safe; callers hold the process's lock, and interpreter().layout is not null.
 //
-// How it can trust pointers: a thread's own frames, and the code objects that they run, live as
-// long as the thread stands still. What names the first of them (the thread state, which may be
-// gone at the end of the interpreter, and the innermost frame, which may be half gone while it is
-// taken down) is checked to be readable at every event. Those further out are checked so until one
-// whole stack was what the layout says, and again after one that was not; between, each follows
-// from the one before.
+// A thread's own frames, and the code objects that they run, live as long as the thread stands
+// still. But what names the innermost of them may be stale: the thread state at the end of the
+// interpreter, a frame that is being set up or taken down. So every page is checked to be readable,
+// once for each stack.
 class StackTable {
   public:
     // Id of the stack, innermost `limit` frames; trace::kNoPythonStack where this thread runs no
@@ -35,7 +34,7 @@ class StackTable {
     bool walk(Arena& arena, segment::Writer* writer, uint64_t frame, uint64_t address,
               uint32_t limit);
     bool in_stack_chunk(uint64_t thread, uint64_t address) const;
-    bool is_frame(uint64_t frame, bool known) const;
+    bool is_frame(uint64_t frame);
     int32_t instruction_offset(uint64_t frame, uint64_t code) const;
     uint32_t intern(Arena& arena, segment::Writer* writer);
     void see_thread(Arena& arena, segment::Writer* writer, uint64_t thread);
@@ -47,7 +46,7 @@ class StackTable {
     uint32_t depth_ = 0;
     bool truncated_ = false;
     bool holds_address_ = false;
-    bool trusted_ = false;
+    ReadablePages readable_;
     bool worked_ = false;
     bool gave_up_ = false;
     uint32_t failures_ = 0;

@@ -23,4 +23,33 @@ inline bool is_readable(uint64_t address, uint64_t bytes) {
     return is_word_readable(address) && (address / kPage == last / kPage || is_word_readable(last));
 }
 
+// Pages that could be read a moment ago: asks once for each as long as nothing else runs.
+class ReadablePages {
+  public:
+    void clear() {
+        for (uint64_t& page : pages_) page = kNone;
+    }
+    // Of at most a page.
+    bool has(uint64_t address, uint64_t bytes) {
+        const uint64_t first = address / kPage;
+        const uint64_t last = (address + bytes - 1) / kPage;
+        return has_page(first) && (first == last || has_page(last));
+    }
+
+  private:
+    static constexpr uint64_t kPage = 4096;
+    static constexpr uint64_t kNone = ~uint64_t{0};
+
+    bool has_page(uint64_t page) {
+        uint64_t& known = pages_[page % kPages];
+        if (known == page) return true;
+        if (!is_word_readable(page * kPage)) return false;
+        known = page;
+        return true;
+    }
+
+    static constexpr uint64_t kPages = 32;
+    uint64_t pages_[kPages];
+};
+
 }  // namespace cowscope

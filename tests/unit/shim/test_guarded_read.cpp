@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "support/guarded_read.h"
+#include "support/readable.h"
 #include "tests/catch.h"
 
 using namespace cowscope;
@@ -72,4 +73,24 @@ TEST_CASE("a guarded read copies no page that a fork shares", "[guarded-read]") 
     CHECK(WIFEXITED(status));
     CHECK(WEXITSTATUS(status) == 0);
     munmap(memory, kPageBytes);
+}
+
+TEST_CASE("pages that can be read are told from those that cannot", "[guarded-read]") {
+    unsigned char* memory = map_pages(3);
+    REQUIRE(mprotect(memory + kPageBytes, kPageBytes, PROT_NONE) == 0);
+    const auto first = reinterpret_cast<uint64_t>(memory);
+    ReadablePages pages;
+    pages.clear();
+    for (int again = 0; again < 2; ++again) {
+        CHECK(pages.has(first, 64));
+        CHECK(pages.has(first + kPageBytes - 64, 64));
+        CHECK_FALSE(pages.has(first + kPageBytes - 32, 64));
+        CHECK_FALSE(pages.has(first + kPageBytes, 64));
+        CHECK_FALSE(pages.has(first + 2 * kPageBytes - 32, 64));
+        CHECK(pages.has(first + 2 * kPageBytes, 64));
+    }
+    munmap(memory, 3 * kPageBytes);
+    CHECK(pages.has(first, 64));
+    pages.clear();
+    CHECK_FALSE(pages.has(first, 64));
 }
