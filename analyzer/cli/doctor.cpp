@@ -91,11 +91,12 @@ void append_row(std::string& text, const std::string& label, const std::string& 
     text += fmt::format(fmt::runtime(kRow), label, value);
 }
 
-void append_capability(std::string& text, const std::string& label, const Capability& capability) {
-    std::string value = capability.ok ? "ok" : "missing";
+void append_capability(std::string& text, const std::string& label, const Capability& capability,
+                       bool needed = true) {
+    std::string value = capability.ok ? "ok" : needed ? "missing" : "missing, but not needed here";
     if (!capability.reason.empty()) value += ": " + capability.reason;
     append_row(text, label, value);
-    if (!capability.ok) append_row(text, "", "to allow it: " + capability.remedy);
+    if (!capability.ok && needed) append_row(text, "", "to allow it: " + capability.remedy);
 }
 
 std::string to_text(const Examination& found) {
@@ -123,7 +124,8 @@ std::string to_text(const Examination& found) {
         append_row(text, "libcowscope.so", found.shim.path);
     }
     append_capability(text, "tracker userfaultfd", found.capabilities.userfaultfd);
-    append_capability(text, "tracker soft-dirty", found.capabilities.soft_dirty);
+    append_capability(text, "tracker soft-dirty", found.capabilities.soft_dirty,
+                      !found.capabilities.userfaultfd.ok);
     append_capability(text, "witness trap", found.capabilities.trap);
     append_row(text, "verdict", verdict(found));
     return text;

@@ -18,7 +18,7 @@ using symbolize::short_name;
 // tells functions apart stands at the end.
 std::string name_and_place(const std::string& function, const std::string& place, size_t columns) {
     constexpr std::string_view kAnonymous = "(anonymous namespace)::";
-    std::string name = short_name(printable(function));
+    std::string name = function.empty() ? "(no symbol)" : short_name(printable(function));
     for (size_t at; (at = name.find(kAnonymous)) != std::string::npos;) {
         name.erase(at, kAnonymous.size());
     }
@@ -131,17 +131,20 @@ void TextReport::head() {
     const Totals& totals = report_.totals;
     const std::string command = printable(fmt::format("{}", fmt::join(report_.command, " ")));
     line(emphasized("cowscope  ") + cut_end(command, width_ - 10));
-    line(fmt::format("{}, {} process{}; tracker {}, witness {}", duration_text(report_.duration_ns),
-                     totals.processes, totals.processes == 1 ? "" : "es", report_.tracker,
-                     report_.witness));
+    const bool forked = std::any_of(report_.processes.begin(), report_.processes.end(),
+                                    [](const ProcessSummary& p) { return p.role == "fork"; });
+    const std::string instruments =
+        forked ? fmt::format("; tracker {}, witness {}", report_.tracker, report_.witness) : "";
+    line(fmt::format("{}, {} process{}{}", duration_text(report_.duration_ns), totals.processes,
+                     totals.processes == 1 ? "" : "es", instruments));
     line();
     const bool tracked =
         std::any_of(report_.processes.begin(), report_.processes.end(),
                     [](const ProcessSummary& p) { return p.inherited_pages != 0; });
     if (totals.copied_pages == 0) {
-        line(tracked                    ? "No inherited page was copied."
-             : report_.tracker == "off" ? "Nothing is known about copies: no process was tracked."
-                                        : "No process forked, so there was nothing to copy.");
+        line(tracked   ? "No inherited page was copied."
+             : !forked ? "No process forked, so there was nothing to copy."
+                       : "Nothing is known about copies: no process was tracked.");
         return;
     }
     const auto copying = std::count_if(report_.processes.begin(), report_.processes.end(),
@@ -210,7 +213,7 @@ void TextReport::site(const SiteShare& site) {
     if (!site.module.empty() || !site.function.empty()) {
         const std::string source =
             site.file.empty() ? "" : fmt::format("{}:{}, ", last_component(site.file), site.line);
-        line("      " + name_and_place(site.function.empty() ? "(no symbol)" : site.function,
+        line("      " + name_and_place(site.function,
                                        printable(fmt::format("({}{})", source, site.module)),
                                        width_ - 6));
         const std::string inlined =
