@@ -65,7 +65,7 @@ TEST_CASE("a fork that fails shares nothing", "[tree]") {
     CHECK(recorded.account.figure("errno") == EAGAIN);
 }
 
-TEST_CASE("children of children are watched like children", "[tree][.open]") {
+TEST_CASE("children of children are watched like children", "[tree]") {
     const Instruments instruments = any_instruments();
     const TemporaryFolder folder;
     const AccountRun recorded =
@@ -106,14 +106,19 @@ TEST_CASE("a daemon and the process that it came from have their copies", "[tree
     CHECK(recorded.account.writers().size() == 2);
 }
 
-TEST_CASE("children of a threaded parent have their copies", "[tree][.open]") {
-    constexpr uint64_t kThreads = 4;  // of each second child
+TEST_CASE("children of a threaded parent have their copies", "[tree]") {
+    // Each second child starts four threads. glibc blocks all signals twice for each: in
+    // pthread_create(), and in the new thread until it runs the program's function. What they write
+    // then, to stacks that were inherited, leaves one pending signal each time. (A third time is
+    // the thread's end, from which no signal comes back.)
+    constexpr uint64_t kThreads = 4;
+    constexpr uint64_t kMostLost = 2 * kThreads;
     const TemporaryFolder folder;
     const AccountRun recorded = record_tree(folder, "threaded-parent", any_instruments());
     CHECK(recorded.account.writers().size() == 10);
     for (const int pid : recorded.account.writers()) {
         CHECK(row_of(recorded, pid)["census"] == "final");
-        check_copies(recorded, pid, Bound::exact, kThreads);
+        check_copies(recorded, pid, Bound::exact, kMostLost);
     }
 }
 

@@ -24,6 +24,7 @@ namespace {
 // --- the parent ----------------------------------------------------------------------------------
 
 void parent_while_child_lives() {
+    account::stay_on_one_cpu();
     const pid_t child = start_child([] {
         write_copied(region, 64);
         reach_step(kChildDone);
@@ -117,6 +118,7 @@ void be_generation(size_t depth) {
     write_kept(own, kOwnPages);
 }
 void chain() {
+    account::stay_on_one_cpu();
     be_generation(0);
 }
 
