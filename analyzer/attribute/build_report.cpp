@@ -9,6 +9,7 @@
 
 #include "attribute/copies.h"
 #include "attribute/notes.h"
+#include "attribute/reconcile.h"
 #include "attribute/recording.h"
 #include "attribute/reference_names.h"
 #include "attribute/sharing.h"
@@ -58,6 +59,7 @@ class Builder {
         describe_instruments();
         finish_totals();
         add_notes(trace_, &report_);
+        add_memory_notes(trace_, report_, &report_.notes);
         return std::move(report_);
     }
 

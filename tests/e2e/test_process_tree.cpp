@@ -35,7 +35,19 @@ Bound bound_of_times(Instruments instruments) {
 TEST_CASE("what the parent writes is copied only while a child shares it", "[tree]") {
     const Instruments instruments = any_instruments();
     const TemporaryFolder folder;
-    check_tree(folder, "parent", instruments, bound_of_times(instruments));
+    const AccountRun recorded =
+        check_tree(folder, "parent", instruments, bound_of_times(instruments));
+    CHECK_FALSE(contains(recorded.report["notes"].dump(1), "its private memory"));
+}
+
+TEST_CASE("a note says so where the kernel counts more private memory", "[tree]") {
+    const TemporaryFolder folder;
+    const AccountRun recorded = record_tree(folder, "parent-gives-up", any_instruments());
+    const int child = *recorded.account.writers().begin();
+    const std::string notes = recorded.report["notes"].dump(1);
+    CAPTURE(notes);
+    CHECK(contains(notes, "process " + std::to_string(child) + ": its private memory grew by"));
+    CHECK(contains(notes, "gave up became its own"));
 }
 
 TEST_CASE("each later fork shares the parent's pages anew", "[tree]") {

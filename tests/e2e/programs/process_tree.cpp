@@ -39,6 +39,22 @@ void parent_while_child_lives() {
     write_kept(at(64), 96);
 }
 
+// What the parent gives up becomes the child's own without a copy.
+void parent_gives_up() {
+    constexpr size_t kGivenUp = 1024;
+    unsigned char* given_up = map(kGivenUp);
+    account::fill(given_up, kGivenUp);
+    const pid_t child = start_child([] {
+        write_copied(region, 128);
+        reach_step(kChildDone);
+        wait_for_step(kParentDone);
+    });
+    wait_for_step(kChildDone);
+    require(munmap(given_up, kGivenUp * kPageBytes) == 0, "munmap");
+    reach_step(kParentDone);
+    wait_for_child(child);
+}
+
 void wait_for_release() {
     wait_for_step(kRelease);
 }
@@ -263,6 +279,7 @@ void thousand_in_sequence() {
 
 const Case kCases[] = {
     {"parent", parent_while_child_lives},
+    {"parent-gives-up", parent_gives_up},
     {"again", again_after_each_fork},
     {"several", once_for_several_children},
     {"child-before-parent", child_before_parent},
