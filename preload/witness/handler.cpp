@@ -192,9 +192,7 @@ void judge_frame_pages(Tracked& tracked, const Fault& fault) {
 }
 
 // Whether a fault may be a copy, before the inherited pages are known.
-bool judge_by_page(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2]) {
-    judge_frame_pages(tracked, fault);
-    if (is_unshared(tracked, fault.address) || !is_private(fault.address)) return false;
+bool judge_by_page(const Fault& fault, const uint64_t (&start)[2]) {
     const bool is_fresh = is_zero_page(fault, start);
     process::judge_page(fault.address & ~(kPage - 1), is_fresh);
     return !is_fresh;
@@ -206,11 +204,13 @@ bool is_hugetlb(const Tracked& tracked, uint64_t address) {
     return mapping != nullptr && mapping->is_hugetlb;
 }
 
-// Whether the event is worth to be recorded; its flags.
-bool judge(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2], uint16_t* flags) {
-    if (tracked.stage == process::Stage::witnessing) {
+// Whether the event is worth to be recorded; its flags. `is_unlisted`: the inherited pages were not
+// known when it came.
+bool judge(Tracked& tracked, const Fault& fault, bool is_unlisted, const uint64_t (&start)[2],
+           uint16_t* flags) {
+    if (is_unlisted) {
         *flags |= trace::kUnlisted;
-        return judge_by_page(tracked, fault, start);
+        return judge_by_page(fault, start);
     }
     if (tracked.inherited.contains(fault.address)) {
         if (is_zero_page(fault, start)) *flags |= trace::kZeroPage;
@@ -225,6 +225,15 @@ void record_fault(void* argument) {
     Tracked& tracked = *process::process.tracked;
     auto& writer = process::process.writer;
 
+    const bool is_unlisted = tracked.stage == process::Stage::witnessing;
+    if (is_unlisted) {
+        judge_frame_pages(tracked, fault);
+        // Half of a short-lived child's faults are the first looks at code.
+        if (is_unshared(tracked, fault.address) || !is_private(fault.address)) {
+            ++writer.loss()->fresh_faults;
+            return;
+        }
+    }
     // The word and its neighbour. Guarded, because another thread may take the page away meanwhile.
     uint64_t words[2] = {0, 0};
     uint16_t flags = 0;
@@ -232,7 +241,7 @@ void record_fault(void* argument) {
         flags = trace::kNoNeighbour;
         if (!guarded_read(fault.address, &words[0])) flags |= trace::kNoWord;
     }
-    if (!judge(tracked, fault, words, &flags)) {
+    if (!judge(tracked, fault, is_unlisted, words, &flags)) {
         ++writer.loss()->fresh_faults;
         return;
     }
