@@ -12,6 +12,7 @@
 #include "attribute/notes.h"
 #include "attribute/owners.h"
 #include "attribute/python_values.h"
+#include "attribute/reconcile.h"
 #include "attribute/recording.h"
 #include "attribute/reference_names.h"
 #include "attribute/sharing.h"
@@ -63,6 +64,7 @@ class Builder {
         finish_owners();
         finish_advice();
         add_notes(trace_, &report_);
+        add_memory_notes(trace_, report_, &report_.notes);
         return std::move(report_);
     }
 

@@ -50,7 +50,7 @@ void enter_child(bool shares_descriptors) {
     if (process.pid == 0) return;
     const pid_t parent = process.pid;
     process.lock.free_in_child();
-    // The arena was not inherited, and the descriptors act on the parent. Where they are the
+    // Nothing in the arena was inherited, and the descriptors act on the parent. Where they are the
     // parent's very own, they stay open.
     if (shares_descriptors) {
         process.trap = {};

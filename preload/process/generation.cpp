@@ -19,16 +19,20 @@ constexpr uint64_t kHugePage = uint64_t{2} << 20;
 constexpr uint32_t kPagesBeforeTracking = 64;
 // Faults of which the witness was not told, in one generation: the shim's own are fewer.
 constexpr uint64_t kUnseenFaults = 64;
-// The top of the handler's stack and what stands behind it.
-constexpr size_t kHotBytes = 16 * 1024;
+// The top of the handler's stack, and what stands behind it.
+constexpr size_t kHotBytes = 20 * 1024;
+static_assert(sizeof(Tracked) - offsetof(Tracked, arena) <= 12 * 1024);
 
 bool create_tracked() {
-    Arena arena;
-    if (!arena.create()) return false;
+    if (!process.arena.is_wiped_by_forks() && !process.arena.create()) return false;
+    Arena arena = process.arena;
     arena.populate(kHotBytes);
+    witness::InternTable sites;
+    if (!sites.reserve(arena)) return false;
     auto* tracked = arena.create_object<Tracked>();
     if (tracked == nullptr) return false;
     tracked->arena = arena;
+    tracked->sites = sites;
     tracked->own = {{arena.start(), arena.end()}, own_image()};
     process.tracked = tracked;
     return true;

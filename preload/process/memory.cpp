@@ -53,11 +53,11 @@ bool discards(int advice) {
 // program ever writes there. One that is about to (a patch of its code) is followed from here on.
 void making_writable(const void* address, size_t bytes) {
     with_watched(address, bytes, [](uint64_t start, uint64_t end) {
-        const Mapping* mapping = process.known_mappings.find(start);
+        const Mapping* mapping = known_mappings.find(start);
         if (mapping == nullptr || !mapping->is_file || mapping->writable || !mapping->is_private) {
             return;
         }
-        process.known_mappings.set_writable(start, end);
+        known_mappings.set_writable(start, end);
         if (process.tracked->stage == Stage::tracking) follow_writable(start, end);
     });
 }

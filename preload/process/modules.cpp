@@ -16,7 +16,7 @@ COWSCOPE_INTERPOSED int dlclose(void* handle) noexcept {
     if (is_current()) {
         const Locked locked;
         // Another module may come to lie where this one was.
-        process.walker.forget_rules();
+        walker.forget_rules();
     }
     return result;
 }

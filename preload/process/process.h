@@ -29,14 +29,12 @@ enum class Stage : uint8_t {
     tracking,    // the inherited pages are known and, if possible, protected
 };
 
-// What a process needs only once it shares pages with another. Lives in its own arena, which
-// children do not inherit. Created in zeroed memory, of which little is touched at first: large
+// What a process needs only once it shares pages with another. Lives in its own arena, which is
+// empty in children. Created in zeroed memory, of which little is touched at first: large
 // room comes first, what every fault needs stands together at the end.
 struct Tracked {
     tracker::PageRegion scan_buffer[tracker::kScanBufferRegions];
     char scratch[Mappings::kScratchBytes];
-    EarlyPages early_pages;  // while witnessing
-    cpython::TypeCache types;
     alignas(64) unsigned char handler_stack[32 * 1024];
 
     Arena arena;
@@ -58,6 +56,7 @@ struct Tracked {
     witness::LastEvents last_events;
     cpython::Observer* python;  // nullptr before the first event, and without an interpreter
     uint64_t ips[trace::kMaxStackDepth];
+    EarlyPages early_pages;  // while witnessing
 };
 
 // Memory that this process keeps from its children (MADV_DONTFORK, MADV_WIPEONFORK): it is not
@@ -80,29 +79,40 @@ class UnsharedRanges {
     size_t count_ = 0;
 };
 
-struct Process {
+// The process record of this program, complete but for what tells its processes apart.
+struct Identity {
+    trace::ProcessRecord record;
+    char text[segment::Writer::kFirstRecordBytes - sizeof(trace::ProcessRecord)];
+};
+
+// What every fork changes stands first, within a page: the other pages stay shared.
+struct alignas(4096) Process {
     SpinLock lock;
     pid_t pid = 0;  // 0: the shim stands back
-    Options options;
     segment::Writer writer;
     tracker::Tracker tracker;
     tracker::PageLook look;
     witness::Trap trap;
+    Arena arena;  // as it was before anything was allocated from it
     Tracked* tracked = nullptr;
     uint32_t forks = 0;
     // A thread is in daemon(3), which ends this process behind the fork without coming by here.
     pid_t daemon_tid = 0;
     // This process was cloned with its parent's very descriptors (CLONE_FILES).
     bool shares_descriptors = false;
-    UnsharedRanges unshared;
     int quick_exit_status = 0;
     char** environment = nullptr;
-    // Large, and read by forked children as the parent left it.
-    KnownMappings known_mappings;
-    unwind::Walker walker;
+    Identity identity = {};
+    Options options;
+    UnsharedRanges unshared;
 };
 
 extern Process process;
+
+// Zero at first, so that they are no part of the file, and read by forked children as the parent
+// left them.
+extern KnownMappings known_mappings;
+extern unwind::Walker walker;
 
 // Whether this is the process that `process` describes.
 inline bool is_current() {

@@ -37,12 +37,7 @@ uint64_t number_behind(const char* text, const char* label) {
     return value;
 }
 
-// The process record of this program, complete but for what tells its processes apart.
-struct Identity {
-    trace::ProcessRecord record;
-    char text[segment::Writer::kFirstRecordBytes - sizeof(trace::ProcessRecord)];
-};
-constinit Identity identity = {};
+Identity& identity = process.identity;
 
 // Behind the command, up to `bytes`, stands the executable.
 void set_identity_bytes(size_t command_bytes, size_t executable_bytes) {

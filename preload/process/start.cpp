@@ -15,6 +15,10 @@ namespace cowscope::process {
 
 // Ready before any constructor runs.
 constinit Process process;
+constinit KnownMappings known_mappings;
+constinit unwind::Walker walker;
+
+static_assert(offsetof(Process, identity) + sizeof(trace::ProcessRecord) <= tracker::kPageBytes);
 
 namespace {
 

@@ -167,7 +167,7 @@ void read_mappings() {
             if (length != 0) std::memcpy(record + 1, text, length);
             process.writer.commit();
         });
-    process.known_mappings.take(tracked.mappings.all());
+    known_mappings.take(tracked.mappings.all());
 }
 
 }  // namespace cowscope::process

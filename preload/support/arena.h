@@ -1,5 +1,6 @@
 // All memory of the shim that one process writes after its fork: one private mapping, so that one
-// range tells the shim's own pages from the program's. Children do not inherit it (MADV_DONTFORK).
+// range tells the shim's own pages from the program's. Children inherit the room without what is in
+// it (MADV_WIPEONFORK), and start there anew.
 //
 // Allocation only moves a mark, from the end down: the kernel puts new mappings below the others,
 // so that what is allocated first shares a page table with what is there. Nothing is given back
@@ -16,8 +17,9 @@ namespace cowscope {
 class Arena {
   public:
     // Address space, not memory: pages are backed when they are touched. Enough for the inherited
-    // runs of a heap of which every second page is missing, up to 8 GiB.
-    static constexpr size_t kBytes = size_t{64} << 20;
+    // runs of a heap of which every second page is missing, up to 8 GiB. No multiple of 2 MiB: such
+    // a mapping is aligned for huge pages, and gets page tables of its own.
+    static constexpr size_t kBytes = (size_t{64} << 20) - (size_t{64} << 10);
     static constexpr size_t kAlignment = 64;
 
     bool create() {
@@ -25,7 +27,8 @@ class Arena {
             void* memory = sys::mmap(bytes, PROT_READ | PROT_WRITE,
                                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
             if (sys::failed(memory)) continue;  // RLIMIT_AS: do with less
-            sys::madvise(memory, bytes, MADV_DONTFORK);
+            is_wiped_by_forks_ = sys::madvise(memory, bytes, MADV_WIPEONFORK) == 0;
+            if (!is_wiped_by_forks_) sys::madvise(memory, bytes, MADV_DONTFORK);
             // A huge page would make the shim weigh 2 MiB in every child.
             sys::madvise(memory, bytes, MADV_NOHUGEPAGE);
             start_ = static_cast<unsigned char*>(memory);
@@ -35,6 +38,9 @@ class Arena {
         }
         return false;
     }
+
+    // Whether a forked child finds this room empty; else it has none.
+    bool is_wiped_by_forks() const { return is_wiped_by_forks_; }
 
     // Zeroed memory, or nullptr when the arena is full.
     void* allocate(size_t bytes) {
@@ -69,6 +75,7 @@ class Arena {
     unsigned char* start_ = nullptr;
     size_t capacity_ = 0;
     size_t used_ = 0;
+    bool is_wiped_by_forks_ = false;
 };
 
 // A growing array in an Arena. Growing leaves the old storage behind, so a reader that holds the

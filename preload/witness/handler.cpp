@@ -50,7 +50,7 @@ bool find_stack(Tracked& tracked, uint64_t sp, unwind::StackRange* range) {
         *range = {sp, top};
         return true;
     }
-    const process::Mapping* mapping = process::process.known_mappings.find(sp);
+    const process::Mapping* mapping = process::known_mappings.find(sp);
     if (mapping == nullptr) mapping = find_mapping(tracked, sp);
     if (mapping == nullptr || !mapping->readable) return false;
     *range = {sp, mapping->end};
@@ -93,8 +93,8 @@ InternTable::Entry* find_site(Tracked& tracked, const unwind::Registers& registe
     bool complete = false;
     tracked.ips[0] = registers.ip;
     if (find_stack(tracked, registers.sp, &stack)) {
-        depth = process::process.walker.walk(registers, stack, tracked.ips,
-                                             process::process.options.max_stack, &complete);
+        depth = process::walker.walk(registers, stack, tracked.ips,
+                                     process::process.options.max_stack, &complete);
     }
     const uint64_t key = hash_words(tracked.ips, depth);
     InternTable::Entry* site = tracked.sites.find(key);
@@ -111,20 +111,29 @@ void write_exemplar(uint32_t site, const ucontext_t& context) {
     writer.commit();
 }
 
+// Whether the `kBytes` from `start` on are zeros, but for what was written for this signal.
+template <size_t kBytes>
+bool is_zero(uint64_t start, const tracker::AddressRange& own) {
+    uint64_t words[kBytes / sizeof(uint64_t)];
+    if (!guarded_read(reinterpret_cast<const void*>(start), words, kBytes)) return false;
+    if (own.overlaps(start, start + kBytes)) {
+        const uint64_t first = own.start > start ? (own.start - start) / sizeof(uint64_t) : 0;
+        const uint64_t behind = (own.end - start + sizeof(uint64_t) - 1) / sizeof(uint64_t);
+        for (uint64_t i = first; i < behind && i < kBytes / sizeof(uint64_t); ++i) words[i] = 0;
+    }
+    uint64_t any = 0;
+    for (const uint64_t word : words) any |= word;
+    return any == 0;
+}
+
 // Whether the page that holds `address` holds nothing but zeros and, on a stack, what the kernel
 // and the handler have just put there. `start` is what was read at the address.
-bool is_zero_page(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2]) {
+bool is_zero_page(const Fault& fault, const uint64_t (&start)[2]) {
     if ((start[0] | start[1]) != 0) return false;
-    auto* words = reinterpret_cast<uint64_t*>(tracked.scratch);
-    static_assert(sizeof(tracked.scratch) >= kPage);
+    // In halves: the handler's stack is small.
     const uint64_t page = fault.address & ~(kPage - 1);
-    if (!guarded_read(reinterpret_cast<const void*>(page), words, kPage)) return false;
-    uint64_t any = 0;
-    for (size_t i = 0; i < kPage / sizeof(uint64_t); ++i) {
-        const uint64_t address = page + i * sizeof(uint64_t);
-        if (!fault.own_frames.overlaps(address, address + sizeof(uint64_t))) any |= words[i];
-    }
-    return any == 0;
+    return is_zero<kPage / 2>(page, fault.own_frames) &&
+           is_zero<kPage / 2>(page + kPage / 2, fault.own_frames);
 }
 
 bool is_unshared(const Tracked& tracked, uint64_t address) {
@@ -137,7 +146,7 @@ bool is_unshared(const Tracked& tracked, uint64_t address) {
 // Whether memory that is not inherited was filled by mremap: it is private, of no file, and not
 // new (new memory is zero).
 bool is_moved_page(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2]) {
-    if (is_zero_page(tracked, fault, start) || is_unshared(tracked, fault.address)) return false;
+    if (is_zero_page(fault, start) || is_unshared(tracked, fault.address)) return false;
     // A mapping that moves is not watched any more. What came with content in one that still is was
     // swapped out.
     tracker::PageFacts facts;
@@ -149,7 +158,7 @@ bool is_moved_page(Tracked& tracked, const Fault& fault, const uint64_t (&start)
 // Whether a page there is nobody's but this process's once it is written. The kernel is asked only
 // about what was mapped since the mappings were read.
 bool is_private(uint64_t address) {
-    const process::Mapping* mapping = process::process.known_mappings.find(address);
+    const process::Mapping* mapping = process::known_mappings.find(address);
     if (mapping != nullptr) {
         return mapping->is_private && !mapping->special && (mapping->writable || !mapping->is_file);
     }
@@ -168,33 +177,33 @@ void judge_frame_pages(Tracked& tracked, const Fault& fault) {
     for (uint64_t page = first; page < fault.own_frames.end; page += kPage) {
         if (page == (fault.address & ~(kPage - 1))) continue;
         of_frame.address = page;
-        if (is_zero_page(tracked, of_frame, nothing)) process::judge_page(page, true);
+        if (is_zero_page(of_frame, nothing)) process::judge_page(page, true);
     }
 }
 
 // Whether a fault may be a copy, before the inherited pages are known.
-bool judge_by_page(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2]) {
-    judge_frame_pages(tracked, fault);
-    if (is_unshared(tracked, fault.address) || !is_private(fault.address)) return false;
-    const bool is_fresh = is_zero_page(tracked, fault, start);
+bool judge_by_page(const Fault& fault, const uint64_t (&start)[2]) {
+    const bool is_fresh = is_zero_page(fault, start);
     process::judge_page(fault.address & ~(kPage - 1), is_fresh);
     return !is_fresh;
 }
 
 bool is_hugetlb(const Tracked& tracked, uint64_t address) {
     const process::Mapping* mapping = tracked.mappings.find(address);
-    if (mapping == nullptr) mapping = process::process.known_mappings.find(address);
+    if (mapping == nullptr) mapping = process::known_mappings.find(address);
     return mapping != nullptr && mapping->is_hugetlb;
 }
 
-// Whether the event is worth to be recorded; its flags.
-bool judge(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2], uint16_t* flags) {
-    if (tracked.stage == process::Stage::witnessing) {
+// Whether the event is worth to be recorded; its flags. `is_unlisted`: the inherited pages were not
+// known when it came.
+bool judge(Tracked& tracked, const Fault& fault, bool is_unlisted, const uint64_t (&start)[2],
+           uint16_t* flags) {
+    if (is_unlisted) {
         *flags |= trace::kUnlisted;
-        return judge_by_page(tracked, fault, start);
+        return judge_by_page(fault, start);
     }
     if (tracked.inherited.contains(fault.address)) {
-        if (is_zero_page(tracked, fault, start)) *flags |= trace::kZeroPage;
+        if (is_zero_page(fault, start)) *flags |= trace::kZeroPage;
         return true;
     }
     *flags |= trace::kMovedPage;
@@ -223,6 +232,15 @@ void record_fault(void* argument) {
     Tracked& tracked = *process::process.tracked;
     auto& writer = process::process.writer;
 
+    const bool is_unlisted = tracked.stage == process::Stage::witnessing;
+    if (is_unlisted) {
+        judge_frame_pages(tracked, fault);
+        // Half of a short-lived child's faults are the first looks at code.
+        if (is_unshared(tracked, fault.address) || !is_private(fault.address)) {
+            ++writer.loss()->fresh_faults;
+            return;
+        }
+    }
     // The word and its neighbour. Guarded, because another thread may take the page away meanwhile.
     uint64_t words[2] = {0, 0};
     uint16_t flags = 0;
@@ -230,7 +248,7 @@ void record_fault(void* argument) {
         flags = trace::kNoNeighbour;
         if (!guarded_read(fault.address, &words[0])) flags |= trace::kNoWord;
     }
-    if (!judge(tracked, fault, words, &flags)) {
+    if (!judge(tracked, fault, is_unlisted, words, &flags)) {
         ++writer.loss()->fresh_faults;
         return;
     }

@@ -33,6 +33,9 @@ class InternTable {
         return place({nonzero(key), value, 0});
     }
 
+    // Room for the first entries. False when the arena is full.
+    bool reserve(Arena& arena) { return capacity_ != 0 || grow(arena); }
+
     uint32_t count() const { return count_; }
 
   private:

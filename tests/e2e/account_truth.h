@@ -143,7 +143,7 @@ inline constexpr uint64_t kOtherFreshPages = 160;
 // libc gives up inside.
 enum class Bound { exact, at_least, at_most };
 
-// `most_lost`: glibc itself blocks SIGTRAP while a thread starts, and then writes to its stack.
+// `most_lost`: glibc itself blocks SIGTRAP while a thread starts, and then writes to stacks.
 inline void check_copies(const AccountRun& recorded, int pid, Bound bound = Bound::exact,
                          uint64_t most_lost = 0) {
     const Account& account = recorded.account;

@@ -35,7 +35,19 @@ Bound bound_of_times(Instruments instruments) {
 TEST_CASE("what the parent writes is copied only while a child shares it", "[tree]") {
     const Instruments instruments = any_instruments();
     const TemporaryFolder folder;
-    check_tree(folder, "parent", instruments, bound_of_times(instruments));
+    const AccountRun recorded =
+        check_tree(folder, "parent", instruments, bound_of_times(instruments));
+    CHECK_FALSE(contains(recorded.report["notes"].dump(1), "its private memory"));
+}
+
+TEST_CASE("a note says so where the kernel counts more private memory", "[tree]") {
+    const TemporaryFolder folder;
+    const AccountRun recorded = record_tree(folder, "parent-gives-up", any_instruments());
+    const int child = *recorded.account.writers().begin();
+    const std::string notes = recorded.report["notes"].dump(1);
+    CAPTURE(notes);
+    CHECK(contains(notes, "process " + std::to_string(child) + ": its private memory grew by"));
+    CHECK(contains(notes, "gave up became its own"));
 }
 
 TEST_CASE("each later fork shares the parent's pages anew", "[tree]") {
@@ -65,7 +77,7 @@ TEST_CASE("a fork that fails shares nothing", "[tree]") {
     CHECK(recorded.account.figure("errno") == EAGAIN);
 }
 
-TEST_CASE("children of children are watched like children", "[tree][.open]") {
+TEST_CASE("children of children are watched like children", "[tree]") {
     const Instruments instruments = any_instruments();
     const TemporaryFolder folder;
     const AccountRun recorded =
@@ -106,14 +118,19 @@ TEST_CASE("a daemon and the process that it came from have their copies", "[tree
     CHECK(recorded.account.writers().size() == 2);
 }
 
-TEST_CASE("children of a threaded parent have their copies", "[tree][.open]") {
-    constexpr uint64_t kThreads = 4;  // of each second child
+TEST_CASE("children of a threaded parent have their copies", "[tree]") {
+    // Each second child starts four threads. glibc blocks all signals twice for each: in
+    // pthread_create(), and in the new thread until it runs the program's function. What they write
+    // then, to stacks that were inherited, leaves one pending signal each time. (A third time is
+    // the thread's end, from which no signal comes back.)
+    constexpr uint64_t kThreads = 4;
+    constexpr uint64_t kMostLost = 2 * kThreads;
     const TemporaryFolder folder;
     const AccountRun recorded = record_tree(folder, "threaded-parent", any_instruments());
     CHECK(recorded.account.writers().size() == 10);
     for (const int pid : recorded.account.writers()) {
         CHECK(row_of(recorded, pid)["census"] == "final");
-        check_copies(recorded, pid, Bound::exact, kThreads);
+        check_copies(recorded, pid, Bound::exact, kMostLost);
     }
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -199,6 +200,17 @@ inline void write_as_found(void* start, size_t pages) {
 // Content of the parent's, before the fork.
 inline void fill(unsigned char* start, size_t pages, size_t step = 1) {
     for (size_t i = 0; i < pages; ++i) start[i * step * kPageBytes + i % kPageBytes] = 1;
+}
+
+// Where a process writes pages that only it has left, so that they are kept. New pages wait in a
+// list of each CPU's, which holds a reference to them (mm/swap.c, folio_add_lru()). Before the
+// kernel decides that nobody else has a page it empties the list of the CPU it is on, but not those
+// of others (mm/memory.c, wp_can_reuse_anon_folio()): it copies a page that it need not.
+inline void stay_on_one_cpu() {
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET(sched_getcpu(), &cpus);
+    require(sched_setaffinity(0, sizeof(cpus), &cpus) == 0, "sched_setaffinity");
 }
 
 inline void reach_step(size_t step) {

@@ -24,6 +24,7 @@ namespace {
 // --- the parent ----------------------------------------------------------------------------------
 
 void parent_while_child_lives() {
+    account::stay_on_one_cpu();
     const pid_t child = start_child([] {
         write_copied(region, 64);
         reach_step(kChildDone);
@@ -36,6 +37,22 @@ void parent_while_child_lives() {
     // Nobody shares them any more.
     write_kept(at(192), 64);
     write_kept(at(64), 96);
+}
+
+// What the parent gives up becomes the child's own without a copy.
+void parent_gives_up() {
+    constexpr size_t kGivenUp = 1024;
+    unsigned char* given_up = map(kGivenUp);
+    account::fill(given_up, kGivenUp);
+    const pid_t child = start_child([] {
+        write_copied(region, 128);
+        reach_step(kChildDone);
+        wait_for_step(kParentDone);
+    });
+    wait_for_step(kChildDone);
+    require(munmap(given_up, kGivenUp * kPageBytes) == 0, "munmap");
+    reach_step(kParentDone);
+    wait_for_child(child);
 }
 
 void wait_for_release() {
@@ -117,6 +134,7 @@ void be_generation(size_t depth) {
     write_kept(own, kOwnPages);
 }
 void chain() {
+    account::stay_on_one_cpu();
     be_generation(0);
 }
 
@@ -261,6 +279,7 @@ void thousand_in_sequence() {
 
 const Case kCases[] = {
     {"parent", parent_while_child_lives},
+    {"parent-gives-up", parent_gives_up},
     {"again", again_after_each_fork},
     {"several", once_for_several_children},
     {"child-before-parent", child_before_parent},

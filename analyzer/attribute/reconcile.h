@@ -1,0 +1,27 @@
+// Holds what a process copied and had new against the kernel's own account of its private memory.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "attribute/report_model.h"
+#include "trace/trace.h"
+
+namespace cowscope::attribute {
+
+struct MemoryAccount {
+    uint64_t grown_kb = 0;           // private memory, from the fork to the end
+    uint64_t counted_kb = 0;         // copied and fresh pages
+    uint64_t parents_copies_kb = 0;  // of pages that may be the child's alone since
+};
+
+// What to say of an account that does not come out, within 2 % and 1 MiB; else nothing.
+std::optional<std::string> difference_note(const MemoryAccount& account);
+
+// `report` has its processes in the order of the trace.
+void add_memory_notes(const trace::Trace& trace, const Report& report,
+                      std::vector<std::string>* notes);
+
+}  // namespace cowscope::attribute
