@@ -229,38 +229,6 @@ Verdict decide(const CauseInput& input) {
 
 }  // namespace
 
-std::string_view cause_name(Cause cause) {
-    switch (cause) {
-        case Cause::refcount:
-            return "refcount";
-        case Cause::gc_header:
-            return "gc-header";
-        case Cause::hash_cache:
-            return "hash-cache";
-        case Cause::container:
-            return "container";
-        case Cause::code_cache:
-            return "code-cache";
-        case Cause::allocator:
-            return "allocator";
-        case Cause::runtime_state:
-            return "runtime-state";
-        case Cause::lazy_binding:
-            return "lazy-binding";
-        case Cause::library_data:
-            return "library-data";
-        case Cause::stack:
-            return "stack";
-        case Cause::kernel:
-            return "kernel";
-        case Cause::store:
-            return "store";
-        case Cause::unknown:
-            return "unknown";
-    }
-    return "unknown";
-}
-
 bool is_of_object(Cause cause) {
     return cause == Cause::refcount || cause == Cause::gc_header || cause == Cause::hash_cache ||
            cause == Cause::container || cause == Cause::store;

@@ -1,6 +1,7 @@
 // Why a page was copied: one pure function from what was seen to a cause and its evidence.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,8 +28,16 @@ enum class Cause : uint8_t {
     unknown,
 };
 
-// As reports name it: "refcount", "lazy-binding", …
-std::string_view cause_name(Cause cause);
+// As reports name them, in the same order.
+inline constexpr std::array<std::string_view, 13> kCauseNames = {
+    "refcount",  "gc-header",     "hash-cache",   "container",    "code-cache",
+    "allocator", "runtime-state", "lazy-binding", "library-data", "stack",
+    "kernel",    "store",         "unknown"};
+static_assert(kCauseNames.size() == static_cast<size_t>(Cause::unknown) + 1);
+
+constexpr std::string_view cause_name(Cause cause) {
+    return kCauseNames[static_cast<size_t>(cause)];
+}
 
 // What lies at the address that was written.
 enum class Region : uint8_t {

@@ -1,12 +1,16 @@
 // Parsing that the commands share, on top of CLI11.
 #pragma once
 
+#include <charconv>
+#include <limits>
 #include <optional>
 #include <string>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "cli/command.h"
+#include "error.h"
 
 namespace cowscope::cli {
 
@@ -28,6 +32,19 @@ std::optional<int> parse(CLI::App& app, const Arguments& arguments);
 
 // Throws cowscope::Error listing `valid` unless `value` is one of them.
 void require_one_of(const std::string& option, const std::string& value, const Arguments& valid);
+
+// A whole number from 1 on; throws cowscope::Error for anything else.
+template <typename Number>
+Number parse_positive(const std::string& option, const std::string& text) {
+    Number value = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, failure] = std::from_chars(text.data(), end, value);
+    if (failure != std::errc{} || stop != end || value < 1) {
+        throw Error(fmt::format("{}: unknown value '{}'; valid are whole numbers from 1 to {}",
+                                option, text, std::numeric_limits<Number>::max()));
+    }
+    return value;
+}
 
 // Writes to standard output; throws cowscope::Error if not all of it could be written.
 void print(const std::string& text);

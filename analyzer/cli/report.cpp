@@ -3,8 +3,6 @@
 
 #include <unistd.h>
 
-#include <charconv>
-#include <limits>
 #include <optional>
 
 #include <fmt/format.h>
@@ -12,36 +10,10 @@
 #include "attribute/build_report.h"
 #include "cli/parse.h"
 #include "cli/terminal.h"
+#include "cli/trace_argument.h"
 #include "error.h"
-#include "record/trace_folder.h"
 
 namespace cowscope::cli {
-
-namespace {
-
-template <typename Number>
-Number parse_positive(const std::string& option, const std::string& text) {
-    Number value = 0;
-    const char* end = text.data() + text.size();
-    const auto [stop, failure] = std::from_chars(text.data(), end, value);
-    if (failure != std::errc{} || stop != end || value < 1) {
-        throw Error(fmt::format("{}: unknown value '{}'; valid are whole numbers from 1 to {}",
-                                option, text, std::numeric_limits<Number>::max()));
-    }
-    return value;
-}
-
-std::string newest_trace() {
-    std::string trace = record::newest_trace(".");
-    if (trace.empty()) {
-        throw Error(
-            "no trace given, and the current directory has no *.cow folder that holds one (see "
-            "cowscope report -h)");
-    }
-    return trace;
-}
-
-}  // namespace
 
 int report_command(const Arguments& arguments) {
     CLI::App app("Reports what a trace says: which pages were copied, by whom and why.",
@@ -77,7 +49,7 @@ int report_command(const Arguments& arguments) {
     if (top) options.top = parse_positive<unsigned>("--top", *top);
 
     const attribute::Report report =
-        attribute::build_report(folder ? *folder : newest_trace(), pid);
+        attribute::build_report(folder ? *folder : newest_trace("report"), pid);
     print(format == "json" ? report::to_json(report) : report::to_text(report, options));
     return kSuccess;
 }

@@ -156,10 +156,18 @@ TEST_CASE("a trace that is none is one line and status 2", "[errors]") {
         check_refused({"report", trace}, {trace});
         check_refused({"report", trace, "--format", "json"}, {trace});
         check_refused({"dump", trace}, {trace});
+        check_refused({"check", trace, "--max-copied", "1M"}, {trace});
+        check_refused({"diff", trace, trace}, {trace});
     }
     // No trace given, and none in the current folder.
     check_refused({"report"}, {"trace"});
     check_refused({"dump"}, {"trace"});
+    check_refused({"check", "--max-copied", "1M"}, {"trace"});
+    check_refused({"diff", "one.cow"}, {"AFTER"});
+    check_refused({"check", "one.cow"}, {"--max-copied", "--max-cause"});
+    check_refused({"check", "one.cow", "--max-copied", "1X"}, {"--max-copied", "1X"});
+    check_refused({"check", "one.cow", "--max-cause", "hope=1M"}, {"hope", "refcount"});
+    check_refused({"check", "one.cow", "--max-cause", "refcount"}, {"CAUSE=SIZE"});
 }
 
 TEST_CASE("a segment that is none is one line and status 2", "[errors]") {

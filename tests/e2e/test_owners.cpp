@@ -102,6 +102,8 @@ void check_owned(const std::string& python, const std::string& what,
     constexpr uint64_t kIdlePages = 200;
     CHECK(static_cast<double>(owned) >=
           0.9 * (static_cast<double>(pages_of_cause(report, "refcount")) - kIdlePages));
+    // All of these are many, and different.
+    CHECK(has_advice(report, "compact", owners.front()));
     // A str of 16 bytes takes a 64th part of a page at least.
     CHECK(owned >= 40'000 / 64);
 }

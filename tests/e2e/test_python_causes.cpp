@@ -103,8 +103,8 @@ void check_causes(const std::string& python, bool adapts_code) {
     } else {
         causes.check_few("call");
     }
-    causes.check("objects", {"refcount"}, 700, "compact");
-    causes.check("ints", {"refcount"}, 300, "compact");
+    causes.check("objects", {"refcount"}, 700);
+    causes.check("ints", {"refcount"}, 300);
     causes.check("tuples", {"refcount"}, 700);
     causes.check("lists", {"refcount"}, 700);
     causes.check_type("objects", "refcount", "__main__.Point", 400);

@@ -1,0 +1,39 @@
+// Limits on what a trace may have copied, for `cowscope check`. Pure.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "attribute/report_model.h"
+
+namespace cowscope::compare {
+
+// In bytes.
+struct Limits {
+    std::optional<uint64_t> copied;                // by all processes together
+    std::optional<uint64_t> per_process;           // by each
+    std::map<std::string, uint64_t> copied_cause;  // by all together, for one cause
+
+    bool any() const { return copied || per_process || !copied_cause.empty(); }
+};
+
+struct Finding {
+    std::string what;  // "copied by all processes"
+    uint64_t limit = 0;
+    uint64_t found = 0;
+
+    bool is_over() const { return found > limit; }
+};
+
+// One for each limit, and one for each process that is over the limit of each. Throws
+// cowscope::Error where the trace cannot tell: nothing was tracked, or the causes are not known.
+std::vector<Finding> hold_against(const Limits& limits, const attribute::Report& report);
+
+// "64M", "1.5GiB", "4096": bytes. B, K, M, G and T with or without iB are powers of 1024, with B
+// alone (KB, MB) powers of 1000. nullopt for anything else.
+std::optional<uint64_t> parse_size(const std::string& text);
+
+}  // namespace cowscope::compare

@@ -1,0 +1,210 @@
+#include "report/diff.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "attribute/report_model.h"
+#include "report/format.h"
+
+namespace cowscope::report {
+namespace {
+
+using compare::Change;
+using compare::Diff;
+using compare::Fate;
+using Json = nlohmann::ordered_json;
+
+// What each kind of advice comes to where it was followed.
+std::string reason_of(const std::string& advice) {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kReasons = {{
+        {"intern", "equal values are one object now, so that their counts lie on few pages"},
+        {"compact", "what was many objects with counts of their own is few now"},
+        {"freeze", "the collector leaves alone what existed before the fork"},
+        {"hash", "the hashes are known before the fork"},
+        {"warm-up", "the interpreter has adapted the code before the fork"},
+        {"bind-now", "functions are bound before the fork"},
+        {"buffers", "the kernel writes no more into buffers from before the fork"},
+        {"exit", "children leave without taking the interpreter down"},
+    }};
+    for (const auto& [kind, reason] : kReasons) {
+        if (kind == advice) return std::string(reason);
+    }
+    return "";
+}
+
+class DiffText {
+  public:
+    DiffText(const Diff& diff, const TextOptions& options)
+        : diff_(diff), options_(options), width_(std::clamp(options.width, 60u, 160u)) {}
+
+    std::string write() {
+        summary();
+        line();
+        line(side("before", diff_.before));
+        line(side("after", diff_.after));
+        table("Why", diff_.causes);
+        table("Type of the object", diff_.types);
+        if (!diff_.owners.empty()) table("Whose (a variable that leads there)", diff_.owners);
+        table("Where", diff_.sites);
+        return std::move(text_);
+    }
+
+  private:
+    static constexpr size_t kSizeWidth = 12;
+    static constexpr size_t kFateWidth = 9;
+    size_t name_width() const { return width_ - 3 * kSizeWidth - kFateWidth; }
+
+    void line(const std::string& text = "") { text_ += text + "\n"; }
+
+    void sentence(const std::string& text) {
+        for (const std::string& each : wrapped(printable(text), width_)) line(each);
+    }
+
+    std::string size(double pages) const {
+        return size_text(static_cast<uint64_t>(std::llround(std::abs(pages))) * diff_.page_size);
+    }
+
+    std::string from_to(const Change& change) const {
+        return size(change.before) + " -> " + size(change.after);
+    }
+
+    static std::string gain_text(const Change& change) {
+        if (change.fate() == Fate::same) return "no change";
+        if (change.before == 0) return "all of it new";
+        return percent(std::abs(change.gain()) / change.before) +
+               (change.gain() > 0 ? " less" : " more");
+    }
+
+    void summary() {
+        const uint64_t forked = diff_.after.forked;
+        const std::string whose =
+            diff_.per_process ? fmt::format(", for each forked process ({} before, {} after)",
+                                            diff_.before.forked, forked)
+                              : "";
+        sentence(fmt::format("Copied after fork: {}, {}{}.", from_to(diff_.copied),
+                             gain_text(diff_.copied), whose));
+        if (diff_.copied.fate() == Fate::same) return;
+        const bool less = diff_.copied.gain() > 0;
+        const Change* most = largest(diff_.types.empty() ? diff_.causes : diff_.types, less);
+        if (most == nullptr) most = largest(diff_.causes, less);
+        if (most == nullptr) return;
+        const Change* owner = largest(diff_.owners, less);
+        // One line, so that the reason is the third.
+        std::string what = fmt::format("{} most: {}, {} {}", less ? "Gained" : "Lost", most->name,
+                                       size(most->gain()), less ? "less" : "more");
+        if (owner != nullptr && what.size() + 20 < width_) {
+            what += "; " + cut_start(owner->name, width_ - what.size() - 3);
+        }
+        line(cut_end(printable(what) + ".", width_));
+        const std::string reason = reason_of(diff_.done);
+        if (less && !reason.empty()) sentence("Why: " + reason + ".");
+    }
+
+    // Of those that changed in this direction.
+    static const Change* largest(const std::vector<Change>& changes, bool less) {
+        for (const Change& change : changes) {
+            const bool is_named = change.name != attribute::kUnowned;
+            if (is_named && change.fate() != Fate::same && (change.gain() > 0) == less) {
+                return &change;
+            }
+        }
+        return nullptr;
+    }
+
+    std::string side(const std::string& label, const compare::Side& side) const {
+        const std::string command = fmt::format("{}", fmt::join(side.command, " "));
+        return cut_end(printable(fmt::format("{:<7} {}: {}", label, side.trace, command)), width_);
+    }
+
+    void table(const std::string& title, const std::vector<Change>& changes) {
+        if (changes.empty()) return;
+        line();
+        const std::string head =
+            fmt::format("{:<{}}{:>{}}{:>{}}{:>{}}", title, name_width(), "before", kSizeWidth,
+                        "after", kSizeWidth, "change", kSizeWidth);
+        line(options_.color ? "\033[1m" + head + "\033[0m" : head);
+        // What is next to nothing of all copies is not worth its line.
+        constexpr double kLeastShare = 0.001;
+        const double least = kLeastShare * std::max(diff_.copied.before, diff_.copied.after);
+        size_t shown = 0;
+        for (const Change& change : changes) {
+            if (shown == options_.top || (shown != 0 && std::abs(change.gain()) < least)) break;
+            row(change);
+            ++shown;
+        }
+        if (changes.size() != shown) {
+            line(fmt::format("  … and {} more (--format json)", changes.size() - shown));
+        }
+    }
+
+    void row(const Change& change) {
+        const Fate fate = change.fate();
+        const char* sign = change.gain() > 0 ? "-" : "+";
+        std::string text = fmt::format(
+            "{:<{}}{:>{}}{:>{}}{:>{}}", "  " + cut_start(printable(change.name), name_width() - 3),
+            name_width(), size(change.before), kSizeWidth, size(change.after), kSizeWidth,
+            fate == Fate::same ? "same" : sign + size(change.gain()), kSizeWidth);
+        if (fate == Fate::gone || fate == Fate::appeared) {
+            text += fmt::format("  {}", compare::fate_name(fate));
+        }
+        line(text);
+    }
+
+    const Diff& diff_;
+    const TextOptions& options_;
+    size_t width_;
+    std::string text_;
+};
+
+Json to_json_value(const compare::Side& side) {
+    return {{"trace", side.trace},
+            {"command", side.command},
+            {"forked_processes", side.forked},
+            {"copied_pages", side.copied_pages}};
+}
+
+Json to_json_value(const Change& change, const char* key) {
+    Json row;
+    if (key != nullptr) row[key] = change.name;
+    row["before_pages"] = change.before;
+    row["after_pages"] = change.after;
+    row["change_pages"] = change.after - change.before;
+    row["state"] = compare::fate_name(change.fate());
+    return row;
+}
+
+Json to_json_value(const std::vector<Change>& changes, const char* key) {
+    Json rows = Json::array();
+    for (const Change& change : changes) rows.push_back(to_json_value(change, key));
+    return rows;
+}
+
+}  // namespace
+
+std::string to_text(const Diff& diff, const TextOptions& options) {
+    return DiffText(diff, options).write();
+}
+
+std::string to_json(const Diff& diff) {
+    Json json;
+    json["schema"] = "cowscope.diff/1";
+    json["page_size"] = diff.page_size;
+    json["before"] = to_json_value(diff.before);
+    json["after"] = to_json_value(diff.after);
+    json["per_process"] = diff.per_process;
+    json["copied"] = to_json_value(diff.copied, nullptr);
+    json["done"] = diff.done;
+    json["causes"] = to_json_value(diff.causes, "cause");
+    json["types"] = to_json_value(diff.types, "type");
+    json["owners"] = to_json_value(diff.owners, "owner");
+    json["sites"] = to_json_value(diff.sites, "site");
+    // Names come from the watched program and may be no UTF-8.
+    return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace cowscope::report

@@ -1,0 +1,134 @@
+// Limits and differences, on reports that are made up.
+#include <string>
+
+#include "compare/diff.h"
+#include "compare/limits.h"
+#include "error.h"
+#include "tests/catch.h"
+
+using namespace cowscope;
+using attribute::Report;
+using compare::Fate;
+
+namespace {
+
+constexpr uint64_t kMiB = uint64_t{1} << 20;
+constexpr uint64_t kPagesOfMiB = 256;
+
+// `forked` children that copied so much each, all of it because of one cause.
+Report report_of(unsigned forked, uint64_t pages_each, const std::string& cause) {
+    Report report;
+    report.trace = "t.cow";
+    report.tracker = "userfaultfd";
+    report.witness = "trap";
+    report.processes.emplace_back().role = "root";
+    for (unsigned i = 0; i < forked; ++i) {
+        auto& child = report.processes.emplace_back();
+        child.role = "fork";
+        child.pid = 100 + static_cast<int>(i);
+        child.copied_pages = pages_each;
+    }
+    report.totals.copied_pages = forked * pages_each;
+    auto& share = report.causes.emplace_back();
+    share.cause = cause;
+    share.pages = report.totals.copied_pages;
+    auto& owner = report.owners.emplace_back();
+    owner.owner = "__main__.data (dict values)";
+    owner.pages = report.totals.copied_pages;
+    return report;
+}
+
+}  // namespace
+
+TEST_CASE("sizes are numbers with units") {
+    CHECK(compare::parse_size("0") == 0);
+    CHECK(compare::parse_size("4096") == 4096);
+    CHECK(compare::parse_size("12B") == 12);
+    CHECK(compare::parse_size("64M") == 64 * kMiB);
+    CHECK(compare::parse_size("64MiB") == 64 * kMiB);
+    CHECK(compare::parse_size("64MB") == 64'000'000);
+    CHECK(compare::parse_size("1.5k") == 1536);
+    CHECK(compare::parse_size("2G") == 2048 * kMiB);
+    for (const char* wrong :
+         {"", "M", "-1", "1X", "1MiBs", "1 M", "nan", "inf", "9e99", "9999999T"}) {
+        CAPTURE(wrong);
+        CHECK_FALSE(compare::parse_size(wrong));
+    }
+}
+
+TEST_CASE("a limit is kept up to its last byte") {
+    const Report report = report_of(2, kPagesOfMiB, "refcount");
+    compare::Limits limits;
+    limits.copied = 2 * kMiB;
+    limits.per_process = kMiB;
+    limits.copied_cause["refcount"] = 2 * kMiB;
+    limits.copied_cause["gc-header"] = 0;
+    const auto kept = compare::hold_against(limits, report);
+    REQUIRE(kept.size() == 4);
+    for (const auto& finding : kept) CHECK_FALSE(finding.is_over());
+
+    limits.copied = 2 * kMiB - 1;
+    limits.per_process = kMiB - 1;
+    limits.copied_cause["refcount"] = 0;
+    const auto over = compare::hold_against(limits, report);
+    // Each of the two processes is named.
+    REQUIRE(over.size() == 5);
+    CHECK(over[0].is_over());
+    CHECK(over[1].what == "copied by process 100 (fork)");
+    CHECK(over[2].what == "copied by process 101 (fork)");
+    CHECK(over[1].is_over());
+    size_t causes_over = 0;
+    for (size_t i = 3; i < 5; ++i) causes_over += over[i].is_over() ? 1 : 0;
+    CHECK(causes_over == 1);
+}
+
+TEST_CASE("what a trace cannot tell is not said to be within a limit") {
+    Report report = report_of(1, 1, "unknown");
+    report.witness = "off";
+    compare::Limits limits;
+    limits.copied = kMiB;
+    CHECK(compare::hold_against(limits, report).size() == 1);
+    limits.copied_cause["refcount"] = kMiB;
+    CHECK_THROWS_AS(compare::hold_against(limits, report), Error);
+    report.tracker = "off";
+    limits.copied_cause.clear();
+    CHECK_THROWS_AS(compare::hold_against(limits, report), Error);
+}
+
+TEST_CASE("a difference tells what is gone, new and changed") {
+    Report before = report_of(2, 1000, "refcount");
+    before.advice.push_back({"intern", before.owners[0].owner, 2000, 1, ""});
+    Report after = report_of(2, 10, "store");
+    const compare::Diff diff = compare::compare(before, after);
+    CHECK_FALSE(diff.per_process);
+    CHECK(diff.copied.before == 2000);
+    CHECK(diff.copied.after == 20);
+    CHECK(diff.copied.fate() == Fate::changed);
+    REQUIRE(diff.causes.size() == 2);
+    CHECK(diff.causes[0].name == "refcount");
+    CHECK(diff.causes[0].fate() == Fate::gone);
+    CHECK(diff.causes[1].fate() == Fate::appeared);
+    REQUIRE(diff.owners.size() == 1);
+    CHECK(diff.owners[0].fate() == Fate::changed);
+    CHECK(diff.done == "intern");
+
+    // Still advised, so not done.
+    after.advice = before.advice;
+    CHECK(compare::compare(before, after).done.empty());
+}
+
+TEST_CASE("with other numbers of processes each one is compared") {
+    const compare::Diff diff =
+        compare::compare(report_of(2, 1000, "refcount"), report_of(8, 1000, "refcount"));
+    CHECK(diff.per_process);
+    CHECK(diff.copied.before == Approx(1000));
+    CHECK(diff.copied.after == Approx(1000));
+    CHECK(diff.copied.fate() == Fate::same);
+    CHECK(diff.causes[0].fate() == Fate::same);
+}
+
+TEST_CASE("without owners on one side nothing is said of them") {
+    Report after = report_of(2, 10, "refcount");
+    after.owners.clear();
+    CHECK(compare::compare(report_of(2, 1000, "refcount"), after).owners.empty());
+}
