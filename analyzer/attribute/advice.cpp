@@ -12,7 +12,7 @@ namespace {
 
 // Less is not worth a change of the program.
 constexpr double kLeastShare = 0.01;
-constexpr uint64_t kLeastPages = 32;
+constexpr uint64_t kLeastPages = 256;  // 1 MiB
 // A sample that is smaller says little about how many values differ.
 constexpr uint32_t kLeastSampled = 100;
 // Equal ones that must have been met in it, for how many values differ in all to be estimated.
@@ -45,9 +45,13 @@ class Rules {
         simple("hash-cache", "hash",
                "Hash the values before the fork (hash(value), or use them as keys once): the hash "
                "is then kept in the object already.");
-        simple("code-cache", "warm-up",
-               "Call the workers' functions a few times before the fork: the interpreter rewrites "
-               "code as it runs, and then need not in each child.");
+        // Before 3.11 it is a frame that a code object keeps, written at each call.
+        constexpr uint32_t kFirstAdaptive = 11;
+        if (input_.python_minor >= kFirstAdaptive) {
+            simple("code-cache", "warm-up",
+                   "Call the workers' functions a few times before the fork: the interpreter "
+                   "rewrites code as it runs, and then need not in each child.");
+        }
         simple("lazy-binding", "bind-now",
                "Start the program with LD_BIND_NOW=1 (or link with -z now): functions are then "
                "bound before the fork.");

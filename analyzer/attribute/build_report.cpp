@@ -348,7 +348,11 @@ class Builder {
             input.owners.push_back(found);
         }
         input.ended_causes = ended_causes_;
-        if (!trace_.owners.empty()) input.python_minor = trace_.owners.back().look->python_minor;
+        for (const trace::ProcessTrace& process : trace_.processes) {
+            if (process.python.interpreter) {
+                input.python_minor = process.python.interpreter->version >> 16 & 0xff;
+            }
+        }
         for (Advice& advice : find_advice(input)) {
             report_.advice.push_back(
                 {std::move(advice.kind), std::move(advice.owner), advice.pages,

@@ -119,14 +119,15 @@ TEST_CASE("each cause has its remedy", "[advice]") {
     CHECK(advice_on_cause("gc-header", 5000, 6)[0].text.find("gc.disable()") != std::string::npos);
     CHECK(has(advice_on_cause("hash-cache", 5000), "hash"));
     CHECK(has(advice_on_cause("code-cache", 5000), "warm-up"));
+    CHECK(advice_on_cause("code-cache", 5000, 10).empty());
     CHECK(has(advice_on_cause("lazy-binding", 5000), "bind-now"));
     CHECK(has(advice_on_cause("kernel", 5000), "buffers"));
     CHECK(advice_on_cause("gc-header", 99).empty());
     CHECK(advice_on_cause("store", 5000).empty());
     AdviceInput input;
-    input.copied_pages = 1000;
-    input.causes = {{"gc-header", 900}};
-    input.ended_causes = {{"gc-header", 895}};
+    input.copied_pages = 10'000;
+    input.causes = {{"gc-header", 9000}};
+    input.ended_causes = {{"gc-header", 8950}};
     const auto advice = find_advice(input);
     CHECK(has(advice, "exit"));
     CHECK_FALSE(has(advice, "freeze"));
