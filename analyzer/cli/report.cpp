@@ -12,8 +12,8 @@
 #include "attribute/build_report.h"
 #include "cli/parse.h"
 #include "cli/terminal.h"
+#include "cli/trace_argument.h"
 #include "error.h"
-#include "record/trace_folder.h"
 
 namespace cowscope::cli {
 
@@ -29,16 +29,6 @@ Number parse_positive(const std::string& option, const std::string& text) {
                                 option, text, std::numeric_limits<Number>::max()));
     }
     return value;
-}
-
-std::string newest_trace() {
-    std::string trace = record::newest_trace(".");
-    if (trace.empty()) {
-        throw Error(
-            "no trace given, and the current directory has no *.cow folder that holds one (see "
-            "cowscope report -h)");
-    }
-    return trace;
 }
 
 }  // namespace
@@ -77,7 +67,7 @@ int report_command(const Arguments& arguments) {
     if (top) options.top = parse_positive<unsigned>("--top", *top);
 
     const attribute::Report report =
-        attribute::build_report(folder ? *folder : newest_trace(), pid);
+        attribute::build_report(folder ? *folder : newest_trace("report"), pid);
     print(format == "json" ? report::to_json(report) : report::to_text(report, options));
     return kSuccess;
 }
