@@ -1,6 +1,7 @@
 #include "report/page_data.h"
 
 #include <algorithm>
+#include <string_view>
 #include <unordered_map>
 
 #include "report/json_value.h"
@@ -44,11 +45,21 @@ class Deltas {
     std::vector<int64_t> values_;
 };
 
-// "function (place)" without parameters and template arguments.
+// Without parameters, template arguments and nameless namespaces.
+std::string short_function(const std::string& function) {
+    constexpr std::string_view kAnonymous = "(anonymous namespace)::";
+    std::string name = symbolize::short_name(function);
+    for (size_t at; (at = name.find(kAnonymous)) != std::string::npos;) {
+        name.erase(at, kAnonymous.size());
+    }
+    return name;
+}
+
+// Of "function (place)".
 std::string short_frame(const std::string& frame) {
     const size_t place = frame.rfind(" (");
     if (place == std::string::npos) return frame;
-    return symbolize::short_name(frame.substr(0, place)) + frame.substr(place);
+    return short_function(frame.substr(0, place)) + frame.substr(place);
 }
 
 class PageData {
@@ -84,6 +95,7 @@ class PageData {
             sites.erase(sites.begin() + kMostSites, sites.end());
         }
         for (Json& site : sites) {
+            site["short_function"] = short_function(site["function"].get<std::string>());
             for (const char* stack : {"stack", "mixed_stack"}) {
                 for (Json& frame : site[stack]) frame = strings_.id(frame.get<std::string>());
             }

@@ -7,6 +7,7 @@ interface Cause {
   color: string;
   means: string; // "because …"
   helps: string;
+  helpsPython?: string; // there, instead
 }
 
 const causes: Record<string, Cause> = {
@@ -14,7 +15,9 @@ const causes: Record<string, Cause> = {
     color: "#d55e00",
     means: "a reference count was raised or lowered",
     helps:
-      "Fewer counted objects, or counts on fewer pages: make equal values one object before the fork (in Python sys.intern), hold data in few large objects (array, bytes, NumPy), or read through a reference instead of copying a counted handle.",
+      "Read through a reference or a view (such as std::string_view) instead of copying a shared_ptr or another counted handle; or keep the counts apart from the data, on fewer pages.",
+    helpsPython:
+      "Fewer counted objects, or counts on fewer pages: make equal values one object before the fork (sys.intern for strings), or hold the data in few large objects (array, bytes, NumPy arrays, shared memory).",
   },
   "gc-header": {
     color: "#cc79a7",
@@ -70,6 +73,11 @@ export const causeNames = Object.keys(causes);
 
 export function causeOf(name: string): Cause {
   return causes[name] ?? causes.unknown;
+}
+
+export function causeHelp(name: string, isPython: boolean): string {
+  const { helps, helpsPython } = causeOf(name);
+  return isPython && helpsPython ? helpsPython : helps;
 }
 
 export function causeColor(name: string): string {

@@ -20,6 +20,7 @@ export interface Site {
   pages: number;
   module: string;
   function: string;
+  short_function: string;
   inlined: string;
   file: string;
   line: number;

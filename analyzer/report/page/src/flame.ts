@@ -124,13 +124,13 @@ export function flameSection(run: Run): HTMLElement | null {
         "div",
         {
           role: "treeitem",
-          class: ["frame", node.isPython ? "python" : "native", box === root && "all", isAbove && "above", wanted !== "" && (matches(node) ? "match" : "miss")].filter(Boolean).join(" "),
+          class: ["frame", node.isPython || !hasPython ? "python" : "native", box === root && "all", isAbove && "above", wanted !== "" && (matches(node) ? "match" : "miss")].filter(Boolean).join(" "),
           style: `left:${(x0 - left) * scale}px;width:${Math.max(1, (x1 - x0) * scale - 1)}px;top:${box.depth * rowHeight}px;--cause:${color};--on-cause:${textOn(color)}`,
           "aria-level": box.depth + 1,
           "aria-label": label,
           tabindex: box === focused ? 0 : -1,
         },
-        node.name,
+        (x1 - x0) * scale < 26 ? "" : node.name,
       );
       div.addEventListener("click", () => zoom(box));
       div.addEventListener("mouseenter", () => describe(box));

@@ -1,6 +1,6 @@
 // What happened, by whom, why, and what to do: the first screen.
 import { Report, Site } from "./data";
-import { causeLabel, causeOf } from "./causes";
+import { causeHelp, causeLabel, causeOf } from "./causes";
 import { append, element } from "./dom";
 import { counted, durationText, grouped, lastComponent, percent, sizeText } from "./format";
 
@@ -13,7 +13,7 @@ export function placeOf(site: Site): string {
     return `${line.function} (${lastComponent(line.file)}:${line.line})`;
   }
   if (site.mixed_stack.length > 0) return site.mixed_stack[0];
-  const name = site.function.replace(/\(.*/, "") || (site.module ? "(no symbol)" : "");
+  const name = site.short_function || (site.module ? "(no symbol)" : "");
   if (name === "") return "";
   const place = site.file ? `${lastComponent(site.file)}:${site.line}` : site.module;
   return `${name} (${place})`;
@@ -31,7 +31,7 @@ function card(title: string, main: Node | string, ...more: (Node | string)[]): H
     "div",
     { class: "card" },
     element("dt", {}, title),
-    element("dd", {}, element("strong", {}, main), ...more.map((line) => element("span", {}, line))),
+    element("dd", {}, element("strong", { class: typeof main === "string" && main.length > 24 ? "long" : undefined }, main), ...more.map((line) => element("span", {}, line))),
   );
 }
 
@@ -58,7 +58,7 @@ export function headline(report: Report): HTMLElement {
 
   append(
     made,
-    element("h2", { id: "headline-title" }, `${size(totals.copied_pages)} of shared memory were copied after fork()`),
+    element("h2", { id: "headline-title" }, `${size(totals.copied_pages)} of shared memory was copied after fork()`),
   );
   const lead = element("p", { class: "lead" });
   append(
@@ -76,7 +76,7 @@ export function headline(report: Report): HTMLElement {
   }
   append(lead, ".");
   if (place !== "" && siteShare >= 0.1) {
-    append(lead, " The line that wrote ", strong(percent(siteShare)), " of them: ", element("code", {}, place), ".");
+    append(lead, " The code that wrote ", strong(percent(siteShare)), " of them: ", element("code", {}, place), ".");
   }
   append(made, lead);
 
@@ -102,7 +102,7 @@ function remedies(report: Report): HTMLElement {
   const box = element("div", { class: "advice" }, element("h3", {}, "What would help"));
   if (report.advice.length === 0) {
     const cause = report.causes[0];
-    append(box, element("p", {}, causeLabel(cause.cause), ": ", causeOf(cause.cause).helps));
+    append(box, element("p", {}, causeLabel(cause.cause), ": ", causeHelp(cause.cause, report.sites.some((site) => site.python.length > 0))));
     return box;
   }
   const list = element("ul");

@@ -11,7 +11,7 @@ import { onThemeChange, styleColor } from "./theme";
 
 const cellSizes = [22, 18, 14, 12, 10, 8, 7, 6, 5, 4];
 const mapHeight = 336;
-const stripHeight = 26;
+const stripHeight = 40;
 const zoomStep = 4;
 
 export function mapSection(run: Run, revealSite: (place: number) => void): HTMLElement | null {
@@ -112,26 +112,37 @@ export function mapSection(run: Run, revealSite: (place: number) => void): HTMLE
 
   function drawStrip(): void {
     const [context, width] = prepare(strip, stripHeight);
-    const per = Math.max(1, map.count / width);
+    const inner = 14;
     const top = 6;
-    const inner = stripHeight - 2 * top;
-    const whole = Math.ceil(per);
-    const step = (width * whole) / map.count;
+    // Whole columns of pixels, each with as many pages as the others.
+    const whole = Math.max(1, Math.ceil(map.count / width));
+    const x = (ordinal: number) => Math.round((ordinal / map.count) * width);
     map.forEachCell(0, whole, map.count, (index, content) => {
       const { copied, main } = causesOf(content, run.kinds);
-      const x = index * step;
+      const from = x(index * whole);
+      const to = x(index * whole + content.pages);
       context.fillStyle = styleColor("--inherited");
-      context.fillRect(x, top, step + 0.5, inner);
+      context.fillRect(from, top, to - from, inner);
       if (copied === 0) return;
-      const filled = Math.max(1, (inner * copied) / content.pages);
+      const filled = Math.max(1, Math.round((inner * copied) / content.pages));
       context.fillStyle = causeColor(main);
-      context.fillRect(x, top + inner - filled, step + 0.5, filled);
+      context.fillRect(from, top + inner - filled, to - from, filled);
     });
+    // Names of the regions that have room for one.
+    context.fillStyle = styleColor("--dim");
+    context.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+    for (const region of map.regions) {
+      const name = regionName(region);
+      const from = x(region.first);
+      if (x(region.last) - from < context.measureText(name).width + 6) continue;
+      context.fillRect(from, top + inner, 1, 8);
+      context.fillText(name, from + 4, stripHeight - 4);
+    }
     context.strokeStyle = styleColor("--text");
     context.lineWidth = 2;
     const from = (first / map.count) * width;
     const to = ((first + count) / map.count) * width;
-    context.strokeRect(Math.min(from + 1, width - 4), 2, Math.max(3, to - from - 2), stripHeight - 4);
+    context.strokeRect(Math.min(from + 1, width - 4), 2, Math.max(3, to - from - 2), inner + 8);
   }
 
   function cellPages(index: number): [number, number] {
@@ -363,6 +374,7 @@ export function mapSection(run: Run, revealSite: (place: number) => void): HTMLE
     });
     tableBox.replaceChildren(table.element);
     show(0, map.count);
+    info.replaceChildren(element("p", { class: "dim" }, "Point at a square, or go to the map with the Tab key and move with the arrow keys: what lies there is told here."));
   }
   processes.addEventListener("change", () => choose(Number(processes.value)));
 

@@ -38,7 +38,7 @@ function siteDetails(site: Site): HTMLElement {
 }
 
 function searched(site: Site): string {
-  return [site.cause, site.type, placeOf(site), site.function, site.inlined, site.module, site.instruction, site.evidence, ...site.mixed_stack]
+  return [site.cause, site.type, placeOf(site), site.function, site.inlined, site.module, site.file, site.instruction, site.evidence, ...site.mixed_stack]
     .join("\n")
     .toLowerCase();
 }
@@ -65,7 +65,7 @@ export function sitesSection(run: Run): Sites | null {
   });
   const texts = new Map(report.sites.map((site) => [site, searched(site)]));
   const found = element("span", { class: "small", role: "status" });
-  const filter = element("input", { type: "search", id: "sites-filter", placeholder: "function, line, type, cause…" });
+  const filter = element("input", { type: "search", id: "sites-filter", size: 34, placeholder: "function, line, type, cause…" });
   filter.addEventListener("input", () => {
     const wanted = filter.value.trim().toLowerCase();
     const rows = report.sites.filter((site) => texts.get(site)!.includes(wanted));

@@ -8,9 +8,9 @@ import { sortableTable } from "./table";
 import { onThemeChange, styleColor } from "./theme";
 
 // More lines than this cannot be told apart.
-const mostLines = 8;
+const mostLines = 10;
 // After Tol; not those of the causes.
-const lineColors = ["#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#997700", "#888888"];
+const lineColors = ["#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#997700", "#332288", "#44aa99", "#888888"];
 
 type Mode = "each" | "sum";
 

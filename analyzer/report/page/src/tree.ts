@@ -33,7 +33,7 @@ export function treeSection(report: Report): HTMLElement {
   const size = (pages: number) => (pages === 0 ? "–" : sizeText(pages * report.page_size));
   const body = element("tbody");
   let left = 0;
-  const add = (node: Node, depth: number) => {
+  const add = (node: Node, depth: number, above: string) => {
     const process = node.process;
     if (body.rows.length < mostRows) {
       const share = process.inherited_pages === 0 ? 0 : Math.min(1, process.copied_pages / process.inherited_pages);
@@ -48,7 +48,8 @@ export function treeSection(report: Report): HTMLElement {
             { scope: "row", class: "process", style: `--depth:${Math.min(depth, 12)}` },
             element("span", { class: "unseen" }, `level ${depth + 1}: `),
             String(process.pid),
-            element("span", { class: "note", title: process.command }, process.command),
+            // Forks run their parent's program.
+            process.command !== above && element("span", { class: "note", title: process.command }, process.command),
           ),
           element("td", {}, process.role),
           element("td", { class: "number" }, durationText(process.start_ns)),
@@ -63,9 +64,9 @@ export function treeSection(report: Report): HTMLElement {
     } else {
       ++left;
     }
-    for (const child of node.children) add(child, depth + 1);
+    for (const child of node.children) add(child, depth + 1, process.command);
   };
-  for (const root of treeOf(report.processes)) add(root, 0);
+  for (const root of treeOf(report.processes)) add(root, 0, "");
   const headings = ["Process", "Role", "Started at", "Lived", "Inherited", "Copied", "of inherited", "Fresh", "End"];
   const table = element(
     "table",
