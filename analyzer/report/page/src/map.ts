@@ -43,7 +43,7 @@ export function mapSection(run: Run, revealSite: (place: number) => void): HTMLE
   });
   const strip = element("canvas", { class: "strip", id: "map-strip", "aria-hidden": "true" });
   const info = element("div", { class: "map-info", id: "map-info", role: "status" });
-  const range = element("span", { class: "small", id: "map-range", role: "status" });
+  const range = element("span", { id: "map-range", role: "status" });
   const tip = element("div", { class: "tip", id: "map-tip", hidden: true, "aria-hidden": "true" });
 
   function prepare(target: HTMLCanvasElement, height: number): [CanvasRenderingContext2D, number] {
@@ -90,12 +90,12 @@ export function mapSection(run: Run, revealSite: (place: number) => void): HTMLE
     drawStrip();
     const end = first + count;
     range.textContent =
-      `${counted(count, "page")} of ${grouped(map.count)}` + (perCell > 1 ? `, ${grouped(perCell)} to a square` : ", one to a square");
+      `Process ${shownProcess.process.pid}: ${counted(count, "page")} of ${grouped(map.count)}` + (perCell > 1 ? `, ${grouped(perCell)} to a square` : ", one to a square");
     zoomOut.disabled = count >= map.count;
     zoomIn.disabled = perCell === 1 && count <= 64;
     earlier.disabled = first === 0;
     later.disabled = end >= map.count;
-    canvas.setAttribute("aria-label", `Map of the inherited pages of process ${shownProcess.process.pid}: ${range.textContent}`);
+    canvas.setAttribute("aria-label", `Map of the inherited pages. ${range.textContent}`);
   }
 
   function outline(context: CanvasRenderingContext2D, index: number, color: string, really: boolean): void {
@@ -407,8 +407,8 @@ export function mapSection(run: Run, revealSite: (place: number) => void): HTMLE
       regions,
       element("span", { class: "choice" }, zoomOut, zoomIn, earlier, later),
       whole,
-      range,
     ),
+    element("p", { class: "small" }, range),
     legend,
     element("div", { class: "map" }, strip),
     box,

@@ -5,6 +5,7 @@ const systemDark = matchMedia("(prefers-color-scheme: dark)");
 const onPaper = matchMedia("print");
 const key = "cowscope-theme";
 let chosen: string | null = null;
+let isPrinting = false;
 
 // Some browsers give pages from files no storage.
 try {
@@ -12,7 +13,7 @@ try {
 } catch {}
 
 function isDark(): boolean {
-  if (onPaper.matches) return false;
+  if (onPaper.matches || isPrinting) return false;
   return chosen ? chosen === "dark" : systemDark.matches;
 }
 
@@ -51,6 +52,13 @@ export function themeButton(): HTMLElement {
   return button;
 }
 
+// What is on a canvas has to be drawn before the paper is.
+for (const [event, printing] of [["beforeprint", true], ["afterprint", false]] as const) {
+  addEventListener(event, () => {
+    isPrinting = printing;
+    apply();
+  });
+}
 systemDark.addEventListener("change", apply);
 onPaper.addEventListener("change", apply);
 apply();
