@@ -46,7 +46,7 @@ void require_replaceable(const std::string& file) {
         std::ifstream stream(file, std::ios::binary);
         stream.read(start.data(), static_cast<std::streamsize>(start.size()));
         start.resize(static_cast<size_t>(stream.gcount()));
-        if (stream.eof() && start.empty()) return;
+        if (start.empty()) return;
     }
     if (fs::is_regular_file(status) && report::starts_like_html(start)) return;
     throw Error(

@@ -25,8 +25,16 @@ const { outputFiles } = buildSync({
 });
 const bundled = (ending) => outputFiles.find((file) => file.path.endsWith(ending)).text;
 
+// They ask to be where their code is. A comment must not hold what ends one.
+const { dependencies } = JSON.parse(readFileSync(join(source, "package.json"), "utf8"));
+const licences = Object.keys(dependencies)
+  .map((name) => `${name}\n${readFileSync(join(folder, "node_modules", name, "LICENSE"), "utf8")}`)
+  .join("\n")
+  .replaceAll("--", "- -");
+
 // A function as the second argument: "$" means nothing in what it returns.
 const page = readFileSync(join(source, "page.html"), "utf8")
+  .replace("/*LICENCES*/", () => licences)
   .replace("/*STYLE*/", () => bundled(".css"))
   .replace("/*SCRIPT*/", () => bundled(".js"));
 const [head, tail] = page.split("<!--DATA-->");

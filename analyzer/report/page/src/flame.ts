@@ -87,6 +87,7 @@ export function flameSection(run: Run): HTMLElement | null {
   let focused: Box;
 
   const graph = element("div", { class: "flame", role: "tree", id: "flame-graph", "aria-label": "Flame graph of copied bytes. Arrow keys move, Enter zooms, Escape shows all." });
+  const scroll = element("div", { class: "scroll" }, graph);
   const info = element("p", { class: "flame-info", role: "status" });
   const found = element("span", { class: "small", role: "status", id: "flame-found" });
 
@@ -204,6 +205,8 @@ export function flameSection(run: Run): HTMLElement | null {
   search.addEventListener("input", () => {
     wanted = search.value.trim().toLowerCase();
     draw();
+    const first = graph.querySelector<HTMLElement>(".match");
+    if (first) scroll.scrollTop = first.offsetTop - 5 * rowHeight;
   });
   const reset = element("button", { type: "button" }, "Show all");
   reset.addEventListener("click", () => zoom(root));
@@ -247,7 +250,7 @@ export function flameSection(run: Run): HTMLElement | null {
       reset,
     ),
     legend,
-    element("div", { class: "scroll" }, graph),
+    scroll,
     info,
   );
 }

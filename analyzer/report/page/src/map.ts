@@ -9,7 +9,7 @@ import { causesOf, MapRegion, PageMap } from "./map_model";
 import { sortableTable, Table } from "./table";
 import { onThemeChange, styleColor } from "./theme";
 
-const cellSizes = [22, 18, 14, 12, 10, 8, 7, 6, 5, 4];
+const cellSizes = [64, 48, 36, 28, 22, 18, 14, 12, 10, 8, 7, 6, 5, 4];
 const mapHeight = 336;
 const stripHeight = 40;
 const zoomStep = 4;
@@ -68,8 +68,8 @@ export function mapSection(run: Run, revealSite: (place: number) => void): HTMLE
     columns = Math.floor(width / cell);
     cells = Math.ceil(count / perCell);
     cursor = Math.min(cursor, cells - 1);
-    const height = Math.min(mapHeight, Math.ceil(cells / columns) * cell + 1);
-    const [context] = prepare(canvas, height);
+    // Always as high: what is below must not jump at each step of the zoom.
+    const [context] = prepare(canvas, mapHeight);
     const gap = cell >= 7 ? 1 : cell >= 5 ? 0.5 : 0;
     const neutral = styleColor("--inherited");
     map.forEachCell(first, perCell, first + count, (index, content) => {
@@ -221,6 +221,7 @@ export function mapSection(run: Run, revealSite: (place: number) => void): HTMLE
     first = Math.max(0, Math.min(map.count - count, Math.round(from)));
     hovered = null;
     tip.hidden = true;
+    if (count === map.count) regions.value = "-1";
     draw();
     describe(cursor);
   }

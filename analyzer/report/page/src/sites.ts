@@ -12,7 +12,7 @@ export interface Sites {
 }
 
 function stackList(title: string, stack: string[]): HTMLElement {
-  const list = element("ol", { class: "stack" });
+  const list = element("ol", { class: "stack", tabindex: 0, "aria-label": title });
   for (const frame of stack) append(list, element("li", { title: frame }, shortPlace(frame)));
   return element("div", {}, element("h4", {}, title), list);
 }

@@ -79,7 +79,8 @@ export function treeSection(report: Report): HTMLElement {
     "processes",
     "Processes",
     "Inherited pages were shared at the fork. Copied ones were written since, fresh ones are the process's own from the start.",
-    element("div", { class: "table" }, table),
+    // Nothing in it takes the focus, and the keyboard must scroll it.
+    element("div", { class: "table", tabindex: 0, role: "region", "aria-label": "Processes" }, table),
     left > 0 && element("p", { class: "small" }, `… and ${left} more: cowscope report --by process`),
   );
 }
