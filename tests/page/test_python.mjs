@@ -149,7 +149,7 @@ test("the map zooms to single pages, and its squares lead to the site", async ()
   assert.match(await page.innerText("#map-range"), /: \d\d pages of [\d,]+, one to a square$/);
   // The largest region holds the strings: somewhere near there is one.
   let text = "";
-  for (let i = 0; i < 400 && !/ of str/.test(text); ++i) {
+  for (let i = 0; i < 400 && !/ of str.*global_map/.test(text); ++i) {
     await page.keyboard.press("ArrowRight");
     text = await page.innerText("#map-info");
   }
