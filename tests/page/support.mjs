@@ -107,6 +107,9 @@ export async function pixelsOf(page, selector, color) {
   );
 }
 
+// The list of inherited pages is made after the first copies, up to 64 of them (docs/architecture.md).
+export const isNearlyAllInherited = (pages, process) => pages >= process.inherited_pages && pages <= process.inherited_pages + 64;
+
 export const refcountColor = [0xd5, 0x5e, 0x00];
 
 // Rules of WCAG 2 A and AA that a program can check.

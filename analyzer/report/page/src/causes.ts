@@ -66,7 +66,7 @@ const causes: Record<string, Cause> = {
     means: "the kernel wrote for the program, for example with read(2)",
     helps: "Allocate such buffers after the fork.",
   },
-  unknown: { color: "#a9b1ba", means: "nobody saw who wrote", helps: "cowscope doctor says what this machine lacks." },
+  unknown: { color: "#a9b1ba", means: "nobody saw who wrote", helps: "cowscope doctor says what this machine lacks to see the writers, and what would allow it." },
 };
 
 export const causeNames = Object.keys(causes);

@@ -66,11 +66,12 @@ export function headline(report: Report): HTMLElement {
     "After a fork, parent and child share their memory page by page, and the first write to a page copies it. ",
     counted(copying.length, "process", "processes"),
     ` made ${counted(totals.copied_pages, "copy", "copies")} of 4 KiB pages. `,
-    strong(percent(cause.share)),
-    " of them were made because ",
-    strong(causeOf(cause.cause).means),
-    ` (${cause.cause})`,
   );
+  if (cause.cause === "unknown") {
+    append(lead, "Of ", strong(percent(cause.share)), " of them ", strong(causeOf(cause.cause).means), " (unknown)");
+  } else {
+    append(lead, strong(percent(cause.share)), " of them were made because ", strong(causeOf(cause.cause).means), ` (${cause.cause})`);
+  }
   if (owner && owner.share >= 0.1) {
     append(lead, "; ", strong(percent(owner.share)), " belong to ", element("code", {}, owner.owner));
   }
@@ -91,7 +92,7 @@ export function headline(report: Report): HTMLElement {
       size(most.copied_pages),
     ),
     card("Main cause", causeLabel(cause.cause), percent(cause.share), cause.types.length > 0 ? `mostly ${cause.types[0].type} objects` : ""),
-    owner ? card("Main owner", owner.owner, percent(owner.share), size(owner.pages)) : card("Main place", place || "?", percent(siteShare)),
+    owner ? card("Main owner", owner.owner, percent(owner.share), size(owner.pages)) : place !== "" && card("Main place", place, percent(siteShare)),
     card("Explained", percent(totals.explained), "of the copies: the writing instruction was seen and understood"),
   );
   append(made, cards, remedies(report));

@@ -56,7 +56,7 @@ export function treeSection(report: Report): HTMLElement {
           element("td", { class: "number" }, durationText(process.end_ns - process.start_ns)),
           element("td", { class: "number" }, size(process.inherited_pages)),
           element("td", { class: "number" }, size(process.copied_pages)),
-          element("td", { class: "number wide" }, element("span", { class: "share" }, bar, element("span", {}, process.inherited_pages === 0 ? "–" : percent(share)))),
+          element("td", { class: "number wide" }, element("span", { class: "share" }, process.inherited_pages !== 0 && bar, element("span", {}, process.inherited_pages === 0 ? "–" : percent(share)))),
           element("td", { class: "number" }, size(process.fresh_pages)),
           element("td", {}, endText(process)),
         ),
