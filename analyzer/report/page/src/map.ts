@@ -3,10 +3,10 @@
 import { causeColor, causeLabel, causeNames } from "./causes";
 import { ProcessPages, Run } from "./data";
 import { append, element, section } from "./dom";
-import { addressText, counted, grouped, lastComponent, percent, sizeText } from "./format";
+import { addressText, counted, grouped, sizeText } from "./format";
 import { placeOf } from "./headline";
-import { causesOf, MapRegion, PageMap } from "./map_model";
-import { sortableTable, Table } from "./table";
+import { causesOf, PageMap } from "./map_model";
+import { regionName, regionTable } from "./map_regions";
 import { onThemeChange, styleColor } from "./theme";
 
 const cellSizes = [64, 48, 36, 28, 22, 18, 14, 12, 10, 8, 7, 6, 5, 4];
@@ -148,10 +148,6 @@ export function mapSection(run: Run, revealSite: (place: number) => void): HTMLE
   function cellPages(index: number): [number, number] {
     const from = first + index * perCell;
     return [from, Math.min(from + perCell, first + count)];
-  }
-
-  function regionName(region: MapRegion | undefined): string {
-    return region === undefined ? "" : region.name.startsWith("/") ? lastComponent(region.name) : region.name;
   }
 
   // In a few lines for the tip, in full below the map.
@@ -340,8 +336,6 @@ export function mapSection(run: Run, revealSite: (place: number) => void): HTMLE
     else show(0, map.count);
   });
 
-  interface RegionRow { region: MapRegion; pages: number; copied: number; main: string }
-  let table: Table<RegionRow> | null = null;
   const tableBox = element("div");
   function choose(index: number): void {
     shownProcess = choices[index];
@@ -359,21 +353,7 @@ export function mapSection(run: Run, revealSite: (place: number) => void): HTMLE
       .forEach((row) =>
         append(regions, element("option", { value: map.regions.indexOf(row.region) }, `${regionName(row.region)} at ${addressText(row.region.start, report.page_size)} (${size(row.pages)})`)),
       );
-    table = sortableTable<RegionRow>({
-      caption: `Regions of process ${shownProcess.process.pid}`,
-      rows,
-      sortedBy: 3,
-      shown: 12,
-      columns: [
-        { title: "Region", value: (row) => row.region.name, className: "name" },
-        { title: "Address", value: (row) => row.region.start, cell: (row) => element("code", {}, addressText(row.region.start, report.page_size)) },
-        { title: "Inherited pages", value: (row) => row.pages, cell: (row) => grouped(row.pages), numeric: true },
-        { title: "Copied pages", value: (row) => row.copied, cell: (row) => grouped(row.copied), numeric: true },
-        { title: "Share", value: (row) => row.copied / row.pages, cell: (row) => percent(row.copied / row.pages), numeric: true },
-        { title: "Main cause", value: (row) => row.main, cell: (row) => (row.main === "" ? "–" : causeLabel(row.main)) },
-      ],
-    });
-    tableBox.replaceChildren(table.element);
+    tableBox.replaceChildren(regionTable(rows, shownProcess.process.pid, report.page_size));
     show(0, map.count);
     info.replaceChildren(element("p", { class: "dim" }, "Point at a square, or go to the map with the Tab key and move with the arrow keys: what lies there is told here."));
   }
