@@ -9,8 +9,10 @@
 
 #include "attribute/advice.h"
 #include "attribute/copies.h"
+#include "attribute/details.h"
 #include "attribute/notes.h"
 #include "attribute/owners.h"
+#include "attribute/process_end.h"
 #include "attribute/python_values.h"
 #include "attribute/reconcile.h"
 #include "attribute/recording.h"
@@ -39,8 +41,8 @@ std::string inlined_name(const std::vector<symbolize::Frame>& frames) {
 
 class Builder {
   public:
-    Builder(const trace::Trace& trace, std::optional<int> only)
-        : trace_(trace), sharing_(trace), owner_index_(trace), only_(only) {}
+    Builder(const trace::Trace& trace, std::optional<int> only, Details* details)
+        : trace_(trace), sharing_(trace), owner_index_(trace), only_(only), details_(details) {}
 
     Report build() {
         const Recording recording = read_recording(trace_.folder);
@@ -90,11 +92,18 @@ class Builder {
         totals.fresh_pages += summary.fresh_pages;
         totals.witnessed_pages += summary.witnessed_pages;
         totals.lost_events += summary.lost_events;
-        for (const WriteClass& write : copies.classes) {
-            if (write.pages != 0) add_class(process, write, &sites);
+        // As copies.classes; of those without pages 0.
+        std::vector<uint32_t> site_ids(copies.classes.size(), 0);
+        for (size_t i = 0; i < copies.classes.size(); ++i) {
+            const WriteClass& write = copies.classes[i];
+            if (write.pages != 0) site_ids[i] = add_class(process, write, &sites);
         }
         for (const auto& [owner, pages] : copies.pages_with) owners_[owner].pages_with += pages;
         add_unwitnessed(process, copies);
+        if (details_ != nullptr) {
+            details_->add_process(process, report_.processes.size() - 1, start_ns_, copies,
+                                  site_ids, owner_index_, &sites);
+        }
         const auto points = timeline_of(process, copies, start_ns_);
         report_.timeline.insert(report_.timeline.end(), points.begin(), points.end());
     }
@@ -111,7 +120,7 @@ class Builder {
         summary.command = joined(process.command);
         summary.start_ns = process.process.start_ns - start_ns_;
         summary.end_ns = process.last_time_ns - start_ns_;
-        set_end(process, index, recording, &summary);
+        set_end(process, index == 0, recording, &summary);
         summary.census = "none";
         if (!process.generations.empty() && process.generations.back().census) {
             const bool final =
@@ -134,41 +143,15 @@ class Builder {
         return summary;
     }
 
-    // What the process wrote itself, or what the recorder saw of it.
-    static void set_end(const trace::ProcessTrace& process, size_t index,
-                        const Recording& recording, ProcessSummary* summary) {
-        summary->exit_kind = "unknown";
-        if (process.end) {
-            summary->exit_value = process.end->value;
-            switch (process.end->kind) {
-                case trace::EndKind::exit:
-                    summary->exit_kind = "exit";
-                    break;
-                case trace::EndKind::signal:
-                    summary->exit_kind = "signal";
-                    break;
-                case trace::EndKind::exec:
-                    summary->exit_kind = "exec";
-                    break;
-            }
-        } else if (process.outside && process.outside->knows_end()) {
-            const trace::FateRecord& fate = *process.outside->fate;
-            summary->exit_kind = fate.kind == trace::EndKind::exit ? "exit" : "signal";
-            summary->exit_value = fate.value;
-        } else if (index == 0 && recording.exit) {
-            summary->exit_kind = recording.exit->kind;
-            summary->exit_value = recording.exit->value;
-        }
-    }
-
     void add_cause(std::string_view cause, const std::string& type, uint64_t pages) {
         auto& [total, types] = causes_[std::string(cause)];
         total += pages;
         if (!type.empty()) types[type] += pages;
     }
 
-    void add_class(const trace::ProcessTrace& process, const WriteClass& write,
-                   SiteResolver* sites) {
+    // Returns the site's id.
+    uint32_t add_class(const trace::ProcessTrace& process, const WriteClass& write,
+                       SiteResolver* sites) {
         const std::string cause(cause_name(write.verdict.cause));
         if (write.verdict.cause != Cause::unknown) explained_pages_ += write.pages;
         add_cause(cause, write.type, write.pages);
@@ -201,6 +184,7 @@ class Builder {
                           line.file,  line.line,    share.finalizing};
         const auto [at, is_new] = site_index_.try_emplace(key, report_.sites.size());
         if (is_new) {
+            share.id = static_cast<uint32_t>(at->second);
             report_.sites.push_back(std::move(share));
             heaviest_.push_back(0);
         }
@@ -215,6 +199,7 @@ class Builder {
             total.type = write.type;
             total.examples = examples_of(process, write.site, write.type_address);
         }
+        return total.id;
     }
 
     void add_unwitnessed(const trace::ProcessTrace& process, const Copies& copies) {
@@ -249,6 +234,7 @@ class Builder {
         const auto [at, is_new] = site_index_.try_emplace(key, report_.sites.size());
         if (is_new) {
             SiteShare share;
+            share.id = static_cast<uint32_t>(at->second);
             share.cause = name;
             share.evidence = evidence;
             report_.sites.push_back(std::move(share));
@@ -371,6 +357,7 @@ class Builder {
     Sharing sharing_;
     OwnerIndex owner_index_;
     std::optional<int> only_;
+    Details* details_;
     bool found_ = false;
     uint64_t start_ns_ = 0;
     Report report_;
@@ -386,9 +373,9 @@ class Builder {
 
 }  // namespace
 
-Report build_report(const std::string& folder, std::optional<int> process) {
+Report build_report(const std::string& folder, std::optional<int> process, Details* details) {
     const trace::Trace trace = trace::load(folder);
-    return Builder(trace, process).build();
+    return Builder(trace, process, details).build();
 }
 
 }  // namespace cowscope::attribute

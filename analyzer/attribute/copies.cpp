@@ -111,7 +111,8 @@ class Collector {
         std::sort(writes_.begin(), writes_.end(), [](const PageWrite& a, const PageWrite& b) {
             return std::tie(a.page, a.time_ns) < std::tie(b.page, b.time_ns);
         });
-        std::vector<uint64_t> seen_in_census(process_.generations.size(), 0);
+        // Pages of each generation's census that were seen written, ascending.
+        std::vector<std::vector<uint64_t>> seen_in_census(process_.generations.size());
         const PageWrite* before = nullptr;
         for (const PageWrite& write : writes_) {
             const bool is_again = before != nullptr && before->page == write.page;
@@ -119,7 +120,7 @@ class Collector {
             if (!is_again || before->generation != write.generation) {
                 count_write(write, is_again ? before->time_ns : 0);
                 if (process_.generations[write.generation].copied.contains(write.page)) {
-                    ++seen_in_census[write.generation];
+                    seen_in_census[write.generation].push_back(write.page);
                 }
             }
             before = &write;
@@ -128,7 +129,8 @@ class Collector {
 
         for (size_t i = 0; i < process_.generations.size(); ++i) {
             const trace::Generation& generation = process_.generations[i];
-            const uint64_t unseen = generation.copied.pages() - seen_in_census[i];
+            add_unwitnessed(generation, seen_in_census[i]);
+            const uint64_t unseen = generation.copied.pages() - seen_in_census[i].size();
             (generation.witness == trace::Witness::off ? copies_.unwitnessed_unwatched
                                                        : copies_.unwitnessed_while_watching) +=
                 unseen;
@@ -146,6 +148,28 @@ class Collector {
         }
     }
 
+    // Adds the pages of a census that are not among `seen`. A damaged trace may name any number of
+    // them: they are never gone through one by one.
+    void add_unwitnessed(const trace::Generation& generation, const std::vector<uint64_t>& seen) {
+        const bool was_watched = generation.witness != trace::Witness::off;
+        const auto add = [&](uint64_t start, uint64_t end) {
+            if (start >= end) return;
+            copies_.unwitnessed.push_back(
+                {{start, (end - start) / trace::kPageBytes}, was_watched});
+        };
+        auto next = seen.begin();
+        for (const trace::PageRun& run : generation.copied.runs()) {
+            uint64_t start = run.start;
+            const uint64_t end = run.start + run.pages * trace::kPageBytes;
+            next = std::lower_bound(next, seen.end(), start);
+            for (; next != seen.end() && *next < end; ++next) {
+                add(start, *next);
+                start = *next + trace::kPageBytes;
+            }
+            add(start, end);
+        }
+    }
+
     void count_write(const PageWrite& write, uint64_t write_before_ns) {
         if (!sharing_.is_shared(index_, write.page, write.time_ns, write_before_ns)) {
             ++copies_.reused_pages;
@@ -154,6 +178,7 @@ class Collector {
         ++copies_.witnessed_pages;
         ++copies_.classes[write.write_class].pages;
         copies_.copy_times_ns.push_back(write.time_ns);
+        copies_.witnessed.push_back({write.page, write.write_class});
         if (owners_ == nullptr) return;
         for (const OwnerId owner : owners_->owners_on_page(index_, write.generation, write.page)) {
             ++copies_.pages_with[owner];

@@ -26,6 +26,16 @@ struct WriteClass {
     uint64_t pages = 0;
 };
 
+struct PageCopy {
+    uint64_t page = 0;         // its address
+    uint32_t write_class = 0;  // an index into Copies::classes
+};
+
+struct UnwitnessedRun {
+    trace::PageRun run;
+    bool was_watched = false;  // there was a witness
+};
+
 struct Copies {
     uint64_t inherited_pages = 0;
     uint64_t copied_pages = 0;
@@ -37,7 +47,10 @@ struct Copies {
     // Copies without an event, by what the witness was doing then.
     uint64_t unwitnessed_while_watching = 0;
     uint64_t unwitnessed_unwatched = 0;
-    std::vector<uint64_t> copy_times_ns;  // of the witnessed ones, ascending
+    // A page may be copied again after the next fork of the process.
+    std::vector<PageCopy> witnessed;
+    std::vector<UnwitnessedRun> unwitnessed;  // copies without an event
+    std::vector<uint64_t> copy_times_ns;      // of the witnessed ones, ascending
 };
 
 // `index`: of the process in the trace that `sharing` and `owners` know. Without `owners` nobody

@@ -51,6 +51,7 @@ struct PythonFrame {
 };
 
 struct SiteShare {
+    uint32_t id = 0;  // by which Details names it
     std::string cause;
     uint64_t pages = 0;
     std::string module;

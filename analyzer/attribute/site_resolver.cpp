@@ -138,6 +138,12 @@ SiteResolver::NativeFrame SiteResolver::native_frame(uint64_t ip, bool is_return
 }
 
 std::vector<std::string> SiteResolver::mixed_stack_text(uint32_t id, uint32_t python_stack) {
+    std::vector<std::string> text;
+    for (StackFrame& frame : mixed_stack(id, python_stack)) text.push_back(std::move(frame.text));
+    return text;
+}
+
+std::vector<StackFrame> SiteResolver::mixed_stack(uint32_t id, uint32_t python_stack) {
     const std::vector<PythonFrame>& python = python_stacks_.frames(python_stack);
     if (python.empty()) return {};
     const trace::Stack& stack = process_.stacks[process_.sites[id].stack];
@@ -147,17 +153,19 @@ std::vector<std::string> SiteResolver::mixed_stack_text(uint32_t id, uint32_t py
         native.push_back(native_frame(stack.ips[i], i != 0));
         kinds.push_back(native.back().kind);
     }
-    std::vector<std::string> text;
+    std::vector<StackFrame> frames;
     for (const MixedFrame& frame : mix_frames(kinds, &python_stacks_, python_stack)) {
         if (frame.is_python) {
             const PythonFrame& each = python[frame.index];
-            text.push_back(fmt::format("{} ({}:{})", each.function, each.file, each.line));
+            frames.push_back(
+                {fmt::format("{} ({}:{})", each.function, each.file, each.line), true});
         } else {
-            const auto& lines = native[frame.index].text;
-            text.insert(text.end(), lines.begin(), lines.end());
+            for (const std::string& line : native[frame.index].text) {
+                frames.push_back({line, false});
+            }
         }
     }
-    return text;
+    return frames;
 }
 
 std::vector<std::string> SiteResolver::stack_text(uint32_t id) {

@@ -35,6 +35,11 @@ struct WrittenPlace {
     bool is_finalizing = false;  // CPython itself said so
 };
 
+struct StackFrame {
+    std::string text;  // "function (place)"
+    bool is_python = false;
+};
+
 class SiteResolver {
   public:
     // All must outlive this object.
@@ -49,6 +54,7 @@ class SiteResolver {
     std::vector<std::string> stack_text(uint32_t site);
 
     // The same with Python frames in place of the interpreter's own. Empty without a Python stack.
+    std::vector<StackFrame> mixed_stack(uint32_t site, uint32_t python_stack);
     std::vector<std::string> mixed_stack_text(uint32_t site, uint32_t python_stack);
 
     PythonStacks& python_stacks() { return python_stacks_; }

@@ -26,6 +26,7 @@ constexpr std::array kCommands = {
             run_command},
     Command{"record", "record [-o DIR] [options] -- PROGRAM...", "record only", record_command},
     Command{"report", "report [TRACE] [options]", "the report, as text or JSON", report_command},
+    Command{"html", "html [TRACE] [-o FILE]", "one page for a browser", html_command},
     Command{"diff", "diff BEFORE AFTER [options]", "what a change gained, cause by cause",
             diff_command},
     Command{"check", "check [TRACE] --max-copied SIZE ...", "limits, for CI", check_command},

@@ -29,11 +29,10 @@ int write_at(int file, std::string_view content, uint64_t offset) {
     return 0;
 }
 
-int replace_file(const std::string& path, std::string_view content) {
+int replace_file(const std::string& path, std::string_view content, mode_t mode) {
     const std::string unfinished = path + ".tmp";
-    FileDescriptor file(open(unfinished.c_str(),
-                             O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-                             S_IRUSR | S_IWUSR));
+    FileDescriptor file(
+        open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
     if (!file.is_open()) return errno;
     int error = write_at(file.get(), content, 0);
     // Some file systems say only now that they are full.

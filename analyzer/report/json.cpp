@@ -1,11 +1,9 @@
-#include <nlohmann/json.hpp>
-
+#include "report/json_value.h"
 #include "report/report.h"
 
 namespace cowscope::report {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using namespace attribute;
 
 Json to_json_value(const ProcessSummary& process) {
@@ -65,7 +63,7 @@ Json to_json_value(const SiteShare& site) {
 
 }  // namespace
 
-std::string to_json(const Report& report) {
+Json to_json_value(const Report& report) {
     Json json = {{"schema", "cowscope.report/1"}, {"trace", report.trace},
                  {"command", report.command},     {"duration_ns", report.duration_ns},
                  {"page_size", report.page_size}, {"tracker", report.tracker},
@@ -121,8 +119,12 @@ std::string to_json(const Report& report) {
         json["timeline"].push_back(
             {{"pid", point.pid}, {"t_ns", point.time_ns}, {"copied_pages", point.copied_pages}});
     }
+    return json;
+}
+
+std::string to_json(const Report& report) {
     // Paths and names may hold any bytes.
-    return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    return to_json_value(report).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace cowscope::report

@@ -111,6 +111,21 @@ std::string dump_of(const Sample& sample) {
 
 constexpr long kMostRssKb = 512 * 1024;
 
+// The page goes through each page of each process.
+void check_page_bears_damage(const Sample& sample, int report_status) {
+    const RunResult page = run_cowscope({"html", sample.path(), "-o", "-"});
+    CAPTURE(page.err);
+    CHECK_FALSE(page.timed_out);
+    CHECK(page.max_rss_kb < kMostRssKb);
+    REQUIRE(page.status() == report_status);
+    if (report_status == 2) {
+        check_refusal(page);
+    } else {
+        CHECK(page.err.empty());
+        CHECK(contains(page.out, "</html>"));
+    }
+}
+
 // Whatever the damage: a report, or one line with the name of a segment.
 void check_bears_damage(const Sample& sample, bool as_json) {
     const RunResult result = as_json ? run_cowscope({"report", sample.path(), "--format", "json"})
@@ -118,6 +133,7 @@ void check_bears_damage(const Sample& sample, bool as_json) {
     CAPTURE(result.err);
     CHECK_FALSE(result.timed_out);
     CHECK(result.max_rss_kb < kMostRssKb);
+    if (!as_json) check_page_bears_damage(sample, result.status());
     if (result.status() == 2) {
         check_refusal(result);
         CHECK(contains(result.err, format::kSegmentSuffix));

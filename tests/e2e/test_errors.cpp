@@ -36,7 +36,7 @@ void check_refused(const Words& arguments, const std::vector<std::string>& said)
 
 TEST_CASE("an unknown option or command is one line and status 2", "[errors]") {
     check_refused({"--nope"}, {"--nope"});
-    check_refused({"nope"}, {"nope", "run", "record", "report", "dump", "doctor"});
+    check_refused({"nope"}, {"nope", "run", "record", "report", "html", "dump", "doctor"});
     check_refused({}, {"command"});
     for (const std::string command : {"run", "record"}) {
         check_refused({command, "--nope", "--", "/bin/echo", "ran"}, {"--nope"});
@@ -45,7 +45,7 @@ TEST_CASE("an unknown option or command is one line and status 2", "[errors]") {
         check_refused({command, "--"}, {"program"});
         check_refused({command, "-o"}, {"-o"});
     }
-    for (const std::string command : {"report", "dump", "doctor"}) {
+    for (const std::string command : {"report", "html", "dump", "doctor"}) {
         check_refused({command, "--nope"}, {"--nope"});
     }
     check_refused({"report", "one", "two"}, {"two"});

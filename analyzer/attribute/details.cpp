@@ -1,0 +1,193 @@
+#include "attribute/details.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace cowscope::attribute {
+namespace {
+
+using Run = Details::Run;
+
+void append(std::vector<Run>* runs, const Run& run) {
+    if (run.start >= run.end) return;
+    if (!runs->empty() && runs->back().end == run.start && runs->back().kind == run.kind) {
+        runs->back().end = run.end;
+    } else {
+        runs->push_back(run);
+    }
+}
+
+// Both are ascending and disjoint; where both are, the upper one shows.
+std::vector<Run> overlaid(const std::vector<Run>& lower, const std::vector<Run>& upper) {
+    std::vector<Run> both;
+    both.reserve(lower.size() + upper.size());
+    auto next = lower.begin();
+    uint64_t done = 0;
+    const auto add_lower_until = [&](uint64_t end) {
+        for (; next != lower.end() && next->start < end; ++next) {
+            append(&both, {std::max(next->start, done), std::min(next->end, end), next->kind});
+            if (next->end > end) break;
+        }
+    };
+    for (const Run& run : upper) {
+        add_lower_until(run.start);
+        append(&both, run);
+        done = run.end;
+    }
+    add_lower_until(std::numeric_limits<uint64_t>::max());
+    return both;
+}
+
+std::vector<Run> inherited_runs(const trace::ProcessTrace& process) {
+    trace::PageSet inherited;
+    for (const trace::Generation& generation : process.generations) {
+        inherited.merge(generation.inherited);
+    }
+    std::vector<Run> runs;
+    for (const trace::PageRun& run : inherited.runs()) {
+        append(&runs, {run.start, run.start + run.pages * trace::kPageBytes, Details::kNotCopied});
+    }
+    return runs;
+}
+
+const trace::Mapping* find_mapping(const trace::ProcessTrace& process, uint64_t address,
+                                   const trace::Mappings** of) {
+    for (const auto& mappings : process.mappings) {
+        if (const trace::Mapping* found = mappings->find(address)) {
+            *of = mappings.get();
+            return found;
+        }
+    }
+    return nullptr;
+}
+
+std::string region_name(const trace::Mapping& mapping, const trace::Mappings& mappings) {
+    if (!mapping.path.empty()) return mapping.path;
+    if (const trace::Mapping* file = mappings.file_before(mapping)) return file->path + " (.bss)";
+    return "anonymous memory";
+}
+
+std::vector<Details::Region> regions_of(const trace::ProcessTrace& process,
+                                        const std::vector<Run>& runs) {
+    std::vector<Details::Region> regions;
+    uint64_t mapping_end = 0;  // of the last region's
+    for (const Run& run : runs) {
+        for (uint64_t at = run.start; at < run.end;) {
+            if (!regions.empty() && at < mapping_end) {
+                regions.back().end = std::min(run.end, mapping_end);
+                at = regions.back().end;
+                continue;
+            }
+            const trace::Mappings* mappings = nullptr;
+            const trace::Mapping* mapping = find_mapping(process, at, &mappings);
+            if (mapping == nullptr) {
+                mapping_end = run.end;
+                regions.push_back({at, run.end, "mapped for a while"});
+            } else {
+                mapping_end = mapping->end;
+                regions.push_back(
+                    {at, std::min(run.end, mapping_end), region_name(*mapping, *mappings)});
+            }
+            at = regions.back().end;
+        }
+    }
+    return regions;
+}
+
+}  // namespace
+
+uint32_t Details::frame_id(const std::string& text, bool is_python) {
+    const auto next = static_cast<uint32_t>(frames_.size());
+    const auto [at, is_new] = frame_ids_[is_python ? 1 : 0].try_emplace(text, next);
+    if (is_new) frames_.push_back({text, is_python});
+    return at->second;
+}
+
+uint32_t Details::kind_id(const Kind& kind) {
+    const auto [at, is_new] = kind_ids_.try_emplace(kind, static_cast<uint32_t>(kinds_.size() + 1));
+    if (is_new) kinds_.push_back(kind);
+    return at->second;
+}
+
+void Details::add_stacks(const Copies& copies, SiteResolver* sites) {
+    std::map<uint32_t, std::vector<uint32_t>> native_of_site;
+    std::map<std::pair<uint32_t, uint32_t>, std::vector<uint32_t>> mixed_of;
+    for (const WriteClass& write : copies.classes) {
+        if (write.pages == 0) continue;
+        const auto [native, new_site] = native_of_site.try_emplace(write.site);
+        if (new_site) {
+            for (const std::string& text : sites->stack_text(write.site)) {
+                native->second.push_back(frame_id(text, false));
+            }
+        }
+        const auto [mixed, new_stack] = mixed_of.try_emplace({write.site, write.python_stack});
+        if (new_stack) {
+            for (const StackFrame& frame : sites->mixed_stack(write.site, write.python_stack)) {
+                mixed->second.push_back(frame_id(frame.text, frame.is_python));
+            }
+        }
+        const std::string cause(cause_name(write.verdict.cause));
+        const auto [at, is_new] =
+            stack_index_.try_emplace({cause, native->second, mixed->second}, stacks_.size());
+        if (is_new) stacks_.push_back({cause, native->second, mixed->second, 0});
+        stacks_[at->second].pages += write.pages;
+    }
+}
+
+std::vector<Run> Details::copied_runs(const trace::ProcessTrace& process, const Copies& copies,
+                                      const std::vector<uint32_t>& kind_of_class) {
+    const bool lost_any = process.loss.blocked_events + process.loss.unwritten_events != 0;
+    const bool saw_all = process.process.sample <= 1 && !lost_any;
+    std::vector<UnwitnessedRun> unwitnessed = copies.unwitnessed;
+    std::sort(
+        unwitnessed.begin(), unwitnessed.end(),
+        [](const UnwitnessedRun& a, const UnwitnessedRun& b) { return a.run.start < b.run.start; });
+    std::vector<Run> lower;
+    for (const UnwitnessedRun& each : unwitnessed) {
+        const Cause cause = each.was_watched && saw_all ? Cause::kernel : Cause::unknown;
+        const uint64_t done = lower.empty() ? 0 : lower.back().end;
+        append(&lower,
+               {std::max(each.run.start, done), each.run.start + each.run.pages * trace::kPageBytes,
+                kind_id({std::string(cause_name(cause)), kNoSite, "", ""})});
+    }
+    std::vector<Run> upper;
+    for (const PageCopy& copy : copies.witnessed) {
+        const uint64_t done = upper.empty() ? 0 : upper.back().end;
+        append(&upper, {std::max(copy.page, done), copy.page + trace::kPageBytes,
+                        kind_of_class[copy.write_class]});
+    }
+    return overlaid(lower, upper);
+}
+
+void Details::add_process(const trace::ProcessTrace& process, size_t index, uint64_t trace_start_ns,
+                          const Copies& copies, const std::vector<uint32_t>& site_ids,
+                          const OwnerIndex& owners, SiteResolver* sites) {
+    std::vector<uint32_t> kind_of_class;
+    for (size_t i = 0; i < copies.classes.size(); ++i) {
+        const WriteClass& write = copies.classes[i];
+        const std::string owner = write.owner == 0 ? "" : owners.facts(write.owner).name;
+        kind_of_class.push_back(write.pages == 0
+                                    ? kNotCopied
+                                    : kind_id({std::string(cause_name(write.verdict.cause)),
+                                               site_ids[i], write.type, owner}));
+    }
+    add_stacks(copies, sites);
+
+    Process& added = processes_.emplace_back();
+    added.index = index;
+    added.runs = overlaid(inherited_runs(process), copied_runs(process, copies, kind_of_class));
+    added.regions = regions_of(process, added.runs);
+    const auto since_start = [&](uint64_t time_ns) {
+        return std::max(time_ns, trace_start_ns) - trace_start_ns;
+    };
+    if (process.outside) {
+        for (const trace::OutsideSample& sample : process.outside->samples) {
+            added.fresh.push_back({since_start(sample.time_ns), sample.fresh_pages});
+        }
+    }
+    const uint64_t last_ns = added.fresh.empty() ? 0 : trace_start_ns + added.fresh.back().time_ns;
+    added.fresh.push_back(
+        {since_start(std::max(process.last_time_ns, last_ns)), copies.fresh_pages});
+}
+
+}  // namespace cowscope::attribute

@@ -1,0 +1,117 @@
+// `cowscope html`: a trace as one page for a browser.
+#include "report/html.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "attribute/build_report.h"
+#include "attribute/details.h"
+#include "cli/parse.h"
+#include "cli/record_options.h"
+#include "cli/trace_argument.h"
+#include "error.h"
+#include "record/write_file.h"
+#include "report/format.h"
+
+namespace cowscope::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// "demo.html" for "some/demo.cow/".
+std::string default_name(const std::string& trace) {
+    std::error_code error;
+    fs::path path = fs::weakly_canonical(trace, error);
+    if (error || path.filename().empty()) path = "trace";
+    if (path.extension() == ".cow") path = path.stem();
+    return path.filename().string() + ".html";
+}
+
+// What is no earlier page is somebody's own file.
+void require_replaceable(const std::string& file) {
+    std::error_code error;
+    const fs::file_status status = fs::status(file, error);
+    if (!fs::exists(status) || fs::is_other(status) || fs::is_character_file(status)) return;
+    std::string start(64, '\0');
+    if (fs::is_regular_file(status)) {
+        std::ifstream stream(file, std::ios::binary);
+        stream.read(start.data(), static_cast<std::streamsize>(start.size()));
+        start.resize(static_cast<size_t>(stream.gcount()));
+        if (start.empty()) return;
+    }
+    if (fs::is_regular_file(status) && report::starts_like_html(start)) return;
+    throw Error(
+        fmt::format("'{}' exists and is no page of cowscope's; -o names another file", file));
+}
+
+void write_page(const std::string& file, const std::string& page) {
+    std::error_code error;
+    const fs::file_status status = fs::status(file, error);
+    int failure = 0;
+    if (fs::exists(status) && !fs::is_regular_file(status)) {
+        // A device or a pipe: nothing to replace.
+        std::FILE* stream = std::fopen(file.c_str(), "we");
+        if (stream == nullptr) {
+            failure = errno;
+        } else {
+            if (std::fwrite(page.data(), 1, page.size(), stream) != page.size()) failure = errno;
+            if (std::fclose(stream) != 0 && failure == 0) failure = errno;
+        }
+    } else {
+        // Behind a link.
+        const fs::path target = fs::exists(status) ? fs::canonical(file, error) : fs::path(file);
+        failure = record::replace_file(error ? file : target.string(), page, 0666);
+    }
+    if (failure != 0) {
+        throw Error(fmt::format("cannot write '{}': {}", file, std::strerror(failure)));
+    }
+}
+
+}  // namespace
+
+int html_command(const Arguments& arguments) {
+    CLI::App app(
+        "Writes a trace as one page that any browser shows, without a network: who copied what, "
+        "when,\nwhere and why, with a flame graph and a map of the memory.",
+        "cowscope html");
+    set_usage(app, "cowscope html [TRACE] [-o FILE]");
+    app.footer(
+        "An earlier page is replaced; any other file that exists is an error.\n\n"
+        "Example:\n  cowscope html demo.cow -o demo.html");
+    std::optional<std::string> folder;
+    std::optional<std::string> output;
+    app.add_option("TRACE", folder, "folder of the trace; the newest *.cow here if not given")
+        ->type_name("");
+    app.add_option("-o,--output", output,
+                   "the page, or - for standard output (TRACE.html in the current folder)")
+        ->type_name("FILE");
+
+    if (const auto status = parse(app, arguments)) return *status;
+    const std::string trace = folder ? *folder : newest_trace("html");
+    const std::string file = output ? *output : default_name(trace);
+    if (file.empty()) throw Error("-o: the name of the page is empty (see cowscope html -h)");
+    // Before the work.
+    if (file != "-") require_replaceable(file);
+
+    attribute::Details details;
+    const attribute::Report report = attribute::build_report(trace, std::nullopt, &details);
+    const std::string page = report::to_html(report, details);
+    if (file == "-") {
+        print(page);
+        return kSuccess;
+    }
+    write_page(file, page);
+    say(fmt::format("the page is {} ({})", file, report::size_text(page.size())));
+    return kSuccess;
+}
+
+}  // namespace cowscope::cli
