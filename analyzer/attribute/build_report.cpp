@@ -136,9 +136,11 @@ class Builder {
         summary.lost_events = process.loss.blocked_events + process.loss.unwritten_events;
         if (process.memory_at_fork) {
             summary.private_dirty_kb_at_fork = process.memory_at_fork->private_dirty_kb;
+            summary.pss_kb_at_fork = process.memory_at_fork->pss_kb;
         }
         if (process.memory_at_end) {
             summary.private_dirty_kb_at_end = process.memory_at_end->private_dirty_kb;
+            summary.pss_kb_at_end = process.memory_at_end->pss_kb;
         }
         return summary;
     }

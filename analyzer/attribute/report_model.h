@@ -30,6 +30,8 @@ struct ProcessSummary {
     uint64_t lost_events = 0;
     uint64_t private_dirty_kb_at_fork = 0;
     uint64_t private_dirty_kb_at_end = 0;
+    uint64_t pss_kb_at_fork = 0;
+    uint64_t pss_kb_at_end = 0;
 };
 
 struct TypeShare {

@@ -23,7 +23,9 @@ Json to_json_value(const ProcessSummary& process) {
             {"reused_pages", process.reused_pages},
             {"lost_events", process.lost_events},
             {"private_dirty_kb_at_fork", process.private_dirty_kb_at_fork},
-            {"private_dirty_kb_at_end", process.private_dirty_kb_at_end}};
+            {"private_dirty_kb_at_end", process.private_dirty_kb_at_end},
+            {"pss_kb_at_fork", process.pss_kb_at_fork},
+            {"pss_kb_at_end", process.pss_kb_at_end}};
 }
 
 Json to_json_value(const CauseShare& cause, uint64_t page_size) {

@@ -362,9 +362,19 @@ void TextReport::advice() {
 }
 
 void TextReport::processes() {
+    // Alone it has room for what the kernel says.
+    const bool whole = options_.by == "process";
+    const size_t column = whole ? 11 : 13;
+    const auto row_of = [&](const std::string& pid, const std::string& role,
+                            const std::vector<std::string>& sizes, const std::string& end) {
+        std::string text = fmt::format("  {:>8} {:<5}", pid, role);
+        for (const std::string& each : sizes) text += fmt::format("{:>{}}", each, column);
+        line(text + "  " + end);
+    };
+    std::vector<std::string> titles = {"inherited", "copied", "fresh"};
+    if (whole) titles.push_back("private*");
     heading("Processes");
-    line(fmt::format("  {:>8} {:<5}{:>13}{:>13}{:>13}  {}", "pid", "role", "inherited", "copied",
-                     "fresh", "end"));
+    row_of("pid", "role", titles, "end");
     // Those that copied most; the root always.
     std::vector<const ProcessSummary*> order;
     for (const ProcessSummary& process : report_.processes) order.push_back(&process);
@@ -376,8 +386,8 @@ void TextReport::processes() {
                          return a->copied_pages > b->copied_pages;
                      });
     const size_t shown = std::min(order.size(), options_.top + 1);
-    const auto size = [&](uint64_t pages) {
-        return pages == 0 ? std::string("-") : size_text(pages * report_.page_size);
+    const auto size = [&](uint64_t bytes) {
+        return bytes == 0 ? std::string("-") : size_text(bytes);
     };
     for (size_t i = 0; i < shown; ++i) {
         const ProcessSummary& p = *order[i];
@@ -386,10 +396,22 @@ void TextReport::processes() {
                           : p.exit_kind == "exec"   ? "exec"
                                                     : "unknown";
         if (p.inherited_pages != 0 && p.census != "final") end += ", no final census";
-        line(fmt::format("  {:>8} {:<5}{:>13}{:>13}{:>13}  {}", p.pid, p.role,
-                         size(p.inherited_pages), size(p.copied_pages), size(p.fresh_pages), end));
+        std::vector<std::string> sizes;
+        for (const uint64_t pages : {p.inherited_pages, p.copied_pages, p.fresh_pages}) {
+            sizes.push_back(size(pages * report_.page_size));
+        }
+        if (whole) sizes.push_back(size(p.private_dirty_kb_at_end * 1024));
+        row_of(std::to_string(p.pid), p.role, sizes, end);
     }
     more(order.size() - shown, "processes");
+    if (whole) {
+        line();
+        paragraph(
+            "* Private_Dirty at the end, as the kernel counts it: copied and fresh pages, about a "
+            "MiB "
+            "of cowscope's own, and what others who shared it gave up.",
+            2, 2);
+    }
 }
 
 void TextReport::notes() {
