@@ -20,13 +20,15 @@ struct PageWrite {
 class Collector {
   public:
     Collector(const trace::ProcessTrace& process, size_t index, const Sharing& sharing,
-              AddressSpace* space, SiteResolver* sites, OwnerIndex* owners)
+              AddressSpace* space, SiteResolver* sites, OwnerIndex* owners,
+              std::vector<CopiedPage>* pages)
         : process_(process),
           index_(index),
           sharing_(sharing),
           space_(*space),
           sites_(*sites),
-          owners_(owners) {}
+          owners_(owners),
+          pages_(pages) {}
 
     Copies collect() {
         trace::for_each_event(process_,
@@ -111,7 +113,8 @@ class Collector {
         std::sort(writes_.begin(), writes_.end(), [](const PageWrite& a, const PageWrite& b) {
             return std::tie(a.page, a.time_ns) < std::tie(b.page, b.time_ns);
         });
-        std::vector<uint64_t> seen_in_census(process_.generations.size(), 0);
+        // By generation, ascending.
+        std::vector<std::vector<uint64_t>> seen_in_census(process_.generations.size());
         const PageWrite* before = nullptr;
         for (const PageWrite& write : writes_) {
             const bool is_again = before != nullptr && before->page == write.page;
@@ -119,7 +122,7 @@ class Collector {
             if (!is_again || before->generation != write.generation) {
                 count_write(write, is_again ? before->time_ns : 0);
                 if (process_.generations[write.generation].copied.contains(write.page)) {
-                    ++seen_in_census[write.generation];
+                    seen_in_census[write.generation].push_back(write.page);
                 }
             }
             before = &write;
@@ -128,10 +131,11 @@ class Collector {
 
         for (size_t i = 0; i < process_.generations.size(); ++i) {
             const trace::Generation& generation = process_.generations[i];
-            const uint64_t unseen = generation.copied.pages() - seen_in_census[i];
+            const uint64_t unseen = generation.copied.pages() - seen_in_census[i].size();
             (generation.witness == trace::Witness::off ? copies_.unwitnessed_unwatched
                                                        : copies_.unwitnessed_while_watching) +=
                 unseen;
+            if (pages_ != nullptr && unseen != 0) add_unseen(i, seen_in_census[i]);
         }
         copies_.copied_pages = copies_.witnessed_pages + copies_.unwitnessed_unwatched +
                                copies_.unwitnessed_while_watching;
@@ -146,6 +150,19 @@ class Collector {
         }
     }
 
+    // `seen` is ascending.
+    void add_unseen(size_t generation, const std::vector<uint64_t>& seen) {
+        auto next = seen.begin();
+        for (const trace::PageRun& run : process_.generations[generation].copied.runs()) {
+            const uint64_t end = run.start + run.pages * trace::kPageBytes;
+            for (uint64_t page = run.start; page < end; page += trace::kPageBytes) {
+                while (next != seen.end() && *next < page) ++next;
+                if (next != seen.end() && *next == page) continue;
+                pages_->push_back({page, std::nullopt, static_cast<uint32_t>(generation), 0});
+            }
+        }
+    }
+
     void count_write(const PageWrite& write, uint64_t write_before_ns) {
         if (!sharing_.is_shared(index_, write.page, write.time_ns, write_before_ns)) {
             ++copies_.reused_pages;
@@ -154,6 +171,9 @@ class Collector {
         ++copies_.witnessed_pages;
         ++copies_.classes[write.write_class].pages;
         copies_.copy_times_ns.push_back(write.time_ns);
+        if (pages_ != nullptr) {
+            pages_->push_back({write.page, write.time_ns, write.generation, write.write_class});
+        }
         if (owners_ == nullptr) return;
         for (const OwnerId owner : owners_->owners_on_page(index_, write.generation, write.page)) {
             ++copies_.pages_with[owner];
@@ -166,6 +186,7 @@ class Collector {
     AddressSpace& space_;
     SiteResolver& sites_;
     OwnerIndex* owners_;
+    std::vector<CopiedPage>* pages_;
     Copies copies_;
     std::vector<PageWrite> writes_;
     // Site, Python stack, place, type, region, owner, and whether CPython was being taken down.
@@ -177,8 +198,9 @@ class Collector {
 }  // namespace
 
 Copies find_copies(const trace::ProcessTrace& process, size_t index, const Sharing& sharing,
-                   AddressSpace* space, SiteResolver* sites, OwnerIndex* owners) {
-    return Collector(process, index, sharing, space, sites, owners).collect();
+                   AddressSpace* space, SiteResolver* sites, OwnerIndex* owners,
+                   std::vector<CopiedPage>* pages) {
+    return Collector(process, index, sharing, space, sites, owners, pages).collect();
 }
 
 }  // namespace cowscope::attribute

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,9 +41,18 @@ struct Copies {
     std::vector<uint64_t> copy_times_ns;  // of the witnessed ones, ascending
 };
 
+// One copy.
+struct CopiedPage {
+    uint64_t page = 0;                // its address, where it was inherited
+    std::optional<uint64_t> time_ns;  // of the write; none without an event
+    uint32_t generation = 0;          // index
+    uint32_t write_class = 0;         // with an event
+};
+
 // `index`: of the process in the trace that `sharing` and `owners` know. Without `owners` nobody
-// owns anything.
+// owns anything. `pages` gets every copy, those with an event first.
 Copies find_copies(const trace::ProcessTrace& process, size_t index, const Sharing& sharing,
-                   AddressSpace* space, SiteResolver* sites, OwnerIndex* owners = nullptr);
+                   AddressSpace* space, SiteResolver* sites, OwnerIndex* owners = nullptr,
+                   std::vector<CopiedPage>* pages = nullptr);
 
 }  // namespace cowscope::attribute
