@@ -17,6 +17,7 @@ inline constexpr int kUsageError = 2;
 int run_command(const Arguments& arguments);
 int record_command(const Arguments& arguments);
 int report_command(const Arguments& arguments);
+int export_command(const Arguments& arguments);
 int dump_command(const Arguments& arguments);
 int doctor_command(const Arguments& arguments);
 

@@ -26,6 +26,8 @@ constexpr std::array kCommands = {
             run_command},
     Command{"record", "record [-o DIR] [options] -- PROGRAM...", "record only", record_command},
     Command{"report", "report [TRACE] [options]", "the report, as text or JSON", report_command},
+    Command{"export", "export [TRACE] --format FORMAT [-o FILE]", "the copies, for other tools",
+            export_command},
     Command{"dump", "dump TRACE", "one line a record", dump_command},
     Command{"doctor", "doctor", "what this machine allows, and what would allow more",
             doctor_command},

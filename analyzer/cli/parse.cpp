@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "error.h"
+#include "record/trace_folder.h"
 
 namespace cowscope::cli {
 
@@ -107,6 +108,17 @@ void require_one_of(const std::string& option, const std::string& value, const A
     if (std::find(valid.begin(), valid.end(), value) != valid.end()) return;
     throw Error(
         fmt::format("{}: unknown value '{}'; valid are {}", option, value, fmt::join(valid, ", ")));
+}
+
+std::string newest_trace_here(const std::string& command) {
+    std::string trace = record::newest_trace(".");
+    if (trace.empty()) {
+        throw Error(
+            fmt::format("no trace given, and the current directory has no *.cow folder that holds "
+                        "one (see {} -h)",
+                        command));
+    }
+    return trace;
 }
 
 void print(const std::string& text) {

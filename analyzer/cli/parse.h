@@ -29,6 +29,9 @@ std::optional<int> parse(CLI::App& app, const Arguments& arguments);
 // Throws cowscope::Error listing `valid` unless `value` is one of them.
 void require_one_of(const std::string& option, const std::string& value, const Arguments& valid);
 
+// The newest trace in the current folder, for a command that was given none.
+std::string newest_trace_here(const std::string& command);
+
 // Writes to standard output; throws cowscope::Error if not all of it could be written.
 void print(const std::string& text);
 

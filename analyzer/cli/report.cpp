@@ -13,7 +13,6 @@
 #include "cli/parse.h"
 #include "cli/terminal.h"
 #include "error.h"
-#include "record/trace_folder.h"
 
 namespace cowscope::cli {
 
@@ -29,16 +28,6 @@ Number parse_positive(const std::string& option, const std::string& text) {
                                 option, text, std::numeric_limits<Number>::max()));
     }
     return value;
-}
-
-std::string newest_trace() {
-    std::string trace = record::newest_trace(".");
-    if (trace.empty()) {
-        throw Error(
-            "no trace given, and the current directory has no *.cow folder that holds one (see "
-            "cowscope report -h)");
-    }
-    return trace;
 }
 
 }  // namespace
@@ -77,7 +66,7 @@ int report_command(const Arguments& arguments) {
     if (top) options.top = parse_positive<unsigned>("--top", *top);
 
     const attribute::Report report =
-        attribute::build_report(folder ? *folder : newest_trace(), pid);
+        attribute::build_report(folder ? *folder : newest_trace_here(app.get_name()), pid);
     print(format == "json" ? report::to_json(report) : report::to_text(report, options));
     return kSuccess;
 }
