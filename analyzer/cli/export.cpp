@@ -24,6 +24,8 @@ struct Format {
 constexpr std::array kFormats = {
     Format{"pprof", exports::pprof_writer, true},
     Format{"collapsed", exports::collapsed_writer, false},
+    Format{"speedscope", exports::speedscope_writer, false},
+    Format{"jsonl", exports::jsonl_writer, false},
 };
 
 const Format& require_format(const std::string& name) {
@@ -48,10 +50,14 @@ int export_command(const Arguments& arguments) {
         "Formats:\n"
         "  pprof       for `go tool pprof` and what reads its profiles\n"
         "  collapsed   stacks, one a line, for flamegraph.pl and its kin\n"
+        "  speedscope  for https://www.speedscope.app\n"
+        "  jsonl       one JSON object a line for each copied page, to load into a table\n"
         "\nExamples:\n"
         "  cowscope export demo.cow --format pprof -o demo.pb.gz\n"
         "  go tool pprof -top demo.pb.gz\n"
-        "  cowscope export demo.cow --format collapsed | flamegraph.pl > demo.svg");
+        "  cowscope export demo.cow --format collapsed | flamegraph.pl > demo.svg\n"
+        "  cowscope export demo.cow --format speedscope -o demo.speedscope.json\n"
+        "  cowscope export demo.cow --format jsonl -o demo.jsonl");
     std::optional<std::string> folder;
     std::string format_name;
     std::string file = "-";
