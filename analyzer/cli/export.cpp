@@ -67,6 +67,7 @@ int export_command(const Arguments& arguments) {
     app.add_option("-o,--output", file, "where to; - is standard output (-)")->type_name("FILE");
 
     if (const auto status = parse(app, arguments)) return *status;
+    if (file.empty()) throw Error("-o: no file named; - is standard output");
     const Format& format = require_format(format_name);
     const std::string trace = folder ? *folder : newest_trace_here(app.get_name());
 

@@ -30,7 +30,6 @@ Output::Output(const std::string& path) : name_(path), path_(path) {
         if (!file_.is_open()) fail(errno);
         return;
     }
-    if (path.empty()) fail(ENOENT);
     // A link stays, and what it names is replaced.
     std::error_code error;
     const auto target = std::filesystem::canonical(path, error);

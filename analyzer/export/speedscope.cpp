@@ -1,6 +1,5 @@
 // speedscope's own format (https://www.speedscope.app/file-format-schema.json): sampled profiles,
 // one of all processes and one of each that copied.
-#include <algorithm>
 #include <map>
 
 #include <fmt/format.h>
@@ -59,13 +58,10 @@ class SpeedscopeWriter : public Writer {
     };
 
     Json to_json_value(const Profile& profile) const {
-        std::vector<std::pair<Stack, uint64_t>> rows(profile.pages.begin(), profile.pages.end());
-        std::stable_sort(rows.begin(), rows.end(),
-                         [](const auto& a, const auto& b) { return a.second > b.second; });
         Json samples = Json::array();
         Json weights = Json::array();
         uint64_t bytes = 0;
-        for (const auto& [stack, pages] : rows) {
+        for (const auto& [stack, pages] : profile.pages) {
             samples.push_back(stack);
             weights.push_back(pages * page_bytes_);
             bytes += pages * page_bytes_;
