@@ -1,6 +1,7 @@
 // pprof's profile: a gzipped protobuf message (pprof/profile.proto).
 #include <zlib.h>
 
+#include <algorithm>
 #include <map>
 #include <tuple>
 #include <unordered_map>
@@ -45,7 +46,6 @@ class PprofWriter : public Writer {
 
     void begin(const TraceFacts& facts) override {
         string_id("");
-        executable_ = facts.executable;
         page_bytes_ = facts.page_bytes;
         set_type(profile_.add_sample_type(), "pages", "count");
         set_type(profile_.add_sample_type(), "bytes", "bytes");
@@ -63,9 +63,11 @@ class PprofWriter : public Writer {
     }
 
     void add(const ProcessSamples& process) override {
+        uint64_t& program_pages = program_pages_[mapping_id(process.program)];
         for (const Sample& sample : process.samples) {
             proto::Sample* added = profile_.add_sample();
             add_stack(sample, added);
+            program_pages += sample.pages;
             added->add_value(static_cast<int64_t>(sample.pages));
             added->add_value(static_cast<int64_t>(sample.pages * page_bytes_));
             add_label(added, "pid", std::to_string(process.pid));
@@ -80,12 +82,7 @@ class PprofWriter : public Writer {
             const std::string& path = mapping_paths_[mapping.id() - 1];
             mapping.set_build_id(string_id(path.starts_with('/') ? build_id(path) : ""));
         }
-        // By convention the first is the program's.
-        for (int i = 1; i < profile_.mapping_size(); ++i) {
-            if (mapping_paths_[profile_.mapping(i).id() - 1] != executable_) continue;
-            profile_.mutable_mapping()->SwapElements(0, i);
-            break;
-        }
+        put_main_program_first();
         std::string message;
         if (!profile_.SerializeToString(&message)) {
             throw Error("the profile is larger than the 2 GiB that its format allows");
@@ -94,6 +91,17 @@ class PprofWriter : public Writer {
     }
 
   private:
+    // By convention: readers name the profile by it.
+    void put_main_program_first() {
+        program_pages_.erase(0);
+        const auto main =
+            std::max_element(program_pages_.begin(), program_pages_.end(),
+                             [](const auto& a, const auto& b) { return a.second < b.second; });
+        if (main == program_pages_.end()) return;
+        // Ids count from 1, in this order.
+        profile_.mutable_mapping()->SwapElements(0, static_cast<int>(main->first) - 1);
+    }
+
     int64_t string_id(const std::string& text) {
         const auto [at, is_new] = strings_.try_emplace(clean(text), profile_.string_table_size());
         if (is_new) profile_.add_string_table(at->first);
@@ -191,7 +199,7 @@ class PprofWriter : public Writer {
 
     Output& output_;
     proto::Profile profile_;
-    std::string executable_;
+    std::map<uint64_t, uint64_t> program_pages_;  // by the mapping of the program that copied
     uint64_t page_bytes_ = 0;
     std::unordered_map<std::string, int64_t> strings_;
     // Python function, its line, mapping and address.

@@ -13,6 +13,15 @@
 namespace cowscope::exports {
 namespace {
 
+const trace::Mapping* program_of(const trace::ProcessTrace& process) {
+    for (const auto& mappings : process.mappings) {
+        for (const trace::Mapping& each : mappings->all()) {
+            if (each.executable && each.path == process.executable) return &each;
+        }
+    }
+    return nullptr;
+}
+
 class Exporter {
   public:
     Exporter(const trace::Trace& trace, Writer* writer)
@@ -41,7 +50,6 @@ class Exporter {
         facts.host = recording.host;
         facts.command =
             recording.command.empty() ? trace_.processes.front().command : recording.command;
-        facts.executable = trace_.processes.front().executable;
         facts.start_unix_ns = recording.start_unix_ns;
         facts.duration_ns = recording.duration_ns.value_or(end_ns - start_ns_);
         facts.page_bytes = trace::kPageBytes;
@@ -65,6 +73,7 @@ class Exporter {
         found.parent = static_cast<int>(process.process.parent_pid);
         found.role = attribute::role_name(trace_, index);
         found.command = attribute::joined(process.command);
+        found.program = program_of(process);
         std::vector<size_t> sample_of_class(copies.classes.size());
         for (size_t i = 0; i < copies.classes.size(); ++i) {
             if (copies.classes[i].pages == 0) continue;

@@ -46,6 +46,7 @@ struct ProcessSamples {
     int parent = 0;
     std::string role;
     std::string command;
+    const trace::Mapping* program = nullptr;  // the executable's code; nullptr where not found
     std::vector<Sample> samples;
     std::vector<SampledPage> pages;  // as many as the samples' in all; only where asked for
 };
@@ -54,7 +55,6 @@ struct TraceFacts {
     std::string trace;  // name of the folder
     std::string host;   // "" where it is not known
     std::vector<std::string> command;
-    std::string executable;  // of the first process
     std::optional<uint64_t> start_unix_ns;
     uint64_t duration_ns = 0;
     uint64_t page_bytes = 4096;

@@ -418,6 +418,9 @@ TEST_CASE("pprof reads Python's functions, lines, types and owners", "[export]")
     const uint64_t counted = pages_of_type(recorded.report, "refcount", "str");
     CHECK(std::stoull(match[1]) >= counted * 9 / 10);
     CHECK(std::stoull(match[1]) <= recorded.copied_pages());
+    // Named by the program, although none of its own frames are shown.
+    CHECK(std::regex_search(pprof({"-top"}, recorded.exported_file("pprof")),
+                            std::regex("File: python3")));
 }
 
 TEST_CASE("SQLite makes the causes table of a jsonl export with the query of the docs",
