@@ -4,10 +4,16 @@
 #include <map>
 #include <tuple>
 
+#include <fmt/format.h>
+
+#include "error.h"
+
 namespace cowscope::attribute {
 namespace {
 
 constexpr uint32_t kNotACopy = ~uint32_t{0};
+// Of one process without an event: 256 GiB. A damaged census may name more than fit in memory.
+constexpr uint64_t kMostListed = uint64_t{1} << 26;
 constexpr uint64_t kHugePageBytes = uint64_t{2} << 20;
 
 struct PageWrite {
@@ -135,7 +141,12 @@ class Collector {
             (generation.witness == trace::Witness::off ? copies_.unwitnessed_unwatched
                                                        : copies_.unwitnessed_while_watching) +=
                 unseen;
-            if (pages_ != nullptr && unseen != 0) add_unseen(i, seen_in_census[i]);
+            if (pages_ == nullptr || unseen == 0) continue;
+            if (unseen > kMostListed) {
+                throw Error(process_.path, std::nullopt, "census",
+                            fmt::format("{} pages are more than can be listed one by one", unseen));
+            }
+            add_unseen(i, seen_in_census[i]);
         }
         copies_.copied_pages = copies_.witnessed_pages + copies_.unwitnessed_unwatched +
                                copies_.unwitnessed_while_watching;

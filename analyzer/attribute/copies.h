@@ -50,7 +50,8 @@ struct CopiedPage {
 };
 
 // `index`: of the process in the trace that `sharing` and `owners` know. Without `owners` nobody
-// owns anything. `pages` gets every copy, those with an event first.
+// owns anything. `pages` gets every copy, those with an event first; throws cowscope::Error for
+// more than a process plausibly has.
 Copies find_copies(const trace::ProcessTrace& process, size_t index, const Sharing& sharing,
                    AddressSpace* space, SiteResolver* sites, OwnerIndex* owners = nullptr,
                    std::vector<CopiedPage>* pages = nullptr);
