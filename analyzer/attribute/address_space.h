@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -47,7 +48,8 @@ class AddressSpace {
     const trace::ProcessTrace& process_;
     symbolize::Symbolizer* symbolizer_;
     std::unordered_set<uint64_t> stack_mappings_;  // start addresses
-    std::vector<RegionInfo> regions_;              // the first one: unknown
+    // The first one: unknown. Callers keep references while more are found.
+    std::deque<RegionInfo> regions_;
     struct Span {
         uint64_t start;
         uint64_t end;
