@@ -115,9 +115,10 @@ std::string AddressSpace::module_path_at(uint64_t address) {
 AddressSpace::Code AddressSpace::code_at(uint64_t ip, bool is_return_address) {
     const uint64_t address = ip - (is_return_address ? 1 : 0);
     const trace::Mapping* mapping = find(address);
-    if (mapping == nullptr || !mapping->is_file()) return {};
+    if (mapping == nullptr || !mapping->is_file()) return {"", nullptr, mapping};
     return {mapping->path,
-            &symbolizer_->resolve(mapping->path, address - mapping->start + mapping->file_offset)};
+            &symbolizer_->resolve(mapping->path, address - mapping->start + mapping->file_offset),
+            mapping};
 }
 
 }  // namespace cowscope::attribute

@@ -32,6 +32,7 @@ class AddressSpace {
     struct Code {
         std::string module_path;                        // "" where no file is mapped
         const symbolize::Location* location = nullptr;  // nullptr where no file is mapped
+        const trace::Mapping* mapping = nullptr;        // nullptr where nothing is mapped
     };
     Code code_at(uint64_t ip, bool is_return_address);
 

@@ -13,31 +13,17 @@
 #include "attribute/notes.h"
 #include "attribute/owners.h"
 #include "attribute/process_end.h"
+#include "attribute/process_names.h"
 #include "attribute/python_values.h"
 #include "attribute/reconcile.h"
 #include "attribute/recording.h"
-#include "attribute/reference_names.h"
 #include "attribute/sharing.h"
 #include "attribute/timeline.h"
+#include "attribute/unwitnessed.h"
 #include "error.h"
 
 namespace cowscope::attribute {
 namespace {
-
-std::string joined(const std::vector<std::string>& words) {
-    return fmt::format("{}", fmt::join(words, " "));
-}
-
-// The inlined function that best says what the instruction does: one that names a reference count,
-// else the innermost.
-std::string inlined_name(const std::vector<symbolize::Frame>& frames) {
-    if (frames.size() < 2) return "";
-    const auto last = std::prev(frames.end());
-    const auto named = std::find_if(frames.begin(), last, [](const symbolize::Frame& frame) {
-        return names_reference_count(frame.function);
-    });
-    return (named == last ? frames.begin() : named)->function;
-}
 
 class Builder {
   public:
@@ -114,9 +100,7 @@ class Builder {
         ProcessSummary summary;
         summary.pid = static_cast<int>(process.pid());
         summary.parent = static_cast<int>(process.process.parent_pid);
-        summary.role = process.process.role == trace::Role::fork ? "fork"
-                       : index == 0                              ? "root"
-                                                                 : "exec";
+        summary.role = role_name(trace_, index);
         summary.command = joined(process.command);
         summary.start_ns = process.process.start_ns - start_ns_;
         summary.end_ns = process.last_time_ns - start_ns_;
@@ -175,7 +159,7 @@ class Builder {
             share.function = resolved.frames.back().function;
             share.file = resolved.frames.back().file;
             share.line = resolved.frames.back().line;
-            share.inlined = inlined_name(resolved.frames);
+            share.inlined = resolved.inlined;
         }
         share.instruction = resolved.instruction ? resolved.instruction->text : "";
         share.finalizing = write.is_finalizing;
@@ -205,28 +189,9 @@ class Builder {
     }
 
     void add_unwitnessed(const trace::ProcessTrace& process, const Copies& copies) {
-        const uint64_t lost = process.loss.blocked_events + process.loss.unwritten_events;
-        // Of these pages some were lost and the rest the kernel's; nothing tells which is which.
-        const bool exact = process.process.sample <= 1;
-        const uint64_t unknown = exact ? std::min(lost, copies.unwitnessed_while_watching)
-                                       : copies.unwitnessed_while_watching;
-        const uint64_t kernel = copies.unwitnessed_while_watching - unknown;
-        if (kernel != 0) {
-            add_cause(cause_name(Cause::kernel), "", kernel);
-            add_plain_site(Cause::kernel, kernel,
-                           "in the census, but no instruction of the program faulted: the kernel "
-                           "wrote on its behalf (read(2), signal frames)");
-        }
-        if (unknown != 0) {
-            add_cause(cause_name(Cause::unknown), "", unknown);
-            add_plain_site(Cause::unknown, unknown,
-                           exact ? "in the census; its event was lost"
-                                 : "in the census; its event was not sampled");
-        }
-        if (copies.unwitnessed_unwatched != 0) {
-            add_cause(cause_name(Cause::unknown), "", copies.unwitnessed_unwatched);
-            add_plain_site(Cause::unknown, copies.unwitnessed_unwatched,
-                           "in the census; there was no witness to see who wrote");
+        for (const Unwitnessed& each : unwitnessed_of(process, copies)) {
+            add_cause(cause_name(each.cause), "", each.pages);
+            add_plain_site(each.cause, each.pages, each.evidence);
         }
     }
 

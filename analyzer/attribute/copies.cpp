@@ -129,7 +129,7 @@ class Collector {
 
         for (size_t i = 0; i < process_.generations.size(); ++i) {
             const trace::Generation& generation = process_.generations[i];
-            add_unwitnessed(generation, seen_in_census[i]);
+            add_unwitnessed(i, seen_in_census[i]);
             const uint64_t unseen = generation.copied.pages() - seen_in_census[i].size();
             (generation.witness == trace::Witness::off ? copies_.unwitnessed_unwatched
                                                        : copies_.unwitnessed_while_watching) +=
@@ -150,12 +150,14 @@ class Collector {
 
     // Adds the pages of a census that are not among `seen`. A damaged trace may name any number of
     // them: they are never gone through one by one.
-    void add_unwitnessed(const trace::Generation& generation, const std::vector<uint64_t>& seen) {
+    void add_unwitnessed(size_t index, const std::vector<uint64_t>& seen) {
+        const trace::Generation& generation = process_.generations[index];
         const bool was_watched = generation.witness != trace::Witness::off;
         const auto add = [&](uint64_t start, uint64_t end) {
             if (start >= end) return;
-            copies_.unwitnessed.push_back(
-                {{start, (end - start) / trace::kPageBytes}, was_watched});
+            copies_.unwitnessed.push_back({{start, (end - start) / trace::kPageBytes},
+                                           static_cast<uint32_t>(index),
+                                           was_watched});
         };
         auto next = seen.begin();
         for (const trace::PageRun& run : generation.copied.runs()) {
@@ -178,7 +180,8 @@ class Collector {
         ++copies_.witnessed_pages;
         ++copies_.classes[write.write_class].pages;
         copies_.copy_times_ns.push_back(write.time_ns);
-        copies_.witnessed.push_back({write.page, write.write_class});
+        copies_.witnessed.push_back(
+            {write.page, write.time_ns, write.generation, write.write_class});
         if (owners_ == nullptr) return;
         for (const OwnerId owner : owners_->owners_on_page(index_, write.generation, write.page)) {
             ++copies_.pages_with[owner];

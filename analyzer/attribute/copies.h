@@ -27,12 +27,15 @@ struct WriteClass {
 };
 
 struct PageCopy {
-    uint64_t page = 0;         // its address
+    uint64_t page = 0;  // its address, where it was inherited
+    uint64_t time_ns = 0;
+    uint32_t generation = 0;   // an index
     uint32_t write_class = 0;  // an index into Copies::classes
 };
 
 struct UnwitnessedRun {
     trace::PageRun run;
+    uint32_t generation = 0;   // an index
     bool was_watched = false;  // there was a witness
 };
 

@@ -121,9 +121,10 @@ void Details::add_stacks(const Copies& copies, SiteResolver* sites) {
             }
         }
         const auto [mixed, new_stack] = mixed_of.try_emplace({write.site, write.python_stack});
-        if (new_stack) {
-            for (const StackFrame& frame : sites->mixed_stack(write.site, write.python_stack)) {
-                mixed->second.push_back(frame_id(frame.text, frame.is_python));
+        const bool has_python = !sites->python_stacks().frames(write.python_stack).empty();
+        if (new_stack && has_python) {
+            for (const StackFrame& frame : sites->stack(write.site, write.python_stack)) {
+                mixed->second.push_back(frame_id(text_of(frame), frame.is_python));
             }
         }
         const std::string cause(cause_name(write.verdict.cause));

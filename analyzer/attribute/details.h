@@ -23,7 +23,7 @@ class Details {
     struct Stack {
         std::string cause;
         std::vector<uint32_t> native;
-        std::vector<uint32_t> mixed;  // see SiteResolver::mixed_stack; empty without Python
+        std::vector<uint32_t> mixed;  // see SiteResolver::stack; empty without Python
         uint64_t pages = 0;
     };
     static constexpr uint32_t kNoSite = ~uint32_t{0};

@@ -26,6 +26,11 @@ const std::vector<PythonFrame>& PythonStacks::frames(uint32_t stack) {
     return *described;
 }
 
+int32_t PythonStacks::first_line(uint32_t stack, size_t frame) const {
+    return python_.codes[python_.stacks[stack].frames[frame].code & ~trace::kEnteredFromC]
+        .first_line;
+}
+
 size_t PythonStacks::frames_in_one_loop(uint32_t stack, size_t first) const {
     if (stack >= stacks_.size()) return 0;
     const auto& frames = python_.stacks[stack].frames;

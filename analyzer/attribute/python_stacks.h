@@ -19,6 +19,9 @@ class PythonStacks {
     // Innermost first; empty for trace::kNoPythonStack.
     const std::vector<PythonFrame>& frames(uint32_t stack);
 
+    // Of the function of one of them.
+    int32_t first_line(uint32_t stack, size_t frame) const;
+
     // How many frames of the stack, from `first` on, are one native frame of the interpreter's
     // loop.
     size_t frames_in_one_loop(uint32_t stack, size_t first) const;

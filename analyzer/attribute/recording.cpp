@@ -21,6 +21,10 @@ Recording read_recording(const std::string& folder) {
         if (end >= start) recording.duration_ns = end - start;
         recording.exit = {json.at("exit").at("kind").get<std::string>(),
                           json.at("exit").at("value").get<int>()};
+        recording.host = json.value("host", "");
+        if (json.contains("start_unix_ns")) {
+            recording.start_unix_ns = json.at("start_unix_ns").get<uint64_t>();
+        }
         recording.notes = json.at("notes").get<std::vector<std::string>>();
     } catch (const nlohmann::json::exception& problem) {
         recording.notes.push_back(path + ": damaged, left out: " + problem.what());

@@ -14,7 +14,9 @@ struct Recording {
         std::string kind;  // exit, signal
         int value = 0;
     };
+    std::string host;  // "" where an older recorder wrote none
     std::vector<std::string> command;
+    std::optional<uint64_t> start_unix_ns;
     std::optional<uint64_t> duration_ns;
     std::optional<Exit> exit;
     std::vector<std::string> notes;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "attribute/reference_names.h"
 #include "attribute/runtime_names.h"
 
 namespace cowscope::attribute {
@@ -18,13 +19,29 @@ bool is_libc(const std::string& module) {
     return module.starts_with("libc.so") || module.starts_with("libc-2.");
 }
 
-std::string frame_text(const symbolize::Frame& frame, const std::string& module) {
-    const std::string name = frame.function.empty() ? "?" : frame.function;
-    if (frame.file.empty()) return fmt::format("{} ({})", name, module);
-    return fmt::format("{} ({}:{})", name, file_name(frame.file), frame.line);
+// One that names a reference count, else the innermost.
+std::string inlined_name(const std::vector<symbolize::Frame>& frames) {
+    if (frames.size() < 2) return "";
+    const auto last = std::prev(frames.end());
+    const auto named = std::find_if(frames.begin(), last, [](const symbolize::Frame& frame) {
+        return names_reference_count(frame.function);
+    });
+    return (named == last ? frames.begin() : named)->function;
 }
 
 }  // namespace
+
+std::string text_of(const StackFrame& frame) {
+    if (frame.is_python) {
+        return fmt::format("{} ({}:{})", frame.function, frame.file, frame.line);
+    }
+    const std::string module = frame.module.empty() ? "no module" : file_name(frame.module);
+    if (!frame.file.empty()) {
+        return fmt::format("{} ({}:{})", frame.function, file_name(frame.file), frame.line);
+    }
+    if (frame.function.empty()) return fmt::format("{:#x} ({})", frame.address, module);
+    return fmt::format("{} ({})", frame.function, module);
+}
 
 SiteResolver::SiteResolver(const trace::ProcessTrace& process, AddressSpace* space,
                            decode::Decoder* decoder)
@@ -92,6 +109,7 @@ const ResolvedSite& SiteResolver::resolve(uint32_t id) {
     resolved->module = file_name(code.module_path);
     if (code.location != nullptr) {
         resolved->frames = code.location->frames;
+        resolved->inlined = inlined_name(resolved->frames);
         resolved->has_debug_info = code.location->has_debug_info;
     }
     resolved->in_dynamic_linker = is_dynamic_linker(resolved->module);
@@ -123,29 +141,29 @@ SiteResolver::NativeFrame SiteResolver::native_frame(uint64_t ip, bool is_return
     NativeFrame native;
     const AddressSpace::Code code = space_->code_at(ip, is_return_address);
     native.kind.is_interpreter = is_interpreter(code.module_path);
+    StackFrame place;
+    place.module = code.module_path;
+    place.mapping = code.mapping;
+    place.address = ip;
+    place.is_caller = is_return_address;
     if (code.location == nullptr || code.location->frames.empty()) {
-        const std::string module =
-            code.module_path.empty() ? "no module" : file_name(code.module_path);
-        native.text.push_back(fmt::format("{:#x} ({})", ip, module));
+        native.frames.push_back(std::move(place));
         return native;
     }
     for (const symbolize::Frame& frame : code.location->frames) {
-        native.text.push_back(frame_text(frame, file_name(code.module_path)));
+        StackFrame& named = native.frames.emplace_back(place);
+        named.is_inlined = &frame != &code.location->frames.back();
+        named.function = frame.function.empty() ? "?" : frame.function;
+        named.file = frame.file;
+        named.line = frame.line;
+        if (!named.is_inlined) named.symbol = code.location->symbol;
     }
     native.kind.is_loop =
         native.kind.is_interpreter && names_interpreter_loop(code.location->frames.back().function);
     return native;
 }
 
-std::vector<std::string> SiteResolver::mixed_stack_text(uint32_t id, uint32_t python_stack) {
-    std::vector<std::string> text;
-    for (StackFrame& frame : mixed_stack(id, python_stack)) text.push_back(std::move(frame.text));
-    return text;
-}
-
-std::vector<StackFrame> SiteResolver::mixed_stack(uint32_t id, uint32_t python_stack) {
-    const std::vector<PythonFrame>& python = python_stacks_.frames(python_stack);
-    if (python.empty()) return {};
+std::vector<StackFrame> SiteResolver::stack(uint32_t id, uint32_t python_stack) {
     const trace::Stack& stack = process_.stacks[process_.sites[id].stack];
     std::vector<NativeFrame> native;
     std::vector<NativeFrameKind> kinds;
@@ -154,28 +172,47 @@ std::vector<StackFrame> SiteResolver::mixed_stack(uint32_t id, uint32_t python_s
         kinds.push_back(native.back().kind);
     }
     std::vector<StackFrame> frames;
-    for (const MixedFrame& frame : mix_frames(kinds, &python_stacks_, python_stack)) {
-        if (frame.is_python) {
-            const PythonFrame& each = python[frame.index];
-            frames.push_back(
-                {fmt::format("{} ({}:{})", each.function, each.file, each.line), true});
-        } else {
-            for (const std::string& line : native[frame.index].text) {
-                frames.push_back({line, false});
-            }
+    const auto add_native = [&frames](const NativeFrame& each) {
+        frames.insert(frames.end(), each.frames.begin(), each.frames.end());
+    };
+    const std::vector<PythonFrame>& python = python_stacks_.frames(python_stack);
+    if (python.empty()) {
+        for (const NativeFrame& each : native) add_native(each);
+        return frames;
+    }
+    for (const MixedFrame& mixed : mix_frames(kinds, &python_stacks_, python_stack)) {
+        if (!mixed.is_python) {
+            add_native(native[mixed.index]);
+            continue;
         }
+        StackFrame& frame = frames.emplace_back();
+        frame.is_python = true;
+        frame.function = python[mixed.index].function;
+        frame.file = python[mixed.index].file;
+        frame.line = python[mixed.index].line;
+        frame.first_line = python_stacks_.first_line(python_stack, mixed.index);
     }
     return frames;
 }
 
+bool SiteResolver::is_truncated(uint32_t id, uint32_t python_stack) const {
+    const auto& python = process_.python.stacks;
+    // Outside the outermost Python frame there is nothing but the interpreter and main().
+    if (python_stack < python.size()) return python[python_stack].truncated;
+    return process_.stacks[process_.sites[id].stack].truncated;
+}
+
+std::vector<std::string> SiteResolver::mixed_stack_text(uint32_t id, uint32_t python_stack) {
+    if (python_stacks_.frames(python_stack).empty()) return {};
+    std::vector<std::string> text;
+    for (const StackFrame& frame : stack(id, python_stack)) text.push_back(text_of(frame));
+    return text;
+}
+
 std::vector<std::string> SiteResolver::stack_text(uint32_t id) {
     std::vector<std::string> text;
-    const trace::Stack& stack = process_.stacks[process_.sites[id].stack];
-    for (size_t i = 0; i < stack.ips.size(); ++i) {
-        const auto lines = native_frame(stack.ips[i], i != 0).text;
-        text.insert(text.end(), lines.begin(), lines.end());
-    }
-    if (stack.truncated) text.emplace_back("(the stack goes on)");
+    for (const StackFrame& frame : stack(id, trace::kNoPythonStack)) text.push_back(text_of(frame));
+    if (is_truncated(id, trace::kNoPythonStack)) text.emplace_back("(the stack goes on)");
     return text;
 }
 

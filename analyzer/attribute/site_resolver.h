@@ -21,11 +21,32 @@ struct ResolvedSite {
     std::optional<int64_t> change;  // see CauseInput::change
     std::string module;
     std::vector<symbolize::Frame> frames;  // of the instruction, innermost inlined first
+    // The inlined function that best says what the instruction does, or "".
+    std::string inlined;
     bool has_debug_info = false;
     bool in_dynamic_linker = false;
     std::vector<std::string> callers;  // functions of the nearest native frames, innermost first
     bool is_finalizing = false;        // CPython is being taken down
 };
+
+// Python's or native.
+struct StackFrame {
+    bool is_python = false;
+    bool is_inlined = false;  // its code lies in that of the next frame
+    std::string function;     // "" where there is no symbol
+    std::string file;         // "" where it is not known
+    unsigned line = 0;
+    int32_t first_line = 0;  // of a Python function
+    // Of native code.
+    std::string symbol;                       // not demangled, or ""
+    std::string module;                       // path of the file, or ""
+    const trace::Mapping* mapping = nullptr;  // that holds it; lives as long as the process's trace
+    uint64_t address = 0;                     // of the instruction; for a caller, behind its call
+    bool is_caller = false;
+};
+
+// "function (file:line)".
+std::string text_of(const StackFrame& frame);
 
 // What was written, as far as the address tells.
 struct WrittenPlace {
@@ -33,11 +54,6 @@ struct WrittenPlace {
     std::string_view type;  // of the CPython object, or ""
     const RegionInfo* region = nullptr;
     bool is_finalizing = false;  // CPython itself said so
-};
-
-struct StackFrame {
-    std::string text;  // "function (place)"
-    bool is_python = false;
 };
 
 class SiteResolver {
@@ -50,11 +66,16 @@ class SiteResolver {
     // The cause of a write of this site; empty for a read.
     std::optional<Verdict> verdict(uint32_t site, const WrittenPlace& written);
 
-    // Names of the site's stack for people, innermost first.
+    // The site's stack, innermost first, with Python frames in place of the interpreter's own.
+    // Without a Python stack, the native one.
+    std::vector<StackFrame> stack(uint32_t site, uint32_t python_stack);
+    // Whether that stack goes on beyond its outermost frame.
+    bool is_truncated(uint32_t site, uint32_t python_stack) const;
+
+    // Names of the site's native stack for people, innermost first.
     std::vector<std::string> stack_text(uint32_t site);
 
     // The same with Python frames in place of the interpreter's own. Empty without a Python stack.
-    std::vector<StackFrame> mixed_stack(uint32_t site, uint32_t python_stack);
     std::vector<std::string> mixed_stack_text(uint32_t site, uint32_t python_stack);
 
     PythonStacks& python_stacks() { return python_stacks_; }
@@ -62,7 +83,7 @@ class SiteResolver {
 
   private:
     struct NativeFrame {
-        std::vector<std::string> text;  // inlined ones first
+        std::vector<StackFrame> frames;  // inlined ones first
         NativeFrameKind kind;
     };
     NativeFrame native_frame(uint64_t ip, bool is_return_address);

@@ -20,6 +20,7 @@ int report_command(const Arguments& arguments);
 int html_command(const Arguments& arguments);
 int diff_command(const Arguments& arguments);
 int check_command(const Arguments& arguments);
+int export_command(const Arguments& arguments);
 int dump_command(const Arguments& arguments);
 int doctor_command(const Arguments& arguments);
 

@@ -30,6 +30,8 @@ constexpr std::array kCommands = {
     Command{"diff", "diff BEFORE AFTER [options]", "what a change gained, cause by cause",
             diff_command},
     Command{"check", "check [TRACE] --max-copied SIZE ...", "limits, for CI", check_command},
+    Command{"export", "export [TRACE] --format FORMAT [-o FILE]", "the copies, for other tools",
+            export_command},
     Command{"dump", "dump TRACE", "one line a record", dump_command},
     Command{"doctor", "doctor", "what this machine allows, and what would allow more",
             doctor_command},

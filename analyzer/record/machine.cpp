@@ -57,4 +57,9 @@ Machine read_machine() {
     return machine;
 }
 
+std::string host_name() {
+    utsname name{};
+    return uname(&name) == 0 ? name.nodename : "";
+}
+
 }  // namespace cowscope::record

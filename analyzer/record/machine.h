@@ -23,4 +23,7 @@ struct Machine {
 // Reads /proc and /run; what cannot be read stays empty.
 Machine read_machine();
 
+// As uname(2) has it; empty where it fails.
+std::string host_name();
+
 }  // namespace cowscope::record

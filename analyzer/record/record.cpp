@@ -8,6 +8,8 @@
 
 #include "error.h"
 #include "record/capabilities.h"
+#include "record/clock.h"
+#include "record/machine.h"
 #include "record/outside_scan.h"
 #include "record/owner_watch.h"
 #include "record/recording.h"
@@ -130,8 +132,10 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
     result.has_segments = has_segments(result.folder.path);
     if (!result.has_segments) say(nothing_recorded(command[0]));
     try {
+        const uint64_t since_start_ns = monotonic_ns() - result.launch.start_ns;
         write_recording(result.folder.path,
-                        {command, result.launch, options.tracker, options.witness, notes});
+                        {host_name(), read_clock_ns(CLOCK_REALTIME) - since_start_ns, command,
+                         result.launch, options.tracker, options.witness, notes});
     } catch (const Error& error) {
         // The segments stand on their own, and the program's exit status must not be lost.
         say(error.what());

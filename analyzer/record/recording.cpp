@@ -14,6 +14,8 @@ std::string to_json(const Recording& recording) {
     const LaunchResult& result = recording.result;
     nlohmann::ordered_json json;
     json["schema"] = kRecordingSchema;
+    json["host"] = recording.host;
+    json["start_unix_ns"] = recording.start_unix_ns;
     json["command"] = recording.command;
     json["start_ns"] = result.start_ns;
     json["end_ns"] = result.end_ns;

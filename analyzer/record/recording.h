@@ -13,6 +13,8 @@ inline constexpr const char* kRecordingFile = "recording.json";
 inline constexpr const char* kRecordingSchema = "cowscope.recording/1";
 
 struct Recording {
+    std::string host;
+    uint64_t start_unix_ns = 0;
     std::vector<std::string> command;
     LaunchResult result;
     TrackerChoice tracker_requested = TrackerChoice::automatic;

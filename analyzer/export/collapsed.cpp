@@ -1,0 +1,52 @@
+// Collapsed stacks, as flamegraph.pl and its kin read them: "outermost;…;innermost;[cause] pages".
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "export/formats.h"
+#include "export/names.h"
+
+namespace cowscope::exports {
+namespace {
+
+// A semicolon divides frames.
+std::string without_semicolons(std::string name) {
+    std::replace(name.begin(), name.end(), ';', ':');
+    return name;
+}
+
+class CollapsedWriter : public Writer {
+  public:
+    explicit CollapsedWriter(Output* output) : output_(*output) {}
+
+    void begin(const TraceFacts&) override {}
+
+    void add(const ProcessSamples& process) override {
+        for (const Sample& sample : process.samples) {
+            std::string line = sample.is_truncated ? std::string(kStackGoesOn) + ";" : "";
+            for (auto frame = sample.stack.rbegin(); frame != sample.stack.rend(); ++frame) {
+                line += without_semicolons(frame_name(*frame)) + ";";
+            }
+            pages_[line + without_semicolons(cause_name(sample))] += sample.pages;
+        }
+    }
+
+    void finish(const BuildId&) override {
+        for (const auto& [stack, pages] : pages_) {
+            output_.write(fmt::format("{} {}\n", stack, pages));
+        }
+    }
+
+  private:
+    Output& output_;
+    std::map<std::string, uint64_t> pages_;
+};
+
+}  // namespace
+
+std::unique_ptr<Writer> collapsed_writer(Output* output) {
+    return std::make_unique<CollapsedWriter>(output);
+}
+
+}  // namespace cowscope::exports

@@ -1,0 +1,23 @@
+// Names as files for other tools can hold them.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "export/samples.h"
+
+namespace cowscope::exports {
+
+// One line of valid UTF-8, whatever the program's names hold.
+std::string clean(std::string_view name);
+
+// "read_map (string_map.py:34)", "memcpy (libc.so.6)", short.
+std::string frame_name(const attribute::StackFrame& frame);
+
+// "[refcount of str]": why, for formats that have nothing but frames.
+std::string cause_name(const Sample& sample);
+
+// Stands below the outermost frame of a stack that was cut.
+inline constexpr char kStackGoesOn[] = "(the stack goes on)";
+
+}  // namespace cowscope::exports

@@ -1,0 +1,82 @@
+// What every export is made of: the copies of a trace, process by process, with their stacks.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "attribute/copies.h"
+#include "attribute/site_resolver.h"
+
+namespace cowscope::exports {
+
+// Copies of one process that an export need not tell apart.
+struct Sample {
+    std::string cause;
+    std::string type;   // of the Python object that was written, or ""
+    std::string owner;  // "" for nobody
+    // Innermost first; empty for copies without an event.
+    std::vector<attribute::StackFrame> stack;
+    bool is_witnessed = false;
+    bool is_truncated = false;  // the stack goes on
+    // The writing instruction, where it was seen.
+    std::string module;
+    std::string function;  // that has code of its own
+    std::string inlined;
+    std::string file;
+    unsigned line = 0;
+    std::string instruction;
+    attribute::PythonFrame python;  // the innermost; its function is "" without Python
+    uint64_t pages = 0;
+};
+
+struct SampledPage {
+    // Where the page was inherited. Not known where the kernel may have written, or an event may
+    // have been lost, and nothing tells which.
+    std::optional<uint64_t> address;
+    std::optional<uint64_t> time_ns;  // of the write, since the trace began; none without an event
+    std::optional<uint32_t> generation;  // its number; known where the address is
+    size_t sample = 0;                   // index
+};
+
+struct ProcessSamples {
+    int pid = 0;
+    int parent = 0;
+    std::string role;
+    std::string command;
+    const trace::Mapping* program = nullptr;  // the executable's code; nullptr where not found
+    std::vector<Sample> samples;
+    std::vector<SampledPage> pages;  // as many as the samples' in all; only where asked for
+};
+
+struct TraceFacts {
+    std::string trace;  // name of the folder
+    std::string host;   // "" where it is not known
+    std::vector<std::string> command;
+    std::optional<uint64_t> start_unix_ns;
+    uint64_t duration_ns = 0;
+    uint64_t page_bytes = 4096;
+    std::vector<std::string> notes;
+    std::vector<std::string> damage;  // what could not be read of the trace
+};
+
+// One format.
+class Writer {
+  public:
+    virtual ~Writer() = default;
+    virtual bool needs_pages() const { return false; }
+    virtual void begin(const TraceFacts& facts) = 0;
+    // Of a process that copied something. What the samples point to lives as long as the call.
+    virtual void add(const ProcessSamples& process) = 0;
+    // `build_id`: of a file by its path, "" where it has none.
+    using BuildId = std::function<std::string(const std::string& path)>;
+    virtual void finish(const BuildId& build_id) = 0;
+};
+
+// The pages of all samples are the report's copied pages. Throws cowscope::Error where FOLDER is no
+// trace; the writer has then not been called.
+TraceFacts export_trace(const std::string& folder, Writer* writer);
+
+}  // namespace cowscope::exports
