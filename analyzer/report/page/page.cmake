@@ -15,7 +15,7 @@ add_custom_command(
     OUTPUT ${page_build}/libraries.stamp
     COMMAND ${CMAKE_COMMAND} -E copy ${page_source}/package.json ${page_source}/package-lock.json
         ${page_build}
-    COMMAND ${COWSCOPE_NPM} ci --silent --ignore-scripts --no-audit --no-fund --prefer-offline
+    COMMAND ${COWSCOPE_NPM} ci --loglevel=error --ignore-scripts --no-audit --no-fund --prefer-offline
     COMMAND ${CMAKE_COMMAND} -E touch ${page_build}/libraries.stamp
     DEPENDS ${page_source}/package.json ${page_source}/package-lock.json
     WORKING_DIRECTORY ${page_build}
