@@ -143,11 +143,12 @@ TEST_CASE("a process without Python has no interpreter", "[owners]") {
 }
 
 TEST_CASE("only private memory that is there is read", "[owners]") {
+    const uint64_t value = 0x1122334455667788;
+    // Not optimized away: read through the kernel. There before the mappings are read, because the
+    // heap may grow for it.
+    std::vector<uint64_t> words(3000, value);
     const OwnMemory own;
     Memory memory(own.file(), own_mappings());
-    const uint64_t value = 0x1122334455667788;
-    // Not optimized away: read through the kernel.
-    std::vector<uint64_t> words(3000, value);
     const auto start = reinterpret_cast<uint64_t>(words.data());
     CHECK(memory.word(start) == value);
     CHECK(memory.is_private(start));
