@@ -15,7 +15,8 @@
 namespace cowscope::process {
 
 void before_fork() {
-    if (process.tracked != nullptr || !is_current()) return;
+    if (!is_current()) return;
+    // Also waits for another thread that is preparing.
     const Locked locked;
     if (process.tracked == nullptr) prepare_for_children();
 }

@@ -5,6 +5,8 @@
 // itself. So at first only the witness looks: it judges each fault by the page itself. When it has
 // seen enough of them, or something comes that it would not see, tracking starts (track.cpp).
 
+#include <cerrno>
+
 #include "process/process.h"
 #include "process/signals.h"
 #include "witness/handler.h"
@@ -41,8 +43,9 @@ bool create_tracked() {
 bool start_witness() {
     if (process.options.witness == WitnessChoice::off) return false;
     if (process.trap.is_open()) return true;
-    handle_trap(witness::on_trap);
-    const int result = process.trap.open(process.options.sample, process.forks == 0);
+    const int result = handle_trap(witness::on_trap)
+                           ? process.trap.open(process.options.sample, process.forks == 0)
+                           : -EPERM;
     if (result != 0) write_note(trace::NoteCode::witness_unavailable, -result);
     return result == 0;
 }
@@ -117,7 +120,12 @@ bool has_unseen_faults() {
 }  // namespace
 
 void prepare_for_children() {
-    if (process.tracked == nullptr && !create_tracked()) return;
+    // Before the first fork, never while one may be under way: a child gets its actions and its
+    // memory one after the other (kernel/fork.c, copy_process()), and one that has got the old
+    // actions with the new memory believes that its signals are handled.
+    if (process.options.witness != WitnessChoice::off) handle_trap(witness::on_trap);
+    handle_default_ends();
+    if (!create_tracked()) return;
     set_executable();
     read_mappings();
     process.look.works();
@@ -162,7 +170,6 @@ void begin_generation() {
     tracked.stage = Stage::off;
     tracked.has_unseen_faults = false;
     tracked.pages_before_tracking = 0;
-    handle_default_ends();
     const bool is_witnessed = start_witness();
     if (!is_witnessed || !can_judge_by_page()) {
         start_tracking(stack_in_use());

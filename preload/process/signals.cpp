@@ -74,14 +74,15 @@ void handle_default_ends() {
     }
 }
 
-void handle_trap(void (*handler)(int, siginfo_t*, void*)) {
-    if (trap_is_ours) return;
+bool handle_trap(void (*handler)(int, siginfo_t*, void*)) {
+    if (trap_is_ours) return true;
     struct sigaction action;
     std::memset(&action, 0, sizeof(action));
     action.sa_sigaction = handler;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
     sigfillset(&action.sa_mask);
     trap_is_ours = real().sigaction(SIGTRAP, &action, &host_trap_action) == 0;
+    return trap_is_ours;
 }
 
 void pass_trap_to_host(int signal, siginfo_t* info, void* context) {

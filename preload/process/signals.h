@@ -13,8 +13,9 @@ namespace cowscope::process {
 // Takes over the signals that still have their default action. The lock is held. Async-signal-safe.
 void handle_default_ends();
 
-// Installs `handler` for SIGTRAP and keeps what the host had there. The lock is held.
-void handle_trap(void (*handler)(int, siginfo_t*, void*));
+// Installs `handler` for SIGTRAP, once, and keeps what the host had there. False if the kernel
+// refuses it. The lock is held.
+bool handle_trap(void (*handler)(int, siginfo_t*, void*));
 
 // Passes a SIGTRAP that is not the witness's on to the disposition that the host chose.
 void pass_trap_to_host(int signal, siginfo_t* info, void* context);

@@ -26,6 +26,12 @@ TEST_CASE("_Fork and clone share memory like fork", "[ways]") {
     for (const int64_t left : recorded.account.figures("left open")) CHECK(left <= 0);
 }
 
+TEST_CASE("threads that fork for the first time at once lose no child", "[ways]") {
+    const TemporaryFolder folder;
+    const AccountRun recorded = record_case(folder, kForkWays, "first-forks", Instruments::all);
+    CHECK(recorded.account.figure("killed") == 0);
+}
+
 TEST_CASE("a child that nobody announces is left alone", "[ways]") {
     const TemporaryFolder folder;
     const AccountRun recorded = check_case(folder, kForkWays, "raw-fork", any_instruments());

@@ -3,13 +3,17 @@
 #include <sched.h>
 #include <spawn.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
+#include <vector>
 
 #include "tree_cases.h"
 
@@ -85,6 +89,50 @@ void raw_fork() {
     wait_for_child(start_child([] { write_copied(region, 96); }));
 }
 
+// Every program has its first forks once, so each round is a program of its own: this one again.
+char self[] = "/proc/self/exe";
+char first_forks_once[] = "first-forks-once";
+
+void first_forks_at_once() {
+    constexpr int kRounds = 100;
+    int64_t killed = 0;
+    for (int round = 0; round < kRounds; ++round) {
+        char* const command[] = {self, first_forks_once, nullptr};
+        pid_t child = 0;
+        require(posix_spawn(&child, self, nullptr, nullptr, command, environ) == 0, "spawn");
+        int status = 0;
+        require(waitpid(child, &status, 0) == child && WIFEXITED(status), "a round");
+        killed += WEXITSTATUS(status);
+    }
+    note_figure("killed", killed);
+}
+
+// Ends with the number of children that did not end well.
+void fork_from_threads_at_once() {
+    constexpr int kThreads = 4;
+    std::atomic<int> ready{0};
+    std::atomic<int> killed{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kThreads; ++i) {
+        threads.emplace_back([&] {
+            ++ready;
+            while (ready != kThreads) {
+            }
+            const pid_t child = fork();
+            require(child >= 0, "fork");
+            if (child == 0) {
+                account::store_to_shared(region, 32, 1);
+                _exit(0);
+            }
+            int status = 0;
+            require(waitpid(child, &status, 0) == child, "waitpid");
+            if (status != 0) ++killed;
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    std::exit(killed);
+}
+
 // --- other programs ------------------------------------------------------------------------------
 
 char program[] = "/bin/true";
@@ -124,8 +172,14 @@ void programs_only() {
 }
 
 const Case kCases[] = {
-    {"_Fork", bare_fork},   {"clone", clone_plain}, {"clone-files", clone_sharing_descriptors},
-    {"raw-fork", raw_fork}, {"exec", exec_at_once}, {"programs", programs_only},
+    {"_Fork", bare_fork},
+    {"clone", clone_plain},
+    {"clone-files", clone_sharing_descriptors},
+    {"raw-fork", raw_fork},
+    {"first-forks", first_forks_at_once},
+    {first_forks_once, fork_from_threads_at_once},
+    {"exec", exec_at_once},
+    {"programs", programs_only},
 };
 
 }  // namespace
