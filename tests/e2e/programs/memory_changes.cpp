@@ -1,5 +1,6 @@
 // Memory that is mapped, unmapped, moved, grown and discarded after a fork.
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -108,6 +109,9 @@ void use_stack_in_child() {
 // --- inside libc ---------------------------------------------------------------------------------
 
 void allocate() {
+    // Or the allocator's own word, in front of a block that happens to begin with a huge page,
+    // fills the first pages of the block.
+    require(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0, "prctl");
     block = static_cast<unsigned char*>(std::malloc(kBlockPages * kPageBytes));
     require(block != nullptr, "malloc");
     // Of what an allocator puts in front only the last bytes are in the first page.
