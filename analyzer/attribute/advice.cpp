@@ -85,9 +85,9 @@ class Rules {
         const uint64_t all = pages_of(input_.causes, cause);
         return all - std::min(all, pages_of(input_.ended_causes, cause));
     }
-    static uint64_t pages_of_type(const OwnerPages& owner, const std::string& type) {
-        const uint64_t all = pages_of(owner.counted_types, type);
-        return all - std::min(all, pages_of(owner.ended_types, type));
+    static uint64_t pages_of_type(const OwnerPages& found, const std::string& type) {
+        const uint64_t all = pages_of(found.counted_types, type);
+        return all - std::min(all, pages_of(found.ended_types, type));
     }
 
     static uint64_t pages_of(const std::map<std::string, uint64_t>& pages,
@@ -97,8 +97,9 @@ class Rules {
     }
 
     // Objects of one owner whose counts were written.
-    void counted_objects(const OwnerPages& owner) {
-        const uint64_t strs = pages_of_type(owner, "str");
+    void counted_objects(const OwnerPages& found) {
+        const trace::Owner& owner = found.owner;
+        const uint64_t strs = pages_of_type(found, "str");
         const bool is_known =
             owner.sampled >= kLeastSampled && owner.sampled - owner.distinct >= kLeastMet;
         const double values = is_known ? estimated_values(owner.sampled, owner.distinct) : 0;
@@ -114,19 +115,19 @@ class Rules {
                 "objects (one bytes with offsets, a NumPy array, "
                 "multiprocessing.shared_memory): the text then lies apart from the counts.");
         }
-        const uint64_t numbers = pages_of_type(owner, "int") + pages_of_type(owner, "float");
+        const uint64_t numbers = pages_of_type(found, "int") + pages_of_type(found, "float");
         if (owner.objects >= kManyObjects) {
             add("compact", owner.name, numbers,
                 "Hold the numbers in an array.array, a NumPy array or "
                 "multiprocessing.shared_memory: they then have no counts of their own.");
         }
         uint64_t others = 0;
-        for (const auto& [type, pages] : owner.counted_types) {
+        for (const auto& [type, pages] : found.counted_types) {
             const bool is_told = type == "str" || type == "int" || type == "float";
             // Of code and classes there are no other forms.
             const bool is_program =
                 type == "code" || type == "function" || type == "type" || type == "module";
-            if (!is_told && !is_program) others += pages_of_type(owner, type);
+            if (!is_told && !is_program) others += pages_of_type(found, type);
         }
         if (owner.objects >= kManyObjects) {
             add("compact", owner.name, others,

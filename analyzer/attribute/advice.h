@@ -7,20 +7,17 @@
 #include <string>
 #include <vector>
 
+#include "trace/owners.h"
+
 namespace cowscope::attribute {
 
 struct OwnerPages {
-    std::string name;
+    trace::Owner owner;
     std::map<std::string, uint64_t> causes;  // pages
     // Pages of `refcount` by the object's type, and those of them that the interpreter's end wrote.
     std::map<std::string, uint64_t> counted_types;
     std::map<std::string, uint64_t> ended_types;
     uint64_t pages_with = 0;  // see OwnerShare
-    // Of the look at the objects (trace/owners.h).
-    uint64_t objects = 0;
-    uint64_t strs = 0;
-    uint32_t sampled = 0;
-    uint32_t distinct = 0;
 };
 
 struct AdviceInput {

@@ -270,7 +270,7 @@ class Builder {
             }
             owned += share.pages;
             share.pages_with = found.pages_with;
-            share.owner = owner_index_.facts(id).name;
+            share.owner = owner_index_.owner(id).name;
             share.share = static_cast<double>(share.pages) / copied;
             report_.owners.push_back(std::move(share));
         }
@@ -290,14 +290,9 @@ class Builder {
         for (const CauseShare& cause : report_.causes) input.causes[cause.cause] = cause.pages;
         for (auto& [id, found] : owners_) {
             if (id == 0) continue;
-            const OwnerIndex::Facts& facts = owner_index_.facts(id);
+            found.owner = owner_index_.owner(id);
             // Nobody can change the interpreter's own.
-            if (facts.name == trace::kStaticObjects) continue;
-            found.name = facts.name;
-            found.objects = facts.objects;
-            found.strs = facts.strs;
-            found.sampled = facts.sampled;
-            found.distinct = facts.distinct;
+            if (found.owner.name == trace::kStaticObjects) continue;
             input.owners.push_back(found);
         }
         input.ended_causes = ended_causes_;

@@ -166,7 +166,7 @@ void Details::add_process(const trace::ProcessTrace& process, size_t index, uint
     std::vector<uint32_t> kind_of_class;
     for (size_t i = 0; i < copies.classes.size(); ++i) {
         const WriteClass& write = copies.classes[i];
-        const std::string owner = write.owner == 0 ? "" : owners.facts(write.owner).name;
+        const std::string owner = write.owner == 0 ? "" : owners.owner(write.owner).name;
         kind_of_class.push_back(write.pages == 0
                                     ? kNotCopied
                                     : kind_id({std::string(cause_name(write.verdict.cause)),

@@ -11,12 +11,12 @@ OwnerIndex::OwnerIndex(const trace::Trace& trace) : trace_(trace) {
         std::vector<OwnerId>& ids = ids_.emplace_back();
         ids.reserve(look.owners.size());
         for (const trace::Owner& owner : look.owners) {
-            const auto next = static_cast<OwnerId>(facts_.size() + 1);
+            const auto next = static_cast<OwnerId>(owners_.size() + 1);
             const auto [at, is_new] = id_by_name.try_emplace(owner.name, next);
-            if (is_new) facts_.push_back({owner.name, 0, 0, 0, 0});
-            Facts& facts = facts_[at->second - 1];
-            if (is_new || owner.objects > facts.objects) {
-                facts = {owner.name, owner.objects, owner.strs, owner.sampled, owner.distinct};
+            if (is_new) {
+                owners_.push_back(owner);
+            } else if (owner.objects > owners_[at->second - 1].objects) {
+                owners_[at->second - 1] = owner;
             }
             ids.push_back(at->second);
         }
@@ -62,7 +62,7 @@ size_t OwnerIndex::find_look(size_t process, size_t generation) const {
 }
 
 size_t OwnerIndex::look_of(size_t process, size_t generation) {
-    if (facts_.empty()) return kNone;
+    if (owners_.empty()) return kNone;
     const auto [at, is_new] = look_by_generation_.try_emplace({process, generation}, kNone);
     if (is_new) at->second = find_look(process, generation);
     return at->second;

@@ -25,16 +25,9 @@ class OwnerIndex {
     // Everyone who had anything on the page; each once.
     std::vector<OwnerId> owners_on_page(size_t process, size_t generation, uint64_t page);
 
-    struct Facts {
-        std::string name;
-        // The largest that any look saw.
-        uint64_t objects = 0;
-        uint64_t strs = 0;
-        uint32_t sampled = 0;
-        uint32_t distinct = 0;
-    };
-    const Facts& facts(OwnerId id) const { return facts_[id - 1]; }
-    bool is_empty() const { return facts_.empty(); }
+    // As the look saw it that saw most of its objects.
+    const trace::Owner& owner(OwnerId id) const { return owners_[id - 1]; }
+    bool is_empty() const { return owners_.empty(); }
 
   private:
     static constexpr size_t kNone = ~size_t{0};
@@ -45,7 +38,7 @@ class OwnerIndex {
     size_t nearest_look(const trace::ProcessTrace& process, uint64_t time_ns) const;
 
     const trace::Trace& trace_;
-    std::vector<Facts> facts_;
+    std::vector<trace::Owner> owners_;
     std::vector<std::vector<OwnerId>> ids_;  // by look, by its own id - 1
     std::map<std::pair<size_t, size_t>, size_t> look_by_generation_;
 };

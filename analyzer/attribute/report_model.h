@@ -83,8 +83,8 @@ inline constexpr char kUnowned[] = "(unowned)";
 struct OwnerShare {
     std::string owner;
     uint64_t pages = 0;  // copied by a write to something of this owner
-    uint64_t pages_with =
-        0;  // copied, whoever's write it was, with something of this owner on them
+    // Copied, whoever's write it was, with something of this owner on them.
+    uint64_t pages_with = 0;
     double share = 0;
     std::vector<NamedPages> causes;
     std::vector<TypeShare> types;  // of the objects whose counts were written

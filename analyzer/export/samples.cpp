@@ -97,7 +97,7 @@ class Exporter {
         Sample sample;
         sample.cause = attribute::cause_name(write.verdict.cause);
         sample.type = write.type;
-        if (write.owner != 0) sample.owner = owners_.facts(write.owner).name;
+        if (write.owner != 0) sample.owner = owners_.owner(write.owner).name;
         sample.stack = sites->stack(write.site, write.python_stack);
         sample.is_witnessed = true;
         sample.is_truncated = sites->is_truncated(write.site, write.python_stack);

@@ -1,56 +1,13 @@
-// Kernel definitions that the headers of Debian 12 (Linux 6.1) and glibc lack. Each is copied by
-// value from the uapi header that is named with it and never changes: it is kernel ABI.
+// Kernel definitions that the headers of Debian 12 (Linux 6.1) and glibc lack, beside those that
+// the library needs too (preload/tracker/kernel_abi.h). Each is copied by value from the uapi
+// header that is named with it and never changes: it is kernel ABI.
 #pragma once
-
-#include <linux/ioctl.h>
-#include <linux/userfaultfd.h>
 
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
 
 namespace cowscope::record::abi {
-
-// include/uapi/linux/userfaultfd.h of Linux 6.7.
-inline constexpr uint64_t kUffdFeatureWpAsync = uint64_t{1} << 15;
-
-// include/uapi/linux/fs.h of Linux 6.7: struct page_region.
-struct PageRegion {
-    uint64_t start;
-    uint64_t end;
-    uint64_t categories;
-};
-static_assert(sizeof(PageRegion) == 24);
-
-// include/uapi/linux/fs.h of Linux 6.7: struct pm_scan_arg.
-struct PmScanArg {
-    uint64_t size;
-    uint64_t flags;
-    uint64_t start;
-    uint64_t end;
-    uint64_t walk_end;
-    uint64_t vec;
-    uint64_t vec_len;
-    uint64_t max_pages;
-    uint64_t category_inverted;
-    uint64_t category_mask;
-    uint64_t category_anyof_mask;
-    uint64_t return_mask;
-};
-static_assert(sizeof(PmScanArg) == 96);
-
-// include/uapi/linux/fs.h of Linux 6.7.
-inline constexpr unsigned long kPagemapScan = _IOWR('f', 16, PmScanArg);
-inline constexpr uint64_t kPmScanWpMatching = 1 << 0;
-inline constexpr uint64_t kPmScanCheckWpAsync = 1 << 1;
-inline constexpr uint64_t kPageIsWpAllowed = 1 << 0;
-inline constexpr uint64_t kPageIsWritten = 1 << 1;
-inline constexpr uint64_t kPageIsFile = 1 << 2;
-inline constexpr uint64_t kPageIsPresent = 1 << 3;
-inline constexpr uint64_t kPageIsSwapped = 1 << 4;
-inline constexpr uint64_t kPageIsPfnZero = 1 << 5;
-// include/uapi/linux/fs.h of Linux 6.8.
-inline constexpr uint64_t kPageIsSoftDirty = 1 << 7;
 
 // Documentation/admin-guide/mm/pagemap.rst: bits of an 8-byte entry of /proc/PID/pagemap.
 inline constexpr uint64_t kPagemapSoftDirty = uint64_t{1} << 55;

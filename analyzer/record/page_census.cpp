@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "record/kernel_abi.h"
+
 namespace cowscope::record {
 
 namespace {
@@ -122,18 +124,19 @@ int PageScanner::take_census(int pagemap, trace::Tracker tracker,
 }
 
 int PageScanner::scan(int pagemap, trace::Tracker tracker, const PageRange& range, Taker* taker) {
-    abi::PmScanArg argument{};
+    tracker::PagemapScanArgument argument{};
     argument.size = sizeof(argument);
     argument.vec = reinterpret_cast<uintptr_t>(regions_.data());
     argument.vec_len = regions_.size();
     // The shared zero page holds nothing: a write to it copies nothing. Telling a file's pages
     // costs ten times as much as the rest, so it is asked only where there is a file.
-    argument.category_inverted = abi::kPageIsPfnZero | (range.is_file ? abi::kPageIsFile : 0);
+    argument.category_inverted =
+        tracker::kPageIsPfnZero | (range.is_file ? tracker::kPageIsFile : 0);
     argument.category_mask = argument.category_inverted;
-    argument.category_anyof_mask = abi::kPageIsPresent | abi::kPageIsSwapped;
+    argument.category_anyof_mask = tracker::kPageIsPresent | tracker::kPageIsSwapped;
     argument.return_mask = tracker == trace::Tracker::userfaultfd
-                               ? abi::kPageIsWpAllowed | abi::kPageIsWritten
-                               : abi::kPageIsSoftDirty;
+                               ? tracker::kPageIsWpAllowed | tracker::kPageIsWritten
+                               : tracker::kPageIsSoftDirty;
     for (uint64_t at = range.start; at < range.end;) {
         argument.start = at;
         argument.end = std::min(range.end, at + kBytesACall);
@@ -144,21 +147,21 @@ int PageScanner::scan(int pagemap, trace::Tracker tracker, const PageRange& rang
     return 0;
 }
 
-int PageScanner::scan_region(int pagemap, abi::PmScanArg* argument, Taker* taker) {
-    const bool is_userfaultfd = (argument->return_mask & abi::kPageIsWritten) != 0;
+int PageScanner::scan_region(int pagemap, tracker::PagemapScanArgument* argument, Taker* taker) {
+    const bool is_userfaultfd = (argument->return_mask & tracker::kPageIsWritten) != 0;
     uint64_t done = argument->start;
     while (argument->start < argument->end) {
-        const int found = ioctl(pagemap, abi::kPagemapScan, argument);
+        const int found = ioctl(pagemap, tracker::kPagemapScan, argument);
         if (found < 0 && errno == EINTR) continue;
         if (found < 0) return errno;
         for (size_t i = 0; i < static_cast<size_t>(found); ++i) {
-            const abi::PageRegion& region = regions_[i];
+            const tracker::PageRegion& region = regions_[i];
             if (region.start < done) continue;
             done = region.end;
             const bool written = (region.categories & argument->return_mask &
-                                  (abi::kPageIsWritten | abi::kPageIsSoftDirty)) != 0;
+                                  (tracker::kPageIsWritten | tracker::kPageIsSoftDirty)) != 0;
             const bool tracked =
-                !is_userfaultfd || (region.categories & abi::kPageIsWpAllowed) != 0;
+                !is_userfaultfd || (region.categories & tracker::kPageIsWpAllowed) != 0;
             taker->take(region.start, region.end, tracked, written);
         }
         // Only a full buffer means that there is more: walk_end may stay behind at the end of a

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "preload/trace_format.h"
-#include "record/kernel_abi.h"
+#include "preload/tracker/kernel_abi.h"
 #include "trace/mappings.h"
 #include "trace/page_set.h"
 
@@ -54,12 +54,12 @@ class PageScanner {
     class Taker;
 
     int scan(int pagemap, trace::Tracker tracker, const PageRange& range, Taker* taker);
-    int scan_region(int pagemap, abi::PmScanArg* argument, Taker* taker);
+    int scan_region(int pagemap, tracker::PagemapScanArgument* argument, Taker* taker);
     int read_entries(int pagemap, const PageRange& range, const trace::PageSet& inherited,
                      Taker* taker);
     int read_entries_of(int pagemap, uint64_t start, uint64_t end, bool is_file, Taker* taker);
 
-    std::vector<abi::PageRegion> regions_;
+    std::vector<tracker::PageRegion> regions_;
     std::vector<uint64_t> entries_;
     bool scans_soft_dirty_;
 };

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "preload/tracker/kernel_abi.h"
 #include "record/contained.h"
 #include "record/kernel_abi.h"
 #include "record/probes.h"
@@ -64,20 +65,20 @@ int open_userfaultfd(ProbeOutcome& outcome) {
 }
 
 // Regions of written pages among `pages`; empty on an error, which is in `outcome`.
-std::optional<std::array<abi::PageRegion, kPages>> scan(ProbeOutcome& outcome, int pagemap,
-                                                        const volatile char* pages, uint64_t flags,
-                                                        size_t& found) {
-    std::array<abi::PageRegion, kPages> regions{};
-    abi::PmScanArg argument{};
+std::optional<std::array<tracker::PageRegion, kPages>> scan(ProbeOutcome& outcome, int pagemap,
+                                                            const volatile char* pages,
+                                                            uint64_t flags, size_t& found) {
+    std::array<tracker::PageRegion, kPages> regions{};
+    tracker::PagemapScanArgument argument{};
     argument.size = sizeof(argument);
     argument.flags = flags;
     argument.start = reinterpret_cast<uintptr_t>(pages);
     argument.end = argument.start + kPages * kPageBytes;
     argument.vec = reinterpret_cast<uintptr_t>(regions.data());
     argument.vec_len = regions.size();
-    argument.category_mask = abi::kPageIsWritten;
-    argument.return_mask = abi::kPageIsWritten;
-    const int result = ioctl(pagemap, abi::kPagemapScan, &argument);
+    argument.category_mask = tracker::kPageIsWritten;
+    argument.return_mask = tracker::kPageIsWritten;
+    const int result = ioctl(pagemap, tracker::kPagemapScan, &argument);
     if (result < 0) {
         fail(outcome, errno);
         return std::nullopt;
@@ -97,10 +98,10 @@ bool userfaultfd_steps(ProbeOutcome& outcome) {
     outcome.step = ProbeStep::features;
     uffdio_api api{};
     api.api = UFFD_API;
-    api.features = abi::kUffdFeatureWpAsync;
+    api.features = tracker::kUffdFeatureWpAsync;
     if (ioctl(uffd, UFFDIO_API, &api) != 0) return fail(outcome, errno);
     // Some kernels accept the request for a feature that they were built without.
-    if ((api.features & abi::kUffdFeatureWpAsync) == 0) return fail(outcome, EINVAL);
+    if ((api.features & tracker::kUffdFeatureWpAsync) == 0) return fail(outcome, EINVAL);
 
     outcome.step = ProbeStep::attach;
     uffdio_register registration{};
@@ -115,7 +116,8 @@ bool userfaultfd_steps(ProbeOutcome& outcome) {
 
     outcome.step = ProbeStep::protect;
     size_t found = 0;
-    if (!scan(outcome, pagemap, pages, abi::kPmScanWpMatching | abi::kPmScanCheckWpAsync, found)) {
+    if (!scan(outcome, pagemap, pages, tracker::kScanWpMatching | tracker::kScanCheckWpAsync,
+              found)) {
         return false;
     }
 

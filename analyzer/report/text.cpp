@@ -6,6 +6,7 @@
 #include "attribute/reference_names.h"
 #include "report/format.h"
 #include "report/report.h"
+#include "report/text_page.h"
 #include "symbolize/demangle.h"
 
 namespace cowscope::report {
@@ -36,7 +37,7 @@ std::string stack_line(const std::string& frame, size_t columns) {
 class TextReport {
   public:
     TextReport(const Report& report, const TextOptions& options)
-        : report_(report), options_(options), width_(std::clamp(options.width, 60u, 160u)) {}
+        : report_(report), options_(options), page_(options, report) {}
 
     std::string write() {
         head();
@@ -60,53 +61,10 @@ class TextReport {
             processes();
         }
         notes();
-        return std::move(text_);
+        return page_.take();
     }
 
   private:
-    // A table's columns: a name, then pages, size and share, all right-aligned.
-    static constexpr size_t kPagesWidth = 12;
-    static constexpr size_t kSizeWidth = 12;
-    static constexpr size_t kShareWidth = 10;
-    // Beside other tables.
-    size_t name_width() const { return width_ - kPagesWidth - kSizeWidth - kShareWidth; }
-
-    void line(const std::string& text = "") { text_ += text + "\n"; }
-
-    std::string emphasized(const std::string& text) const {
-        return options_.color ? "\033[1m" + text + "\033[0m" : text;
-    }
-
-    void heading(const std::string& title) {
-        line();
-        line(emphasized(title));
-    }
-
-    void table_heading(const std::string& title) {
-        line();
-        line(emphasized(fmt::format("{:<{}}{:>{}}{:>{}}{:>{}}", title, name_width(), "pages",
-                                    kPagesWidth, "size", kSizeWidth, "share", kShareWidth)));
-    }
-
-    void row(const std::string& name, uint64_t pages) {
-        const double share =
-            static_cast<double>(pages) / static_cast<double>(report_.totals.copied_pages);
-        line(fmt::format("{:<{}}{:>{}}{:>{}}{:>{}}", cut_end(name, name_width()), name_width(),
-                         grouped(pages), kPagesWidth, size_text(pages * report_.page_size),
-                         kSizeWidth, percent(share), kShareWidth));
-    }
-
-    void paragraph(const std::string& text, size_t indent, size_t hanging) {
-        const auto lines = wrapped(text, width_ - hanging);
-        for (size_t i = 0; i < lines.size(); ++i) {
-            line(std::string(i == 0 ? indent : hanging, ' ') + lines[i]);
-        }
-    }
-
-    void more(size_t left, const std::string& what) {
-        if (left != 0) line(fmt::format("  … and {} more {} (--top)", left, what));
-    }
-
     void head();
     void causes();
     void sites();
@@ -123,67 +81,67 @@ class TextReport {
 
     const Report& report_;
     const TextOptions& options_;
-    size_t width_;
-    std::string text_;
+    TextPage page_;
 };
 
 void TextReport::head() {
     const Totals& totals = report_.totals;
     const std::string command = printable(fmt::format("{}", fmt::join(report_.command, " ")));
-    line(emphasized("cowscope  ") + cut_end(command, width_ - 10));
+    page_.line(page_.emphasized("cowscope  ") + cut_end(command, page_.width() - 10));
     const bool forked = std::any_of(report_.processes.begin(), report_.processes.end(),
                                     [](const ProcessSummary& p) { return p.role == "fork"; });
     const std::string instruments =
         forked ? fmt::format("; tracker {}, witness {}", report_.tracker, report_.witness) : "";
-    line(fmt::format("{}, {} process{}{}", duration_text(report_.duration_ns), totals.processes,
-                     totals.processes == 1 ? "" : "es", instruments));
-    line();
+    page_.line(fmt::format("{}, {} process{}{}", duration_text(report_.duration_ns),
+                           totals.processes, totals.processes == 1 ? "" : "es", instruments));
+    page_.line();
     const bool tracked =
         std::any_of(report_.processes.begin(), report_.processes.end(),
                     [](const ProcessSummary& p) { return p.inherited_pages != 0; });
     if (totals.copied_pages == 0) {
-        line(tracked   ? "No inherited page was copied."
-             : !forked ? "No process forked, so there was nothing to copy."
-                       : "Nothing is known about copies: no process was tracked.");
+        page_.line(tracked   ? "No inherited page was copied."
+                   : !forked ? "No process forked, so there was nothing to copy."
+                             : "Nothing is known about copies: no process was tracked.");
         return;
     }
     const auto copying = std::count_if(report_.processes.begin(), report_.processes.end(),
                                        [](const ProcessSummary& p) { return p.copied_pages != 0; });
-    paragraph(fmt::format("Copied after fork: {} pages, {}, by {} of {} processes; {} explained.",
-                          grouped(totals.copied_pages),
-                          size_text(totals.copied_pages * report_.page_size), copying,
-                          totals.processes, percent(totals.explained)),
-              0, 0);
+    page_.paragraph(
+        fmt::format("Copied after fork: {} pages, {}, by {} of {} processes; {} explained.",
+                    grouped(totals.copied_pages),
+                    size_text(totals.copied_pages * report_.page_size), copying, totals.processes,
+                    percent(totals.explained)),
+        0, 0);
 }
 
 void TextReport::causes() {
-    table_heading("Why");
+    page_.table_heading("Why");
     for (const CauseShare& cause : report_.causes) {
-        row("  " + cause.cause, cause.pages);
+        page_.row("  " + cause.cause, cause.pages);
         // A type that is next to nothing of all copies is not worth its line.
         constexpr uint64_t kLeastShare = 1000;
         const size_t shown = std::min(cause.types.size(), options_.top);
         for (size_t i = 0; i < shown; ++i) {
             if (cause.types[i].pages * kLeastShare < report_.totals.copied_pages) break;
-            row("      " + printable(cause.types[i].type), cause.types[i].pages);
+            page_.row("      " + printable(cause.types[i].type), cause.types[i].pages);
         }
     }
     if (report_.totals.finalization_pages != 0) {
-        row("  (of these, at interpreter exit)", report_.totals.finalization_pages);
+        page_.row("  (of these, at interpreter exit)", report_.totals.finalization_pages);
     }
 }
 
 void TextReport::sites() {
-    heading("Where (the writing instruction)");
+    page_.heading("Where (the writing instruction)");
     const size_t shown = std::min(report_.sites.size(), options_.top);
     for (size_t i = 0; i < shown; ++i) site(report_.sites[i]);
-    more(report_.sites.size() - shown, "sites");
+    page_.more(report_.sites.size() - shown, "sites");
 }
 
 // Beside the other tables only what matters is worth its lines.
 void TextReport::main_sites() {
     constexpr double kWorthShowing = 0.01;
-    heading("Where (the writing instruction)");
+    page_.heading("Where (the writing instruction)");
     size_t shown = 0;
     uint64_t pages = 0;
     for (const SiteShare& each : report_.sites) {
@@ -195,7 +153,7 @@ void TextReport::main_sites() {
     }
     if (shown == report_.sites.size()) return;
     const uint64_t left = report_.totals.copied_pages - pages;
-    line(fmt::format(
+    page_.line(fmt::format(
         "  {} pages  {}  in {} more sites (--by site)", grouped(left),
         percent(static_cast<double>(left) / static_cast<double>(report_.totals.copied_pages)),
         report_.sites.size() - shown));
@@ -205,7 +163,8 @@ void TextReport::site(const SiteShare& site) {
     constexpr size_t kStackLines = 6;
     const double share =
         static_cast<double>(site.pages) / static_cast<double>(report_.totals.copied_pages);
-    line(fmt::format("  {} pages  {}  {}", grouped(site.pages), percent(share), cause_line(site)));
+    page_.line(
+        fmt::format("  {} pages  {}  {}", grouped(site.pages), percent(share), cause_line(site)));
     if (!site.mixed_stack.empty()) {
         python_site(site);
         return;
@@ -213,22 +172,22 @@ void TextReport::site(const SiteShare& site) {
     if (!site.module.empty() || !site.function.empty()) {
         const std::string source =
             site.file.empty() ? "" : fmt::format("{}:{}, ", last_component(site.file), site.line);
-        line("      " + name_and_place(site.function,
-                                       printable(fmt::format("({}{})", source, site.module)),
-                                       width_ - 6));
+        page_.line("      " + name_and_place(site.function,
+                                             printable(fmt::format("({}{})", source, site.module)),
+                                             page_.width() - 6));
         const std::string inlined =
             site.inlined.empty() ? "" : fmt::format("   (inlined {})", base_name(site.inlined));
-        line("      " + cut_end(printable(site.instruction + inlined), width_ - 6));
+        page_.line("      " + cut_end(printable(site.instruction + inlined), page_.width() - 6));
     }
-    paragraph(printable(site.evidence), 6, 6);
+    page_.paragraph(printable(site.evidence), 6, 6);
     const size_t inlined = site.inlined.empty() ? 0 : 1;
     const size_t shown = std::min(site.stack.size(), kStackLines);
     for (size_t i = 1 + inlined; i < shown; ++i) {
-        line("        < " + stack_line(site.stack[i], width_ - 10));
+        page_.line("        < " + stack_line(site.stack[i], page_.width() - 10));
     }
     if (site.stack.size() > kStackLines) {
-        line(fmt::format("        < … {} more (--format json has all)",
-                         site.stack.size() - kStackLines));
+        page_.line(fmt::format("        < … {} more (--format json has all)",
+                               site.stack.size() - kStackLines));
     }
 }
 
@@ -255,16 +214,18 @@ void TextReport::python_site(const SiteShare& site) {
     const size_t shown = std::min(stack.size(), kStackLines);
     for (size_t i = 0; i < shown; ++i) {
         const std::string frame = native ? stack[i] : python_line(stack[i]);
-        line((i == 0 ? "      " : "        < ") + stack_line(frame, width_ - (i == 0 ? 6 : 10)));
+        page_.line((i == 0 ? "      " : "        < ") +
+                   stack_line(frame, page_.width() - (i == 0 ? 6 : 10)));
     }
     if (stack.size() > shown) {
-        line(fmt::format("        < … {} more (--format json has all)", stack.size() - shown));
+        page_.line(
+            fmt::format("        < … {} more (--format json has all)", stack.size() - shown));
     }
-    paragraph(printable(site.evidence), 6, 6);
+    page_.paragraph(printable(site.evidence), 6, 6);
     const std::string function = site.function.empty() ? "" : short_name(site.function) + " ";
-    line("      " +
-         cut_end(printable(fmt::format("{} in {}({})", site.instruction, function, site.module)),
-                 width_ - 6));
+    page_.line("      " + cut_end(printable(fmt::format("{} in {}({})", site.instruction, function,
+                                                        site.module)),
+                                  page_.width() - 6));
 }
 
 void TextReport::types() {
@@ -282,16 +243,16 @@ void TextReport::types() {
     for (const auto& [type, pages] : pages_by_type) rows.push_back({type, pages});
     std::stable_sort(rows.begin(), rows.end(),
                      [](const TypeShare& a, const TypeShare& b) { return a.pages > b.pages; });
-    table_heading("Type of the object");
+    page_.table_heading("Type of the object");
     const size_t shown = std::min(rows.size(), options_.top);
-    for (size_t i = 0; i < shown; ++i) row("  " + printable(rows[i].type), rows[i].pages);
-    more(rows.size() - shown, "types");
+    for (size_t i = 0; i < shown; ++i) page_.row("  " + printable(rows[i].type), rows[i].pages);
+    page_.more(rows.size() - shown, "types");
 }
 
 void TextReport::main_owners() {
     constexpr size_t kShown = 5;
     if (report_.owners.empty()) return;
-    table_heading("Whose (a variable that leads there)");
+    page_.table_heading("Whose (a variable that leads there)");
     // The unowned come last, and before them those of whom nothing was written.
     const bool has_unowned = report_.owners.back().owner == kUnowned;
     const auto writers =
@@ -302,29 +263,30 @@ void TextReport::main_owners() {
     for (size_t i = 0; i < shown; ++i) {
         // What tells owners apart stands at the end.
         const OwnerShare& owner = report_.owners[i];
-        row("  " + cut_start(printable(owner.owner), name_width() - 3), owner.pages);
+        page_.row("  " + cut_start(printable(owner.owner), page_.name_width() - 3), owner.pages);
     }
-    if (writers != shown) line(fmt::format("  … and {} more owners (--by owner)", writers - shown));
-    if (has_unowned) row("  (unowned)", report_.owners.back().pages);
+    if (writers != shown)
+        page_.line(fmt::format("  … and {} more owners (--by owner)", writers - shown));
+    if (has_unowned) page_.row("  (unowned)", report_.owners.back().pages);
 }
 
 // With those whose neighbours were copied, too: a page that was copied for one holds others.
 void TextReport::all_owners() {
     if (report_.owners.empty()) return;
     constexpr size_t kPages = 11;
-    const size_t name = width_ - 2 * kPages - kSizeWidth - kShareWidth;
+    const size_t name = page_.width() - 2 * kPages - TextPage::kSizeWidth - TextPage::kShareWidth;
     const auto cells = [&](const std::string& first, const std::string& pages,
                            const std::string& size, const std::string& share,
                            const std::string& with) {
         return fmt::format("{:<{}}{:>{}}{:>{}}{:>{}}{:>{}}", first, name, pages, kPages, size,
-                           kSizeWidth, share, kShareWidth, with, kPages);
+                           TextPage::kSizeWidth, share, TextPage::kShareWidth, with, kPages);
     };
     const auto owner_line = [&](const OwnerShare& owner, const std::string& with) {
-        line(cells("  " + cut_start(printable(owner.owner), name - 3), grouped(owner.pages),
-                   size_text(owner.pages * report_.page_size), percent(owner.share), with));
+        page_.line(cells("  " + cut_start(printable(owner.owner), name - 3), grouped(owner.pages),
+                         size_text(owner.pages * report_.page_size), percent(owner.share), with));
     };
-    line();
-    line(emphasized(cells("Whose (a variable)", "pages", "size", "share", "lies on")));
+    page_.line();
+    page_.line(page_.emphasized(cells("Whose (a variable)", "pages", "size", "share", "lies on")));
     std::vector<const OwnerShare*> order;
     for (const OwnerShare& each : report_.owners) {
         if (each.owner != kUnowned) order.push_back(&each);
@@ -334,10 +296,10 @@ void TextReport::all_owners() {
     });
     const size_t shown = std::min(order.size(), options_.top);
     for (size_t i = 0; i < shown; ++i) owner_line(*order[i], grouped(order[i]->pages_with));
-    more(order.size() - shown, "owners");
+    page_.more(order.size() - shown, "owners");
     if (order.size() != report_.owners.size()) owner_line(report_.owners.back(), "-");
-    line();
-    paragraph(
+    page_.line();
+    page_.paragraph(
         "pages: copied by a write to what the variable leads to. lies on: all copied pages that "
         "hold some of that, whoever's write copied them.",
         2, 2);
@@ -345,17 +307,17 @@ void TextReport::all_owners() {
 
 void TextReport::advice() {
     if (report_.advice.empty()) return;
-    heading("What would help");
+    page_.heading("What would help");
     const size_t shown = std::min(report_.advice.size(), options_.top);
     for (size_t i = 0; i < shown; ++i) {
         const AdviceLine& each = report_.advice[i];
         const std::string about = each.owner.empty() ? "" : printable(each.owner) + ": ";
-        paragraph(fmt::format("- {}{} At stake: {} pages, {}.", about, each.text,
-                              grouped(each.pages), size_text(each.pages * report_.page_size)),
-                  2, 4);
+        page_.paragraph(fmt::format("- {}{} At stake: {} pages, {}.", about, each.text,
+                                    grouped(each.pages), size_text(each.pages * report_.page_size)),
+                        2, 4);
     }
-    more(report_.advice.size() - shown, "remedies");
-    paragraph(
+    page_.more(report_.advice.size() - shown, "remedies");
+    page_.paragraph(
         "A page counts for its first writer alone: where one is stopped, another may copy it all "
         "the same.",
         2, 2);
@@ -369,11 +331,11 @@ void TextReport::processes() {
                             const std::vector<std::string>& sizes, const std::string& end) {
         std::string text = fmt::format("  {:>8} {:<5}", pid, role);
         for (const std::string& each : sizes) text += fmt::format("{:>{}}", each, column);
-        line(text + "  " + end);
+        page_.line(text + "  " + end);
     };
     std::vector<std::string> titles = {"inherited", "copied", "fresh"};
     if (whole) titles.push_back("private*");
-    heading("Processes");
+    page_.heading("Processes");
     row_of("pid", "role", titles, "end");
     // Those that copied most; the root always.
     std::vector<const ProcessSummary*> order;
@@ -403,10 +365,10 @@ void TextReport::processes() {
         if (whole) sizes.push_back(size(p.private_dirty_kb_at_end * 1024));
         row_of(std::to_string(p.pid), p.role, sizes, end);
     }
-    more(order.size() - shown, "processes");
+    page_.more(order.size() - shown, "processes");
     if (whole) {
-        line();
-        paragraph(
+        page_.line();
+        page_.paragraph(
             "* Private_Dirty at the end, as the kernel counts it: copied and fresh pages, about a "
             "MiB "
             "of cowscope's own, and what others who shared it gave up.",
@@ -416,8 +378,8 @@ void TextReport::processes() {
 
 void TextReport::notes() {
     if (report_.notes.empty()) return;
-    heading("Notes");
-    for (const std::string& note : report_.notes) paragraph("- " + printable(note), 2, 4);
+    page_.heading("Notes");
+    for (const std::string& note : report_.notes) page_.paragraph("- " + printable(note), 2, 4);
 }
 
 }  // namespace

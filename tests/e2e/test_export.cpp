@@ -1,12 +1,6 @@
 // Exports say what the report says, in every format.
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
+#include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <regex>
 #include <sstream>
@@ -17,8 +11,8 @@
 #include "tests/catch.h"
 #include "tests/e2e/cowscope_program.h"
 #include "tests/e2e/pythons.h"
+#include "tests/e2e/recorded_export.h"
 #include "tests/e2e/report_json.h"
-#include "tests/e2e/temporary_folder.h"
 
 // Ends the test case where a tool that reads exports is missing; CTest counts it as skipped.
 #define COWSCOPE_REQUIRE_TOOL(name)                                               \
@@ -32,97 +26,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-using PagesByName = std::map<std::string, uint64_t>;
-
-const std::vector<std::string> kFormats = {"pprof", "collapsed", "speedscope", "jsonl"};
-
-std::string content_of(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-}
-
 std::vector<std::string> lines_of(const std::string& text) {
     std::vector<std::string> lines;
     std::istringstream stream(text);
     for (std::string line; std::getline(stream, line);) lines.push_back(line);
     return lines;
-}
-
-// A recorded program with its report, for every case of this file that only reads it.
-struct Recorded {
-    explicit Recorded(const Words& program, const Words& options = {}) {
-        const RunResult run = run_cowscope(
-            joined(joined({"record", "-o", folder / "t.cow"}, options), joined({"--"}, program)));
-        CAPTURE(run.out, run.err);
-        REQUIRE(run.status() == 0);
-        report = report_json(trace());
-        check_consistent(report);
-        REQUIRE(copied_pages() > 0);
-    }
-    std::string trace() const { return folder / "t.cow"; }
-    uint64_t copied_pages() const { return report["totals"]["copied_pages"].get<uint64_t>(); }
-
-    std::string exported(const std::string& format) const {
-        const RunResult result = run_cowscope({"export", trace(), "--format", format});
-        CAPTURE(format, result.err);
-        CHECK(result.status() == 0);
-        CHECK(result.err.empty());
-        return result.out;
-    }
-
-    std::string exported_file(const std::string& format) const {
-        const std::string file = folder / ("t." + format);
-        const RunResult result = run_cowscope({"export", trace(), "--format", format, "-o", file});
-        CAPTURE(format, result.err);
-        CHECK(result.status() == 0);
-        CHECK(result.out.empty());
-        CHECK(result.err.empty());
-        return file;
-    }
-
-    PagesByName causes() const {
-        PagesByName pages;
-        for (const Json& row : report["causes"]) pages[row["cause"]] = row["pages"];
-        return pages;
-    }
-    PagesByName types() const {
-        PagesByName pages;
-        for (const Json& row : report["causes"]) {
-            for (const Json& type : row["types"]) {
-                pages[type["type"]] += type["pages"].get<uint64_t>();
-            }
-        }
-        return pages;
-    }
-    PagesByName owners() const {
-        PagesByName pages;
-        for (const Json& row : report["owners"]) {
-            const auto count = row["pages"].get<uint64_t>();
-            if (row["owner"] != "(unowned)" && count != 0) pages[row["owner"]] = count;
-        }
-        return pages;
-    }
-    PagesByName pids() const {
-        PagesByName pages;
-        for (const Json& process : report["processes"]) {
-            const auto count = process["copied_pages"].get<uint64_t>();
-            if (count != 0) pages[std::to_string(process["pid"].get<int>())] += count;
-        }
-        return pages;
-    }
-
-    TemporaryFolder folder;
-    Json report;
-};
-
-const Words kCppProgram = {kStringMap,   "--entries", "20000",    "--unique",  "1000",
-                           "--children", "2",         "--values", "refcounted"};
-
-const Recorded& recorded_cpp() {
-    static const Recorded recorded(kCppProgram);
-    return recorded;
 }
 
 const Recorded& recorded_python(const std::string& python) {
@@ -350,23 +258,6 @@ void check_sqlite(const Recorded& recorded) {
     }
 }
 
-void check_refused(const Words& arguments, const Words& parts, const std::string& folder) {
-    CAPTURE(arguments);
-    RunOptions options;
-    options.folder = folder;
-    const RunResult result = run_cowscope(joined({"export"}, arguments), options);
-    check_refusal(result);
-    for (const std::string& part : parts) CHECK(contains(result.err, part));
-}
-
-std::vector<std::string> names_in(const std::string& folder) {
-    std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(folder)) {
-        names.push_back(entry.path().filename().string());
-    }
-    return names;
-}
-
 }  // namespace
 
 TEST_CASE("exports of a C++ program have the report's copies", "[export]") {
@@ -431,128 +322,4 @@ TEST_CASE("SQLite makes the causes table of a jsonl export with the query of the
     if (const std::string python = debian_python(); !python.empty()) {
         check_sqlite(recorded_python(python));
     }
-}
-
-TEST_CASE("an export goes to a file as it goes to standard output", "[export]") {
-    const Recorded& recorded = recorded_cpp();
-    for (const std::string& format : kFormats) {
-        CAPTURE(format);
-        const std::string text = recorded.exported(format);
-        CHECK(content_of(recorded.exported_file(format)) == text);
-        CHECK(run_cowscope({"export", recorded.trace(), "--format", format, "-o", "-"}).out ==
-              text);
-        // The newest trace here.
-        RunOptions options;
-        options.folder = recorded.folder.path().string();
-        CHECK(run_cowscope({"export", "--format", format}, options).out == text);
-    }
-}
-
-TEST_CASE("an export replaces a file when it is whole, and follows a link", "[export]") {
-    const Recorded& recorded = recorded_cpp();
-    const TemporaryFolder folder;
-    std::ofstream(folder / "file") << "before";
-    fs::create_symlink("file", folder / "link");
-    CHECK(run_cowscope({"export", recorded.trace(), "--format", "collapsed", "-o", folder / "link"})
-              .status() == 0);
-    CHECK(fs::is_symlink(folder / "link"));
-    CHECK(content_of(folder / "file") == recorded.exported("collapsed"));
-    CHECK(names_in(folder.path().string()).size() == 2);
-    // What is no regular file stays what it is.
-    CHECK(run_cowscope({"export", recorded.trace(), "--format", "collapsed", "-o", "/dev/null"})
-              .status() == 0);
-    CHECK(fs::is_character_file("/dev/null"));
-}
-
-TEST_CASE("what is wrong with an export is one line and status 2", "[export][errors]") {
-    const std::string trace = recorded_cpp().trace();
-    const TemporaryFolder folder;
-    const std::string here = folder.path().string();
-    check_refused({trace, "--format", "nope"},
-                  {"nope", "pprof", "collapsed", "speedscope", "jsonl"}, here);
-    check_refused({trace}, {"--format", "pprof", "collapsed", "speedscope", "jsonl"}, here);
-    check_refused({trace, "--nope"}, {"--nope"}, here);
-    check_refused({"--format", "jsonl"}, {"no trace given"}, here);
-    for (const std::string& format : kFormats) {
-        check_refused({"nowhere.cow", "--format", format}, {"nowhere.cow"}, here);
-        check_refused({"nowhere.cow", "--format", format, "-o", "out"}, {"nowhere.cow"}, here);
-        check_refused({trace, "--format", format, "-o", "no/parent"}, {"no/parent", "No such file"},
-                      here);
-        check_refused({trace, "--format", format, "-o", here}, {here, "Is a directory"}, here);
-        check_refused({trace, "--format", format, "-o", ""}, {"-o"}, here);
-        check_refused({trace, "--format", format, "-o", "/dev/full"},
-                      {"/dev/full", "No space left"}, here);
-    }
-    CHECK(fs::is_empty(folder.path()));
-
-    fs::create_directory(folder / "damaged.cow");
-    std::ofstream(folder / "damaged.cow/process-1-1.cowseg") << std::string(10'000, 'x');
-    check_refused({"damaged.cow", "--format", "jsonl", "-o", "out"}, {"process-1-1.cowseg"}, here);
-    CHECK_FALSE(fs::exists(folder / "out"));
-}
-
-TEST_CASE("an export that does not fit leaves the file that was there", "[export][errors]") {
-    const TemporaryFolder folder;
-    std::ofstream(folder / "out") << "before";
-    RunOptions options;
-    options.before_exec = [] {
-        const rlimit limit{100, 100};
-        return setrlimit(RLIMIT_FSIZE, &limit) == 0;
-    };
-    for (const std::string& format : kFormats) {
-        CAPTURE(format);
-        const RunResult result = run_cowscope(
-            {"export", recorded_cpp().trace(), "--format", format, "-o", folder / "out"}, options);
-        check_refusal(result);
-        CHECK(contains(result.err, "File too large"));
-        CHECK(content_of(folder / "out") == "before");
-        CHECK(names_in(folder.path().string()).size() == 1);
-    }
-}
-
-TEST_CASE("a full standard output is an error of an export", "[export][errors]") {
-    RunOptions options;
-    options.before_exec = [] {
-        const int full = open("/dev/full", O_WRONLY);
-        return full >= 0 && dup2(full, STDOUT_FILENO) == STDOUT_FILENO;
-    };
-    for (const std::string& format : kFormats) {
-        CAPTURE(format);
-        const RunResult result =
-            run_cowscope({"export", recorded_cpp().trace(), "--format", format}, options);
-        check_refusal(result);
-        CHECK(contains(result.err, "standard output"));
-    }
-}
-
-TEST_CASE("pprof's bytes do not go to a terminal", "[export][errors]") {
-    const int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-    REQUIRE(master >= 0);
-    REQUIRE(grantpt(master) == 0);
-    REQUIRE(unlockpt(master) == 0);
-    const std::string terminal = ptsname(master);
-    RunOptions options;
-    options.before_exec = [&] {
-        const int slave = open(terminal.c_str(), O_RDWR | O_NOCTTY);
-        return slave >= 0 && dup2(slave, STDOUT_FILENO) == STDOUT_FILENO;
-    };
-    const Words command = {"export", recorded_cpp().trace(), "--format"};
-    const RunResult refused = run_cowscope(joined(command, {"pprof"}), options);
-    check_refusal(refused);
-    CHECK(contains(refused.err, "-o FILE"));
-    CHECK(run_cowscope(joined(command, {"collapsed"}), options).status() == 0);
-    close(master);
-}
-
-TEST_CASE("an export of a damaged trace says so and has what can be read", "[export][errors]") {
-    const TemporaryFolder folder;
-    fs::copy(recorded_cpp().trace(), folder / "t.cow");
-    const std::string bad = folder / "t.cow/process-1-1.cowseg";
-    std::ofstream(bad) << std::string(10'000, 'x');
-    const RunResult result = run_cowscope({"export", folder / "t.cow", "--format", "collapsed"});
-    CAPTURE(result.err);
-    CHECK(result.status() == 0);
-    CHECK(line_count(result.err) == 1);
-    CHECK(contains(result.err, bad));
-    CHECK(result.out == recorded_cpp().exported("collapsed"));
 }

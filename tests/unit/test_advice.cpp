@@ -9,24 +9,24 @@ using namespace cowscope::attribute;
 
 namespace {
 
-AdviceInput refcounts_of(const OwnerPages& owner) {
+AdviceInput refcounts_of(const OwnerPages& found) {
     AdviceInput input;
     input.copied_pages = 10'000;
     input.python_minor = 11;
-    for (const auto& [cause, pages] : owner.causes) input.causes[cause] = pages;
-    input.owners.push_back(owner);
+    for (const auto& [cause, pages] : found.causes) input.causes[cause] = pages;
+    input.owners.push_back(found);
     return input;
 }
 
 OwnerPages strs(uint32_t sampled, uint32_t distinct, uint64_t pages = 9000) {
-    OwnerPages owner;
-    owner.name = "__main__.map (dict values)";
-    owner.causes = {{"refcount", pages}};
-    owner.counted_types = {{"str", pages}};
-    owner.objects = owner.strs = 100'000;
-    owner.sampled = sampled;
-    owner.distinct = distinct;
-    return owner;
+    OwnerPages found;
+    found.owner.name = "__main__.map (dict values)";
+    found.causes = {{"refcount", pages}};
+    found.counted_types = {{"str", pages}};
+    found.owner.objects = found.owner.strs = 100'000;
+    found.owner.sampled = sampled;
+    found.owner.distinct = distinct;
+    return found;
 }
 
 bool has(const std::vector<Advice>& advice, const std::string& kind) {
@@ -72,15 +72,15 @@ TEST_CASE("nothing is advised on too few objects, samples or pages", "[advice]")
     CHECK(find_advice(refcounts_of(strs(20, 1))).empty());
     CHECK(find_advice(refcounts_of(strs(2000, 300, 50))).empty());
     OwnerPages few = strs(0, 0);
-    few.objects = 10;
+    few.owner.objects = 10;
     few.counted_types = {{"float", 9000}};
     CHECK(find_advice(refcounts_of(few)).empty());
 }
 
 TEST_CASE("the strs of an owner are no reason where others were written", "[advice]") {
-    OwnerPages owner = strs(2000, 300);
-    owner.counted_types = {{"dict", 9000}};
-    const auto advice = find_advice(refcounts_of(owner));
+    OwnerPages found = strs(2000, 300);
+    found.counted_types = {{"dict", 9000}};
+    const auto advice = find_advice(refcounts_of(found));
     CHECK_FALSE(has(advice, "intern"));
     REQUIRE(advice.size() == 1);
     CHECK(advice[0].kind == "compact");
@@ -88,9 +88,9 @@ TEST_CASE("the strs of an owner are no reason where others were written", "[advi
 }
 
 TEST_CASE("what the interpreter's end wrote is no reason to change the data", "[advice]") {
-    OwnerPages owner = strs(2000, 300);
-    owner.ended_types = {{"str", 8990}};
-    AdviceInput input = refcounts_of(owner);
+    OwnerPages found = strs(2000, 300);
+    found.ended_types = {{"str", 8990}};
+    AdviceInput input = refcounts_of(found);
     input.ended_causes = {{"refcount", 8990}};
     const auto advice = find_advice(input);
     REQUIRE(advice.size() == 1);
@@ -99,18 +99,18 @@ TEST_CASE("what the interpreter's end wrote is no reason to change the data", "[
 }
 
 TEST_CASE("numbers are worth an array", "[advice]") {
-    OwnerPages owner = strs(0, 0);
-    owner.counted_types = {{"int", 4000}, {"float", 1000}};
-    const auto advice = find_advice(refcounts_of(owner));
+    OwnerPages found = strs(0, 0);
+    found.counted_types = {{"int", 4000}, {"float", 1000}};
+    const auto advice = find_advice(refcounts_of(found));
     REQUIRE(advice.size() == 1);
     CHECK(advice[0].pages == 5000);
     CHECK(advice[0].text.find("array") != std::string::npos);
 }
 
 TEST_CASE("classes and code have no other form", "[advice]") {
-    OwnerPages owner = strs(0, 0);
-    owner.counted_types = {{"code", 4000}, {"type", 1000}, {"function", 4000}};
-    CHECK(find_advice(refcounts_of(owner)).empty());
+    OwnerPages found = strs(0, 0);
+    found.counted_types = {{"code", 4000}, {"type", 1000}, {"function", 4000}};
+    CHECK(find_advice(refcounts_of(found)).empty());
 }
 
 TEST_CASE("each cause has its remedy", "[advice]") {

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "preload/tracker/kernel_abi.h"
 #include "record/capabilities.h"
 #include "record/contained.h"
 #include "record/kernel_abi.h"
@@ -157,7 +158,7 @@ TEST_CASE("probes notice what is refused", "[capabilities]") {
         // An unrelated system call is named, so that only the ioctl is refused.
         const ProbeOutcome outcome =
             probe_while_refused(probe_userfaultfd, SYS_acct, ENOTTY,
-                                static_cast<unsigned>(cowscope::record::abi::kPagemapScan));
+                                static_cast<unsigned>(cowscope::tracker::kPagemapScan));
         CHECK(outcome.step == (allowed.ok() ? ProbeStep::protect : allowed.step));
         CHECK(outcome.error == (allowed.ok() ? ENOTTY : allowed.error));
     }

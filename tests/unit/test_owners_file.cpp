@@ -178,7 +178,7 @@ TEST_CASE("a child's objects are those that its parent had", "[owners]") {
     attribute::OwnerIndex index(trace);
     const auto owner = [&](size_t process, uint64_t address = kStart) {
         const attribute::OwnerId id = index.find(process, 0, address);
-        return id == 0 ? std::string() : index.facts(id).name;
+        return id == 0 ? std::string() : index.owner(id).name;
     };
     CHECK(owner(0) == "early");
     CHECK(owner(1) == "early");
