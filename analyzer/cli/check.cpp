@@ -8,6 +8,7 @@
 #include "attribute/cause.h"
 #include "cli/command.h"
 #include "cli/parse.h"
+#include "cli/reading_progress.h"
 #include "cli/trace_argument.h"
 #include "compare/limits.h"
 #include "error.h"
@@ -65,12 +66,10 @@ int check_command(const Arguments& arguments) {
         "SIZE: a number of bytes, or with K, M, G or T (powers of 1024; KB, MB: of 1000).\n"
         "Examples:\n  cowscope check demo.cow --max-copied 64M\n"
         "  cowscope check demo.cow --max-per-process 16M --max-cause refcount=8M");
-    std::optional<std::string> folder;
     std::optional<std::string> copied;
     std::optional<std::string> per_process;
     std::vector<std::string> causes;
-    app.add_option("TRACE", folder, "folder of the trace; the newest *.cow here if not given")
-        ->type_name("");
+    const TraceArgument argument(app);
     app.add_option("--max-copied", copied, "by all processes together")->type_name("SIZE");
     app.add_option("--max-per-process", per_process, "by each process")->type_name("SIZE");
     app.add_option("--max-cause", causes, "by all together, for one cause; may be repeated")
@@ -88,8 +87,9 @@ int check_command(const Arguments& arguments) {
             "no limit given; valid are --max-copied, --max-per-process and --max-cause (see "
             "cowscope check -h)");
     }
+    const std::string trace = argument.folder();
     const attribute::Report report =
-        attribute::build_report(folder ? *folder : newest_trace("check"));
+        with_progress({trace}, argument.quiet(), [&] { return attribute::build_report(trace); });
     const auto findings = compare::hold_against(limits, report);
     std::string text = table_of(findings);
     // What a trace may lack makes it look better than it is.

@@ -5,7 +5,9 @@
 
 #include "attribute/build_report.h"
 #include "cli/parse.h"
+#include "cli/reading_progress.h"
 #include "cli/terminal.h"
+#include "cli/trace_argument.h"
 
 namespace cowscope::cli {
 
@@ -25,13 +27,16 @@ int diff_command(const Arguments& arguments) {
     app.add_option("AFTER", after, "folder of the trace after it")->type_name("")->required();
     app.add_option("--format", format, "text or json (text)")->type_name("FORMAT");
     app.add_option("--top", top, "rows of each table (10)")->type_name("N");
+    bool quiet = false;
+    add_reading_options(app, quiet);
     if (const auto status = parse(app, arguments)) return *status;
     require_one_of("--format", format, {"text", "json"});
 
     report::TextOptions options = text_options_for(STDOUT_FILENO);
     if (top) options.top = parse_positive<unsigned>("--top", *top);
-    const compare::Diff diff =
-        compare::compare(attribute::build_report(before), attribute::build_report(after));
+    const compare::Diff diff = with_progress({before, after}, quiet, [&] {
+        return compare::compare(attribute::build_report(before), attribute::build_report(after));
+    });
     print(format == "json" ? report::to_json(diff) : report::to_text(diff, options));
     return kSuccess;
 }

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "cli/parse.h"
+#include "cli/reading_progress.h"
 #include "cli/record_options.h"
 #include "cli/trace_argument.h"
 #include "error.h"
@@ -59,18 +60,16 @@ int export_command(const Arguments& arguments) {
         "  cowscope export demo.cow --format collapsed | flamegraph.pl > demo.svg\n"
         "  cowscope export demo.cow --format speedscope -o demo.speedscope.json\n"
         "  cowscope export demo.cow --format jsonl -o demo.jsonl");
-    std::optional<std::string> folder;
     std::string format_name;
     std::string file = "-";
-    app.add_option("TRACE", folder, "folder of the trace; the newest *.cow here if not given")
-        ->type_name("");
+    const TraceArgument argument(app);
     app.add_option("--format", format_name, "one of those below")->type_name("FORMAT");
     app.add_option("-o,--output", file, "where to; - is standard output (-)")->type_name("FILE");
 
     if (const auto status = parse(app, arguments)) return *status;
     if (file.empty()) throw Error("-o: no file named; - is standard output");
     const Format& format = require_format(format_name);
-    const std::string trace = folder ? *folder : newest_trace("export");
+    const std::string trace = argument.folder();
 
     exports::Output output(file);
     if (format.is_binary && output.is_terminal()) {
@@ -78,7 +77,8 @@ int export_command(const Arguments& arguments) {
                                 format.name));
     }
     const auto writer = format.make(&output);
-    const exports::TraceFacts facts = exports::export_trace(trace, writer.get());
+    const exports::TraceFacts facts = with_progress(
+        {trace}, argument.quiet(), [&] { return exports::export_trace(trace, writer.get()); });
     output.finish();
     for (const std::string& damage : facts.damage) {
         say(fmt::format("damaged trace: {}; what stands before it is exported", damage));

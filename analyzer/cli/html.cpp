@@ -15,6 +15,7 @@
 #include "attribute/build_report.h"
 #include "attribute/details.h"
 #include "cli/parse.h"
+#include "cli/reading_progress.h"
 #include "cli/record_options.h"
 #include "cli/trace_argument.h"
 #include "error.h"
@@ -87,23 +88,23 @@ int html_command(const Arguments& arguments) {
     app.footer(
         "An earlier page is replaced; any other file that exists is an error.\n\n"
         "Example:\n  cowscope html demo.cow -o demo.html");
-    std::optional<std::string> folder;
     std::optional<std::string> output;
-    app.add_option("TRACE", folder, "folder of the trace; the newest *.cow here if not given")
-        ->type_name("");
+    const TraceArgument argument(app);
     app.add_option("-o,--output", output,
                    "the page, or - for standard output (TRACE.html in the current folder)")
         ->type_name("FILE");
 
     if (const auto status = parse(app, arguments)) return *status;
-    const std::string trace = folder ? *folder : newest_trace("html");
+    const std::string trace = argument.folder();
     const std::string file = output ? *output : default_name(trace);
     if (file.empty()) throw Error("-o: the name of the page is empty (see cowscope html -h)");
     // Before the work.
     if (file != "-") require_replaceable(file);
 
     attribute::Details details;
-    const attribute::Report report = attribute::build_report(trace, std::nullopt, &details);
+    const attribute::Report report = with_progress({trace}, argument.quiet(), [&] {
+        return attribute::build_report(trace, std::nullopt, &details);
+    });
     const std::string page = report::to_html(report, details);
     if (file == "-") {
         print(page);

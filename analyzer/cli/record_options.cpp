@@ -1,12 +1,16 @@
 #include "cli/record_options.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
 #include <fmt/format.h>
 
+#include "cli/recording_progress.h"
 #include "error.h"
+#include "record/clock.h"
 
 namespace cowscope::cli {
 
@@ -29,7 +33,7 @@ void add_record_options(CLI::App& app, record::OptionTexts& texts) {
         ->type_name("DIR");
     app.add_flag("--no-values", texts.no_values,
                  "keep no examples of the values of Python objects (COWSCOPE_VALUES=0)");
-    app.add_flag("--quiet", texts.quiet, "no notes on stderr");
+    app.add_flag("--quiet", texts.quiet, "no notes and no progress on stderr");
 }
 
 record::RecordResult record_with(const CLI::App& app, const record::OptionTexts& texts,
@@ -38,7 +42,14 @@ record::RecordResult record_with(const CLI::App& app, const record::OptionTexts&
     if (program.empty()) {
         throw Error(fmt::format("no program given (see {} -h)", app.get_name()));
     }
-    return record::record_program(options, program, say);
+    if (options.quiet || isatty(STDERR_FILENO) == 0) {
+        return record::record_program(options, program, say);
+    }
+    RecordingProgress progress(record::monotonic_ns());
+    return record::record_program(options, program, say, [&](const record::SeenSoFar& seen) {
+        const auto line = progress.line_at(record::monotonic_ns(), seen);
+        if (line) say(*line);
+    });
 }
 
 void say(const std::string& line) {

@@ -9,6 +9,7 @@
 
 #include "attribute/build_report.h"
 #include "cli/parse.h"
+#include "cli/reading_progress.h"
 #include "cli/terminal.h"
 #include "cli/trace_argument.h"
 #include "error.h"
@@ -22,13 +23,11 @@ int report_command(const Arguments& arguments) {
     app.footer(
         "Example:\n  cowscope report demo.cow --by site --top 5\n"
         "  cowscope report demo.cow --format json | jq .totals");
-    std::optional<std::string> folder;
     std::string by = "cause";
     std::string format = "text";
     std::optional<std::string> process;
     std::optional<std::string> top;
-    app.add_option("TRACE", folder, "folder of the trace; the newest *.cow here if not given")
-        ->type_name("");
+    const TraceArgument argument(app);
     app.add_option("--by", by, "group by cause, site, type, owner or process (cause)")
         ->type_name("WHAT");
     app.add_option("--process", process, "this process only")->type_name("PID");
@@ -48,8 +47,9 @@ int report_command(const Arguments& arguments) {
     if (process) pid = parse_positive<int>("--process", *process);
     if (top) options.top = parse_positive<unsigned>("--top", *top);
 
-    const attribute::Report report =
-        attribute::build_report(folder ? *folder : newest_trace("report"), pid);
+    const std::string trace = argument.folder();
+    const attribute::Report report = with_progress(
+        {trace}, argument.quiet(), [&] { return attribute::build_report(trace, pid); });
     print(format == "json" ? report::to_json(report) : report::to_text(report, options));
     return kSuccess;
 }

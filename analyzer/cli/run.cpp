@@ -8,6 +8,7 @@
 
 #include "attribute/build_report.h"
 #include "cli/parse.h"
+#include "cli/reading_progress.h"
 #include "cli/record_options.h"
 #include "cli/terminal.h"
 #include "report/report.h"
@@ -17,10 +18,11 @@ namespace cowscope::cli {
 namespace {
 
 // The program has ended and its exit status counts: what goes wrong here is said, not thrown.
-void print_report(const record::TraceFolder& folder) {
+void print_report(const record::TraceFolder& folder, bool quiet) {
     try {
-        const std::string text =
-            report::to_text(attribute::build_report(folder.path), text_options_for(STDERR_FILENO));
+        const attribute::Report report = with_progress(
+            {folder.path}, quiet, [&] { return attribute::build_report(folder.path); });
+        const std::string text = report::to_text(report, text_options_for(STDERR_FILENO));
         std::fwrite(text.data(), 1, text.size(), stderr);
     } catch (const std::exception& error) {
         say(error.what());
@@ -46,7 +48,7 @@ int run_command(const Arguments& arguments) {
     if (const auto status = parse(app, split.own)) return *status;
 
     const record::RecordResult result = record_with(app, texts, split.program);
-    if (result.has_segments) print_report(result.folder);
+    if (result.has_segments) print_report(result.folder, texts.quiet);
     return result.launch.ending.status();
 }
 

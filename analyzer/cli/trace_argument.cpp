@@ -7,15 +7,26 @@
 
 namespace cowscope::cli {
 
-std::string newest_trace(const std::string& command) {
-    std::string trace = record::newest_trace(".");
-    if (trace.empty()) {
+void add_reading_options(CLI::App& app, bool& quiet) {
+    app.add_flag("--quiet", quiet, "no progress on stderr");
+}
+
+TraceArgument::TraceArgument(CLI::App& app) : command_(app.get_name()) {
+    app.add_option("TRACE", named_, "folder of the trace; the newest *.cow here if not given")
+        ->type_name("");
+    add_reading_options(app, quiet_);
+}
+
+std::string TraceArgument::folder() const {
+    if (named_) return *named_;
+    std::string newest = record::newest_trace(".");
+    if (newest.empty()) {
         throw Error(fmt::format(
-            "no trace given, and the current directory has no *.cow folder that holds one (see "
-            "cowscope {} -h)",
-            command));
+            "no trace given, and the current directory has no *.cow folder that holds one (see {} "
+            "-h)",
+            command_));
     }
-    return trace;
+    return newest;
 }
 
 }  // namespace cowscope::cli

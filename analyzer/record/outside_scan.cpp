@@ -59,7 +59,11 @@ void OutsideScan::look_at_all(uint64_t cpu_ns) {
         for (size_t left = followed_.size(); left != 0; --left) {
             Followed followed = std::move(followed_.front());
             followed_.pop_front();
-            if (look_at(&followed) == Verdict::keep) followed_.push_back(std::move(followed));
+            if (look_at(&followed) == Verdict::keep) {
+                followed_.push_back(std::move(followed));
+            } else {
+                copies_of_dropped_ += followed.earlier_copies + followed.last_sample.copied_pages;
+            }
             if (thread_cpu_ns() >= stop_at) break;
         }
     } catch (const std::exception& error) {
@@ -80,9 +84,19 @@ void OutsideScan::find_segments() {
                              parsed->created_ns,
                              SegmentTail(entry->path().string()),
                              {},
+                             {},
+                             0,
                              false,
                              0});
     }
+}
+
+SeenSoFar OutsideScan::seen_so_far() const {
+    SeenSoFar seen{known_segments_.size(), followed_.size(), copies_of_dropped_};
+    for (const Followed& each : followed_) {
+        seen.copied_pages += each.earlier_copies + each.last_sample.copied_pages;
+    }
+    return seen;
 }
 
 OutsideScan::Verdict OutsideScan::look_at(Followed* followed) {
@@ -159,6 +173,10 @@ OutsideScan::Verdict OutsideScan::scan(const OtherProcess& process, Followed* fo
     const trace::OutsideSample sample = {start_ns, census_.copied.pages(), census_.fresh_pages,
                                          generation, 0};
     followed->samples.add(sample);
+    if (followed->last_sample.generation != generation) {
+        followed->earlier_copies += followed->last_sample.copied_pages;
+    }
+    followed->last_sample = sample;
     const int error = write_outside(trace::outside_path_of(tail.path()),
                                     static_cast<uint32_t>(followed->pid), followed->created_ns,
                                     followed->samples, sample, census_.copied, &file_content_);

@@ -32,6 +32,13 @@ struct ScanPace {
     uint64_t finish_cpu_ns = 100'000'000;
 };
 
+// What the looks have seen until now.
+struct SeenSoFar {
+    uint64_t processes = 0;     // that were recorded, ended ones too
+    uint64_t running = 0;       // of them
+    uint64_t copied_pages = 0;  // when each was looked at last
+};
+
 class OutsideScan {
   public:
     explicit OutsideScan(std::string folder, const ScanPace& pace = {});
@@ -40,6 +47,8 @@ class OutsideScan {
     uint64_t tick();
     // Looks a last time, when the program has ended.
     void finish();
+
+    SeenSoFar seen_so_far() const;
 
     // What could not be done, each thing once; one line each.
     const std::vector<std::string>& notes() const { return notes_; }
@@ -51,8 +60,10 @@ class OutsideScan {
         uint64_t created_ns = 0;
         SegmentTail tail;
         Samples samples;
-        bool has_file = false;      // a census was written
-        unsigned unrecognised = 0;  // times in a row that the process had no such segment mapped
+        trace::OutsideSample last_sample{};
+        uint64_t earlier_copies = 0;  // pages, of generations before that sample's
+        bool has_file = false;        // a census was written
+        unsigned unrecognised = 0;    // times in a row that the process had no such segment mapped
     };
     // Whether to look again.
     enum class Verdict { keep, drop };
@@ -76,6 +87,7 @@ class OutsideScan {
     trace::PageSet inherited_;
     PageCensus census_;
     std::string file_content_;
+    uint64_t copies_of_dropped_ = 0;
     std::vector<std::string> notes_;
 };
 

@@ -78,7 +78,7 @@ std::string nothing_recorded(const std::string& program) {
 }  // namespace
 
 RecordResult record_program(const RecordOptions& options, const std::vector<std::string>& command,
-                            const Say& say) {
+                            const Say& say, const Watch& watch) {
     const std::string shim = require_shim();
     std::vector<std::string> notes = check_choices(options);
     // Fails early where LD_PRELOAD cannot name the shim.
@@ -111,7 +111,9 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
     std::optional<OutsideScan> scan;
     const auto look_from_outside = [&]() -> uint64_t {
         if (!scan) scan.emplace(result.folder.path);
-        return scan->tick();
+        const uint64_t rest_ns = scan->tick();
+        if (watch) watch(scan->seen_so_far());
+        return rest_ns;
     };
     try {
         result.launch = launch(command, prepare, say_notes, look_from_outside);

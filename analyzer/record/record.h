@@ -7,6 +7,7 @@
 
 #include "record/launch.h"
 #include "record/options.h"
+#include "record/outside_scan.h"
 #include "record/trace_folder.h"
 
 namespace cowscope::record {
@@ -19,11 +20,13 @@ struct RecordResult {
 
 // Takes one line for the user, without a newline.
 using Say = std::function<void(const std::string& line)>;
+// Called now and then while the program runs.
+using Watch = std::function<void(const SeenSoFar& seen)>;
 
 // Runs `command` (not empty) with the shim and leaves its trace. Lines about what `auto` does
 // without are said unless options.quiet; that nothing was recorded is always said. Throws
 // cowscope::Error if the program was not started; no folder is left behind then.
 RecordResult record_program(const RecordOptions& options, const std::vector<std::string>& command,
-                            const Say& say);
+                            const Say& say, const Watch& watch = {});
 
 }  // namespace cowscope::record

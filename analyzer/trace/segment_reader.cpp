@@ -84,7 +84,13 @@ uint64_t claimed_bytes(const RecordView& record) {
     }
 }
 
+std::function<void(uint64_t)> read_listener;
+
 }  // namespace
+
+void listen_to_reading(std::function<void(uint64_t bytes)> listener) {
+    read_listener = std::move(listener);
+}
 
 std::string record_kind(RecordType type) {
     const Kind* kind = kind_of(type);
@@ -181,6 +187,7 @@ bool SegmentReader::fill(size_t wanted) {
         if (got < 0) fail(from, "", std::string("cannot read: ") + std::strerror(errno));
         if (got == 0) return false;  // truncated meanwhile
         buffer_filled_ += static_cast<size_t>(got);
+        if (read_listener) read_listener(static_cast<uint64_t>(got));
     }
     return true;
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -77,6 +78,10 @@ class SegmentReader {
     size_t buffer_filled_ = 0;
     uint64_t offset_ = 0;  // file offset of buffer_at_
 };
+
+// `listener` is told how many bytes a reader has read from its file, on the thread that reads. One
+// for the whole program, to show progress; an empty one ends it.
+void listen_to_reading(std::function<void(uint64_t bytes)> listener);
 
 // "event", "inherited", …; "record of type 77" for a type of a later version.
 std::string record_kind(RecordType type);

@@ -1,6 +1,5 @@
 // Where exports go, and what is wrong with them.
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include "tests/e2e/cowscope_program.h"
 #include "tests/e2e/recorded_export.h"
 #include "tests/e2e/temporary_folder.h"
+#include "tests/e2e/terminal.h"
 
 using namespace cowscope::e2e;
 namespace fs = std::filesystem;
@@ -133,22 +133,14 @@ TEST_CASE("a full standard output is an error of an export", "[export][errors]")
 }
 
 TEST_CASE("pprof's bytes do not go to a terminal", "[export][errors]") {
-    const int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-    REQUIRE(master >= 0);
-    REQUIRE(grantpt(master) == 0);
-    REQUIRE(unlockpt(master) == 0);
-    const std::string terminal = ptsname(master);
+    const Terminal terminal;
     RunOptions options;
-    options.before_exec = [&] {
-        const int slave = open(terminal.c_str(), O_RDWR | O_NOCTTY);
-        return slave >= 0 && dup2(slave, STDOUT_FILENO) == STDOUT_FILENO;
-    };
+    options.before_exec = terminal.as({STDOUT_FILENO});
     const Words command = {"export", recorded_cpp().trace(), "--format"};
     const RunResult refused = run_cowscope(joined(command, {"pprof"}), options);
     check_refusal(refused);
     CHECK(contains(refused.err, "-o FILE"));
     CHECK(run_cowscope(joined(command, {"collapsed"}), options).status() == 0);
-    close(master);
 }
 
 TEST_CASE("an export of a damaged trace says so and has what can be read", "[export][errors]") {
