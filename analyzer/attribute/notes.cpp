@@ -42,7 +42,12 @@ void add_shim_notes(const trace::Trace& trace, std::vector<std::string>* notes) 
                                 in, error));
                 break;
             case trace::NoteCode::census_failed:
-                notes->push_back(fmt::format("{}: a census failed ({})", in, error));
+                notes->push_back(
+                    what.second == EBADF
+                        ? fmt::format("{}: the program closed cowscope's own files; copies that "
+                                      "nobody saw being made are missing",
+                                      in)
+                        : fmt::format("{}: a census failed ({})", in, error));
                 break;
             case trace::NoteCode::zero_pages_unknown:
                 notes->push_back(fmt::format(

@@ -42,7 +42,8 @@ bool create_tracked() {
 
 bool start_witness() {
     if (process.options.witness == WitnessChoice::off) return false;
-    if (process.trap.is_open()) return true;
+    if (process.trap.is_alive()) return true;
+    process.trap.close();
     const int result = handle_trap(witness::on_trap)
                            ? process.trap.open(process.options.sample, process.forks == 0)
                            : -EPERM;

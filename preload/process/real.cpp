@@ -22,6 +22,9 @@ void resolve_real_functions() {
     resolve(functions.fork, "_Fork");
     resolve(functions.clone, "clone");
     resolve(functions.sigaction, "sigaction");
+    resolve(functions.sigtimedwait, "sigtimedwait");
+    resolve(functions.sigpending, "sigpending");
+    resolve(functions.signalfd, "signalfd");
     resolve(functions.sigprocmask, "sigprocmask");
     resolve(functions.pthread_sigmask, "pthread_sigmask");
     resolve(functions.exit, "_exit");
@@ -31,6 +34,11 @@ void resolve_real_functions() {
     resolve(functions.execveat, "execveat");
     resolve(functions.fexecve, "fexecve");
     resolve(functions.dlclose, "dlclose");
+    resolve(functions.close, "close");
+    resolve(functions.close_range, "close_range");
+    resolve(functions.closefrom, "closefrom");
+    resolve(functions.dup2, "dup2");
+    resolve(functions.dup3, "dup3");
     resolve(functions.read, "read");
     resolve(functions.pread, "pread64");
     resolve(functions.readv, "readv");

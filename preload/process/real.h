@@ -15,6 +15,9 @@ struct RealFunctions {
     pid_t (*fork)();  // _Fork
     int (*clone)(int (*)(void*), void*, int, void*, ...);
     int (*sigaction)(int, const struct sigaction*, struct sigaction*);
+    int (*sigtimedwait)(const sigset_t*, siginfo_t*, const struct timespec*);
+    int (*sigpending)(sigset_t*);
+    int (*signalfd)(int, const sigset_t*, int);
     int (*sigprocmask)(int, const sigset_t*, sigset_t*);
     int (*pthread_sigmask)(int, const sigset_t*, sigset_t*);
     void (*exit)(int);  // _exit
@@ -24,6 +27,11 @@ struct RealFunctions {
     int (*execveat)(int, const char*, char* const[], char* const[], int);
     int (*fexecve)(int, char* const[], char* const[]);
     int (*dlclose)(void*);
+    int (*close)(int);
+    int (*close_range)(unsigned, unsigned, int);
+    void (*closefrom)(int);
+    int (*dup2)(int, int);
+    int (*dup3)(int, int, int);
     ssize_t (*read)(int, void*, size_t);
     ssize_t (*pread)(int, void*, size_t, off_t);
     ssize_t (*readv)(int, const struct iovec*, int);

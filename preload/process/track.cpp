@@ -96,7 +96,10 @@ tracker::AddressRange own_image() {
 // for all children.
 bool start_tracker() {
     if (process.options.tracker == TrackerChoice::off) return false;
-    if (process.tracker.is_open()) return true;
+    if (process.tracker.is_open()) {
+        if (process.tracker.check() == 0) return true;
+        process.tracker.close();
+    }
     int result = -EOPNOTSUPP;
     if (process.options.tracker != TrackerChoice::soft_dirty) {
         result = process.tracker.open(trace::Tracker::userfaultfd);

@@ -46,7 +46,7 @@ int Writer::create(const char* path, pid_t pid, uint64_t created_ns,
                    const trace::RecordHeader* first) {
     const int fd = sys::open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     if (fd < 0) return fd;
-    fd_ = move_descriptor_up(fd);
+    if (!file_.keep(fd)) return -EBADF;
     Start start = {};
     std::memcpy(start.header.magic, trace::kMagic, sizeof(start.header.magic));
     start.header.version = trace::kVersion;
@@ -59,21 +59,14 @@ int Writer::create(const char* path, pid_t pid, uint64_t created_ns,
     committed_ = sizeof(start) + first_bytes;
     start.header.committed_bytes = committed_;
 
-    struct stat status;
-    int result = sys::fstat(fd_, &status);
-    if (result == 0) {
-        device_ = status.st_dev;
-        inode_ = status.st_ino;
-        struct iovec parts[] = {
-            {&start, sizeof(start)},
-            {const_cast<trace::RecordHeader*>(first), first_bytes},
-            {const_cast<unsigned char*>(kZeros), kStartBytes - sizeof(start) - first_bytes},
-        };
-        result = write_at(0, parts, sizeof(parts) / sizeof(parts[0]), kStartBytes);
-    }
+    struct iovec parts[] = {
+        {&start, sizeof(start)},
+        {const_cast<trace::RecordHeader*>(first), first_bytes},
+        {const_cast<unsigned char*>(kZeros), kStartBytes - sizeof(start) - first_bytes},
+    };
+    const int result = write_at(0, parts, sizeof(parts) / sizeof(parts[0]), kStartBytes);
     if (result != 0) {
-        sys::close(fd_);
-        *this = Writer();
+        close();
         return result;
     }
     reserved_ = kStartBytes;
@@ -81,14 +74,14 @@ int Writer::create(const char* path, pid_t pid, uint64_t created_ns,
 }
 
 void Writer::close() {
-    if (descriptor_is_ours()) sys::close(fd_);
+    file_.close();
     *this = Writer();
 }
 
 bool Writer::map_start() {
     if (header_ != nullptr) return true;
-    if (!descriptor_is_ours()) return false;
-    window_ = static_cast<unsigned char*>(map_shared(fd_, 0, kStartBytes));
+    if (!file_.is_ours()) return false;
+    window_ = static_cast<unsigned char*>(map_shared(file_.number(), 0, kStartBytes));
     if (window_ == nullptr) return false;
     window_start_ = 0;
     window_end_ = kStartBytes;
@@ -100,17 +93,12 @@ trace::LossRecord* Writer::loss() {
     return map_start() ? &reinterpret_cast<Start*>(header_)->loss : &loss_in_vain;
 }
 
-// The host may close every descriptor and get our number for a file of its own.
-bool Writer::descriptor_is_ours() const {
-    return descriptor_names(fd_, device_, inode_);
-}
-
 // Beyond the file size limit, writing would raise SIGXFSZ in the host.
 int Writer::write_at(uint64_t offset, const struct iovec* parts, size_t count, uint64_t bytes) {
     struct rlimit limit;
     if (sys::getrlimit(RLIMIT_FSIZE, &limit) == 0 && offset + bytes > limit.rlim_cur) return -EFBIG;
-    const long written = sys::syscall5(SYS_pwritev, fd_, sys::word(parts), static_cast<long>(count),
-                                       static_cast<long>(offset), 0);
+    const long written = sys::syscall5(SYS_pwritev, file_.number(), sys::word(parts),
+                                       static_cast<long>(count), static_cast<long>(offset), 0);
     if (sys::failed(written)) return static_cast<int>(written);
     // Short only when the disk fills.
     return static_cast<uint64_t>(written) == bytes ? 0 : -ENOSPC;
@@ -150,9 +138,9 @@ bool Writer::map_window(uint64_t needed_end) {
     if (start >= kFirstWindowBytes) bytes = kSmallWindowBytes;
     if (start >= kLargeWindowBytes) bytes = kLargeWindowBytes;
     while (start + bytes < needed_end) bytes *= 2;
-    if (!descriptor_is_ours()) return false;
+    if (!file_.is_ours()) return false;
     if (start + bytes > reserved_ && reserve(reserved_, start + bytes) != 0) return false;
-    void* window = map_shared(fd_, start, bytes);
+    void* window = map_shared(file_.number(), start, bytes);
     if (window == nullptr) return false;
     // The start stays: it holds the header and the counters.
     if (window_ != reinterpret_cast<unsigned char*>(header_)) {
@@ -165,7 +153,7 @@ bool Writer::map_window(uint64_t needed_end) {
 }
 
 void* Writer::begin_bytes(trace::RecordType type, size_t bytes) {
-    if (fd_ < 0) return nullptr;
+    if (!is_open()) return nullptr;
     const size_t rounded = (bytes + 7) & ~size_t{7};
     if (rounded > trace::kMaxRecordBytes) return nullptr;
     if (committed_ + rounded > window_end_ && !make_room(committed_ + rounded)) {
@@ -186,7 +174,7 @@ void* Writer::begin_bytes(trace::RecordType type, size_t bytes) {
 }
 
 void Writer::append(const trace::RecordHeader& record) {
-    if (header_ == nullptr && descriptor_is_ours() && committed_ + record.bytes <= kStartBytes) {
+    if (header_ == nullptr && file_.is_ours() && committed_ + record.bytes <= kStartBytes) {
         const uint64_t end = committed_ + record.bytes;
         const struct iovec part = {const_cast<trace::RecordHeader*>(&record), record.bytes};
         const struct iovec count = {const_cast<uint64_t*>(&end), sizeof(end)};

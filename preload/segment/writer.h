@@ -13,7 +13,7 @@
 
 #include <sys/uio.h>
 
-#include "support/syscall.h"
+#include "support/descriptor.h"
 #include "trace_format.h"
 
 namespace cowscope::segment {
@@ -32,7 +32,8 @@ class Writer {
     // (MADV_DONTFORK).
     void close();
 
-    bool is_open() const { return fd_ >= 0; }
+    bool is_open() const { return file_.is_open(); }
+    Descriptor& descriptor() { return file_; }
 
     // Room for a record of `bytes` (at most trace::kMaxRecordBytes; rounded up to 8), with its
     // header filled in and the rest unspecified; nothing else may be begun before commit().
@@ -56,7 +57,6 @@ class Writer {
     bool map_window(uint64_t needed_end);
     int reserve(uint64_t from, uint64_t to);
     int write_at(uint64_t offset, const struct iovec* parts, size_t count, uint64_t bytes);
-    bool descriptor_is_ours() const;
 
     trace::SegmentHeader* header_ = nullptr;
     unsigned char* window_ = nullptr;  // maps [window_start_, window_end_) of the file
@@ -66,9 +66,7 @@ class Writer {
     uint64_t committed_ = 0;  // our copy: the one in the file may be damaged by the host
     uint32_t begun_bytes_ = 0;
     uint32_t refusals_ = 0;  // records in a row that found no room
-    int fd_ = -1;
-    dev_t device_ = 0;
-    ino_t inode_ = 0;
+    Descriptor file_;
 };
 
 }  // namespace cowscope::segment

@@ -24,11 +24,66 @@ inline int move_descriptor_up(int fd) {
     return moved;
 }
 
-// Whether FD is open on the file that DEVICE and INODE name.
-inline bool descriptor_names(int fd, dev_t device, ino_t inode) {
-    struct stat status;
-    return fd >= 0 && sys::fstat(fd, &status) == 0 && status.st_dev == device &&
-           status.st_ino == inode;
-}
+// One that is kept. Async-signal-safe; callers hold the process's lock.
+class Descriptor {
+  public:
+    // Keeps FD, which is open, under a high number. False where nothing can be known of its file:
+    // then it is closed.
+    bool keep(int fd) {
+        number_ = move_descriptor_up(fd);
+        struct stat status;
+        if (sys::fstat(number_, &status) != 0) {
+            sys::close(number_);
+            number_ = -1;
+            return false;
+        }
+        device_ = status.st_dev;
+        inode_ = status.st_ino;
+        note_number();
+        return true;
+    }
+
+    int number() const { return number_; }
+    bool is_open() const { return number_ >= 0; }
+
+    // Whether the number still names the file. All files of perf events (and eventfds, timers, …)
+    // have one inode between them.
+    bool is_ours() const {
+        struct stat status;
+        return number_ >= 0 && sys::fstat(number_, &status) == 0 && status.st_dev == device_ &&
+               status.st_ino == inode_;
+    }
+
+    // Closes the file, if it is still there.
+    void close() {
+        if (is_ours()) sys::close(number_);
+        number_ = -1;
+    }
+    // Leaves it open: it is someone else's.
+    void forget() { number_ = -1; }
+
+    // To another number, because the host wants this one. Where there is none left, the host gets
+    // this one all the same. Both stay open.
+    void move_away() {
+        const int moved = sys::fcntl(number_, F_DUPFD_CLOEXEC, number_ + 1);
+        number_ = moved >= 0 ? moved : sys::fcntl(number_, F_DUPFD_CLOEXEC, 0);
+        note_number();
+    }
+
+    // None of those that are open has a lower number.
+    static unsigned lowest() { return lowest_; }
+
+  private:
+    void note_number() {
+        const auto number = static_cast<unsigned>(number_);
+        if (number_ >= 0 && number < lowest_) lowest_ = number;
+    }
+
+    static inline constinit unsigned lowest_ = ~0U;
+
+    int number_ = -1;
+    dev_t device_ = 0;
+    ino_t inode_ = 0;
+};
 
 }  // namespace cowscope

@@ -85,7 +85,7 @@ bool PageLook::ask(uint64_t address, PageFacts* facts) {
     scan.category_inverted = kPageIsPfnZero;
     scan.category_mask = kPageIsPfnZero | kPageIsPresent;
     scan.return_mask = kPageIsFile | kPageIsHuge | kPageIsWpAllowed;
-    const int found = sys::ioctl(pagemap_, kPagemapScan, &scan);
+    const int found = sys::ioctl(pagemap_.number(), kPagemapScan, &scan);
     if (found < 0) return false;
     *facts = {};
     if (found == 1) {
@@ -97,7 +97,7 @@ bool PageLook::ask(uint64_t address, PageFacts* facts) {
 }
 
 bool PageLook::read_entries(uint64_t start, uint64_t* entries, size_t count) {
-    return open() && read_pagemap(pagemap_, start, entries, count) == count;
+    return open() && read_pagemap(pagemap_.number(), start, entries, count) == count;
 }
 
 uint64_t PageLook::shared_pages(uint64_t start, size_t count, uint64_t* absent) {
@@ -121,10 +121,11 @@ int PageLook::list_private(Arena& arena, PageRegion* buffer, const process::Mapp
         ScanQuery query = present_pages();
         if (mapping.is_file) query.forbidden |= kPageIsFile;
         query.reported = kPageIsPresent | kPageIsSwapped;
-        const int result = scan_pages(
-            pagemap_, query, mapping.start, mapping.end, buffer, [&](const PageRegion& region) {
-                complete = pages->append(arena, region.start, region.end) && complete;
-            });
+        const int result =
+            scan_pages(pagemap_.number(), query, mapping.start, mapping.end, buffer,
+                       [&](const PageRegion& region) {
+                           complete = pages->append(arena, region.start, region.end) && complete;
+                       });
         if (result != 0) return result;
     }
     return complete ? 0 : -ENOMEM;
@@ -135,7 +136,7 @@ void PageLook::list_present(Arena& arena, PageRegion* buffer, const AddressRange
     if (!open()) return;
     ScanQuery query = present_pages();
     query.reported = kPageIsPresent;
-    scan_pages(pagemap_, query, range.start, range.end, buffer,
+    scan_pages(pagemap_.number(), query, range.start, range.end, buffer,
                [&](const PageRegion& region) { pages->append(arena, region.start, region.end); });
 }
 
@@ -145,16 +146,13 @@ bool PageLook::is_unshared(uint64_t entry) {
 }
 
 bool PageLook::open() {
-    if (pagemap_ >= 0) return true;
+    if (pagemap_.is_open()) return true;
     const int fd = sys::open("/proc/thread-self/pagemap", O_RDONLY);
-    if (fd < 0) return false;
-    pagemap_ = move_descriptor_up(fd);
-    return true;
+    return fd >= 0 && pagemap_.keep(fd);
 }
 
 void PageLook::close() {
-    if (pagemap_ >= 0) sys::close(pagemap_);
-    pagemap_ = -1;
+    pagemap_.close();
 }
 
 }  // namespace cowscope::tracker

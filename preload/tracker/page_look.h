@@ -5,6 +5,7 @@
 #pragma once
 
 #include "process/mappings.h"
+#include "support/descriptor.h"
 #include "tracker/own_memory.h"
 #include "tracker/page_runs.h"
 #include "tracker/page_scan.h"
@@ -71,7 +72,8 @@ class PageLook {
 
     // In a forked child the descriptor shows the parent.
     void close();
-    void forget() { pagemap_ = -1; }
+    void forget() { pagemap_.forget(); }
+    Descriptor& descriptor() { return pagemap_; }
 
   private:
     enum class Known : uint8_t { nothing, works, fails };
@@ -80,7 +82,7 @@ class PageLook {
     bool read_entries(uint64_t start, uint64_t* entries, size_t count);
     static bool is_unshared(uint64_t entry);
 
-    int pagemap_ = -1;
+    Descriptor pagemap_;
     Known known_ = Known::nothing;
 };
 

@@ -28,7 +28,7 @@ int clear_bits() {
 int SoftDirty::open() {
     const int pagemap = sys::open("/proc/thread-self/pagemap", O_RDONLY);
     if (pagemap < 0) return pagemap;
-    pagemap_ = move_descriptor_up(pagemap);
+    if (!pagemap_.keep(pagemap)) return -EBADF;
     if (works_) return 0;
 
     // Two pages are touched, the bits cleared, one written again: only that one may have the bit.
@@ -60,7 +60,7 @@ int SoftDirty::open() {
         scan.vec = reinterpret_cast<uint64_t>(&region);
         scan.vec_len = 1;
         scan.category_mask = scan.return_mask = kPageIsSoftDirty;
-        const int found = sys::ioctl(pagemap_, kPagemapScan, &scan);
+        const int found = sys::ioctl(pagemap_.number(), kPagemapScan, &scan);
         scans_soft_dirty_ = found == 1 && region.start == start && region.end == start + kPageBytes;
     }
     sys::munmap(probe, kProbePages * kPageBytes);
@@ -70,8 +70,7 @@ int SoftDirty::open() {
 }
 
 void SoftDirty::close() {
-    if (pagemap_ >= 0) sys::close(pagemap_);
-    pagemap_ = -1;
+    pagemap_.close();
     new_mappings_ = {};
 }
 
@@ -93,7 +92,7 @@ void SoftDirty::split_huge_pages(PageRegion* buffer, const process::Mappings& ma
     for (const process::Mapping& mapping : mappings.all()) {
         if (!can_watch(mapping) || own.overlaps(mapping.start, mapping.end)) continue;
         if (mapping.end - mapping.start < kHugePageBytes) continue;
-        scan_pages(pagemap_, query, mapping.start, mapping.end, buffer,
+        scan_pages(pagemap_.number(), query, mapping.start, mapping.end, buffer,
                    [](const PageRegion& region) {
                        for (uint64_t at = region.start; at < region.end; at += kHugePageBytes) {
                            void* page = reinterpret_cast<void*>(at);
@@ -107,8 +106,8 @@ void SoftDirty::split_huge_pages(PageRegion* buffer, const process::Mappings& ma
 int SoftDirty::read_entries(uint64_t start, uint64_t* entries, size_t count) {
     const size_t wanted = count * sizeof(uint64_t);
     const auto offset = static_cast<long>(start / kPageBytes * sizeof(uint64_t));
-    const long got =
-        sys::syscall4(SYS_pread64, pagemap_, sys::word(entries), static_cast<long>(wanted), offset);
+    const long got = sys::syscall4(SYS_pread64, pagemap_.number(), sys::word(entries),
+                                   static_cast<long>(wanted), offset);
     if (sys::failed(got)) return static_cast<int>(got);
     return static_cast<size_t>(got) == wanted ? 0 : -EIO;
 }
@@ -119,9 +118,10 @@ int SoftDirty::walk(PageRegion* buffer, uint64_t start, uint64_t end, bool is_fi
         ScanQuery query = present_pages();
         if (is_file) query.forbidden |= kPageIsFile;
         query.reported = kPageIsSoftDirty;
-        return scan_pages(pagemap_, query, start, end, buffer, [&](const PageRegion& region) {
-            sink(region.start, region.end, (region.categories & kPageIsSoftDirty) != 0);
-        });
+        return scan_pages(
+            pagemap_.number(), query, start, end, buffer, [&](const PageRegion& region) {
+                sink(region.start, region.end, (region.categories & kPageIsSoftDirty) != 0);
+            });
     }
     auto* entries = reinterpret_cast<uint64_t*>(buffer);
     constexpr size_t kEntries = kScanBufferRegions * sizeof(PageRegion) / sizeof(uint64_t);
@@ -178,7 +178,7 @@ bool SoftDirty::has_clean_page(PageRegion* buffer, const process::Mapping& mappi
         scan.category_mask = scan.category_inverted;
         scan.category_anyof_mask = kPageIsPresent | kPageIsSwapped;
         scan.return_mask = kPageIsPresent;
-        return sys::ioctl(pagemap_, kPagemapScan, &scan) > 0;
+        return sys::ioctl(pagemap_.number(), kPagemapScan, &scan) > 0;
     }
     bool found = false;
     constexpr uint64_t kStepBytes = 512 * kPageBytes;

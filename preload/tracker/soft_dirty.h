@@ -13,7 +13,10 @@
 // Async-signal-safe; callers hold the process's lock.
 #pragma once
 
+#include <errno.h>
+
 #include "process/mappings.h"
+#include "support/descriptor.h"
 #include "tracker/census.h"
 #include "tracker/new_mappings.h"
 #include "tracker/page_scan.h"
@@ -26,8 +29,11 @@ class SoftDirty {
     // succeeds, so this is found out by a write), or another -errno.
     int open();
     void close();
-    void forget() { pagemap_ = -1; }
-    bool is_open() const { return pagemap_ >= 0; }
+    void forget() { pagemap_.forget(); }
+    bool is_open() const { return pagemap_.is_open(); }
+    // -EBADF where the host has closed what this needs.
+    int check() const { return pagemap_.is_ours() ? 0 : -EBADF; }
+    Descriptor& descriptor() { return pagemap_; }
 
     bool knows_zero_page() const { return scans_soft_dirty_; }
     static bool can_watch(const process::Mapping& mapping) {
@@ -66,7 +72,7 @@ class SoftDirty {
     int walk(PageRegion* buffer, uint64_t start, uint64_t end, bool is_file, Sink&& sink);
     int read_entries(uint64_t start, uint64_t* entries, size_t count);
 
-    int pagemap_ = -1;
+    Descriptor pagemap_;
     NewMappings new_mappings_;
     // Found out by the first open(); holds for forked children too.
     bool works_ = false;

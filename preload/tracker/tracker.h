@@ -37,6 +37,16 @@ class Tracker {
     trace::Tracker kind() const { return kind_; }
     bool is_open() const { return kind_ != trace::Tracker::off; }
 
+    // -EBADF where the host has closed descriptors behind the shim's back.
+    int check() const {
+        return kind_ == trace::Tracker::userfaultfd ? userfaultfd_.check() : soft_dirty_.check();
+    }
+    template <typename Take>
+    void for_each_descriptor(const Take& take) {
+        userfaultfd_.for_each_descriptor(take);
+        take(soft_dirty_.descriptor());
+    }
+
     // Whether pages that were only read, which hold the shared page of zeros, count as none.
     bool knows_zero_page() const {
         return kind_ != trace::Tracker::soft_dirty || soft_dirty_.knows_zero_page();
@@ -46,6 +56,7 @@ class Tracker {
     // for each that cannot.
     template <typename Refused>
     void watch(const process::Mappings& mappings, const OwnMemory& own, Refused&& refused) {
+        if (check() != 0) return;
         if (kind_ == trace::Tracker::userfaultfd) {
             userfaultfd_.watch(mappings, own, refused);
         } else {
@@ -58,6 +69,7 @@ class Tracker {
     // so copied, since the fork.
     int list_present(Arena& arena, PageRegion* buffer, const process::Mappings& mappings,
                      const OwnMemory& own, const AddressRange& used, PageRuns* inherited) {
+        if (const int gone = check(); gone != 0) return gone;
         return kind_ == trace::Tracker::userfaultfd
                    ? userfaultfd_.list_present(arena, buffer, used, inherited)
                    : soft_dirty_.list_present(arena, buffer, mappings, own, used, inherited);
@@ -67,6 +79,7 @@ class Tracker {
     // page that was not protected before.
     int protect(PageRegion* buffer, const process::Mappings& mappings, const OwnMemory& own,
                 const AddressRange& used) {
+        if (const int gone = check(); gone != 0) return gone;
         return kind_ == trace::Tracker::userfaultfd ? userfaultfd_.protect(buffer, used)
                                                     : soft_dirty_.protect(buffer, mappings, own);
     }
@@ -75,12 +88,14 @@ class Tracker {
     // a move: -EOPNOTSUPP.
     int watch_moved(PageRegion* buffer, const AddressRange& range) {
         if (kind_ != trace::Tracker::userfaultfd) return -EOPNOTSUPP;
+        if (const int gone = check(); gone != 0) return gone;
         return userfaultfd_.watch_moved(buffer, range);
     }
 
     // Takes the protection from one range. With soft-dirty bits there is no such way.
     void unprotect(const AddressRange& range) {
-        if (kind_ == trace::Tracker::userfaultfd) userfaultfd_.unprotect(range);
+        if (kind_ != trace::Tracker::userfaultfd || check() != 0) return;
+        userfaultfd_.unprotect(range);
     }
 
     // Pages of `inherited` that were written since protect(), when `is_protected`; and how many
@@ -88,6 +103,7 @@ class Tracker {
     int take_census(Arena& arena, PageRegion* buffer, const process::Mappings& mappings,
                     const PageRuns& inherited, const OwnMemory& own, bool is_protected,
                     Census* census) {
+        if (const int gone = check(); gone != 0) return gone;
         CensusTaker taker(&arena, inherited, own, census);
         soft_dirty_.start_census();
         for (const process::Mapping& mapping : mappings.all()) {
@@ -102,6 +118,7 @@ class Tracker {
     // The same for one range of anonymous memory that is protected.
     int take_census_of(Arena& arena, PageRegion* buffer, const AddressRange& range,
                        const PageRuns& inherited, const OwnMemory& own, Census* census) {
+        if (const int gone = check(); gone != 0) return gone;
         CensusTaker taker(&arena, inherited, own, census);
         const int result = kind_ == trace::Tracker::userfaultfd
                                ? userfaultfd_.scan_written(buffer, range, false, true, &taker)

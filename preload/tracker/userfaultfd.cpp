@@ -42,15 +42,20 @@ int Userfaultfd::open() {
         sys::close(static_cast<int>(uffd));
         return result;
     }
-    uffd_ = move_descriptor_up(static_cast<int>(uffd));
-    pagemap_ = move_descriptor_up(pagemap);
-    return 0;
+    const bool is_kept = uffd_.keep(static_cast<int>(uffd));
+    if (pagemap_.keep(pagemap) && is_kept) return 0;
+    close();
+    return -EBADF;
 }
 
 void Userfaultfd::close() {
-    if (uffd_ >= 0) sys::close(uffd_);
-    if (pagemap_ >= 0) sys::close(pagemap_);
-    uffd_ = pagemap_ = -1;
+    uffd_.close();
+    pagemap_.close();
+}
+
+void Userfaultfd::forget() {
+    uffd_.forget();
+    pagemap_.forget();
 }
 
 int Userfaultfd::add(uint64_t start, uint64_t end) {
@@ -58,7 +63,7 @@ int Userfaultfd::add(uint64_t start, uint64_t end) {
     registration.range.start = start;
     registration.range.len = end - start;
     registration.mode = UFFDIO_REGISTER_MODE_WP;
-    return sys::ioctl(uffd_, UFFDIO_REGISTER, &registration);
+    return sys::ioctl(uffd_.number(), UFFDIO_REGISTER, &registration);
 }
 
 int Userfaultfd::list_present(Arena& arena, PageRegion* buffer, const AddressRange& used,
@@ -70,9 +75,9 @@ int Userfaultfd::list_present(Arena& arena, PageRegion* buffer, const AddressRan
     const auto keep = [&](const PageRegion& region) {
         complete = inherited->append(arena, region.start, region.end) && complete;
     };
-    int result = scan_pages(pagemap_, query, 0, used.start, buffer, keep);
+    int result = scan_pages(pagemap_.number(), query, 0, used.start, buffer, keep);
     if (result == 0) {
-        result = scan_pages(pagemap_, query, used.end, kAddressSpaceEnd, buffer, keep);
+        result = scan_pages(pagemap_.number(), query, used.end, kAddressSpaceEnd, buffer, keep);
     }
     return result == 0 && !complete ? -ENOMEM : result;
 }
@@ -82,7 +87,8 @@ int Userfaultfd::protect_range(PageRegion* buffer, const AddressRange& range) {
     query.required = kPageIsWpAllowed | kPageIsWritten;
     query.reported = kPageIsWpAllowed;
     query.write_protect = true;
-    return scan_pages(pagemap_, query, range.start, range.end, buffer, [](const PageRegion&) {});
+    return scan_pages(pagemap_.number(), query, range.start, range.end, buffer,
+                      [](const PageRegion&) {});
 }
 
 int Userfaultfd::protect(PageRegion* buffer, const AddressRange& used) {
@@ -98,7 +104,7 @@ int Userfaultfd::watch_moved(PageRegion* buffer, const AddressRange& range) {
 void Userfaultfd::unprotect(const AddressRange& range) {
     struct uffdio_writeprotect argument = {};
     argument.range = {range.start, range.end - range.start};
-    sys::ioctl(uffd_, UFFDIO_WRITEPROTECT, &argument);
+    sys::ioctl(uffd_.number(), UFFDIO_WRITEPROTECT, &argument);
 }
 
 int Userfaultfd::scan_written(PageRegion* buffer, const AddressRange& range, bool is_file,
@@ -109,7 +115,7 @@ int Userfaultfd::scan_written(PageRegion* buffer, const AddressRange& range, boo
     // asked only where there is a file.
     if (is_file) query.forbidden |= kPageIsFile;
     query.reported = kPageIsWpAllowed | kPageIsWritten;
-    return scan_pages(pagemap_, query, range.start, range.end, buffer,
+    return scan_pages(pagemap_.number(), query, range.start, range.end, buffer,
                       [&](const PageRegion& region) {
                           // A mapping that is not watched reads as written altogether.
                           if (!is_file && (region.categories & kPageIsWpAllowed) == 0) {

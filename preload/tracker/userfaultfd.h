@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "process/mappings.h"
+#include "support/descriptor.h"
 #include "tracker/census.h"
 #include "tracker/page_scan.h"
 
@@ -18,8 +19,15 @@ class Userfaultfd {
     // Opens the descriptors. Returns 0 or -errno: then this process cannot be tracked.
     int open();
     void close();
-    void forget() { uffd_ = pagemap_ = -1; }
-    bool is_open() const { return uffd_ >= 0; }
+    void forget();
+    bool is_open() const { return uffd_.is_open(); }
+    // -EBADF where the host has closed what this needs.
+    int check() const { return uffd_.is_ours() && pagemap_.is_ours() ? 0 : -EBADF; }
+    template <typename Take>
+    void for_each_descriptor(const Take& take) {
+        take(uffd_);
+        take(pagemap_);
+    }
 
     // Registers every mapping that is_watched() and not the shim's own. Calls refused(start,
     // -errno) for each that the kernel does not take (EBUSY: a host's own userfaultfd has it). Not
@@ -56,8 +64,8 @@ class Userfaultfd {
     int add(uint64_t start, uint64_t end);
     int protect_range(PageRegion* buffer, const AddressRange& range);
 
-    int uffd_ = -1;
-    int pagemap_ = -1;
+    Descriptor uffd_;
+    Descriptor pagemap_;
 };
 
 }  // namespace cowscope::tracker

@@ -328,6 +328,14 @@ void handle(const TrapInfo& info, const ucontext_t& context) {
 
 }  // namespace
 
+void count_late(const TrapInfo& info) {
+    Tracked* tracked = process::process.tracked;
+    if (tracked == nullptr || !process::process.writer.is_open()) return;
+    Fault fault = {info.address, sys::gettid(), {}, nullptr, {}};
+    cowscope_call_on_stack(record_late_fault, &fault,
+                           tracked->handler_stack + sizeof(tracked->handler_stack));
+}
+
 void on_trap(int signal, siginfo_t* info, void* context) {
     const auto& trap = *reinterpret_cast<const TrapInfo*>(info);
     if (!is_ours(trap)) {

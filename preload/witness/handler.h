@@ -10,8 +10,14 @@
 
 #include <signal.h>
 
+#include "witness/trap.h"
+
 namespace cowscope::witness {
 
 void on_trap(int signal, siginfo_t* info, void* context);
+
+// Counts a signal of the witness's that the host has taken out of what is pending. The lock is
+// held.
+void count_late(const TrapInfo& info);
 
 }  // namespace cowscope::witness

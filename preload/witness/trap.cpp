@@ -65,6 +65,8 @@ bool is_swap_used() {
 
 }  // namespace
 
+constinit Trap::Event Trap::more_[kMaxEvents - kMaxInline] = {};
+
 int Trap::open_event(pid_t tid, uint64_t event, uint32_t sample) {
     if (count_ == kMaxEvents) return -EMFILE;
     struct perf_event_attr attributes;
@@ -83,8 +85,17 @@ int Trap::open_event(pid_t tid, uint64_t event, uint32_t sample) {
     const long fd = sys::syscall5(SYS_perf_event_open, sys::word(&attributes), tid, -1, -1,
                                   PERF_FLAG_FD_CLOEXEC);
     if (sys::failed(fd)) return static_cast<int>(fd);
-    descriptors_[count_++] = move_descriptor_up(static_cast<int>(fd));
+    Event& opened = at(count_);
+    if (!opened.descriptor.keep(static_cast<int>(fd))) return -EBADF;
+    sys::ioctl(opened.descriptor.number(), PERF_EVENT_IOC_ID, &opened.id);
+    ++count_;
     return 0;
+}
+
+bool Trap::Event::is_ours() const {
+    uint64_t found = 0;
+    return descriptor.is_ours() &&
+           sys::ioctl(descriptor.number(), PERF_EVENT_IOC_ID, &found) == 0 && found == id;
 }
 
 int Trap::open(uint32_t sample, bool is_alone) {
@@ -113,7 +124,7 @@ void Trap::open_major(uint32_t sample) {
 }
 
 void Trap::close() {
-    for (size_t i = 0; i < count_; ++i) sys::close(descriptors_[i]);
+    for_each_descriptor([](Descriptor& each) { sys::close(each.number()); });
     count_ = 0;
     has_major_ = false;
 }

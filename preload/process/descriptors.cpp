@@ -1,0 +1,116 @@
+// The host's own closing of descriptors, made to spare the shim's: daemons close what they do not
+// know, and closing ours would end the tracking. To the host ours are not open, and it can have
+// their numbers.
+//
+// Nothing here is needed for safety: every use of a descriptor first makes sure that it still names
+// the shim's file (support/descriptor.h).
+#include <errno.h>
+#include <unistd.h>
+
+#include "process/interpose.h"
+#include "process/process.h"
+#include "process/real.h"
+
+#include "support/poison.h"
+
+namespace cowscope::process {
+namespace {
+
+template <typename Take>
+void for_each_own(const Take& take) {
+    const auto take_ours = [&](Descriptor& each) {
+        if (each.is_ours()) take(each);
+    };
+    take_ours(process.writer.descriptor());
+    take_ours(process.look.descriptor());
+    process.tracker.for_each_descriptor(take_ours);
+    process.trap.for_each_descriptor(take);
+}
+
+// Whether some of ours may be among the numbers from `first` on. Hosts close many low ones.
+bool may_own_from(unsigned first) {
+    return first >= Descriptor::lowest() && is_current() && !process.shares_descriptors;
+}
+
+Descriptor* find_own(int fd) {
+    Descriptor* found = nullptr;
+    for_each_own([&](Descriptor& each) {
+        if (each.number() == fd) found = &each;
+    });
+    return found;
+}
+
+// No file has this number (sysctl fs.nr_open is at most INT_MAX).
+constexpr unsigned kNoNumber = ~0U;
+
+// The lowest of ours from `first` to `last`.
+unsigned next_own(unsigned first, unsigned last) {
+    unsigned next = kNoNumber;
+    for_each_own([&](Descriptor& each) {
+        const auto number = static_cast<unsigned>(each.number());
+        if (first <= number && number <= last && number < next) next = number;
+    });
+    return next;
+}
+
+int close_around_own(unsigned first, unsigned last, int flags) {
+    const Locked locked;
+    while (first <= last) {
+        const unsigned own = next_own(first, last);
+        if (own == kNoNumber) return real().close_range(first, last, flags);
+        if (own > first && real().close_range(first, own - 1, flags) != 0) return -1;
+        first = own + 1;
+    }
+    return 0;
+}
+
+// Makes the number free for the host.
+void give_up_number(int fd) {
+    if (fd < 0 || !may_own_from(static_cast<unsigned>(fd))) return;
+    const Locked locked;
+    if (Descriptor* own = find_own(fd)) own->move_away();
+}
+
+bool is_own(int fd) {
+    if (fd < 0 || !may_own_from(static_cast<unsigned>(fd))) return false;
+    const Locked locked;
+    return find_own(fd) != nullptr;
+}
+
+}  // namespace
+}  // namespace cowscope::process
+
+COWSCOPE_INTERPOSED int close(int fd) {
+    using namespace cowscope::process;
+    if (is_own(fd)) {
+        errno = EBADF;
+        return -1;
+    }
+    return real().close(fd);
+}
+
+COWSCOPE_INTERPOSED int close_range(unsigned first, unsigned last, int flags) noexcept {
+    using namespace cowscope::process;
+    if (first > last || !may_own_from(last)) return real().close_range(first, last, flags);
+    return close_around_own(first, last, flags);
+}
+
+COWSCOPE_INTERPOSED void closefrom(int lowest) noexcept {
+    using namespace cowscope::process;
+    const int first = lowest < 0 ? 0 : lowest;
+    if (!may_own_from(~0U) || close_around_own(static_cast<unsigned>(first), ~0U, 0) != 0) {
+        real().closefrom(first);
+    }
+}
+
+COWSCOPE_INTERPOSED int dup2(int from, int to) noexcept {
+    using namespace cowscope::process;
+    if (from != to) give_up_number(to);
+    return real().dup2(from, to);
+}
+
+COWSCOPE_INTERPOSED int dup3(int from, int to, int flags) noexcept {
+    using namespace cowscope::process;
+    if (from != to) give_up_number(to);
+    return real().dup3(from, to, flags);
+}

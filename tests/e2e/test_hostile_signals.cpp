@@ -1,0 +1,66 @@
+// Programs with signal handlers and stacks of their own. That their signals are theirs alone they
+// check themselves.
+#include <string>
+
+#include "tests/catch.h"
+#include "tests/e2e/account_truth.h"
+#include "tests/e2e/temporary_folder.h"
+#include "tests/e2e/tree_truth.h"
+
+using namespace cowscope::e2e;
+
+namespace {
+
+const std::string kSignals = program_of_tests("hostile_signals");
+
+}  // namespace
+
+TEST_CASE("a program that uses SIGTRAP itself gets its own, and is witnessed", "[hostile]") {
+    const std::string name =
+        GENERATE(std::string("trap-handled-before"), "trap-handled-after", "trap-ignored");
+    CAPTURE(name);
+    const TemporaryFolder folder;
+    const AccountRun recorded = record_case(folder, kSignals, name, Instruments::all);
+    // While the program's own handler runs SIGTRAP is blocked.
+    for (const int pid : recorded.account.writers()) check_copies(recorded, pid, Bound::exact, 4);
+}
+
+TEST_CASE("a SIGTRAP that is to end a child ends it", "[hostile]") {
+    const TemporaryFolder folder;
+    record_case(folder, kSignals, "trap-by-default", any_instruments());
+}
+
+TEST_CASE("a program that waits for SIGTRAP gets its own alone", "[hostile]") {
+    const TemporaryFolder folder;
+    const AccountRun recorded = record_case(folder, kSignals, "trap-waited-for", Instruments::all);
+    for (const int pid : recorded.account.writers()) {
+        CHECK(row_of(recorded, pid)["copied_pages"] >= recorded.account.count(pid, "copied"));
+    }
+}
+
+TEST_CASE("a program's own faults and alternate stacks stay as they are", "[hostile]") {
+    const std::string name =
+        GENERATE(std::string("segv-handled"), "segv-on-alternate-stack",
+                 "alternate-stack-after-fork", "on-stack-without-one", "fork-in-handler");
+    CAPTURE(name);
+    const TemporaryFolder folder;
+    const AccountRun recorded = record_case(folder, kSignals, name, any_instruments());
+    for (const int pid : recorded.account.writers()) check_copies(recorded, pid);
+}
+
+TEST_CASE("writes from small stacks are witnessed, and nothing beside them changes", "[hostile]") {
+    const std::string name = GENERATE(std::string("coroutine-64k"), "coroutine-8k", "coroutine-4k",
+                                      "small-thread-stack");
+    CAPTURE(name);
+    const TemporaryFolder folder;
+    const AccountRun recorded = record_case(folder, kSignals, name, Instruments::all);
+    // glibc blocks all signals while a thread starts.
+    for (const int pid : recorded.account.writers()) check_copies(recorded, pid, Bound::exact, 2);
+}
+
+TEST_CASE("signals that strike anywhere do no harm", "[hostile]") {
+    const TemporaryFolder folder;
+    const AccountRun recorded = record_case(folder, kSignals, "timer-everywhere", Instruments::all);
+    CHECK(recorded.account.writers().size() == 20);
+    for (const int pid : recorded.account.writers()) check_copies(recorded, pid);
+}
