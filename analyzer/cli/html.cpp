@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -28,13 +29,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// "demo.html" for "some/demo.cow/".
-std::string default_name(const std::string& trace) {
+// "demo" for "some/demo.cow/".
+std::string name_of(const std::string& trace) {
     std::error_code error;
     fs::path path = fs::weakly_canonical(trace, error);
     if (error || path.filename().empty()) path = "trace";
     if (path.extension() == ".cow") path = path.stem();
-    return path.filename().string() + ".html";
+    return path.filename().string();
 }
 
 // What is no earlier page is somebody's own file.
@@ -52,6 +53,22 @@ void require_replaceable(const std::string& file) {
     if (fs::is_regular_file(status) && report::starts_like_html(start)) return;
     throw Error(
         fmt::format("'{}' exists and is no page of cowscope's; -o names another file", file));
+}
+
+std::string page_about(const std::string& trace) {
+    attribute::Details details;
+    const attribute::Report report = attribute::build_report(trace, std::nullopt, &details);
+    return report::to_html({&report, &details});
+}
+
+std::string page_about_change(const std::string& before_trace, const std::string& after_trace) {
+    attribute::Details before_details;
+    attribute::Details after_details;
+    const attribute::Report before =
+        attribute::build_report(before_trace, std::nullopt, &before_details);
+    const attribute::Report after =
+        attribute::build_report(after_trace, std::nullopt, &after_details);
+    return report::to_html({&before, &before_details}, {&after, &after_details});
 }
 
 void write_page(const std::string& file, const std::string& page) {
@@ -82,30 +99,48 @@ void write_page(const std::string& file, const std::string& page) {
 int html_command(const Arguments& arguments) {
     CLI::App app(
         "Writes a trace as one page that any browser shows, without a network: who copied what, "
-        "when,\nwhere and why, with a flame graph and a map of the memory.",
+        "when,\nwhere and why, with a flame graph and a map of the memory. With --diff, what "
+        "changed from one\ntrace to another.",
         "cowscope html");
-    set_usage(app, "cowscope html [TRACE] [-o FILE]");
+    set_usage(
+        app, "cowscope html [TRACE] [-o FILE]\n       cowscope html --diff BEFORE AFTER [-o FILE]");
     app.footer(
         "An earlier page is replaced; any other file that exists is an error.\n\n"
-        "Example:\n  cowscope html demo.cow -o demo.html");
+        "Example:\n  cowscope html demo.cow -o demo.html\n"
+        "  cowscope html --diff before.cow after.cow -o gained.html");
+    std::vector<std::string> traces;
+    bool is_diff = false;
     std::optional<std::string> output;
-    const TraceArgument argument(app);
+    app.add_option("TRACE", traces, "folder of the trace; the newest *.cow here if not given")
+        ->type_name("")
+        ->expected(0, 2);
+    app.add_flag("--diff", is_diff, "what changed from one trace, BEFORE, to another, AFTER");
     app.add_option("-o,--output", output,
-                   "the page, or - for standard output (TRACE.html in the current folder)")
+                   "the page, or - for standard output (TRACE.html or BEFORE-AFTER.html here)")
         ->type_name("FILE");
 
+    bool quiet = false;
+    add_reading_options(app, quiet);
+
     if (const auto status = parse(app, arguments)) return *status;
-    const std::string trace = argument.folder();
-    const std::string file = output ? *output : default_name(trace);
+    if (is_diff && traces.size() != 2) {
+        throw Error("--diff needs two traces, BEFORE and AFTER (see cowscope html -h)");
+    }
+    if (!is_diff && traces.size() > 1) {
+        throw Error(fmt::format(
+            "unexpected argument '{}'; --diff compares two traces (see cowscope html -h)",
+            traces[1]));
+    }
+    if (traces.empty()) traces.push_back(newest_trace(app.get_name()));
+    std::string file = name_of(traces[0]) + (is_diff ? "-" + name_of(traces[1]) : "") + ".html";
+    if (output) file = *output;
     if (file.empty()) throw Error("-o: the name of the page is empty (see cowscope html -h)");
     // Before the work.
     if (file != "-") require_replaceable(file);
 
-    attribute::Details details;
-    const attribute::Report report = with_progress({trace}, argument.quiet(), [&] {
-        return attribute::build_report(trace, std::nullopt, &details);
+    const std::string page = with_progress(traces, quiet, [&] {
+        return is_diff ? page_about_change(traces[0], traces[1]) : page_about(traces[0]);
     });
-    const std::string page = report::to_html(report, details);
     if (file == "-") {
         print(page);
         return kSuccess;

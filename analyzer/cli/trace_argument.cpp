@@ -7,6 +7,17 @@
 
 namespace cowscope::cli {
 
+std::string newest_trace(const std::string& command) {
+    std::string newest = record::newest_trace(".");
+    if (newest.empty()) {
+        throw Error(fmt::format(
+            "no trace given, and the current directory has no *.cow folder that holds one (see {} "
+            "-h)",
+            command));
+    }
+    return newest;
+}
+
 void add_reading_options(CLI::App& app, bool& quiet) {
     app.add_flag("--quiet", quiet, "no progress on stderr");
 }
@@ -18,15 +29,7 @@ TraceArgument::TraceArgument(CLI::App& app) : command_(app.get_name()) {
 }
 
 std::string TraceArgument::folder() const {
-    if (named_) return *named_;
-    std::string newest = record::newest_trace(".");
-    if (newest.empty()) {
-        throw Error(fmt::format(
-            "no trace given, and the current directory has no *.cow folder that holds one (see {} "
-            "-h)",
-            command_));
-    }
-    return newest;
+    return named_ ? *named_ : newest_trace(command_);
 }
 
 }  // namespace cowscope::cli

@@ -8,6 +8,10 @@
 
 namespace cowscope::cli {
 
+// The newest trace of the current directory, for the command of that name ("cowscope report").
+// Throws cowscope::Error where there is none.
+std::string newest_trace(const std::string& command);
+
 // `--quiet` of the commands that read traces.
 void add_reading_options(CLI::App& app, bool& quiet);
 

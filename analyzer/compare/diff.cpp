@@ -24,21 +24,6 @@ Side side_of(const Report& report) {
     return {report.trace, report.command, forked_processes(report), report.totals.copied_pages};
 }
 
-// Lines move when a program is changed, and addresses always do: a site is told by its names.
-std::string site_name(const SiteShare& site) {
-    std::string where;
-    if (!site.python.empty()) {
-        const auto& frame = site.python.front();
-        where = fmt::format("{} ({})", frame.function, report::last_component(frame.file));
-    } else if (!site.function.empty()) {
-        where = fmt::format("{} ({})", site.function, site.module);
-    } else {
-        where = site.module;
-    }
-    const std::string type = site.type.empty() ? "" : " of " + site.type;
-    return site.cause + type + (where.empty() ? "" : " in " + where);
-}
-
 class Table {
   public:
     Table(double before_scale, double after_scale)
@@ -88,6 +73,21 @@ std::string done_about(const Diff& diff, const Report& before, const Report& aft
 
 }  // namespace
 
+// Lines move when a program is changed, and addresses always do: a site is told by its names.
+std::string site_name(const SiteShare& site) {
+    std::string where;
+    if (!site.python.empty()) {
+        const auto& frame = site.python.front();
+        where = fmt::format("{} ({})", frame.function, report::last_component(frame.file));
+    } else if (!site.function.empty()) {
+        where = fmt::format("{} ({})", site.function, site.module);
+    } else {
+        where = site.module;
+    }
+    const std::string type = site.type.empty() ? "" : " of " + site.type;
+    return site.cause + type + (where.empty() ? "" : " in " + where);
+}
+
 const char* fate_name(Fate fate) {
     switch (fate) {
         case Fate::same:
@@ -103,7 +103,7 @@ const char* fate_name(Fate fate) {
 }
 
 Fate Change::fate() const {
-    if (before == 0) return Fate::appeared;
+    if (before == 0) return after == 0 ? Fate::same : Fate::appeared;
     if (after == 0) return Fate::gone;
     return std::abs(gain()) <= 1 + 0.01 * before ? Fate::same : Fate::changed;
 }

@@ -47,4 +47,7 @@ struct Diff {
 
 Diff compare(const attribute::Report& before, const attribute::Report& after);
 
+// Of the row of Diff::sites that a site counts to.
+std::string site_name(const attribute::SiteShare& site);
+
 }  // namespace cowscope::compare

@@ -17,7 +17,6 @@ namespace {
 using compare::Change;
 using compare::Diff;
 using compare::Fate;
-using Json = nlohmann::ordered_json;
 
 // What each kind of advice comes to where it was followed.
 std::string reason_of(const std::string& advice) {
@@ -35,6 +34,31 @@ std::string reason_of(const std::string& advice) {
         if (kind == advice) return std::string(reason);
     }
     return "";
+}
+
+std::string size_of(double pages, uint64_t page_size) {
+    return size_text(static_cast<uint64_t>(std::llround(std::abs(pages))) * page_size);
+}
+
+std::string gain_text(const Change& change) {
+    if (change.fate() == Fate::same) return "no change";
+    if (change.before == 0) return "all of it new";
+    if (change.after >= 2 * change.before) {
+        return fmt::format("{:.1f} times as much", change.after / change.before);
+    }
+    return percent(std::abs(change.gain()) / change.before) +
+           (change.gain() > 0 ? " less" : " more");
+}
+
+// Of those that changed in this direction.
+const Change* largest(const std::vector<Change>& changes, bool less) {
+    for (const Change& change : changes) {
+        const bool is_named = change.name != attribute::kUnowned;
+        if (is_named && change.fate() != Fate::same && (change.gain() > 0) == less) {
+            return &change;
+        }
+    }
+    return nullptr;
 }
 
 class DiffText {
@@ -65,55 +89,19 @@ class DiffText {
         for (const std::string& each : wrapped(printable(text), width_)) line(each);
     }
 
-    std::string size(double pages) const {
-        return size_text(static_cast<uint64_t>(std::llround(std::abs(pages))) * diff_.page_size);
-    }
-
-    std::string from_to(const Change& change) const {
-        return size(change.before) + " -> " + size(change.after);
-    }
-
-    static std::string gain_text(const Change& change) {
-        if (change.fate() == Fate::same) return "no change";
-        if (change.before == 0) return "all of it new";
-        return percent(std::abs(change.gain()) / change.before) +
-               (change.gain() > 0 ? " less" : " more");
-    }
+    std::string size(double pages) const { return size_of(pages, diff_.page_size); }
 
     void summary() {
-        const uint64_t forked = diff_.after.forked;
-        const std::string whose =
-            diff_.per_process ? fmt::format(", for each forked process ({} before, {} after)",
-                                            diff_.before.forked, forked)
-                              : "";
-        sentence(fmt::format("Copied after fork: {}, {}{}.", from_to(diff_.copied),
-                             gain_text(diff_.copied), whose));
-        if (diff_.copied.fate() == Fate::same) return;
-        const bool less = diff_.copied.gain() > 0;
-        const Change* most = largest(diff_.types.empty() ? diff_.causes : diff_.types, less);
-        if (most == nullptr) most = largest(diff_.causes, less);
-        if (most == nullptr) return;
-        const Change* owner = largest(diff_.owners, less);
+        const DiffSummary summary = summarize(diff_);
+        sentence(summary.total);
+        if (summary.most.empty()) return;
         // One line, so that the reason is the third.
-        std::string what = fmt::format("{} most: {}, {} {}", less ? "Gained" : "Lost", most->name,
-                                       size(most->gain()), less ? "less" : "more");
-        if (owner != nullptr && what.size() + 20 < width_) {
-            what += "; " + cut_start(owner->name, width_ - what.size() - 3);
+        std::string what = summary.most;
+        if (!summary.owner.empty() && what.size() + 20 < width_) {
+            what += "; " + cut_start(summary.owner, width_ - what.size() - 3);
         }
         line(cut_end(printable(what) + ".", width_));
-        const std::string reason = reason_of(diff_.done);
-        if (less && !reason.empty()) sentence("Why: " + reason + ".");
-    }
-
-    // Of those that changed in this direction.
-    static const Change* largest(const std::vector<Change>& changes, bool less) {
-        for (const Change& change : changes) {
-            const bool is_named = change.name != attribute::kUnowned;
-            if (is_named && change.fate() != Fate::same && (change.gain() > 0) == less) {
-                return &change;
-            }
-        }
-        return nullptr;
+        if (!summary.reason.empty()) sentence(summary.reason);
     }
 
     std::string side(const std::string& label, const compare::Side& side) const {
@@ -186,11 +174,33 @@ Json to_json_value(const std::vector<Change>& changes, const char* key) {
 
 }  // namespace
 
+DiffSummary summarize(const Diff& diff) {
+    const auto size = [&](double pages) { return size_of(pages, diff.page_size); };
+    const std::string whose = diff.per_process
+                                  ? fmt::format(", for each forked process ({} before, {} after)",
+                                                diff.before.forked, diff.after.forked)
+                                  : "";
+    DiffSummary summary;
+    summary.total = fmt::format("Copied after fork: {} -> {}, {}{}.", size(diff.copied.before),
+                                size(diff.copied.after), gain_text(diff.copied), whose);
+    if (diff.copied.fate() == Fate::same) return summary;
+    const bool less = diff.copied.gain() > 0;
+    const Change* most = largest(diff.types.empty() ? diff.causes : diff.types, less);
+    if (most == nullptr) most = largest(diff.causes, less);
+    if (most == nullptr) return summary;
+    summary.most = fmt::format("{} most: {}, {} {}", less ? "Gained" : "Lost", most->name,
+                               size(most->gain()), less ? "less" : "more");
+    if (const Change* owner = largest(diff.owners, less)) summary.owner = owner->name;
+    const std::string reason = reason_of(diff.done);
+    if (less && !reason.empty()) summary.reason = "Why: " + reason + ".";
+    return summary;
+}
+
 std::string to_text(const Diff& diff, const TextOptions& options) {
     return DiffText(diff, options).write();
 }
 
-std::string to_json(const Diff& diff) {
+Json to_json_value(const Diff& diff) {
     Json json;
     json["schema"] = "cowscope.diff/1";
     json["page_size"] = diff.page_size;
@@ -203,8 +213,12 @@ std::string to_json(const Diff& diff) {
     json["types"] = to_json_value(diff.types, "type");
     json["owners"] = to_json_value(diff.owners, "owner");
     json["sites"] = to_json_value(diff.sites, "site");
+    return json;
+}
+
+std::string to_json(const Diff& diff) {
     // Names come from the watched program and may be no UTF-8.
-    return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    return to_json_value(diff).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace cowscope::report

@@ -47,13 +47,21 @@ std::string_view page_head() {
     return {cowscope_page_head, static_cast<size_t>(cowscope_page_head_end - cowscope_page_head)};
 }
 
-}  // namespace
-
-std::string to_html(const attribute::Report& report, const attribute::Details& details) {
+std::string page_around(const std::string& data) {
     std::string page(page_head());
-    page += base64(compressed(page_data({{&report, &details}})));
+    page += base64(compressed(data));
     page.append(cowscope_page_tail, cowscope_page_tail_end);
     return page;
+}
+
+}  // namespace
+
+std::string to_html(const PageRun& run) {
+    return page_around(page_data(run));
+}
+
+std::string to_html(const PageRun& before, const PageRun& after) {
+    return page_around(page_data(before, after, compare::compare(*before.report, *after.report)));
 }
 
 bool starts_like_html(const std::string& start) {

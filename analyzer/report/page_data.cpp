@@ -4,6 +4,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "report/diff.h"
 #include "report/json_value.h"
 #include "symbolize/demangle.h"
 
@@ -64,7 +65,14 @@ std::string short_frame(const std::string& frame) {
 
 class PageData {
   public:
-    PageData(const Report& report, const Details& details) : report_(report), details_(details) {}
+    // `diff`: where the run is one of two.
+    explicit PageData(const PageRun& run, const compare::Diff* diff = nullptr)
+        : report_(*run.report), details_(*run.details), diff_(diff) {
+        if (diff == nullptr) return;
+        for (const compare::Change& change : diff->sites) {
+            place_of_change_.emplace(change.name, static_cast<int>(place_of_change_.size()));
+        }
+    }
 
     Json build() {
         Json data = {{"report", report_value()}, {"site_count", report_.sites.size()}};
@@ -76,7 +84,7 @@ class PageData {
         }
         data["frames"] = std::move(frames);
         data["stacks"] = stacks();
-        data["kinds"] = kinds();
+        data["kinds"] = diff_ == nullptr ? kinds() : Json::array();
         Json processes = Json::array();
         for (const Details::Process& process : details_.processes()) {
             processes.push_back(pages_of(process));
@@ -94,7 +102,14 @@ class PageData {
         if (sites.size() > kMostSites) {
             sites.erase(sites.begin() + kMostSites, sites.end());
         }
-        for (Json& site : sites) {
+        for (size_t i = 0; i < sites.size(); ++i) {
+            Json& site = sites[i];
+            if (diff_ != nullptr) {
+                const auto change = place_of_change_.find(compare::site_name(report_.sites[i]));
+                const bool is_there = change != place_of_change_.end() &&
+                                      static_cast<size_t>(change->second) < kMostSites;
+                site["change"] = is_there ? change->second : -1;
+            }
             site["short_function"] = short_function(site["function"].get<std::string>());
             for (const char* stack : {"stack", "mixed_stack"}) {
                 for (Json& frame : site[stack]) frame = strings_.id(frame.get<std::string>());
@@ -138,7 +153,8 @@ class PageData {
         std::vector<uint64_t> lengths;
         std::vector<uint32_t> kinds;
         uint64_t done = 0;
-        for (const Details::Run& run : process.runs) {
+        const bool has_map = diff_ == nullptr;
+        for (const Details::Run& run : has_map ? process.runs : std::vector<Details::Run>()) {
             gaps.push_back((run.start - done) / trace::kPageBytes);
             lengths.push_back((run.end - run.start) / trace::kPageBytes);
             kinds.push_back(run.kind);
@@ -184,18 +200,40 @@ class PageData {
 
     const Report& report_;
     const Details& details_;
+    const compare::Diff* diff_;
+    std::unordered_map<std::string, int> place_of_change_;
     Strings strings_;
 };
 
+// The heaviest sites, as of a run; all the rest as `diff --format json` has it.
+Json diff_value(const compare::Diff& diff) {
+    Json value = to_json_value(diff);
+    Json& sites = value["sites"];
+    if (sites.size() > kMostSites) sites.erase(sites.begin() + kMostSites, sites.end());
+    value["site_count"] = diff.sites.size();
+    const DiffSummary summary = summarize(diff);
+    value["summary"] = {{"total", summary.total},
+                        {"most", summary.most},
+                        {"owner", summary.owner},
+                        {"reason", summary.reason}};
+    return value;
+}
+
+// Paths and names may hold any bytes.
+std::string compact(const Json& data) {
+    return data.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 }  // namespace
 
-std::string page_data(const std::vector<PageRun>& runs) {
-    Json data = {{"schema", "cowscope.page/1"}, {"runs", Json::array()}};
-    for (const PageRun& run : runs) {
-        data["runs"].push_back(PageData(*run.report, *run.details).build());
-    }
-    // Paths and names may hold any bytes.
-    return data.dump(-1, ' ', false, Json::error_handler_t::replace);
+std::string page_data(const PageRun& run) {
+    return compact({{"schema", "cowscope.page/1"}, {"runs", {PageData(run).build()}}});
+}
+
+std::string page_data(const PageRun& before, const PageRun& after, const compare::Diff& diff) {
+    return compact({{"schema", "cowscope.page/1"},
+                    {"runs", {PageData(before, &diff).build(), PageData(after, &diff).build()}},
+                    {"diff", diff_value(diff)}});
 }
 
 }  // namespace cowscope::report

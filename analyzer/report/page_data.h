@@ -3,10 +3,10 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "attribute/details.h"
 #include "attribute/report_model.h"
+#include "compare/diff.h"
 
 namespace cowscope::report {
 
@@ -15,7 +15,9 @@ struct PageRun {
     const attribute::Details* details;
 };
 
-// One run makes a page about it; two are to be compared.
-std::string page_data(const std::vector<PageRun>& runs);
+std::string page_data(const PageRun& run);
+
+// Of two runs that are compared. Nothing is said of single pages.
+std::string page_data(const PageRun& before, const PageRun& after, const compare::Diff& diff);
 
 }  // namespace cowscope::report

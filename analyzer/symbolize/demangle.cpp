@@ -2,6 +2,7 @@
 
 #include <cxxabi.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 
@@ -42,6 +43,29 @@ bool ends_in_operator(std::string_view name) {
     return before == 0 || !is_identifier(name[before - 1]);
 }
 
+constexpr std::string_view kAnonymous = "(anonymous namespace)";
+
+// How a scope without a name of its own is spelled at the start of `rest` ("<lambda(int)>" in debug
+// information), and how it is shown.
+struct Nameless {
+    size_t length = 0;
+    std::string_view shown;
+};
+
+Nameless nameless_scope(std::string_view rest) {
+    constexpr std::string_view kClass = "(anonymous)";
+    if (rest.starts_with(kAnonymous)) return {kAnonymous.size(), kAnonymous};
+    if (rest.starts_with(kClass)) return {kClass.size(), kClass};
+    if (!rest.starts_with("<lambda")) return {};
+    int depth = 0;
+    for (size_t i = 0; i < rest.size(); ++i) {
+        if (rest[i] == '<') ++depth;
+        const bool is_arrow = rest[i] == '>' && rest[i - 1] == '-';
+        if (rest[i] == '>' && !is_arrow && --depth == 0) return {i + 1, "{lambda}"};
+    }
+    return {};
+}
+
 // `text` without what stands in brackets, except the names that are written with them.
 std::string without_brackets(std::string_view text) {
     std::string kept;
@@ -53,10 +77,11 @@ std::string without_brackets(std::string_view text) {
             i += length;
             continue;
         }
-        constexpr std::string_view kAnonymous = "(anonymous namespace)";
-        if (text.substr(i).starts_with(kAnonymous)) {
-            if (depth == 0) kept += kAnonymous;
-            i += kAnonymous.size();
+        const bool is_argument = i != 0 && text[i] == '<' && text[i - 1] != ':';
+        const Nameless scope = is_argument ? Nameless{} : nameless_scope(text.substr(i));
+        if (scope.length > 0) {
+            if (depth == 0) kept += scope.shown;
+            i += scope.length;
             continue;
         }
         const char c = text[i++];
@@ -82,11 +107,13 @@ std::string short_name(std::string_view function) {
         if (name.ends_with(qualifier)) name.resize(name.size() - qualifier.size());
     }
     while (name.ends_with(' ')) name.pop_back();
-    constexpr std::string_view kAnonymous = "(anonymous namespace)";
     size_t start = 0;
     for (size_t i = 0; i < name.size(); ++i) {
         if (name.compare(i, kAnonymous.size(), kAnonymous) == 0) {
             i += kAnonymous.size() - 1;
+        } else if (name[i] == '{') {
+            // "{unnamed type#1}"
+            i = std::min(name.find('}', i), name.size());
         } else if (name[i] == ' ') {
             if (ends_in_operator(std::string_view(name).substr(0, i))) break;
             start = i + 1;

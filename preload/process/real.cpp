@@ -23,6 +23,7 @@ void resolve_real_functions() {
     resolve(functions.clone, "clone");
     resolve(functions.sigaction, "sigaction");
     resolve(functions.sigtimedwait, "sigtimedwait");
+    resolve(functions.raise, "raise");
     resolve(functions.sigpending, "sigpending");
     resolve(functions.signalfd, "signalfd");
     resolve(functions.sigprocmask, "sigprocmask");

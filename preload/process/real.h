@@ -17,6 +17,7 @@ struct RealFunctions {
     int (*sigaction)(int, const struct sigaction*, struct sigaction*);
     int (*sigtimedwait)(const sigset_t*, siginfo_t*, const struct timespec*);
     int (*sigpending)(sigset_t*);
+    int (*raise)(int);
     int (*signalfd)(int, const sigset_t*, int);
     int (*sigprocmask)(int, const sigset_t*, sigset_t*);
     int (*pthread_sigmask)(int, const sigset_t*, sigset_t*);

@@ -104,6 +104,16 @@ COWSCOPE_INTERPOSED int signalfd(int fd, const sigset_t* mask, int flags) noexce
     return real().signalfd(fd, &without, flags);
 }
 
+// One of ours that is pending would swallow it: a signal is pending once.
+COWSCOPE_INTERPOSED int raise(int signal) noexcept {
+    using namespace cowscope::process;
+    if (signal != SIGTRAP || !is_current() || !process.trap.is_open()) return real().raise(signal);
+    has_own_trap_pending();
+    // At once: a first look at the code of libc's would be a fault, and one of ours again.
+    sys::tgkill(sys::getpid(), sys::gettid(), signal);
+    return 0;
+}
+
 COWSCOPE_INTERPOSED int sigpending(sigset_t* set) noexcept {
     using namespace cowscope::process;
     const int result = real().sigpending(set);

@@ -87,6 +87,31 @@ TEST_CASE("html writes where -o says", "[html]") {
     check_page(folder / "empty");
 }
 
+TEST_CASE("html --diff writes BEFORE-AFTER.html here, or where -o says", "[html]") {
+    const WithTrace folder;
+    fs::copy(folder / "t.cow", folder / "later.cow", fs::copy_options::recursive);
+    const RunResult result = folder.html({"--diff", "t.cow/", "later.cow"});
+    CAPTURE(result.err);
+    REQUIRE(result.status() == 0);
+    CHECK(result.out.empty());
+    CHECK(contains(result.err, "t-later.html"));
+    check_page(folder / "t-later.html");
+    const RunResult out = folder.html({"--diff", "t.cow/", "later.cow", "-o", "-"});
+    CHECK(out.status() == 0);
+    CHECK(out.out == read_file(folder / "t-later.html"));
+
+    check_refusal(folder.html({"--diff"}));
+    check_refusal(folder.html({"--diff", "t.cow"}));
+    check_refusal(folder.html({"--diff", "t.cow", "later.cow", "t.cow"}));
+    const RunResult nowhere = folder.html({"--diff", "t.cow", "nowhere", "-o", "page"});
+    check_refusal(nowhere);
+    CHECK(contains(nowhere.err, "nowhere"));
+    CHECK_FALSE(fs::exists(folder / "page"));
+    folder.write("t-later.html", "mine");
+    check_refusal(folder.html({"--diff", "t.cow", "later.cow"}));
+    CHECK(read_file(folder / "t-later.html") == "mine");
+}
+
 TEST_CASE("html replaces nobody's files", "[html]") {
     const WithTrace folder;
     folder.write("t.html", "<!doctype html><p>mine");

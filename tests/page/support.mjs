@@ -35,20 +35,31 @@ export function skip(reason) {
   process.exit(0);
 }
 
-export function record(name, command) {
+// `forks`: of a program without a fork nothing is tracked, on any machine.
+export function record(name, command, { forks = true } = {}) {
   const trace = inFolder(name + ".cow");
   execFileSync(cowscope, ["record", "--quiet", "-o", trace, "--", ...command], { stdio: ["ignore", "ignore", "inherit"] });
   const json = execFileSync(cowscope, ["report", trace, "--format", "json"], { maxBuffer: 1 << 30 });
   const report = JSON.parse(json);
-  if (report.witness !== "trap" || report.tracker === "off") {
+  if (forks && (report.witness !== "trap" || report.tracker === "off")) {
     skip(`this machine allows tracker ${report.tracker} and witness ${report.witness} only (cowscope doctor)`);
   }
+  return { trace, report, ...writePage(name, [trace]) };
+}
+
+function writePage(name, words) {
   const page = inFolder(name + ".html");
-  const made = spawnSync(cowscope, ["html", trace, "-o", page], { encoding: "utf8" });
+  const made = spawnSync(cowscope, ["html", ...words, "-o", page], { encoding: "utf8" });
   assert.equal(made.status, 0, made.stderr);
   assert.equal(made.stdout, "");
   assert.ok(made.stderr.includes(page), made.stderr);
-  return { trace, report, page, bytes: statSync(page).size };
+  return { page, bytes: statSync(page).size };
+}
+
+// The page of two recordings, and what `cowscope diff` says of them.
+export function compare(name, before, after) {
+  const diff = (...options) => execFileSync(cowscope, ["diff", before.trace, after.trace, ...options], { encoding: "utf8", maxBuffer: 1 << 30 });
+  return { diff: JSON.parse(diff("--format", "json")), text: diff(), ...writePage(name, ["--diff", before.trace, after.trace]) };
 }
 
 export async function launch() {
@@ -76,6 +87,8 @@ export async function open(browser, file, options = {}) {
 }
 
 export const grouped = (value) => String(value).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
+// As the page and the text report write sizes below a GiB.
+export const sizeText = (pages) => (Math.round(pages) < 256 ? `${Math.round(pages) * 4} KiB` : mebibytes(Math.round(pages)));
 export const mebibytes = (pages) => `${(pages / 256).toFixed(1)} MiB`;
 
 // The texts of a table's cells, row by row.
@@ -96,7 +109,10 @@ export async function pixelsOf(page, selector, color) {
   return page.$eval(
     selector,
     (canvas, [r, g, b]) => {
-      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      // Read from a copy: a canvas that is read twice draws a warning.
+      const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+      copy.drawImage(canvas, 0, 0);
+      const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
       let count = 0;
       for (let i = 0; i < data.length; i += 4) {
         if (Math.abs(data[i] - r) + Math.abs(data[i + 1] - g) + Math.abs(data[i + 2] - b) < 6 && data[i + 3] > 250) ++count;

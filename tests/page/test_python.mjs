@@ -206,6 +206,11 @@ test("light and dark, narrow and on paper", async () => {
     const tooWide = await other.page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
     assert.ok(!tooWide, `${name}: the page scrolls sideways`);
     await s.checkAccessible(other.page);
+    // While boxes are dimmed.
+    await other.page.fill("#flame-search", "read_map");
+    await other.page.locator("#flame .frame[aria-level='4']").first().click();
+    assert.ok((await other.page.locator("#flame .frame.above.miss").count()) > 0);
+    await s.checkAccessible(other.page);
     if (name === "light") {
       await other.page.click("#theme");
       assert.ok((await brightness()) < 128);

@@ -4,6 +4,7 @@
 #include "compare/diff.h"
 #include "compare/limits.h"
 #include "error.h"
+#include "report/diff.h"
 #include "tests/catch.h"
 
 using namespace cowscope;
@@ -115,6 +116,29 @@ TEST_CASE("a difference tells what is gone, new and changed") {
     // Still advised, so not done.
     after.advice = before.advice;
     CHECK(compare::compare(before, after).done.empty());
+}
+
+TEST_CASE("a difference is summed up in words") {
+    Report before = report_of(2, 1000, "refcount");
+    before.advice.push_back({"intern", before.owners[0].owner, 2000, 1, ""});
+    const Report after = report_of(2, 10, "refcount");
+    const report::DiffSummary gained = report::summarize(compare::compare(before, after));
+    CHECK(gained.total == "Copied after fork: 7.8 MiB -> 80 KiB, 99.0 % less.");
+    CHECK(gained.most == "Gained most: refcount, 7.7 MiB less");
+    CHECK(gained.owner == "__main__.data (dict values)");
+    CHECK(gained.reason.find("equal values are one object") != std::string::npos);
+
+    const report::DiffSummary lost = report::summarize(compare::compare(after, before));
+    CHECK(lost.total == "Copied after fork: 80 KiB -> 7.8 MiB, 100.0 times as much.");
+    CHECK(lost.most == "Lost most: refcount, 7.7 MiB more");
+    CHECK(lost.reason.empty());
+
+    const report::DiffSummary same = report::summarize(compare::compare(after, after));
+    CHECK(same.total == "Copied after fork: 80 KiB -> 80 KiB, no change.");
+    CHECK(same.most.empty());
+    const Report nothing = report_of(2, 0, "refcount");
+    CHECK(report::summarize(compare::compare(nothing, nothing)).total ==
+          "Copied after fork: 0 KiB -> 0 KiB, no change.");
 }
 
 TEST_CASE("with other numbers of processes each one is compared") {

@@ -39,6 +39,17 @@ TEST_CASE("short names", "[symbolize]") {
         {"operator new(unsigned long)", "operator new"},
         {"ns::cooperator(int)", "ns::cooperator"},
         {"foo(int)::{lambda(int)#1}::operator()(int) const", "foo::{lambda#1}::operator()"},
+        {"auto run(int)::{lambda(auto:1)#2}::operator()<int>(int) const",
+         "run::{lambda#2}::operator()"},
+        {"run(int)::{unnamed type#1}::go()", "run::{unnamed type#1}::go"},
+        // As debug information has them.
+        {"run()::<lambda()>::operator()", "run::{lambda}::operator()"},
+        {"ns::run()::<lambda(ns::Box<int>)>::operator()(ns::Box<int>) const",
+         "ns::run::{lambda}::operator()"},
+        {"<lambda>::operator()", "{lambda}::operator()"},
+        {"run()::(anonymous)::operator()", "run::(anonymous)::operator()"},
+        {"call<run(int)::<lambda(int)> >", "call"},
+        {"ns::Box<lambda_t>::take()", "ns::Box::take"},
         {"name[abi:cxx11](int)", "name"},
         {"", ""},
     };

@@ -32,6 +32,7 @@ export interface Site {
   examples: string[];
   mixed_stack: string[];
   finalizing: boolean;
+  change: number; // on a page that compares: place in Diff.sites, or -1
 }
 
 export interface Report {
@@ -117,6 +118,42 @@ export interface Run {
   processes: ProcessPages[];
 }
 
+// One line of what changed: pages, or pages for each forked process where Diff.per_process.
+export interface Change {
+  before_pages: number;
+  after_pages: number;
+  change_pages: number;
+  state: "same" | "changed" | "new" | "gone";
+}
+
+export interface DiffSide {
+  trace: string;
+  command: string[];
+  forked_processes: number;
+  copied_pages: number;
+}
+
+// What `cowscope diff --format json` writes, and its first lines in words.
+export interface Diff {
+  page_size: number;
+  before: DiffSide;
+  after: DiffSide;
+  per_process: boolean;
+  copied: Change;
+  causes: (Change & { cause: string })[];
+  types: (Change & { type: string })[];
+  owners: (Change & { owner: string })[];
+  sites: (Change & { site: string })[];
+  site_count: number;
+  summary: { total: string; most: string; owner: string; reason: string };
+}
+
+// One run, or two that are compared.
+export interface PageData {
+  runs: Run[];
+  diff: Diff | null;
+}
+
 function sums(deltas: number[]): number[] {
   let sum = 0;
   return deltas.map((delta) => (sum += delta));
@@ -178,11 +215,11 @@ function unpackRun(raw: any): Run {
 }
 
 // The data is JSON, deflated, in base64.
-export async function readRuns(packed: string): Promise<Run[]> {
+export async function readPage(packed: string): Promise<PageData> {
   const binary = atob(packed.trim());
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < bytes.length; ++i) bytes[i] = binary.charCodeAt(i);
   const inflated = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   const data = JSON.parse(await new Response(inflated).text());
-  return data.runs.map(unpackRun);
+  return { runs: data.runs.map(unpackRun), diff: data.diff ?? null };
 }

@@ -1,6 +1,6 @@
 // Building elements. Names come from the watched program: text is always set as text.
 
-type Child = Node | string | number | null | undefined | false;
+export type Child = Node | string | number | null | undefined | false;
 
 export function element<K extends keyof HTMLElementTagNameMap>(
   tag: K,

@@ -26,7 +26,7 @@ function nothingCopied(report: Report): string {
     : "No process forked, so there was nothing to copy.";
 }
 
-function card(title: string, main: Node | string, ...more: (Node | string)[]): HTMLElement {
+export function card(title: string, main: Node | string, ...more: (Node | string)[]): HTMLElement {
   return element(
     "div",
     { class: "card" },
@@ -95,12 +95,12 @@ export function headline(report: Report): HTMLElement {
     owner ? card("Main owner", owner.owner, percent(owner.share), size(owner.pages)) : place !== "" && card("Main place", place, percent(siteShare)),
     card("Explained", percent(totals.explained), "of the copies: the writing instruction was seen and understood"),
   );
-  append(made, cards, remedies(report));
+  append(made, cards, remedies(report, "What would help"));
   return made;
 }
 
-function remedies(report: Report): HTMLElement {
-  const box = element("div", { class: "advice" }, element("h3", {}, "What would help"));
+export function remedies(report: Report, title: string): HTMLElement {
+  const box = element("div", { class: "advice" }, element("h3", {}, title));
   if (report.advice.length === 0) {
     const cause = report.causes[0];
     append(box, element("p", {}, causeLabel(cause.cause), ": ", causeHelp(cause.cause, report.sites.some((site) => site.python.length > 0))));
@@ -129,17 +129,19 @@ function remedies(report: Report): HTMLElement {
   return box;
 }
 
-export function pageHeader(report: Report): HTMLElement {
-  return element(
-    "div",
-    { class: "what" },
-    element("h1", {}, "cowscope"),
-    element("p", { class: "command" }, element("code", {}, report.command.join(" "))),
+// The program and how it was watched; `label` tells one run from another.
+export function runLines(report: Report, label = ""): HTMLElement[] {
+  return [
+    element("p", { class: "command" }, label !== "" && element("span", { class: "label" }, label + " "), element("code", {}, report.command.join(" "))),
     element(
       "p",
       { class: "small" },
       `${durationText(report.duration_ns)}, ${counted(report.totals.processes, "process", "processes")}; tracker ${report.tracker}, witness ${report.witness}` +
         (report.sample === "1" ? "" : `, one event in ${report.sample}`),
     ),
-  );
+  ];
+}
+
+export function pageHeader(...lines: HTMLElement[]): HTMLElement {
+  return element("div", { class: "what" }, element("h1", {}, "cowscope"), ...lines);
 }

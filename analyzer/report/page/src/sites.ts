@@ -17,7 +17,7 @@ function stackList(title: string, stack: string[]): HTMLElement {
   return element("div", {}, element("h4", {}, title), list);
 }
 
-function siteDetails(site: Site): HTMLElement {
+export function siteDetails(site: Site): HTMLElement {
   const facts = element("dl", { class: "facts" });
   const fact = (name: string, value: string) => {
     if (value !== "") append(facts, element("div", {}, element("dt", {}, name), element("dd", {}, value)));

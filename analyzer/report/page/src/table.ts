@@ -28,6 +28,10 @@ export interface Table<Row> {
   reveal: (row: Row) => void;
 }
 
+function classOf<Row>(column: Column<Row>): string | undefined {
+  return [column.numeric ? "number" : "", column.className ?? ""].join(" ").trim() || undefined;
+}
+
 export function sortableTable<Row>(options: TableOptions<Row>): Table<Row> {
   const { columns, details } = options;
   let rows = options.rows;
@@ -45,7 +49,7 @@ export function sortableTable<Row>(options: TableOptions<Row>): Table<Row> {
       sortedBy = index;
       draw();
     });
-    return element("th", { scope: "col", class: column.numeric ? "number" : undefined }, button);
+    return element("th", { scope: "col", class: classOf(column) }, button);
   });
   const body = element("tbody");
   const more = element("button", { type: "button", class: "more" });
@@ -75,8 +79,7 @@ export function sortableTable<Row>(options: TableOptions<Row>): Table<Row> {
   function drawRow(row: Row): void {
     const cells = columns.map((column, index) => {
       const content = column.cell ? column.cell(row) : String(column.value(row));
-      const className = [column.numeric ? "number" : "", column.className ?? ""].join(" ").trim();
-      const attributes = { class: className || undefined };
+      const attributes = { class: classOf(column) };
       return index === 0 && !details
         ? element("th", { scope: "row", ...attributes }, content)
         : element("td", attributes, content);

@@ -1,167 +1,107 @@
 // Memory over time, per process: what it copied and what it has of its own.
-import uPlot from "uplot";
-import "uplot/dist/uPlot.min.css";
-import { Point, ProcessPages, Run } from "./data";
+import { Diff, Point, ProcessPages, Run } from "./data";
 import { choice, element, section } from "./dom";
-import { grouped, sizeText } from "./format";
-import { sortableTable } from "./table";
-import { onThemeChange, styleColor } from "./theme";
+import { grouped } from "./format";
+import { added, Course, interpolated, Line, memoryPlot } from "./plot";
+import { Column, sortableTable } from "./table";
 
 // More lines than this cannot be told apart.
 const mostLines = 10;
 // After Tol; not those of the causes.
 const lineColors = ["#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#997700", "#332288", "#44aa99", "#888888"];
-
-type Mode = "each" | "sum";
-
-interface Line {
-  label: string;
-  color: string;
-  isFresh: boolean;
-  at: (seconds: number) => number | null; // bytes
-}
-
-// The value at a time, on straight lines between points; null before the first and after the last.
-function interpolated(points: Point[], pageSize: number): (seconds: number) => number | null {
-  return (seconds) => {
-    if (points.length === 0 || seconds < points[0].seconds || seconds > points[points.length - 1].seconds) return null;
-    let low = 0;
-    let high = points.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (points[middle].seconds <= seconds) low = middle;
-      else high = middle - 1;
-    }
-    const from = points[low];
-    const to = points[Math.min(low + 1, points.length - 1)];
-    const share = to.seconds > from.seconds ? (seconds - from.seconds) / (to.seconds - from.seconds) : 0;
-    return (from.pages + share * (to.pages - from.pages)) * pageSize;
-  };
-}
+// Of two runs, the one before and the one after the change.
+const sideColors = ["#85909b", "#3b82d6"];
+const freshDash = [5, 4];
 
 function fromStart(pages: ProcessPages, points: Point[]): Point[] {
   const start = pages.process.start_ns / 1e9;
   return points.length > 0 && points[0].seconds > start ? [{ seconds: start, pages: 0 }, ...points] : points;
 }
 
-function added(lines: ((seconds: number) => number | null)[]): (seconds: number) => number | null {
-  return (seconds) => {
-    let sum: number | null = null;
-    for (const line of lines) {
-      const value = line(seconds);
-      if (value !== null) sum = (sum ?? 0) + value;
+// What a run's processes had at each time; most copies first.
+class Memory {
+  readonly processes: ProcessPages[];
+  private readonly copiedPoints: Map<ProcessPages, Point[]>;
+  private readonly freshPoints: Map<ProcessPages, Point[]>;
+
+  constructor(private readonly run: Run) {
+    this.processes = run.processes
+      .filter((each) => each.copied.length > 0)
+      .sort((a, b) => b.process.copied_pages - a.process.copied_pages);
+    this.copiedPoints = new Map(this.processes.map((each) => [each, fromStart(each, each.copied)]));
+    this.freshPoints = new Map(this.processes.map((each) => [each, fromStart(each, each.fresh)]));
+  }
+
+  addTimes(times: Set<number>): void {
+    times.add(0).add(this.run.report.duration_ns / 1e9);
+    for (const points of [...this.copiedPoints.values(), ...this.freshPoints.values()]) {
+      for (const point of points) times.add(point.seconds);
     }
-    return sum;
-  };
+  }
+
+  copied = (group: ProcessPages[]): Course => this.sum(this.copiedPoints, group);
+  fresh = (group: ProcessPages[]): Course => this.sum(this.freshPoints, group);
+
+  private sum(points: Map<ProcessPages, Point[]>, group: ProcessPages[]): Course {
+    return added(group.map((each) => interpolated(points.get(each)!, this.run.report.page_size)));
+  }
+
+  // When a process had copied such a share of what it copied.
+  moment(each: ProcessPages, share: number): number {
+    const pages = share * each.process.copied_pages;
+    return this.copiedPoints.get(each)!.find((point) => point.pages >= pages)?.seconds ?? 0;
+  }
+
+  // The processes one by one, and the last ones together where there are more than `most`.
+  groups(most: number): { name: string; group: ProcessPages[] }[] {
+    const single = this.processes.length > most ? most - 1 : this.processes.length;
+    const groups = this.processes.slice(0, single).map((each) => ({ name: `${each.process.pid}`, group: [each] }));
+    const others = this.processes.slice(single);
+    if (others.length > 0) groups.push({ name: `${others.length} others`, group: others });
+    return groups;
+  }
+}
+
+interface Row {
+  run: string;
+  memory: Memory;
+  each: ProcessPages;
+}
+
+function figures(memories: { run: string; memory: Memory }[]): HTMLElement {
+  const seconds = (value: number) => `${value.toFixed(3)} s`;
+  const columns: Column<Row>[] = [
+    { title: "Process", value: (row) => row.each.process.pid },
+    { title: "Forked at", value: (row) => row.each.process.start_ns, cell: (row) => seconds(row.each.process.start_ns / 1e9), numeric: true },
+    { title: "Half copied at", value: (row) => row.memory.moment(row.each, 0.5), cell: (row) => seconds(row.memory.moment(row.each, 0.5)), numeric: true },
+    { title: "Copied pages", value: (row) => row.each.process.copied_pages, cell: (row) => grouped(row.each.process.copied_pages), numeric: true },
+    { title: "Fresh pages", value: (row) => row.each.process.fresh_pages, cell: (row) => grouped(row.each.process.fresh_pages), numeric: true },
+  ];
+  if (memories.length > 1) columns.push({ title: "Run", value: (row) => row.run });
+  const table = sortableTable<Row>({
+    caption: "When each process copied",
+    rows: memories.flatMap(({ run, memory }) => memory.processes.map((each) => ({ run, memory, each }))),
+    sortedBy: 3,
+    shown: 10,
+    columns,
+  });
+  return element("details", {}, element("summary", {}, "Figures as a table"), table.element);
 }
 
 export function timelineSection(run: Run): HTMLElement | null {
-  const pageSize = run.report.page_size;
-  const processes = run.processes
-    .filter((each) => each.copied.length > 0)
-    .sort((a, b) => b.process.copied_pages - a.process.copied_pages);
-  if (processes.length === 0) return null;
-
-  const copied = new Map(processes.map((each) => [each, fromStart(each, each.copied)]));
-  const fresh = new Map(processes.map((each) => [each, fromStart(each, each.fresh)]));
-  const times = new Set<number>([0, run.report.duration_ns / 1e9]);
-  for (const points of [...copied.values(), ...fresh.values()]) for (const point of points) times.add(point.seconds);
-  let moments = [...times].sort((a, b) => a - b);
-  // A screen has no more columns.
-  const step = Math.ceil(moments.length / 3000);
-  moments = moments.filter((_, i) => i % step === 0 || i === moments.length - 1);
-
-  const lines = (mode: Mode): Line[] => {
-    const made: Line[] = [];
-    const add = (name: string, color: string, group: ProcessPages[]) => {
-      const of = (points: Map<ProcessPages, Point[]>) => added(group.map((each) => interpolated(points.get(each)!, pageSize)));
-      made.push({ label: `${name} copied`, color, isFresh: false, at: of(copied) });
-      made.push({ label: `${name} fresh`, color, isFresh: true, at: of(fresh) });
-    };
-    if (mode === "sum") {
-      add("all processes", lineColors[0], processes);
-      return made;
-    }
-    const single = processes.length > mostLines ? mostLines - 1 : processes.length;
-    processes.slice(0, single).forEach((each, i) => add(`${each.process.pid}`, lineColors[i], [each]));
-    if (single < processes.length) add(`${processes.length - single} others`, lineColors[mostLines - 1], processes.slice(single));
-    return made;
+  const memory = new Memory(run);
+  if (memory.processes.length === 0) return null;
+  const times = new Set<number>();
+  memory.addTimes(times);
+  let mode: "each" | "sum" = "each";
+  const lines = (): Line[] => {
+    const groups = mode === "sum" ? [{ name: "all processes", group: memory.processes }] : memory.groups(mostLines);
+    return groups.flatMap(({ name, group }, i) => [
+      { label: `${name} copied`, color: lineColors[i], width: 2, at: memory.copied(group) },
+      { label: `${name} fresh`, color: lineColors[i], width: 1.5, dash: freshDash, at: memory.fresh(group) },
+    ]);
   };
-
-  const box = element("div", { class: "plot" });
-  let mode: Mode = "each";
-  let plot: uPlot | null = null;
-
-  const draw = () => {
-    plot?.destroy();
-    const all = lines(mode);
-    const axis = { stroke: () => styleColor("--text"), grid: { stroke: () => styleColor("--line"), width: 1 }, ticks: { stroke: () => styleColor("--line") } };
-    plot = new uPlot(
-      {
-        width: Math.max(300, box.clientWidth),
-        height: 280,
-        scales: { x: { time: false }, y: { range: (_, __, max) => [0, Math.max(max * 1.05, pageSize)] } },
-        axes: [
-          { ...axis, values: (_, ticks) => ticks.map((tick) => `${tick} s`) },
-          {
-            ...axis,
-            size: 80,
-            // Whole steps of binary sizes.
-            incrs: Array.from({ length: 34 }, (_, i) => 2 ** (i + 12)),
-            values: (_, ticks) => ticks.map((tick) => (tick === 0 ? "0" : sizeText(tick).replace(".0 ", " "))),
-          },
-        ],
-        cursor: { drag: { x: true, y: false } },
-        legend: { live: true },
-        series: [
-          { label: "Time", value: (_, value) => (value === null ? "" : `${value.toFixed(3)} s`) },
-          ...all.map((line) => ({
-            label: line.label,
-            stroke: line.color,
-            width: line.isFresh ? 1.5 : 2,
-            dash: line.isFresh ? [5, 4] : undefined,
-            points: { show: false },
-            spanGaps: false,
-            value: (_: uPlot, value: number | null) => (value === null ? "–" : sizeText(value)),
-          })),
-        ],
-      },
-      [moments, ...all.map((line) => moments.map(line.at))] as uPlot.AlignedData,
-      box,
-    );
-    const canvas = box.querySelector("canvas")!;
-    canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", "Copied and fresh memory of each process over time; the table below has the figures.");
-  };
-
-  // The box has no width before it is part of the page.
-  let width = 0;
-  new ResizeObserver(() => {
-    if (box.clientWidth === width) return;
-    width = box.clientWidth;
-    if (plot) plot.setSize({ width: Math.max(300, width), height: 280 });
-    else draw();
-  }).observe(box);
-  onThemeChange(() => plot && draw());
-
-  const moment = (each: ProcessPages, share: number) => {
-    const points = copied.get(each)!;
-    const pages = share * each.process.copied_pages;
-    return points.find((point) => point.pages >= pages)?.seconds ?? 0;
-  };
-  const table = sortableTable({
-    caption: "When each process copied",
-    rows: processes,
-    sortedBy: 3,
-    shown: 10,
-    columns: [
-      { title: "Process", value: (each) => each.process.pid },
-      { title: "Forked at", value: (each) => each.process.start_ns, cell: (each) => `${(each.process.start_ns / 1e9).toFixed(3)} s`, numeric: true },
-      { title: "Half copied at", value: (each) => moment(each, 0.5), cell: (each) => `${moment(each, 0.5).toFixed(3)} s`, numeric: true },
-      { title: "Copied pages", value: (each) => each.process.copied_pages, cell: (each) => grouped(each.process.copied_pages), numeric: true },
-      { title: "Fresh pages", value: (each) => each.process.fresh_pages, cell: (each) => grouped(each.process.fresh_pages), numeric: true },
-    ],
-  });
+  const plot = memoryPlot(times, lines, "Copied and fresh memory of each process over time; the table below has the figures.");
   return section(
     "timeline",
     "Memory over time",
@@ -169,12 +109,54 @@ export function timelineSection(run: Run): HTMLElement | null {
     element(
       "div",
       { class: "controls" },
-      choice("Lines", [["each", "Each process"], ["sum", "Sum"]], "each", (value) => {
-        mode = value as Mode;
-        draw();
+      choice("Lines", [["each", "Each process"], ["sum", "Sum"]], mode, (value) => {
+        mode = value;
+        plot.draw();
       }),
     ),
-    box,
-    element("details", {}, element("summary", {}, "Figures as a table"), table.element),
+    plot.element,
+    figures([{ run: "", memory }]),
+  );
+}
+
+// `scales`: what a page of each run counts.
+export function timelineOfBoth(runs: Run[], diff: Diff, scales: number[]): HTMLElement | null {
+  const sides = ["before", "after"];
+  const memories = runs.map((run) => new Memory(run));
+  if (memories.every((memory) => memory.processes.length === 0)) return null;
+  const times = new Set<number>();
+  for (const memory of memories) memory.addTimes(times);
+  let mode: "sum" | "each" = "sum";
+  const scaled = (course: Course, scale: number): Course => (seconds) => {
+    const value = course(seconds);
+    return value === null ? null : value * scale;
+  };
+  const lines = (): Line[] =>
+    memories.flatMap((memory, side) => {
+      const [name, color] = [sides[side], sideColors[side]];
+      const width = side === 0 ? 1.5 : 2.5;
+      if (mode === "each") {
+        return memory.groups(mostLines / 2).map(({ name: process, group }) => ({ label: `${name} ${process} copied`, color, width, at: memory.copied(group) }));
+      }
+      return [
+        { label: `${name}, copied`, color, width, at: scaled(memory.copied(memory.processes), scales[side]) },
+        { label: `${name}, fresh`, color, width, dash: freshDash, at: scaled(memory.fresh(memory.processes), scales[side]) },
+      ];
+    });
+  const plot = memoryPlot(times, lines, "Copied and fresh memory over time, before and after; the table below has the figures.");
+  return section(
+    "timeline",
+    "Memory over time",
+    "Grey and thin: before. Blue and thick: after. Solid lines: copied; dashed ones: fresh, the processes' own from the start. Each run from its own start. Drag to zoom, double-click to reset.",
+    element(
+      "div",
+      { class: "controls" },
+      choice("Lines", [["sum", diff.per_process ? "For each forked process" : "All processes"], ["each", "Each process"]], mode, (value) => {
+        mode = value;
+        plot.draw();
+      }),
+    ),
+    plot.element,
+    figures(memories.map((memory, side) => ({ run: sides[side], memory }))),
   );
 }

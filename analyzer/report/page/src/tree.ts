@@ -29,7 +29,7 @@ function endText(process: ProcessSummary): string {
 
 const mostRows = 200;
 
-export function treeSection(report: Report): HTMLElement {
+function tree(report: Report, caption: string): HTMLElement[] {
   const size = (pages: number) => (pages === 0 ? "–" : sizeText(pages * report.page_size));
   const body = element("tbody");
   let left = 0;
@@ -71,16 +71,22 @@ export function treeSection(report: Report): HTMLElement {
   const table = element(
     "table",
     { class: "tree" },
-    element("caption", {}, "Processes, each under its parent"),
+    element("caption", {}, caption),
     element("thead", {}, element("tr", {}, ...headings.map((title, i) => element("th", { scope: "col", class: i > 1 && i < 8 ? "number" : undefined }, title)))),
     body,
   );
+  return [
+    // Nothing in it takes the focus, and the keyboard must scroll it.
+    element("div", { class: "table", tabindex: 0, role: "region", "aria-label": caption }, table),
+    ...(left > 0 ? [element("p", { class: "small" }, `… and ${left} more: cowscope report --by process`)] : []),
+  ];
+}
+
+export function treeSection(...trees: { report: Report; caption: string }[]): HTMLElement {
   return section(
     "processes",
     "Processes",
     "Inherited pages were shared at the fork. Copied ones were written since, fresh ones are the process's own from the start.",
-    // Nothing in it takes the focus, and the keyboard must scroll it.
-    element("div", { class: "table", tabindex: 0, role: "region", "aria-label": "Processes" }, table),
-    left > 0 && element("p", { class: "small" }, `… and ${left} more: cowscope report --by process`),
+    ...trees.flatMap(({ report, caption }) => tree(report, caption)),
   );
 }
