@@ -80,13 +80,15 @@ void write_page(const std::string& file, const std::string& page) {
 
 int html_command(const Arguments& arguments) {
     CLI::App app(
-        "Writes a trace as one page that any browser shows, without a network: who copied what, "
-        "when,\nwhere and why, with a flame graph and a map of the memory.",
+        "Writes a trace as one page that any browser shows, without a network: who copied\n"
+        "what, when, where and why, with a flame graph and a map of the memory.",
         "cowscope html");
     set_usage(app, "cowscope html [TRACE] [-o FILE]");
     app.footer(
         "An earlier page is replaced; any other file that exists is an error.\n\n"
-        "Example:\n  cowscope html demo.cow -o demo.html");
+        "Examples:\n"
+        "  cowscope html demo.cow\n"
+        "  cowscope html demo.cow -o demo.html");
     std::optional<std::string> folder;
     std::optional<std::string> output;
     app.add_option("TRACE", folder, "folder of the trace; the newest *.cow here if not given")
