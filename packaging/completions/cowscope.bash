@@ -68,13 +68,15 @@ _cowscope()
     esac
     _init_completion -s || return
 
+    local values=
     if ((cword == 1)); then
-        COMPREPLY=($(compgen -W 'run record report html diff check export dump doctor
-            -h --help --version' -- "$cur"))
+        values='run record report html diff check export dump doctor'
+        [[ $cur == -* ]] && values='-h --help --version'
+        COMPREPLY=($(compgen -W "$values" -- "$cur"))
         return
     fi
 
-    local command=${words[1]} options='-h --help' values=
+    local command=${words[1]} options='-h --help'
     case $command in
         run | record)
             options+=' --tracker --witness --sample --max-stack -o --output --no-values --quiet'

@@ -52,8 +52,8 @@ end
 function __cowscope_traces
     set -l folders (__fish_complete_directories (commandline -ct) trace)
     set -l traces (string match -r -- '.*\.cow/(?:\t.*)?$' $folders)
-    and string join \n -- $traces
-    or string join \n -- $folders
+    or set traces $folders
+    string join \n -- $traces
 end
 
 # The processes of the traces on the command line.
