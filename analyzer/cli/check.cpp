@@ -63,8 +63,9 @@ int check_command(const Arguments& arguments) {
                  "cowscope check");
     set_usage(app, "cowscope check [TRACE] --max-copied SIZE [options]");
     app.footer(
-        "SIZE: a number of bytes, or with K, M, G or T (powers of 1024; KB, MB: of 1000).\n"
-        "Examples:\n  cowscope check demo.cow --max-copied 64M\n"
+        "SIZE: a number of bytes, or with K, M, G or T (powers of 1024; KB, MB: of 1000).\n\n"
+        "Examples:\n"
+        "  cowscope check demo.cow --max-copied 64M\n"
         "  cowscope check demo.cow --max-per-process 16M --max-cause refcount=8M");
     std::optional<std::string> copied;
     std::optional<std::string> per_process;

@@ -15,8 +15,10 @@ int diff_command(const Arguments& arguments) {
     CLI::App app("Compares two traces: what a change gained, cause by cause.", "cowscope diff");
     set_usage(app, "cowscope diff BEFORE AFTER [options]");
     app.footer(
-        "Where the numbers of forked processes differ, figures are for each of them.\n"
-        "Example:\n  cowscope diff before.cow after.cow");
+        "Where the numbers of forked processes differ, figures are for each of them.\n\n"
+        "Examples:\n"
+        "  cowscope diff before.cow after.cow\n"
+        "  cowscope diff before.cow after.cow --format json | jq .copied");
     std::string before;
     std::string after;
     std::string format = "text";

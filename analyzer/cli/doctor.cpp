@@ -170,13 +170,14 @@ std::string to_json(const Examination& found) {
 }  // namespace
 
 int doctor_command(const Arguments& arguments) {
-    CLI::App app(
-        "Tests what this kernel, container and user allow, and says what would allow more.",
-        "cowscope doctor");
+    CLI::App app("Tests what this kernel, container and user allow, and what would allow more.",
+                 "cowscope doctor");
     set_usage(app, "cowscope doctor [options]");
     app.footer(
         "Exit status: 0 if recordings are complete here, 1 if something is missing.\n\n"
-        "Example:\n  cowscope doctor --format json");
+        "Examples:\n"
+        "  cowscope doctor\n"
+        "  cowscope doctor --format json | jq .verdict");
     std::string format = "text";
     app.add_option("--format", format, "text or json (text)")->type_name("FORMAT");
 

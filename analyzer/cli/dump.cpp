@@ -15,7 +15,7 @@ namespace cowscope::cli {
 int dump_command(const Arguments& arguments) {
     CLI::App app("Prints a trace, one line a record.", "cowscope dump");
     set_usage(app, "cowscope dump TRACE");
-    app.footer("Example:\n  cowscope dump demo.cow | grep event");
+    app.footer("Examples:\n  cowscope dump demo.cow | grep event");
     std::string folder;
     app.add_option("TRACE", folder, "folder of the trace")->type_name("");
 

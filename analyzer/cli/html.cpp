@@ -98,15 +98,17 @@ void write_page(const std::string& file, const std::string& page) {
 
 int html_command(const Arguments& arguments) {
     CLI::App app(
-        "Writes a trace as one page that any browser shows, without a network: who copied what, "
-        "when,\nwhere and why, with a flame graph and a map of the memory. With --diff, what "
-        "changed from one\ntrace to another.",
+        "Writes a trace as one page that any browser shows, without a network: who copied\n"
+        "what, when, where and why, with a flame graph and a map of the memory. With\n"
+        "--diff, what changed from one trace to another.",
         "cowscope html");
     set_usage(
         app, "cowscope html [TRACE] [-o FILE]\n       cowscope html --diff BEFORE AFTER [-o FILE]");
     app.footer(
         "An earlier page is replaced; any other file that exists is an error.\n\n"
-        "Example:\n  cowscope html demo.cow -o demo.html\n"
+        "Examples:\n"
+        "  cowscope html demo.cow\n"
+        "  cowscope html demo.cow -o demo.html\n"
         "  cowscope html --diff before.cow after.cow -o gained.html");
     std::vector<std::string> traces;
     bool is_diff = false;

@@ -22,8 +22,7 @@ struct Command {
 };
 
 constexpr std::array kCommands = {
-    Command{"run", "run [options] -- PROGRAM...", "record, then print the report on stderr",
-            run_command},
+    Command{"run", "run [options] -- PROGRAM...", "record, then report on stderr", run_command},
     Command{"record", "record [-o DIR] [options] -- PROGRAM...", "record only", record_command},
     Command{"report", "report [TRACE] [options]", "the report, as text or JSON", report_command},
     Command{"html", "html [TRACE] [-o FILE]", "one page for a browser; --diff compares two",
@@ -47,17 +46,22 @@ std::string command_names() {
     return names;
 }
 
+constexpr size_t kSummaryColumn = 44;
+
 std::string help() {
     std::string text =
-        "cowscope: after fork(), which pages did each process copy, who wrote them, and why?\n"
+        "cowscope: after fork(), which pages did each process copy, who wrote them, why?\n"
         "Usage: cowscope COMMAND [options] [--] [PROGRAM arguments...]\n\nCommands:\n";
     for (const Command& command : kCommands) {
-        text += fmt::format("  {:<42}{}\n", command.usage, command.summary);
+        text += help_row(command.usage, command.summary, kSummaryColumn);
     }
     text +=
         "\nOptions:\n  -h, --help     this help; cowscope COMMAND -h for a command's\n"
         "  --version      the version\n\n"
-        "Example:\n  cowscope run -- python3 demo.py\n";
+        "Examples:\n"
+        "  cowscope doctor\n"
+        "  cowscope run -- python3 demo.py\n"
+        "  cowscope html -o demo.html\n";
     return text;
 }
 

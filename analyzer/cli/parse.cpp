@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <sstream>
 #include <utility>
 
 #include <fmt/format.h>
@@ -15,12 +16,34 @@ namespace cowscope::cli {
 
 namespace {
 
-// CLI::App::usage() came with CLI11 2.3; the formatter's hook is in all versions.
-class UsageFormatter : public CLI::Formatter {
+constexpr size_t kHelpWidth = 80;
+constexpr size_t kHelpIndent = 2;
+constexpr size_t kOptionColumn = 28;
+
+// The help of a command. CLI11's own does not wrap, or wraps examples too: that differs with its
+// versions.
+class HelpFormatter : public CLI::FormatterBase {
   public:
-    explicit UsageFormatter(std::string usage) : usage_(std::move(usage)) {}
-    std::string make_usage(const CLI::App*, std::string) const override {
-        return "Usage: " + usage_ + '\n';
+    explicit HelpFormatter(std::string usage) : usage_(std::move(usage)) {}
+
+    std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode) const override {
+        std::string arguments;
+        std::string options;
+        for (const CLI::Option* option : app->get_options()) {
+            const bool is_argument = option->get_positional();
+            std::string name = option->get_name(is_argument, !is_argument);
+            if (const size_t comma = name.find(','); comma != std::string::npos) {
+                name.insert(comma + 1, " ");
+            }
+            if (!option->get_type_name().empty()) name += ' ' + option->get_type_name();
+            (is_argument ? arguments : options) +=
+                help_row(name, option->get_description(), kOptionColumn);
+        }
+        std::string text = app->get_description() + "\nUsage: " + usage_ + '\n';
+        if (!arguments.empty()) text += "\nArguments:\n" + arguments;
+        text += "\nOptions:\n" + options;
+        if (!app->get_footer().empty()) text += '\n' + app->get_footer() + '\n';
+        return text;
     }
 
   private:
@@ -64,8 +87,25 @@ std::string one_line(std::string text) {
 
 }  // namespace
 
+std::string help_row(const std::string& term, const std::string& text, size_t column) {
+    std::string row = std::string(kHelpIndent, ' ') + term;
+    size_t width = row.size();
+    std::istringstream words(text);
+    for (std::string word; words >> word;) {
+        if (width >= column && width + 1 + word.size() > kHelpWidth) {
+            row += '\n';
+            width = 0;
+        }
+        const size_t blanks = width < column ? column - width : 1;
+        row += std::string(blanks, ' ') + word;
+        width += blanks + word.size();
+    }
+    return row + '\n';
+}
+
 void set_usage(CLI::App& app, const std::string& usage) {
-    app.formatter(std::make_shared<UsageFormatter>(usage));
+    app.formatter(std::make_shared<HelpFormatter>(usage));
+    app.set_help_flag("-h,--help", "this help");
 }
 
 SplitArguments split_at_program(const CLI::App& app, const Arguments& arguments) {

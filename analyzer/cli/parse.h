@@ -17,6 +17,9 @@ namespace cowscope::cli {
 // The line behind "Usage: " in the help of `app`.
 void set_usage(CLI::App& app, const std::string& usage);
 
+// A row of a help text: `term`, and behind `column` the words of `text` in lines of 80 columns.
+std::string help_row(const std::string& term, const std::string& text, size_t column);
+
 struct SplitArguments {
     Arguments own;      // options of the command, with their values
     Arguments program;  // the program and everything behind it, untouched

@@ -12,7 +12,9 @@ int record_command(const Arguments& arguments) {
     set_usage(app, "cowscope record [options] [--] PROGRAM [arguments...]");
     app.footer(
         "Exit status: the program's own (128 + n for signal n); 2 if it was not started.\n\n"
-        "Example:\n  cowscope record -o demo.cow -- python3 demo.py\n  cowscope report demo.cow");
+        "Examples:\n"
+        "  cowscope record -o demo.cow -- python3 demo.py\n"
+        "  cowscope report demo.cow");
     record::OptionTexts texts;
     add_record_options(app, texts);
 

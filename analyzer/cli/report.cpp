@@ -21,7 +21,9 @@ int report_command(const Arguments& arguments) {
                  "cowscope report");
     set_usage(app, "cowscope report [TRACE] [options]");
     app.footer(
-        "Example:\n  cowscope report demo.cow --by site --top 5\n"
+        "Examples:\n"
+        "  cowscope report demo.cow --by site --top 5\n"
+        "  cowscope report demo.cow --process 1372\n"
         "  cowscope report demo.cow --format json | jq .totals");
     std::string by = "cause";
     std::string format = "text";

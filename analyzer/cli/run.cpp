@@ -40,7 +40,9 @@ int run_command(const Arguments& arguments) {
     set_usage(app, "cowscope run [options] [--] PROGRAM [arguments...]");
     app.footer(
         "Exit status: the program's own (128 + n for signal n); 2 if it was not started.\n\n"
-        "Example:\n  cowscope run -- python3 demo.py --size 10");
+        "Examples:\n"
+        "  cowscope run -- python3 demo.py --size 10\n"
+        "  cowscope run -o demo.cow --no-values -- ./server --workers 4");
     record::OptionTexts texts;
     add_record_options(app, texts);
 

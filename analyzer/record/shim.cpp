@@ -25,6 +25,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kShimName = "libcowscope.so";
+// Debian's own folder for the libraries of a processor.
+constexpr const char* kDebianArchitecture = "x86_64-linux-gnu";
 // System V ABI, AMD64 supplement: the path that PT_INTERP names on x86-64 glibc.
 constexpr std::string_view kGlibcLoader = "ld-linux-x86-64.so.2";
 // A script's interpreter may be a script; execve(2) follows four of them (BINPRM_MAX_RECURSION).
@@ -79,8 +81,9 @@ ShimSearch search_shim() {
         std::error_code error;
         const fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();
         if (!error) {
-            places = {folder / kShimName, folder.parent_path() / "lib" / "cowscope" / kShimName,
-                      folder.parent_path() / "lib" / kShimName};
+            const fs::path libraries = folder.parent_path() / "lib";
+            places = {folder / kShimName, libraries / "cowscope" / kShimName,
+                      libraries / kDebianArchitecture / "cowscope" / kShimName};
         }
     }
 

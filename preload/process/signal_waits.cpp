@@ -110,7 +110,7 @@ COWSCOPE_INTERPOSED int raise(int signal) noexcept {
     if (signal != SIGTRAP || !is_current() || !process.trap.is_open()) return real().raise(signal);
     has_own_trap_pending();
     // At once: a first look at the code of libc's would be a fault, and one of ours again.
-    sys::tgkill(sys::getpid(), sys::gettid(), signal);
+    cowscope::sys::tgkill(cowscope::sys::getpid(), cowscope::sys::gettid(), signal);
     return 0;
 }
 
