@@ -424,6 +424,8 @@ enum class NoteCode : uint32_t {
     python_version_unknown = 7,  // the layout of that version is not known
     python_free_threaded = 8,    // it is a build without the GIL
     python_layout_differs = 9,   // its memory does not look like that version's (a debug build?)
+    // A seccomp filter would have killed the program for a call of the shim's, so that left.
+    sandboxed = 10,
 };
 
 struct NoteRecord {

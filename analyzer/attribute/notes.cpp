@@ -49,6 +49,12 @@ void add_shim_notes(const trace::Trace& trace, std::vector<std::string>* notes) 
                                       in)
                         : fmt::format("{}: a census failed ({})", in, error));
                 break;
+            case trace::NoteCode::sandboxed:
+                notes->push_back(fmt::format(
+                    "{}: a seccomp filter kills for system calls that cowscope needs; nothing was "
+                    "recorded from then on",
+                    in));
+                break;
             case trace::NoteCode::zero_pages_unknown:
                 notes->push_back(fmt::format(
                     "{}: on this kernel the tracker soft-dirty takes pages that were only read "

@@ -10,20 +10,23 @@
 
 namespace cowscope::process {
 
+void look_last(bool is_exec) {
+    if (process.tracked == nullptr || process.tracked->stage == Stage::off) return;
+    // exec gives the memory back at once, and is often all that a child is there for: where the
+    // witness saw the few writes before it, they are enough.
+    if (process.tracked->stage == Stage::tracking) {
+        read_mappings();
+    } else if (!is_exec) {
+        list_at_end();
+    }
+    if (!process.tracked->lacks_tracker) write_census(trace::CensusKind::final);
+    if (!is_exec) write_memory(trace::MemoryMoment::end);
+}
+
 void finish(trace::EndKind kind, int value) {
     if (!is_current()) return;
     const Locked locked;
-    if (process.tracked != nullptr && process.tracked->stage != Stage::off) {
-        // exec gives the memory back at once, and is often all that a child is there for: where the
-        // witness saw the few writes before it, they are enough.
-        if (process.tracked->stage == Stage::tracking) {
-            read_mappings();
-        } else if (kind != trace::EndKind::exec) {
-            list_at_end();
-        }
-        if (!process.tracked->lacks_tracker) write_census(trace::CensusKind::final);
-        if (kind != trace::EndKind::exec) write_memory(trace::MemoryMoment::end);
-    }
+    look_last(kind == trace::EndKind::exec);
     trace::EndRecord end = {};
     end.header = {sizeof(end), trace::RecordType::end, 0};
     end.time_ns = sys::monotonic_ns();
@@ -32,14 +35,16 @@ void finish(trace::EndKind kind, int value) {
     process.writer.append(end.header);
     // What little comes now is not worth it.
     if (process.tracked != nullptr) process.tracked->pages_before_tracking = 0;
-    if (process.shares_descriptors) {
-        // The parent would keep them.
-        process.trap.close();
-        process.tracker.close();
-        process.look.close();
-        process.writer.close();
-        process.pid = 0;
-    }
+    // The parent would keep them.
+    if (process.shares_descriptors) close_all();
+}
+
+void close_all() {
+    process.trap.close();
+    process.tracker.close();
+    process.look.close();
+    process.writer.close();
+    process.pid = 0;
 }
 
 }  // namespace cowscope::process

@@ -126,6 +126,11 @@ void prepare_for_children() {
     // actions with the new memory believes that its signals are handled.
     if (process.options.witness != WitnessChoice::off) handle_trap(witness::on_trap);
     handle_default_ends();
+    if (is_killed_by_filter()) {
+        write_note(trace::NoteCode::sandboxed, 0);
+        close_all();
+        return;
+    }
     if (!create_tracked()) return;
     set_executable();
     read_mappings();

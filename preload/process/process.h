@@ -221,6 +221,12 @@ void write_census(trace::CensusKind kind);
 
 // The process ends, or becomes another program. Safe to call more than once; the last one counts.
 void finish(trace::EndKind kind, int value);
+// The last census. The lock is held.
+void look_last(bool is_exec);
+// The shim leaves this process for good. The lock is held.
+void close_all();
+// Whether a seccomp filter that is in force would kill the process for a call of the shim's.
+bool is_killed_by_filter();
 
 void write_note(trace::NoteCode code, int value, uint64_t address = 0);
 void write_memory(trace::MemoryMoment moment);

@@ -35,6 +35,8 @@ void resolve_real_functions() {
     resolve(functions.execveat, "execveat");
     resolve(functions.fexecve, "fexecve");
     resolve(functions.dlclose, "dlclose");
+    resolve(functions.prctl, "prctl");
+    resolve(functions.syscall, "syscall");
     resolve(functions.close, "close");
     resolve(functions.close_range, "close_range");
     resolve(functions.closefrom, "closefrom");

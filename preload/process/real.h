@@ -28,6 +28,8 @@ struct RealFunctions {
     int (*execveat)(int, const char*, char* const[], char* const[], int);
     int (*fexecve)(int, char* const[], char* const[]);
     int (*dlclose)(void*);
+    int (*prctl)(int, ...);
+    long (*syscall)(long, ...);
     int (*close)(int);
     int (*close_range)(unsigned, unsigned, int);
     void (*closefrom)(int);

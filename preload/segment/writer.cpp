@@ -66,6 +66,8 @@ int Writer::create(const char* path, pid_t pid, uint64_t created_ns,
     };
     const int result = write_at(0, parts, sizeof(parts) / sizeof(parts[0]), kStartBytes);
     if (result != 0) {
+        // An empty file would be a damaged trace.
+        if (file_.is_ours()) sys::unlink(path);
         close();
         return result;
     }

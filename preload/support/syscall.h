@@ -43,6 +43,9 @@ inline long write(int fd, const void* from, size_t bytes) {
 inline int mkdir(const char* path, unsigned mode) {
     return static_cast<int>(syscall2(SYS_mkdir, word(path), static_cast<long>(mode)));
 }
+inline int unlink(const char* path) {
+    return static_cast<int>(syscall2(SYS_unlink, word(path), 0));
+}
 inline int fstat(int fd, struct stat* out) {
     return static_cast<int>(syscall2(SYS_fstat, fd, word(out)));
 }

@@ -1,0 +1,80 @@
+// long syscall(long number, ...), which programs install seccomp filters by: all others go on to
+// libc's at once, with the stack as it was (vfork and clone return to it twice). System V ABI, AMD64.
+    .bss
+    .globl  cowscope_real_syscall
+    .hidden cowscope_real_syscall
+    .type   cowscope_real_syscall, @object
+    .size   cowscope_real_syscall, 8
+    .balign 8
+cowscope_real_syscall:
+    .zero   8
+
+    .text
+    .globl  syscall
+    .type   syscall, @function
+syscall:
+    .cfi_startproc
+    endbr64
+    cmpq    $317, %rdi              // SYS_seccomp
+    je      .Lseccomp
+.Lgo_on:
+    movq    cowscope_real_syscall(%rip), %rax
+    testq   %rax, %rax
+    jz      .Lresolve
+    jmpq    *%rax
+
+.Lresolve:
+    leaq    cowscope_resolve_syscall(%rip), %rax
+    jmp     .Lcall
+.Lseccomp:
+    leaq    cowscope_before_seccomp(%rip), %rax
+    cmpq    $0, cowscope_real_syscall(%rip)
+    jne     .Lcall
+    leaq    cowscope_resolve_syscall(%rip), %rax
+
+    // Calls %rax with the arguments of the system call, and keeps all that a caller has set.
+.Lcall:
+    pushq   %rdi
+    .cfi_adjust_cfa_offset 8
+    pushq   %rsi
+    .cfi_adjust_cfa_offset 8
+    pushq   %rdx
+    .cfi_adjust_cfa_offset 8
+    pushq   %rcx
+    .cfi_adjust_cfa_offset 8
+    pushq   %r8
+    .cfi_adjust_cfa_offset 8
+    pushq   %r9
+    .cfi_adjust_cfa_offset 8
+    subq    $8, %rsp
+    .cfi_adjust_cfa_offset 8
+    movq    %rax, (%rsp)
+    movq    %rsi, %rdi
+    movq    %rdx, %rsi
+    movq    %rcx, %rdx
+    callq   *%rax
+    movq    (%rsp), %rax
+    addq    $8, %rsp
+    .cfi_adjust_cfa_offset -8
+    popq    %r9
+    .cfi_adjust_cfa_offset -8
+    popq    %r8
+    .cfi_adjust_cfa_offset -8
+    popq    %rcx
+    .cfi_adjust_cfa_offset -8
+    popq    %rdx
+    .cfi_adjust_cfa_offset -8
+    popq    %rsi
+    .cfi_adjust_cfa_offset -8
+    popq    %rdi
+    .cfi_adjust_cfa_offset -8
+    // A first seccomp() has only resolved so far.
+    leaq    cowscope_before_seccomp(%rip), %r11
+    cmpq    %r11, %rax
+    je      .Lgo_on
+    cmpq    $317, %rdi
+    je      .Lseccomp
+    jmp     .Lgo_on
+    .cfi_endproc
+    .size   syscall, .-syscall
+    .section .note.GNU-stack,"",@progbits
