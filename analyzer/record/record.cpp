@@ -1,5 +1,6 @@
 #include "record/record.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <optional>
@@ -63,6 +64,16 @@ std::vector<std::string> own_environment() {
     return entries;
 }
 
+std::optional<struct stat> file_of(const std::string& path) {
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0) return std::nullopt;
+    return status;
+}
+
+bool is_same_file(const std::optional<struct stat>& a, const std::optional<struct stat>& b) {
+    return a && b && a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
 std::string nothing_recorded(const std::string& program) {
     const std::string reason = why_not_preloaded(program);
     if (!reason.empty()) {
@@ -91,6 +102,7 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
         require_writable_current_directory();
     }
 
+    std::optional<struct stat> made;  // the folder
     // Before the program runs: some fork at once.
     std::optional<OwnerWatch> owners;
     const bool sees_copies =
@@ -99,6 +111,7 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
         if (!options.output) {
             result.folder = open_trace_folder(default_folder_name(command[0], pid));
         }
+        made = file_of(result.folder.path);
         if (sees_copies) owners.emplace(result.folder.path);
         return compose_environment(own_environment(), options, shim, result.folder.path);
     };
@@ -132,7 +145,11 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
     }
 
     result.has_segments = has_segments(result.folder.path);
-    if (!result.has_segments) say(nothing_recorded(command[0]));
+    if (!is_same_file(made, file_of(result.folder.path))) {
+        say(fmt::format("{} was deleted while the program ran; what it held is lost",
+                        result.folder.shown));
+    } else if (!result.has_segments)
+        say(nothing_recorded(command[0]));
     try {
         const uint64_t since_start_ns = monotonic_ns() - result.launch.start_ns;
         write_recording(result.folder.path,
