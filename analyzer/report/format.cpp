@@ -29,6 +29,10 @@ std::string grouped(uint64_t number) {
     return digits;
 }
 
+std::string page_count(uint64_t pages) {
+    return grouped(pages) + (pages == 1 ? " page" : " pages");
+}
+
 std::string size_text(uint64_t bytes) {
     constexpr std::array kUnits = {"KiB", "MiB", "GiB", "TiB"};
     double value = static_cast<double>(bytes) / 1024;

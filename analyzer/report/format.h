@@ -9,6 +9,7 @@
 namespace cowscope::report {
 
 std::string grouped(uint64_t number);             // 1234567 -> "1,234,567"
+std::string page_count(uint64_t pages);           // "1 page", "2,008 pages"
 std::string size_text(uint64_t bytes);            // "239.2 MiB"
 std::string percent(double share);                // 0.9731 -> "97.3 %"
 std::string duration_text(uint64_t nanoseconds);  // "2.31 s"

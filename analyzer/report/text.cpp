@@ -106,12 +106,11 @@ void TextReport::head() {
     }
     const auto copying = std::count_if(report_.processes.begin(), report_.processes.end(),
                                        [](const ProcessSummary& p) { return p.copied_pages != 0; });
-    page_.paragraph(
-        fmt::format("Copied after fork: {} pages, {}, by {} of {} processes; {} explained.",
-                    grouped(totals.copied_pages),
-                    size_text(totals.copied_pages * report_.page_size), copying, totals.processes,
-                    percent(totals.explained)),
-        0, 0);
+    page_.paragraph(fmt::format("Copied after fork: {}, {}, by {} of {} processes; {} explained.",
+                                page_count(totals.copied_pages),
+                                size_text(totals.copied_pages * report_.page_size), copying,
+                                totals.processes, percent(totals.explained)),
+                    0, 0);
 }
 
 void TextReport::causes() {
@@ -154,7 +153,7 @@ void TextReport::main_sites() {
     if (shown == report_.sites.size()) return;
     const uint64_t left = report_.totals.copied_pages - pages;
     page_.line(fmt::format(
-        "  {} pages  {}  in {} more sites (--by site)", grouped(left),
+        "  {}  {}  in {} more sites (--by site)", page_count(left),
         percent(static_cast<double>(left) / static_cast<double>(report_.totals.copied_pages)),
         report_.sites.size() - shown));
 }
@@ -164,7 +163,7 @@ void TextReport::site(const SiteShare& site) {
     const double share =
         static_cast<double>(site.pages) / static_cast<double>(report_.totals.copied_pages);
     page_.line(
-        fmt::format("  {} pages  {}  {}", grouped(site.pages), percent(share), cause_line(site)));
+        fmt::format("  {}  {}  {}", page_count(site.pages), percent(share), cause_line(site)));
     if (!site.mixed_stack.empty()) {
         python_site(site);
         return;
@@ -312,9 +311,10 @@ void TextReport::advice() {
     for (size_t i = 0; i < shown; ++i) {
         const AdviceLine& each = report_.advice[i];
         const std::string about = each.owner.empty() ? "" : printable(each.owner) + ": ";
-        page_.paragraph(fmt::format("- {}{} At stake: {} pages, {}.", about, each.text,
-                                    grouped(each.pages), size_text(each.pages * report_.page_size)),
-                        2, 4);
+        page_.paragraph(
+            fmt::format("- {}{} At stake: {}, {}.", about, each.text, page_count(each.pages),
+                        size_text(each.pages * report_.page_size)),
+            2, 4);
     }
     page_.more(report_.advice.size() - shown, "remedies");
     page_.paragraph(
