@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -13,6 +15,7 @@
 
 #include "attribute/build_report.h"
 #include "attribute/recording.h"
+#include "cli/record_options.h"
 #include "error.h"
 #include "record/other_process.h"
 #include "record/outside_scan.h"
@@ -21,6 +24,7 @@
 #include "tests/catch.h"
 #include "tests/unit/outside_fixture.h"
 #include "tests/unit/temporary_folder.h"
+#include "trace/dump.h"
 #include "trace/process_trace.h"
 #include "trace/python_lines.h"
 #include "trace/trace.h"
@@ -213,6 +217,34 @@ TEST_CASE("a segment is created for its owner alone, and through no link", "[hos
     segment::Writer other;
     CHECK(other.create(link.c_str(), 8, 77) != 0);
     CHECK(text_of(elsewhere / "theirs") == "precious");
+}
+
+TEST_CASE("names of files steer no terminal", "[hostile]") {
+    const TemporaryFolder folder;
+    write_text(folder / "\x1b]0;mine\x07\n\x7f.cowseg", "no segment");
+    { Segment segment(folder / "\x1b[2J.cowseg"); }
+    const std::string out = folder / "out";
+    SECTION("of a dump") {
+        std::FILE* file = std::fopen(out.c_str(), "we");
+        REQUIRE(file != nullptr);
+        trace::dump(folder.path(), file);
+        REQUIRE(std::fclose(file) == 0);
+    }
+    SECTION("of an error") {
+        const int before = dup(STDERR_FILENO);
+        const int file = open(out.c_str(), O_WRONLY | O_CREAT, 0600);
+        REQUIRE(dup2(file, STDERR_FILENO) == STDERR_FILENO);
+        cli::say(error_of(folder / "\x1b]0;mine\x07\n\x7f.cowseg"));
+        REQUIRE(dup2(before, STDERR_FILENO) == STDERR_FILENO);
+        close(before);
+        close(file);
+        CHECK(contains(text_of(out), "]0;mine"));
+    }
+    const std::string text = text_of(out);
+    CHECK(contains(text, ".cowseg"));
+    CHECK(std::ranges::none_of(text, [](char c) {
+        return (static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7f;
+    }));
 }
 
 TEST_CASE("a small file that claims much costs little", "[hostile]") {
