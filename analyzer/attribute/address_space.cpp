@@ -1,6 +1,7 @@
 #include "attribute/address_space.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace cowscope::attribute {
 namespace {
@@ -33,14 +34,9 @@ const trace::Mapping* AddressSpace::find(uint64_t address) const {
 }
 
 uint32_t AddressSpace::region_of(uint64_t address) {
-    const auto holds = [&](const Span& span) {
-        return address >= span.start && address < span.end;
-    };
-    if (last_span_ < spans_.size() && holds(spans_[last_span_])) return spans_[last_span_].region;
-    const auto span = std::find_if(spans_.begin(), spans_.end(), holds);
-    if (span != spans_.end()) {
-        last_span_ = static_cast<size_t>(span - spans_.begin());
-        return span->region;
+    const auto above = spans_.upper_bound(address);
+    if (above != spans_.begin() && address < std::prev(above)->second.end) {
+        return std::prev(above)->second.region;
     }
     const trace::Mapping* mapping = find(address);
     return mapping == nullptr ? 0 : add_region(*mapping, address);
@@ -58,16 +54,17 @@ uint32_t AddressSpace::add_region(const trace::Mapping& mapping, uint64_t addres
         start = std::max(start, page);
         end = std::min(end, page + trace::kPageBytes);
     }
-    const auto same =
-        std::find_if(regions_.begin() + 1, regions_.end(), [&](const RegionInfo& each) {
-            return each.region == info.region && each.name == info.name;
-        });
-    auto index = static_cast<uint32_t>(same - regions_.begin());
-    if (same == regions_.end()) regions_.push_back(std::move(info));
+    const auto [same, is_new] =
+        region_ids_.try_emplace({info.region, info.name}, static_cast<uint32_t>(regions_.size()));
+    const uint32_t index = same->second;
+    if (is_new) regions_.push_back(std::move(info));
     // A page may hold the end of the table and the start of the data: decided by address each time.
     if (regions_[index].region != Region::got) {
-        last_span_ = spans_.size();
-        spans_.push_back({start, end, index});
+        // Mappings of other moments may overlap this one. The address lies in no span yet.
+        const auto above = spans_.upper_bound(address);
+        if (above != spans_.end()) end = std::min(end, above->first);
+        if (above != spans_.begin()) start = std::max(start, std::prev(above)->second.end);
+        spans_[start] = {end, index};
     }
     return index;
 }

@@ -3,9 +3,10 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <string>
 #include <unordered_set>
-#include <vector>
+#include <utility>
 
 #include "attribute/cause.h"
 #include "symbolize/symbolizer.h"
@@ -50,13 +51,12 @@ class AddressSpace {
     std::unordered_set<uint64_t> stack_mappings_;  // start addresses
     // The first one: unknown. A deque, because who holds one may ask for another.
     std::deque<RegionInfo> regions_;
+    std::map<std::pair<Region, std::string>, uint32_t> region_ids_;  // into regions_
     struct Span {
-        uint64_t start;
         uint64_t end;
         uint32_t region;
     };
-    std::vector<Span> spans_;  // those classified so far, in no order
-    size_t last_span_ = 0;
+    std::map<uint64_t, Span> spans_;  // those classified so far, by start; disjoint
 };
 
 // "libc.so.6" of "/lib/x86_64-linux-gnu/libc.so.6".

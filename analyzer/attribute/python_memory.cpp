@@ -1,6 +1,6 @@
 #include "attribute/python_memory.h"
 
-#include <algorithm>
+#include <iterator>
 
 namespace cowscope::attribute {
 namespace {
@@ -28,6 +28,9 @@ PythonMemory::PythonMemory(const trace::ProcessTrace& process) : process_(proces
     for (const trace::PythonCode& code : process.python.codes) {
         codes_[code.address + kCountBytes] = code.address + code.bytes;
     }
+    for (const trace::PythonThreadRecord& thread : process.python.threads) {
+        threads_[thread.address] = thread.address + thread.bytes;
+    }
     if (!process.python.interpreter) return;
     for (const auto& [address, name] : process.types) {
         types_[address + kCountBytes] = address + kTypeBytes;
@@ -54,11 +57,8 @@ PythonPlace PythonMemory::place_in_object(const std::string& type, int32_t offse
 PythonPlace PythonMemory::place_by_address(uint64_t address) const {
     if (holds(codes_, address)) return PythonPlace::code;
     if (holds(types_, address)) return PythonPlace::type;
-    const auto in_thread = [&](const trace::PythonThreadRecord& thread) {
-        return address - thread.address < thread.bytes;
-    };
+    if (holds(threads_, address)) return PythonPlace::thread_state;
     const auto& python = process_.python;
-    if (std::ranges::any_of(python.threads, in_thread)) return PythonPlace::thread_state;
     if (!python.interpreter) return PythonPlace::none;
     const trace::PythonRecord& interpreter = *python.interpreter;
     if (address - interpreter.interpreter_start < interpreter.interpreter_bytes) {

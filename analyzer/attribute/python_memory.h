@@ -30,6 +30,7 @@ class PythonMemory {
 
     const trace::ProcessTrace& process_;
     std::map<uint64_t, uint64_t> codes_;  // start of the part behind the count, and its end
+    std::map<uint64_t, uint64_t> threads_;
     std::map<uint64_t, uint64_t> types_;
 };
 

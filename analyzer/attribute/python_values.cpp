@@ -89,8 +89,11 @@ std::vector<std::string> examples_of(const trace::ProcessTrace& process, uint32_
                                      uint64_t type) {
     constexpr size_t kMostExamples = 4;
     std::vector<std::string> examples;
-    for (const trace::PythonValue& value : process.python.values) {
-        if (type == 0 || value.facts.site != site || value.facts.type != type) continue;
+    const auto of_site = process.python.values_of_site.find(site);
+    if (type == 0 || of_site == process.python.values_of_site.end()) return examples;
+    for (const size_t index : of_site->second) {
+        const trace::PythonValue& value = process.python.values[index];
+        if (value.facts.type != type) continue;
         std::string text = value_text(value);
         if (text.empty() || std::ranges::find(examples, text) != examples.end()) continue;
         examples.push_back(std::move(text));

@@ -54,8 +54,11 @@ record::RecordResult record_with(const CLI::App& app, const record::OptionTexts&
 
 void say(const std::string& line) {
     std::string text = "cowscope: " + line;
-    // Names of files and arguments may hold anything; the promise is one line.
-    std::replace(text.begin(), text.end(), '\n', ' ');
+    // Names of files and arguments may hold anything. The promise is one line, and no file of a
+    // trace steers the terminal.
+    std::replace_if(
+        text.begin(), text.end(),
+        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
     text += '\n';
     // One write, so that the line stays whole among what the program writes.
     std::fwrite(text.data(), 1, text.size(), stderr);

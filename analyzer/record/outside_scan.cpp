@@ -229,9 +229,12 @@ trace::FateRecord fate_of_zombie(const ProcessStatus& status, bool may_inspect,
     const auto since_boot_ns = static_cast<int64_t>(read_clock_ns(CLOCK_BOOTTIME) - now_ns);
     const auto forked_ns =
         static_cast<int64_t>(status.start_ticks * (1'000'000'000 / ticks_a_second));
-    const auto says_ns = static_cast<int64_t>(process.start_ns) + since_boot_ns;
+    // The segment may say any time.
+    const bool is_possible = process.start_ns <= now_ns + uint64_t{kLongestForkNs};
+    const int64_t says_ns =
+        is_possible ? static_cast<int64_t>(process.start_ns) + since_boot_ns : 0;
     const int64_t delay_ns = says_ns - forked_ns;
-    const bool is_the_child = process.role == trace::Role::fork && may_inspect &&
+    const bool is_the_child = is_possible && process.role == trace::Role::fork && may_inspect &&
                               status.is_still_forked_image() &&
                               static_cast<pid_t>(process.parent_pid) == status.parent &&
                               delay_ns >= -kClockSlackNs && delay_ns <= kLongestForkNs;

@@ -36,6 +36,8 @@ namespace fs = std::filesystem;
 constexpr uint64_t kPollNs = 50'000'000;
 // As in outside_scan.cpp: vm.max_map_count lines of usual length are 7 MB.
 constexpr size_t kMostMapsBytes = size_t{64} << 20;
+// Behind the loss record comes the process record.
+constexpr int kRecordsToProcess = 16;
 
 bool looks_like_python(const trace::Mappings& mappings) {
     return std::any_of(mappings.all().begin(), mappings.all().end(),
@@ -188,7 +190,10 @@ pid_t OwnerWatch::parent_of(const Segment& child) const {
     }
     try {
         trace::SegmentReader reader(folder_ + "/" + child.name);
-        while (const auto record = reader.next()) {
+        // A hostile segment may have none.
+        for (int left = kRecordsToProcess; left != 0; --left) {
+            const auto record = reader.next();
+            if (!record) break;
             if (record->type != trace::RecordType::process) continue;
             const auto fixed = record->as<trace::ProcessRecord>();
             return fixed.role == trace::Role::fork ? static_cast<pid_t>(fixed.parent_pid) : 0;

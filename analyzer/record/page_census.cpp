@@ -224,20 +224,6 @@ bool memory_is_alive(int pagemap, uint64_t mapped) {
     return got == static_cast<ssize_t>(sizeof(entry));
 }
 
-trace::PageSet set_of(std::vector<trace::PageRun> runs) {
-    std::sort(runs.begin(), runs.end(),
-              [](const auto& a, const auto& b) { return a.start < b.start; });
-    trace::PageSet set;
-    uint64_t covered = 0;
-    for (const trace::PageRun& run : runs) {
-        const uint64_t start = std::max(run.start, covered);
-        if (end_of(run) <= start) continue;
-        covered = end_of(run);
-        set.append({start, (covered - start) / kPage});
-    }
-    return set;
-}
-
 trace::PageSet without(const trace::PageSet& pages, const trace::PageSet& taken) {
     if (taken.runs().empty()) return pages;
     trace::PageSet left;

@@ -68,8 +68,6 @@ class PageScanner {
 // before is then whole. `mapped` is an address below the end of the address space.
 bool memory_is_alive(int pagemap, uint64_t mapped);
 
-// Of runs that each could stand in a set alone, but may come in any order and overlap.
-trace::PageSet set_of(std::vector<trace::PageRun> runs);
 // `pages` but those of `taken`.
 trace::PageSet without(const trace::PageSet& pages, const trace::PageSet& taken);
 

@@ -47,7 +47,10 @@ void SegmentTail::read_on() {
         }
     }
     if (generation_ && !new_given_up_.empty()) {
-        generation_->given_up.merge(set_of(std::move(new_given_up_)));
+        // With too many it is never scanned: they need not be held.
+        if (generation_->given_up.runs().size() <= kMostGivenUpRuns) {
+            generation_->given_up.merge(trace::union_of(std::move(new_given_up_)));
+        }
     }
     new_given_up_.clear();
 }
@@ -104,7 +107,7 @@ void SegmentTail::take_protect(const trace::RecordView& record) {
     protected_generation_ = fixed.generation;
     std::vector<trace::PageRun> own;
     std::copy_if(std::begin(fixed.own), std::end(fixed.own), std::back_inserter(own), is_possible);
-    own_ = set_of(std::move(own));
+    own_ = trace::union_of(std::move(own));
     ++turns_;
 }
 

@@ -31,8 +31,11 @@ int write_at(int file, std::string_view content, uint64_t offset) {
 
 int replace_file(const std::string& path, std::string_view content, mode_t mode) {
     const std::string unfinished = path + ".tmp";
+    // What stands there is left from a recorder that was killed, or a link or FIFO that someone who
+    // may write to the folder has put there: it is neither followed nor written to.
+    unlink(unfinished.c_str());
     FileDescriptor file(
-        open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
+        open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
     if (!file.is_open()) return errno;
     int error = write_at(file.get(), content, 0);
     // Some file systems say only now that they are full.

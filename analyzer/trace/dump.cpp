@@ -13,12 +13,16 @@
 namespace cowscope::trace {
 namespace {
 
-std::string text_behind(std::span<const std::byte> bytes, size_t length) {
-    std::string text(reinterpret_cast<const char*>(bytes.data()), length);
+// On one line, whatever it holds.
+std::string plain(std::string text) {
     for (char& c : text) {
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
     }
     return text;
+}
+
+std::string text_behind(std::span<const std::byte> bytes, size_t length) {
+    return plain({reinterpret_cast<const char*>(bytes.data()), length});
 }
 
 std::string runs_behind(std::span<const std::byte> bytes, uint32_t count) {
@@ -245,7 +249,7 @@ void dump_segment(const std::string& path, std::FILE* out) {
     SegmentReader reader(path);
     const SegmentHeader& header = reader.header();
     fmt::print(out, "{} segment version={} pid={} created_ns={} committed_bytes={} missing={}\n",
-               path, header.version, header.pid, header.created_ns, header.committed_bytes,
+               plain(path), header.version, header.pid, header.created_ns, header.committed_bytes,
                reader.missing_bytes());
     while (const auto record = reader.next()) {
         fmt::print(out, "{} {} {} {}\n", header.pid, record->offset, kind_of(record->type),
@@ -260,7 +264,7 @@ void dump(const std::string& folder, std::FILE* out) {
         try {
             dump_segment(path, out);
         } catch (const Error& error) {
-            fmt::print(out, "damaged: {}\n", error.what());
+            fmt::print(out, "damaged: {}\n", plain(error.what()));
         }
     };
     for (const std::string& path : find_segments(folder)) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace cowscope::trace {
@@ -45,7 +46,7 @@ void HomeAddresses::forget(const PageRun& run) {
     }
 }
 
-void HomeAddresses::move(const PageRun& from, uint64_t to) {
+size_t HomeAddresses::move(const PageRun& from, uint64_t to) {
     std::vector<std::tuple<uint64_t, uint64_t, uint64_t>> pieces;
     for_each_piece(from, [&](uint64_t start, uint64_t bytes, uint64_t home) {
         pieces.emplace_back(to + (start - from.start), bytes, home);
@@ -55,6 +56,7 @@ void HomeAddresses::move(const PageRun& from, uint64_t to) {
     for (const auto& [start, bytes, home] : pieces) {
         if (start != home) moved_[start] = {bytes, home};
     }
+    return pieces.size();
 }
 
 uint64_t HomeAddresses::home_of(uint64_t address) const {
@@ -79,14 +81,7 @@ PageSet HomeAddresses::homes_of(const PageSet& pages) const {
             runs.push_back({home, bytes / kPageBytes});
         });
     }
-    std::sort(runs.begin(), runs.end(),
-              [](const PageRun& a, const PageRun& b) { return a.start < b.start; });
-    PageSet homes;
-    for (const PageRun& run : runs) {
-        PageSet one;
-        if (one.append(run)) homes.merge(one);
-    }
-    return homes;
+    return union_of(std::move(runs));
 }
 
 }  // namespace cowscope::trace

@@ -2,6 +2,7 @@
 // in every process of a family.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 
@@ -11,8 +12,9 @@ namespace cowscope::trace {
 
 class HomeAddresses {
   public:
-    // The pages of a run now stand at `to`.
-    void move(const PageRun& from, uint64_t to);
+    // The pages of a run now stand at `to`. Returns how many pieces they were in, which is what
+    // the work grows with.
+    size_t move(const PageRun& from, uint64_t to);
     // What stands in a run from now on is at home there.
     void forget(const PageRun& run);
     void clear() { moved_.clear(); }

@@ -13,6 +13,10 @@ uint64_t end_of(const PageRun& run) {
     return run.start + run.pages * kPageBytes;
 }
 
+bool starts_before(const PageRun& a, const PageRun& b) {
+    return a.start < b.start;
+}
+
 }  // namespace
 
 bool PageSet::append(const PageRun& run) {
@@ -42,17 +46,26 @@ void PageSet::merge(const PageSet& other) {
     std::vector<PageRun> both;
     both.reserve(runs_.size() + other.runs_.size());
     std::merge(runs_.begin(), runs_.end(), other.runs_.begin(), other.runs_.end(),
-               std::back_inserter(both),
-               [](const PageRun& a, const PageRun& b) { return a.start < b.start; });
+               std::back_inserter(both), starts_before);
     clear();
-    for (PageRun run : both) {
-        if (!runs_.empty() && run.start < end_of(runs_.back())) {
-            const uint64_t covered = end_of(runs_.back());
-            if (end_of(run) <= covered) continue;
-            run = {covered, (end_of(run) - covered) / kPageBytes};
-        }
-        append(run);
+    for (const PageRun& run : both) append_rest(run);
+}
+
+void PageSet::append_rest(PageRun run) {
+    if (!runs_.empty() && run.start < end_of(runs_.back())) {
+        const uint64_t covered = end_of(runs_.back());
+        if (end_of(run) <= covered) return;
+        run = {covered, (end_of(run) - covered) / kPageBytes};
     }
+    append(run);
+}
+
+PageSet union_of(std::vector<PageRun> runs) {
+    std::erase_if(runs, [](const PageRun& run) { return !PageSet().append(run); });
+    std::sort(runs.begin(), runs.end(), starts_before);
+    PageSet set;
+    for (const PageRun& run : runs) set.append_rest(run);
+    return set;
 }
 
 void PageSet::clear() {

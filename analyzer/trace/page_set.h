@@ -23,8 +23,16 @@ class PageSet {
     void clear();
 
   private:
+    friend PageSet union_of(std::vector<PageRun> runs);
+    // What of a run that starts nowhere before the last one is not there yet.
+    void append_rest(PageRun run);
+
     std::vector<PageRun> runs_;
     uint64_t pages_ = 0;
 };
+
+// The pages of runs in any order, which may overlap. Runs that append() would never take are left
+// out.
+PageSet union_of(std::vector<PageRun> runs);
 
 }  // namespace cowscope::trace

@@ -1,6 +1,7 @@
 #include "trace/process_trace.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -15,6 +16,19 @@ std::string_view text_of(std::span<const std::byte> bytes, size_t offset, size_t
 
 // A writer keeps four.
 constexpr size_t kMaxExemplarsASite = 16;
+// A writer keeps a few.
+constexpr size_t kMaxValuesASite = 64;
+// Each is taken apart into its pages of 4 KiB: 32 GiB of them.
+constexpr size_t kMostHugePages = size_t{1} << 14;
+constexpr uint64_t kHugePageBytes = uint64_t{2} << 20;
+// A program may move any number of ranges, but not so many pieces with each: the same million
+// pieces a million times would take for ever.
+constexpr uint64_t kMostPiecesMoved = uint64_t{1} << 22;
+constexpr uint64_t kMostPiecesAMove = 4;
+
+bool is_possible(const MovedRecord& moved) {
+    return PageSet().append(moved.from) && PageSet().append({moved.to, moved.from.pages});
+}
 
 // Which of a process's generations a record belongs to.
 class GenerationCounter {
@@ -62,6 +76,7 @@ class Loader {
         } catch (const Error& error) {
             process_.damage = error.what();
         }
+        add_pages();
         if (!saw_process_) {
             throw Error(process_.damage.value_or(reader_.path() + ": holds no process record"));
         }
@@ -163,6 +178,34 @@ class Loader {
         }
         process_.executable = text_of(bytes, fixed.command_bytes, fixed.executable_bytes);
         saw_process_ = true;
+        see_time(fixed.start_ns);
+    }
+
+    Generation& add_generation(uint32_t number, uint64_t start_ns) {
+        Generation& generation = process_.generations.emplace_back();
+        generation.number = number;
+        generation.start_ns = start_ns;
+        newest_[number] = process_.generations.size() - 1;
+        // Censuses of ranges that came before it are not its own.
+        const size_t ranges = of_ranges_[number].size();
+        pending_.push_back({{}, {}, ranges, ranges});
+        see_time(start_ns);
+        return generation;
+    }
+
+    // The censuses of ranges and the lists of single pages, each of them all at once: there may be
+    // as many as records.
+    void add_pages() {
+        for (size_t i = 0; i < pending_.size(); ++i) {
+            Generation& generation = process_.generations[i];
+            Pending& pending = pending_[i];
+            generation.inherited.merge(union_of(std::move(pending.inherited)));
+            generation.not_copied.merge(union_of(std::move(pending.not_copied)));
+            const auto ranges = of_ranges_[generation.number].begin();
+            generation.copied.merge(
+                union_of({ranges + static_cast<std::ptrdiff_t>(pending.first_range),
+                          ranges + static_cast<std::ptrdiff_t>(pending.range_end)}));
+        }
     }
 
     void take_mappings(const RecordView& record) {
@@ -191,29 +234,19 @@ class Loader {
     void take_generation(const RecordView& record) {
         const auto fixed = record.as<GenerationRecord>();
         generation_counter_.take(record);
-        Generation generation;
-        generation.number = fixed.generation;
-        generation.start_ns = fixed.time_ns;
-        generation.witness = fixed.witness;
-        process_.generations.push_back(std::move(generation));
-        see_time(fixed.time_ns);
+        add_generation(fixed.generation, fixed.time_ns).witness = fixed.witness;
     }
 
     void take_inherited(const RecordView& record) {
         const auto fixed = record.as<InheritedRecord>();
         const bool is_first_part = !list_goes_on_;
         list_goes_on_ = (record.flags & kMoreParts) != 0;
-        if (generation_counter_.take(record)) {
-            Generation generation;
-            generation.number = fixed.generation;
-            generation.start_ns = fixed.time_ns;
-            process_.generations.push_back(std::move(generation));
-            see_time(fixed.time_ns);
-        }
+        if (generation_counter_.take(record)) add_generation(fixed.generation, fixed.time_ns);
         Generation& generation = process_.generations.back();
         // A process whose end did not come after all lists them once more.
         if (is_first_part) {
             generation.inherited.clear();
+            pending_.back().inherited.clear();
             generation.homes.clear();
         }
         generation.tracker = fixed.tracker;
@@ -224,10 +257,8 @@ class Loader {
 
     void take_census(const RecordView& record) {
         const auto fixed = record.as<CensusRecord>();
-        const auto generation =
-            std::find_if(process_.generations.rbegin(), process_.generations.rend(),
-                         [&](const Generation& each) { return each.number == fixed.generation; });
-        if (generation == process_.generations.rend()) {
+        const auto newest = newest_.find(fixed.generation);
+        if (newest == newest_.end()) {
             fail(record, fmt::format("is of generation {}, which never began", fixed.generation));
         }
         if (!census_goes_on_) census_runs_.clear();
@@ -235,18 +266,18 @@ class Loader {
         census_goes_on_ = (record.flags & kMoreParts) != 0;
         if (census_goes_on_) return;
         see_time(fixed.time_ns);
+        Generation* const generation = &process_.generations[newest->second];
+        Pending& pending = pending_[newest->second];
+        std::vector<PageRun>& of_ranges = of_ranges_[generation->number];
         census_runs_ = generation->homes.homes_of(census_runs_);
-        if (fixed.kind == CensusKind::inherited) {
-            generation->inherited.merge(census_runs_);
-            return;
-        }
-        if (fixed.kind == CensusKind::fresh) {
-            generation->not_copied.merge(census_runs_);
-            return;
-        }
+        const auto add_to = [&](std::vector<PageRun>* runs) {
+            runs->insert(runs->end(), census_runs_.runs().begin(), census_runs_.runs().end());
+        };
+        if (fixed.kind == CensusKind::inherited) return add_to(&pending.inherited);
+        if (fixed.kind == CensusKind::fresh) return add_to(&pending.not_copied);
         if (fixed.kind == CensusKind::given_up || fixed.kind == CensusKind::kernel) {
-            of_ranges_[generation->number].merge(census_runs_);
-            generation->copied.merge(census_runs_);
+            add_to(&of_ranges);
+            pending.range_end = of_ranges.size();
             return;
         }
         generation->census = fixed.kind;
@@ -254,17 +285,18 @@ class Loader {
         generation->fresh_pages = fixed.fresh_pages;
         generation->was_protected = (record.flags & kNotProtected) == 0;
         generation->copied = census_runs_;
-        generation->copied.merge(of_ranges_[generation->number]);
+        pending.first_range = 0;
+        pending.range_end = of_ranges.size();
     }
 
     void take_moved(const RecordView& record) {
         const auto fixed = record.as<MovedRecord>();
-        PageSet possible;
-        if (!possible.append(fixed.from) || !PageSet().append({fixed.to, fixed.from.pages})) {
-            fail(record, "is impossible");
-        }
+        if (!is_possible(fixed)) fail(record, "is impossible");
         if (process_.generations.empty()) fail(record, "stands before any inherited pages");
-        process_.generations.back().homes.move(fixed.from, fixed.to);
+        if (pieces_moved_ > kMostPiecesMoved + ++moves_ * kMostPiecesAMove) {
+            fail(record, "moves too many pieces once more");
+        }
+        pieces_moved_ += process_.generations.back().homes.move(fixed.from, fixed.to);
     }
 
     void take_stack(const RecordView& record) {
@@ -350,6 +382,9 @@ class Loader {
         if (fixed.site >= process_.sites.size()) {
             fail(record, fmt::format("names site {}, which is not there", fixed.site));
         }
+        auto& of_site = process_.python.values_of_site[fixed.site];
+        if (of_site.size() == kMaxValuesASite) return;
+        of_site.push_back(process_.python.values.size());
         process_.python.values.push_back(
             {fixed, (record.flags & kValueTruncated) != 0,
              std::string(text_of(record.behind<PythonValueRecord>(), 0, fixed.text_bytes))});
@@ -365,6 +400,12 @@ class Loader {
             event.python_stack >= process_.python.stacks.size()) {
             fail(record,
                  fmt::format("names Python stack {}, which is not there", event.python_stack));
+        }
+        if ((record.flags & kHugePage) != 0) {
+            huge_pages_.insert(event.address / kHugePageBytes);
+            if (huge_pages_.size() > kMostHugePages) {
+                fail(record, fmt::format("is of one huge page more than {}", kMostHugePages));
+            }
         }
         auto& kept = process_.exemplars[event.site];
         if (pending_exemplar_ && pending_exemplar_->site == event.site &&
@@ -396,7 +437,20 @@ class Loader {
     bool list_goes_on_ = false;
     bool census_goes_on_ = false;
     PageSet census_runs_;
-    std::map<uint32_t, PageSet> of_ranges_;  // copies by generation
+    // What a generation is given at the end.
+    struct Pending {
+        std::vector<PageRun> inherited;
+        std::vector<PageRun> not_copied;
+        // Of of_ranges_.
+        size_t first_range;
+        size_t range_end;
+    };
+    std::vector<Pending> pending_;                        // as process_.generations
+    std::unordered_map<uint32_t, size_t> newest_;         // generation of a number
+    std::map<uint32_t, std::vector<PageRun>> of_ranges_;  // copies by generation's number
+    std::unordered_set<uint64_t> huge_pages_;
+    uint64_t moves_ = 0;
+    uint64_t pieces_moved_ = 0;
     std::string mappings_text_;
     std::optional<ExemplarRecord> pending_exemplar_;
 };
@@ -407,6 +461,15 @@ ProcessTrace load_process(const std::string& path) {
     SegmentReader reader(path);
     return Loader(&reader).load();
 }
+
+namespace {
+
+[[noreturn]] void fail_changed(const ProcessTrace& process, const RecordView& record) {
+    throw Error(process.path, record.offset, record_kind(record.type),
+                "has changed since it was read first");
+}
+
+}  // namespace
 
 void for_each_event(const ProcessTrace& process, const EventSink& sink) {
     SegmentReader reader(process.path);
@@ -421,9 +484,16 @@ void for_each_event(const ProcessTrace& process, const EventSink& sink) {
             homes.clear();
         } else if (record->type == RecordType::moved) {
             const auto moved = record->as<MovedRecord>();
+            if (!is_possible(moved)) fail_changed(process, *record);
             homes.move(moved.from, moved.to);
         } else if (record->type == RecordType::event) {
             const auto event = record->as<EventRecord>();
+            // The file is read a second time, and need not be what it was.
+            const bool is_as_before = event.site < process.sites.size() &&
+                                      generations.index() < process.generations.size() &&
+                                      (event.python_stack == kNoPythonStack ||
+                                       event.python_stack < process.python.stacks.size());
+            if (!is_as_before) fail_changed(process, *record);
             const uint64_t page = event.address & ~(kPageBytes - 1);
             sink(event, {generations.index(), homes.home_of(page)});
             --left;

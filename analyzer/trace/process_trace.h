@@ -84,6 +84,7 @@ struct Python {
     std::vector<PythonCode> codes;
     std::vector<PythonStack> stacks;
     std::vector<PythonValue> values;
+    std::unordered_map<uint32_t, std::vector<size_t>> values_of_site;  // indices
 };
 
 struct ProcessTrace {

@@ -1,5 +1,7 @@
 #include "trace/python_lines.h"
 
+#include <algorithm>
+
 namespace cowscope::trace {
 namespace {
 
@@ -85,7 +87,8 @@ class Locations {
         return 0;
     }
     int64_t signed_number() {
-        const uint64_t value = number();
+        // A table of 64 KiB adds up to no overflow.
+        const uint64_t value = std::min<uint64_t>(number(), uint64_t{1} << 40);
         const auto magnitude = static_cast<int64_t>(value >> 1);
         return (value & 1) != 0 ? -magnitude : magnitude;
     }

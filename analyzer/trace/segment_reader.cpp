@@ -1,6 +1,5 @@
 #include "trace/segment_reader.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "error.h"
+#include "trace/trace_file.h"
 
 namespace cowscope::trace {
 namespace {
@@ -98,9 +98,7 @@ std::string record_kind(RecordType type) {
 }
 
 SegmentReader::SegmentReader(std::string path) : path_(std::move(path)) {
-    // O_NONBLOCK: a FIFO of that name must not make us wait.
-    fd_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd_ < 0) throw Error(path_ + ": cannot read: " + std::strerror(errno));
+    fd_ = open_trace_file(path_);
     try {
         read_header();
     } catch (...) {
@@ -122,9 +120,7 @@ void SegmentReader::fail(uint64_t offset, const std::string& kind,
 
 void SegmentReader::read_header() {
     struct stat status {};
-    if (::fstat(fd_, &status) != 0 || !S_ISREG(status.st_mode)) {
-        throw Error(path_ + ": not a regular file");
-    }
+    if (::fstat(fd_, &status) != 0) throw Error(path_ + ": cannot read: " + std::strerror(errno));
     const auto file_bytes = static_cast<uint64_t>(status.st_size);
     if (file_bytes < sizeof(header_) ||
         ::pread(fd_, &header_, sizeof(header_), 0) != static_cast<ssize_t>(sizeof(header_))) {

@@ -17,9 +17,9 @@ using namespace cowscope;
 using namespace cowscope::record;
 
 TEST_CASE("sets of pages from runs in any order, and without others", "[outside]") {
-    CHECK(runs_of(set_of({{0x5000, 2}, {0x1000, 3}, {0x2000, 1}, {0x6000, 4}})) ==
+    CHECK(runs_of(trace::union_of({{0x5000, 2}, {0x1000, 3}, {0x2000, 1}, {0x6000, 4}})) ==
           Runs{{0x1000, 3}, {0x5000, 5}});
-    CHECK(set_of({}).runs().empty());
+    CHECK(trace::union_of({}).runs().empty());
 
     const auto pages = pages_of({{0x1000, 4}, {0x8000, 2}, {0x10000, 1}});
     CHECK(runs_of(without(pages, {})) == Runs{{0x1000, 4}, {0x8000, 2}, {0x10000, 1}});

@@ -1,0 +1,46 @@
+// The recorder's reading of segments, which it takes for hostile: as they grow, record by record.
+#include "error.h"
+#include "record/segment_tail.h"
+#include "tests/fuzz/fuzzer.h"
+
+using namespace cowscope;
+
+namespace {
+
+// What can be scanned can be read, or is refused with one line.
+void look(record::SegmentTail* tail) {
+    try {
+        tail->read_on();
+        if (!tail->can_be_scanned()) return;
+        trace::PageSet inherited;
+        tail->read_inherited(&inherited);
+        for (const trace::PageRun& run : tail->generation()->given_up.runs()) {
+            if (inherited.contains(run.start)) fuzz::fail("a page was given up and is inherited");
+        }
+    } catch (const Error&) {
+    }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+    static const fuzz::Folder folder;
+    folder.clear();
+    for (const fuzz::File& file : fuzz::parse(data, size)) {
+        if (file.kind != fuzz::Kind::segment) continue;
+        const std::string name = fuzz::name_of(file);
+        record::SegmentTail tail(folder.path() + "/" + name);
+        // Each look finds some records more. The header says what all of them are.
+        fuzz::File grown = file;
+        grown.records.clear();
+        const size_t step = file.records.size() / 4 + 1;
+        for (size_t i = 0; i < file.records.size(); ++i) {
+            grown.records.push_back(file.records[i]);
+            if (i % step == step - 1 || i + 1 == file.records.size()) {
+                folder.write(name, fuzz::bytes_of(grown));
+                look(&tail);
+            }
+        }
+    }
+    return 0;
+}

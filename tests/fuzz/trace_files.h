@@ -1,0 +1,43 @@
+// What a fuzzer's input says: the files of a trace folder, each as a header and records, so that a
+// mutation can change a record and leave those around it sound.
+//
+// An input is a row of files. Each is one byte of kind (low two bits) and process (next two), three
+// bytes of length, and as many bytes. Any row of bytes is an input: what is cut off at the end is
+// a shorter file.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace cowscope::fuzz {
+
+enum class Kind : uint8_t { segment, outside, owners, recording };
+inline constexpr uint8_t kProcesses = 4;
+inline constexpr size_t kMostFiles = 12;
+
+struct File {
+    Kind kind = Kind::segment;
+    uint8_t process = 0;
+    std::string header;                // of a framed file
+    std::vector<std::string> records;  // the last one may be anything; of recording.json all of it
+};
+
+using Files = std::vector<File>;
+
+Files parse(const uint8_t* data, size_t size);
+std::string to_input(const Files& files);
+
+std::string bytes_of(const File& file);
+// As the recorder and the shim name them.
+std::string name_of(const File& file);
+
+// One change: of a field, a record, or a file; also new records with mostly possible fields.
+// Lengths and committed_bytes stay sound, most times.
+void mutate(Files* files, std::mt19937_64* random);
+// Some records of `other` among those of `files`.
+void cross(Files* files, const Files& other, std::mt19937_64* random);
+
+}  // namespace cowscope::fuzz
