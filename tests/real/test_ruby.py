@@ -1,0 +1,28 @@
+"""Ruby: fork, threads, and processes that it starts."""
+
+from support import begin, find
+
+SCRIPT = """
+items = (1..100_000).map { |i| "item number #{i} of the list, long enough" }
+children = (1..3).map do |child|
+  fork do
+    length = 0
+    items.each { |item| length += item.length }
+    GC.start
+    STDOUT.write "child #{child} read #{length}\\n"
+    exit! child
+  end
+end
+children.each { |pid| Process.wait pid; puts "ended with #{$?.exitstatus}" }
+puts `echo from a shell`
+puts IO.popen(["sort", "-r"], "r+") { |io| io.puts "a", "b"; io.close_write; io.read }
+Thread.new { system("exit 3") }.join
+puts $?.exitstatus
+exit 7
+"""
+
+ruby = find("ruby")
+test = begin(ruby, "--version")
+report = test.both("ruby", [ruby, test.write("script.rb", SCRIPT)], status=7, min_forks=3)
+test.that(report.by_children() > 0, "the children copied nothing")
+test.finish()
