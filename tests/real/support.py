@@ -29,13 +29,41 @@ def skip(reason):
     sys.exit(SKIPPED)
 
 
+def installed(*names):
+    """The first of these programs that is installed, or None."""
+    paths = (shutil.which(name, path="/usr/bin:/bin:/usr/sbin:/sbin") for name in names)
+    return next((path for path in paths if path), None)
+
+
 def find(*names):
     """The first of these programs that is installed, or the end of the test."""
-    for name in names:
-        found = shutil.which(name, path="/usr/bin:/bin:/usr/sbin:/sbin")
-        if found:
-            return found
-    skip(f"this machine has no {' or '.join(names)}")
+    return installed(*names) or skip(f"this machine has no {' or '.join(names)}")
+
+
+def unpacked(*packages):
+    """Where these packages of the machine's own suite lie, unpacked beside the build.
+
+    They are not installed, because they would bring a service that starts with the machine. What
+    they need besides comes with the packages that scripts/setup --tests installs.
+    """
+    folder = os.path.join(os.path.dirname(os.path.abspath(sys.argv[1])), "tests/real/packages",
+                          packages[0])
+    if os.path.isdir(folder):
+        return folder
+    for tool in ("apt-get", "dpkg-deb"):
+        find(tool)
+    new = f"{folder}.new"
+    shutil.rmtree(new, ignore_errors=True)
+    os.makedirs(new)
+    done = subprocess.run(["apt-get", "-q", "download", *packages], cwd=new, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, universal_newlines=True)
+    if done.returncode != 0:
+        skip(f"{packages[0]} is neither installed nor could apt-get download it: {done.stdout}")
+    for name in os.listdir(new):
+        subprocess.run(["dpkg-deb", "-x", name, "."], cwd=new, check=True)
+        os.unlink(os.path.join(new, name))
+    os.rename(new, folder)
+    return folder
 
 
 def library(name):
@@ -182,7 +210,8 @@ class Test:
 
     def same(self, plain, watched, what):
         self.that(plain == watched,
-                  f"{what} differs\n--- without cowscope\n{plain}\n--- with cowscope\n{watched}\n---")
+                  f"{what} differs\n--- without cowscope\n{plain}\n"
+                  f"--- with cowscope\n{watched}\n---")
 
     def write(self, name, text):
         """A file that the program reads, readable for whatever user it runs as."""
@@ -316,7 +345,7 @@ class Test:
         forks = sum(each["role"] == "fork" for each in processes)
         self.that(forks >= min_forks, f"{name}: {forks} forks in the report, not {min_forks}")
         root = processes[0]
-        self.that(root["role"] == "root" and root["exit"]["kind"] in ("exit", "signal"),
+        self.that(root["role"] == "root" and root["exit"]["kind"] in ("exit", "signal", "exec"),
                   f"{name}: the end of the first process is {root['exit']}")
         if not report.has_witness and forks:
             # Which pages were copied is told all the same, and no more.
@@ -325,16 +354,16 @@ class Test:
         return report
 
     def share_of(self, report, least, *causes):
-        """At least this share of the children's copies has one of these causes."""
+        """At least this share of the copies has one of these causes."""
         if not report.has_witness:
             return
         pages = report.pages(*causes)
+        found = ", ".join(f"{row['cause']} {row['pages']}" for row in report.content["causes"])
+        sites = "".join(f"\n  {site['pages']} {site['cause']} {site['function']} ({site['module']}) "
+                        f"{site['instruction']}: {site['evidence']}" for site in report.sites[:12])
         self.that(pages >= least * report.copied(),
                   f"{pages} of {report.copied()} pages are {' or '.join(causes)}, which is below "
-                  f"{least:.0%}: " + ", ".join(f"{row['cause']} {row['pages']}"
-                                               for row in report.content["causes"]) +
-                  "".join(f"\n  {site['pages']} {site['cause']} {site['function']} ({site['module']}) "
-                          f"{site['instruction']}: {site['evidence']}" for site in report.sites[:12]))
+                  f"{least:.0%}: {found}{sites}")
 
     def finish(self):
         shutil.rmtree(self.folder, ignore_errors=True)

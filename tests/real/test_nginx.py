@@ -3,7 +3,8 @@
 import os
 import signal
 
-from support import answers, begin, command_line, descendants, find, get, wait_until
+from support import (answers, begin, command_line, descendants, get, installed, unpacked,
+                     wait_until)
 
 CONFIG = """
 pid FOLDER/nginx.pid;
@@ -50,7 +51,7 @@ def use_nginx(process, folder):
     return said
 
 
-nginx = find("nginx")
+nginx = installed("nginx") or unpacked("nginx") + "/usr/sbin/nginx"
 test = begin(nginx, "-v", as_nobody=True)
 report = test.both("nginx", lambda folder: [nginx, "-e", f"{folder}/error.log",
                                             "-c", f"{folder}/nginx.conf", "-p", folder],

@@ -59,4 +59,5 @@ report = test.both("redis", lambda folder: [
 root = report.processes[0]
 test.that(root["copied_pages"] >= 300,
           f"500 scattered writes while the child saved copied {root['copied_pages']} pages")
+test.share_of(report, 0.8, "store")
 test.finish()
