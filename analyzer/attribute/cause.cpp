@@ -65,6 +65,42 @@ std::optional<Verdict> find_reference_count(const CauseInput& input) {
     return std::nullopt;
 }
 
+// A count in a word whose neighbour says what is counted, written at the offset that it has there.
+std::optional<Verdict> find_counted_header(const CauseInput& input) {
+    const decode::EffectiveAddress& address = input.instruction->address;
+    if (input.place != PythonPlace::none || !address.known || address.base.width_bytes == 0 ||
+        !input.change || (*input.change != 1 && *input.change != -1)) {
+        return std::nullopt;
+    }
+    const bool is_indexed = address.index.width_bytes != 0;
+    const unsigned width = input.instruction->width_bytes;
+    if (is_perl(input.module)) {
+        constexpr uint64_t kCountOffset = 8;  // behind the pointer to the body
+        if (width == 4 && !is_indexed && address.displacement == kCountOffset &&
+            input.header.perl_scalar) {
+            return Verdict{Cause::refcount,
+                           fmt::format("{}, the count of a Perl value: its flags follow",
+                                       describe_change(input))};
+        }
+        // Strings that several scalars share have their count in the last byte of the buffer.
+        if (width == 1 && is_indexed && address.displacement == ~uint64_t{0} &&
+            first_named(input, names_shared_string).size() != 0) {
+            return Verdict{Cause::refcount,
+                           fmt::format("{} {} the last byte of a Perl string's buffer: how many "
+                                       "scalars share it",
+                                       first_named(input, names_shared_string),
+                                       *input.change > 0 ? "adds 1 to" : "takes 1 from")};
+        }
+    }
+    if (is_php(input.module) && width == 4 && !is_indexed && address.displacement == 0 &&
+        input.header.php_value) {
+        return Verdict{
+            Cause::refcount,
+            fmt::format("{}, the count of a PHP value: its type follows", describe_change(input))};
+    }
+    return std::nullopt;
+}
+
 bool is_container(std::string_view type) {
     constexpr std::string_view kTypes[] = {"list",
                                            "dict",
@@ -165,6 +201,16 @@ std::optional<Verdict> find_in_allocator(const CauseInput& input) {
                        "its data, or one just freed"};
     }
     const bool on_heap = input.region == Region::heap || input.region == Region::anonymous;
+    if (is_malloc_library(input.module) && on_heap) {
+        return Verdict{Cause::allocator,
+                       fmt::format("{} is a malloc, and keeps its books", input.module)};
+    }
+    if (is_php(input.module) && on_heap) {
+        if (const auto name = first_named(input, names_php_allocator); !name.empty()) {
+            return Verdict{Cause::allocator,
+                           fmt::format("{} keeps PHP's lists of free blocks in the blocks", name)};
+        }
+    }
     if (input.in_libc && (on_heap || input.region == Region::library_data)) {
         const auto name = first_named(input, names_libc_allocator);
         if (!name.empty()) {
@@ -218,6 +264,7 @@ Verdict plain_store(const CauseInput& input) {
 
 Verdict decide(const CauseInput& input) {
     if (auto count = find_reference_count(input)) return *count;
+    if (auto count = find_counted_header(input)) return *count;
     if (input.region == Region::stack) {
         return {Cause::stack, "the address is on a thread's stack"};
     }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "attribute/counted_header.h"
 #include "decode/instruction.h"
 
 namespace cowscope::attribute {
@@ -83,6 +84,8 @@ struct CauseInput {
     bool has_debug_info = false;  // the functions above include inlined ones
     // The functions that called those, innermost first: a few native frames.
     std::vector<std::string_view> callers;
+    std::string_view module;           // file name of the instruction's
+    CountedHeader header;              // what the written word looks like
     bool in_dynamic_linker = false;    // the instruction is ld.so's
     bool in_libc = false;              // the instruction is libc's
     bool in_interpreter_data = false;  // the region is data of the module that holds CPython

@@ -81,14 +81,20 @@ class Collector {
         const PythonMemory::Place python = sites_.python_memory().place_of(event);
         const OwnerId owner = owner_of(event, place);
         const bool is_finalizing = (event.header.flags & trace::kPythonFinalizing) != 0;
+        CountedHeader header;
+        if ((event.header.flags & trace::kNoWord) == 0 &&
+            has_counted_headers(sites_.resolve(event.site).module)) {
+            header = counted_header(event.word);
+        }
         const auto [known, is_new] =
             class_by_key_.try_emplace({event.site, event.python_stack, python.place, python.type,
-                                       region, owner, is_finalizing},
+                                       region, owner, is_finalizing, header},
                                       kNotACopy);
         if (is_new) {
             const std::string name =
                 python.type == 0 ? std::string() : process_.types.at(python.type);
-            const WrittenPlace written{python.place, name, &space_.region(region), is_finalizing};
+            const WrittenPlace written{python.place, name, &space_.region(region), is_finalizing,
+                                       header};
             if (auto verdict = sites_.verdict(event.site, written)) {
                 known->second = static_cast<uint32_t>(copies_.classes.size());
                 const bool of_object = is_of_object(verdict->cause);
@@ -197,7 +203,8 @@ class Collector {
     Copies copies_;
     std::vector<PageWrite> writes_;
     // Site, Python stack, place, type, region, owner, and whether CPython was being taken down.
-    std::map<std::tuple<uint32_t, uint32_t, PythonPlace, uint64_t, uint32_t, OwnerId, bool>,
+    std::map<std::tuple<uint32_t, uint32_t, PythonPlace, uint64_t, uint32_t, OwnerId, bool,
+                        CountedHeader>,
              uint32_t>
         class_by_key_;
 };

@@ -45,6 +45,8 @@ constexpr std::array kNames = {
     "__release_shared",
     "__add_weak",
     "__release_weak",
+    // PHP's: of classes, which are no values
+    "destroy_zend_class",
 };
 
 }  // namespace

@@ -168,6 +168,22 @@ bool names_container(std::string_view function) {
     return is_one_of(function, kContainer);
 }
 
+bool names_shared_string(std::string_view function) {
+    // sv.c and sv_inline.h of perl, which have CowREFCNT.
+    constexpr std::array<std::string_view, 6> kNames = {
+        "Perl_sv_setsv_flags",        "Perl_sv_setsv_cow", "Perl_sv_clear",
+        "Perl_sv_force_normal_flags", "S_sv_uncow",        "Perl_sv_free2"};
+    return is_one_of(function, kNames);
+}
+
+bool names_php_allocator(std::string_view function) {
+    const std::string_view name = base_name(function);
+    constexpr std::array<std::string_view, 6> kParts = {"_emalloc",  "_efree",        "_ecalloc",
+                                                        "_erealloc", "_safe_emalloc", "zend_mm_"};
+    return std::ranges::any_of(kParts,
+                               [&](std::string_view part) { return name.starts_with(part); });
+}
+
 bool names_finalization(std::string_view function) {
     constexpr std::array<std::string_view, 5> kNames = {
         "Py_FinalizeEx", "Py_Finalize", "_Py_Finalize", "Py_EndInterpreter", "finalize_modules"};

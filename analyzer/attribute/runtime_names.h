@@ -16,6 +16,12 @@ bool names_object_allocator(std::string_view function);
 // Changes to a container: "insertdict", "list_resize", "PyList_Append", "set_add_entry".
 bool names_container(std::string_view function);
 
+// perl's copies and ends of strings that several scalars share: "Perl_sv_setsv_flags".
+bool names_shared_string(std::string_view function);
+
+// PHP's allocator: "_efree", "_emalloc_56", "zend_mm_alloc_int".
+bool names_php_allocator(std::string_view function);
+
 // CPython being taken down: "Py_FinalizeEx".
 bool names_finalization(std::string_view function);
 

@@ -128,6 +128,8 @@ std::optional<Verdict> SiteResolver::verdict(uint32_t id, const WrittenPlace& wr
     input.region = written.region->region;
     input.region_name = written.region->name;
     input.has_debug_info = site.has_debug_info;
+    input.module = site.module;
+    input.header = written.header;
     input.in_dynamic_linker = site.in_dynamic_linker;
     input.in_libc = is_libc(site.module);
     input.in_interpreter_data = is_interpreter(written.region->path);

@@ -54,6 +54,7 @@ struct WrittenPlace {
     std::string_view type;  // of the CPython object, or ""
     const RegionInfo* region = nullptr;
     bool is_finalizing = false;  // CPython itself said so
+    CountedHeader header{};      // what the word was before
 };
 
 class SiteResolver {

@@ -161,10 +161,19 @@ std::vector<std::string> compose_environment(const std::vector<std::string>& inh
         {"COWSCOPE_OUTPUT", output},
     };
 
+    // A program that is built with ASan ends at once where its library is not the first one, unless
+    // this says that another may come before it. Who has set it knows better.
+    const std::string link_order = "verify_asan_link_order";
+    std::string asan = link_order + "=0";
+
     std::vector<std::string> composed;
     for (const std::string& entry : inherited) {
         const std::string_view name = std::string_view(entry).substr(0, entry.find('='));
-        bool is_ours = false;
+        if (name == "ASAN_OPTIONS" && entry.size() > name.size() + 1) {
+            const std::string given = entry.substr(name.size() + 1);
+            asan = given.find(link_order) == std::string::npos ? given + ':' + asan : given;
+        }
+        bool is_ours = name == "ASAN_OPTIONS";
         for (auto& [our_name, value] : ours) {
             if (name != our_name) continue;
             is_ours = true;
@@ -175,6 +184,7 @@ std::vector<std::string> compose_environment(const std::vector<std::string>& inh
         if (!is_ours) composed.push_back(entry);
     }
     for (const auto& [name, value] : ours) composed.push_back(name + '=' + value);
+    composed.push_back("ASAN_OPTIONS=" + asan);
     return composed;
 }
 

@@ -58,9 +58,9 @@ using EnvironmentLookup = std::function<const char*(const char* name)>;
 // empty counts as not set. Throws cowscope::Error for a value that is not valid.
 RecordOptions resolve_options(const OptionTexts& texts, const EnvironmentLookup& environment);
 
-// `inherited` ("NAME=VALUE" each) with LD_PRELOAD and COWSCOPE_* added or replaced and everything
-// else as it is. `shim` and `output` are absolute paths. Throws cowscope::Error if LD_PRELOAD
-// cannot express the path of the shim.
+// `inherited` ("NAME=VALUE" each) with LD_PRELOAD and COWSCOPE_* added or replaced, an option for
+// programs that are built with ASan, and everything else as it is. `shim` and `output` are absolute
+// paths. Throws cowscope::Error if LD_PRELOAD cannot express the path of the shim.
 std::vector<std::string> compose_environment(const std::vector<std::string>& inherited,
                                              const RecordOptions& options, const std::string& shim,
                                              const std::string& output);

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "attribute/cause.h"
+#include "attribute/counted_header.h"
 #include "attribute/reference_names.h"
 #include "decode/instruction.h"
 #include "tests/catch.h"
@@ -101,6 +102,91 @@ TEST_CASE("without debug info an atomic step by one on the heap is taken for a c
     Case plain(kAddOne);
     plain.input.has_debug_info = false;
     CHECK(plain.cause() == Cause::store);
+}
+
+TEST_CASE("a step by one before the flags of a Perl scalar is a reference count") {
+    Case each({0x83, 0x46, 0x08, 0x01});  // add dword [rsi + 8], 1
+    each.input.has_debug_info = false;
+    each.input.module = "perl";
+    each.input.functions = {"Perl_pp_iter"};
+    each.input.header = attribute::counted_header(0x1000'4404'0000'0001);  // POK, of SVt_PV's kin
+    CHECK(each.cause() == Cause::refcount);
+    CHECK(each.verdict()->evidence.find("Perl") != std::string::npos);
+    each.input.module = "libperl.so.5.36";
+    CHECK(each.cause() == Cause::refcount);
+
+    // Not elsewhere, not without the flags, and not of another width or program.
+    each.input.module = "perlite";
+    CHECK(each.cause() == Cause::store);
+    each.input.module = "perl";
+    each.input.header = attribute::counted_header(0x0000'0000'0000'0001);
+    CHECK(each.cause() == Cause::store);
+    Case at_start({0x83, 0x06, 0x01});  // add dword [rsi], 1
+    at_start.input.module = "perl";
+    at_start.input.header = attribute::counted_header(0x1000'4404'0000'0001);
+    CHECK(at_start.cause() == Cause::store);
+    Case by_two({0x83, 0x46, 0x08, 0x02});
+    by_two.input.module = "perl";
+    by_two.input.header = at_start.input.header;
+    CHECK(by_two.cause() == Cause::store);
+}
+
+TEST_CASE("a Perl string that several scalars share has its count in its last byte") {
+    Case each({0x80, 0x44, 0x10, 0xff, 0x01});  // add byte [rax + rdx - 1], 1
+    each.input.module = "perl";
+    each.input.functions = {"Perl_sv_setsv_flags"};
+    CHECK(each.cause() == Cause::refcount);
+    each.input.functions = {"Perl_pp_chop"};
+    CHECK(each.cause() == Cause::store);
+    each.input.functions = {"Perl_sv_setsv_flags"};
+    each.input.module = "other";
+    CHECK(each.cause() == Cause::store);
+}
+
+TEST_CASE("a step by one before the type of a PHP value is a reference count") {
+    Case each({0x83, 0x00, 0x01});  // add dword [rax], 1
+    each.input.has_debug_info = false;
+    each.input.module = "php8.2";
+    each.input.functions = {"execute_ex"};
+    each.input.header = attribute::counted_header(0x0000'0016'0000'0001);  // a string
+    CHECK(each.cause() == Cause::refcount);
+    each.input.header = attribute::counted_header(0x0000'0001'0000'0001);  // no counted type
+    CHECK(each.cause() == Cause::store);
+    each.input.header = attribute::counted_header(0x0000'0016'0000'0001);
+    each.input.module = "perl";
+    CHECK(each.cause() == Cause::store);
+    Case field({0x83, 0x40, 0x18, 0x01});  // add dword [rax + 0x18], 1
+    field.input.module = "php8.2";
+    field.input.header = each.input.header;
+    CHECK(field.cause() == Cause::store);
+}
+
+TEST_CASE("words are headers of counted objects by their count and kind") {
+    using attribute::counted_header;
+    using attribute::CountedHeader;
+    CHECK(counted_header(0) == CountedHeader{});
+    CHECK(counted_header(0x0000'0016'0000'0000) == CountedHeader{});  // counted by nobody
+    CHECK(counted_header(0x0000'0016'ffff'ffff) == CountedHeader{});  // too often
+    CHECK(counted_header(0x0000'0016'0000'0002).php_value);
+    CHECK_FALSE(counted_header(0x0000'0016'0000'0002).perl_scalar);
+    CHECK(counted_header(0x0000'4404'0000'0002).perl_scalar);
+    CHECK_FALSE(counted_header(0x0000'4404'0000'0002).php_value);
+}
+
+TEST_CASE("writes of PHP's allocator and of libraries that are a malloc are the allocator's") {
+    Case php(kStore);
+    php.input.region = Region::anonymous;
+    php.input.module = "php8.2";
+    php.input.functions = {"_efree"};
+    CHECK(php.cause() == Cause::allocator);
+    php.input.functions = {"zend_hash_add"};
+    CHECK(php.cause() == Cause::store);
+    Case jemalloc(kStore);
+    jemalloc.input.module = "libjemalloc.so.2";
+    jemalloc.input.functions = {};
+    CHECK(jemalloc.cause() == Cause::allocator);
+    jemalloc.input.region = Region::library_data;
+    CHECK(jemalloc.cause() == Cause::library_data);
 }
 
 TEST_CASE("a byte that goes up by one is no reference count") {
@@ -273,9 +359,10 @@ TEST_CASE("names that speak of reference counts, and names that do not") {
     using attribute::names_reference_count;
     for (const char* name :
          {"Py_INCREF", "_Py_DECREF", "Py_XDECREF", "_Py_NewRef", "incrRefCount", "decrRefCount",
-          "g_object_unref", "zend_gc_addref", "Perl_SvREFCNT_inc", "IUnknown::AddRef()",
-          "Foo::retain()", "Foo::release()", "std::__shared_count<>::_M_release()",
-          "std::string::_Rep::_M_refcopy()", "boost::sp_adl_block::intrusive_ptr_release(X*)"}) {
+          "g_object_unref", "zend_gc_addref", "destroy_zend_class", "Perl_SvREFCNT_inc",
+          "IUnknown::AddRef()", "Foo::retain()", "Foo::release()",
+          "std::__shared_count<>::_M_release()", "std::string::_Rep::_M_refcopy()",
+          "boost::sp_adl_block::intrusive_ptr_release(X*)"}) {
         INFO(name);
         CHECK(names_reference_count(name));
     }

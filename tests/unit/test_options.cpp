@@ -156,7 +156,7 @@ TEST_CASE("values of objects are kept unless the command line or the environment
     CHECK_FALSE(resolve(texts, {{"COWSCOPE_VALUES", "1"}}).values);
 }
 
-TEST_CASE("the program's environment gets LD_PRELOAD and COWSCOPE_* and nothing else",
+TEST_CASE("the program's environment gets LD_PRELOAD, COWSCOPE_*, what ASan needs, and no more",
           "[options]") {
     RecordOptions options;
     options.tracker = TrackerChoice::soft_dirty;
@@ -176,11 +176,11 @@ TEST_CASE("the program's environment gets LD_PRELOAD and COWSCOPE_* and nothing 
     CHECK(value_of(composed, "COWSCOPE_MAX_STACK") == "32");
     CHECK(value_of(composed, "COWSCOPE_OUTPUT") == "/tmp/a:b c");
     CHECK(value_of(composed, "COWSCOPE_VALUES") == "1");
-    // The five that are not ours, in their order, then our seven.
+    // The five that are not ours, in their order, then our seven and ASan's.
     const std::vector<std::string> others(composed.begin(), composed.begin() + 5);
     CHECK(others == std::vector<std::string>{"PATH=/bin", "LD_PRELOADER=x", "odd",
                                              "EMPTY=", "COWSCOPE_SHIM=/s/shim.so"});
-    CHECK(composed.size() == 12);
+    CHECK(composed.size() == 13);
 }
 
 TEST_CASE("the shim goes before what is preloaded already", "[options]") {
@@ -190,6 +190,19 @@ TEST_CASE("the shim goes before what is preloaded already", "[options]") {
     CHECK(preload("LD_PRELOAD=/a.so") == "/lib/c.so:/a.so");
     CHECK(preload("LD_PRELOAD=/a.so /b.so:/d.so") == "/lib/c.so:/a.so /b.so:/d.so");
     CHECK(preload("LD_PRELOAD=") == "/lib/c.so");
+}
+
+TEST_CASE("ASan is told that its library need not be the first", "[options]") {
+    const auto asan = [](const std::vector<std::string>& inherited) {
+        return value_of(record::compose_environment(inherited, {}, "/lib/c.so", "/o"),
+                        "ASAN_OPTIONS");
+    };
+    CHECK(asan({}) == "verify_asan_link_order=0");
+    CHECK(asan({"ASAN_OPTIONS="}) == "verify_asan_link_order=0");
+    CHECK(asan({"ASAN_OPTIONS=detect_leaks=0"}) == "detect_leaks=0:verify_asan_link_order=0");
+    // What the user says of it stays.
+    CHECK(asan({"ASAN_OPTIONS=verify_asan_link_order=1:detect_leaks=0"}) ==
+          "verify_asan_link_order=1:detect_leaks=0");
 }
 
 TEST_CASE("a shim that LD_PRELOAD cannot name is refused", "[options]") {
