@@ -18,12 +18,9 @@ namespace {
 
 template <typename Take>
 void for_each_own(const Take& take) {
-    const auto take_ours = [&](Descriptor& each) {
-        if (each.is_ours()) take(each);
-    };
-    take_ours(process.writer.descriptor());
-    take_ours(process.look.descriptor());
-    process.tracker.for_each_descriptor(take_ours);
+    take(process.writer.descriptor());
+    take(process.look.descriptor());
+    process.tracker.for_each_descriptor(take);
     process.trap.for_each_descriptor(take);
 }
 
@@ -40,6 +37,12 @@ Descriptor* find_own(int fd) {
     return found;
 }
 
+// The same, where the number still names our file. Most numbers are not ours, which needs no lock.
+Descriptor* find_ours(int fd) {
+    Descriptor* found = find_own(fd);
+    return found != nullptr && found->is_ours() ? found : nullptr;
+}
+
 // No file has this number (sysctl fs.nr_open is at most INT_MAX).
 constexpr unsigned kNoNumber = ~0U;
 
@@ -48,7 +51,7 @@ unsigned next_own(unsigned first, unsigned last) {
     unsigned next = kNoNumber;
     for_each_own([&](Descriptor& each) {
         const auto number = static_cast<unsigned>(each.number());
-        if (first <= number && number <= last && number < next) next = number;
+        if (first <= number && number <= last && number < next && each.is_ours()) next = number;
     });
     return next;
 }
@@ -66,15 +69,15 @@ int close_around_own(unsigned first, unsigned last, int flags) {
 
 // Makes the number free for the host.
 void give_up_number(int fd) {
-    if (fd < 0 || !may_own_from(static_cast<unsigned>(fd))) return;
+    if (fd < 0 || !may_own_from(static_cast<unsigned>(fd)) || find_own(fd) == nullptr) return;
     const Locked locked;
-    if (Descriptor* own = find_own(fd)) own->move_away();
+    if (Descriptor* own = find_ours(fd)) own->move_away();
 }
 
 bool is_own(int fd) {
-    if (fd < 0 || !may_own_from(static_cast<unsigned>(fd))) return false;
+    if (fd < 0 || !may_own_from(static_cast<unsigned>(fd)) || find_own(fd) == nullptr) return false;
     const Locked locked;
-    return find_own(fd) != nullptr;
+    return find_ours(fd) != nullptr;
 }
 
 }  // namespace

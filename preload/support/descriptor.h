@@ -3,6 +3,8 @@
 // the number still names our file: hosts close descriptors they do not know and reuse the number.
 #pragma once
 
+#include <linux/perf_event.h>
+
 #include "support/syscall.h"
 
 namespace cowscope {
@@ -37,6 +39,7 @@ class Descriptor {
             number_ = -1;
             return false;
         }
+        event_ = 0;
         device_ = status.st_dev;
         inode_ = status.st_ino;
         note_number();
@@ -46,12 +49,22 @@ class Descriptor {
     int number() const { return number_; }
     bool is_open() const { return number_ >= 0; }
 
-    // Whether the number still names the file. All files of perf events (and eventfds, timers, …)
-    // have one inode between them.
+    // The same for a perf event: all of these, and eventfds, timers and more, have one inode
+    // between them, but each event has a number of its own.
+    bool keep_event(int fd) {
+        return keep(fd) && sys::ioctl(number_, PERF_EVENT_IOC_ID, &event_) == 0;
+    }
+
+    // Whether the number still names the file.
     bool is_ours() const {
         struct stat status;
-        return number_ >= 0 && sys::fstat(number_, &status) == 0 && status.st_dev == device_ &&
-               status.st_ino == inode_;
+        if (number_ < 0 || sys::fstat(number_, &status) != 0 || status.st_dev != device_ ||
+            status.st_ino != inode_) {
+            return false;
+        }
+        uint64_t event = 0;
+        return event_ == 0 ||
+               (sys::ioctl(number_, PERF_EVENT_IOC_ID, &event) == 0 && event == event_);
     }
 
     // Closes the file, if it is still there.
@@ -84,6 +97,7 @@ class Descriptor {
     int number_ = -1;
     dev_t device_ = 0;
     ino_t inode_ = 0;
+    uint64_t event_ = 0;  // 0: not one
 };
 
 }  // namespace cowscope

@@ -65,7 +65,7 @@ bool is_swap_used() {
 
 }  // namespace
 
-constinit Trap::Event Trap::more_[kMaxEvents - kMaxInline] = {};
+constinit Descriptor Trap::more_[kMaxEvents - kMaxInline] = {};
 
 int Trap::open_event(pid_t tid, uint64_t event, uint32_t sample) {
     if (count_ == kMaxEvents) return -EMFILE;
@@ -85,17 +85,13 @@ int Trap::open_event(pid_t tid, uint64_t event, uint32_t sample) {
     const long fd = sys::syscall5(SYS_perf_event_open, sys::word(&attributes), tid, -1, -1,
                                   PERF_FLAG_FD_CLOEXEC);
     if (sys::failed(fd)) return static_cast<int>(fd);
-    Event& opened = at(count_);
-    if (!opened.descriptor.keep(static_cast<int>(fd))) return -EBADF;
-    sys::ioctl(opened.descriptor.number(), PERF_EVENT_IOC_ID, &opened.id);
+    Descriptor& opened = at(count_);
+    if (!opened.keep_event(static_cast<int>(fd))) {
+        opened.close();
+        return -EBADF;
+    }
     ++count_;
     return 0;
-}
-
-bool Trap::Event::is_ours() const {
-    uint64_t found = 0;
-    return descriptor.is_ours() &&
-           sys::ioctl(descriptor.number(), PERF_EVENT_IOC_ID, &found) == 0 && found == id;
 }
 
 int Trap::open(uint32_t sample, bool is_alone) {
@@ -124,7 +120,7 @@ void Trap::open_major(uint32_t sample) {
 }
 
 void Trap::close() {
-    for_each_descriptor([](Descriptor& each) { sys::close(each.number()); });
+    for_each_descriptor([](Descriptor& each) { each.close(); });
     count_ = 0;
     has_major_ = false;
 }

@@ -27,12 +27,9 @@ class Trap {
     bool is_open() const { return count_ != 0; }
     // Not where the host has closed the events behind the shim's back.
     bool is_alive() { return count_ != 0 && at(count_ - 1).is_ours(); }
-    // Calls take(descriptor) for each event that is still there.
     template <typename Take>
     void for_each_descriptor(const Take& take) {
-        for (size_t i = 0; i < count_; ++i) {
-            if (at(i).is_ours()) take(at(i).descriptor);
-        }
+        for (size_t i = 0; i < count_; ++i) take(at(i));
     }
 
   private:
@@ -41,18 +38,13 @@ class Trap {
 
     int open_event(pid_t tid, uint64_t event, uint32_t sample);
 
-    struct Event {
-        Descriptor descriptor;
-        uint64_t id;  // the kernel's
-        bool is_ours() const;
-    };
     // Few processes need more than the first, and those of others are to share their page with what
     // a fork writes anyway.
     static constexpr size_t kMaxInline = 16;
-    static Event more_[kMaxEvents - kMaxInline];
-    Event& at(size_t i) { return i < kMaxInline ? inline_[i] : more_[i - kMaxInline]; }
+    static Descriptor more_[kMaxEvents - kMaxInline];
+    Descriptor& at(size_t i) { return i < kMaxInline ? inline_[i] : more_[i - kMaxInline]; }
 
-    Event inline_[kMaxInline] = {};
+    Descriptor inline_[kMaxInline] = {};
     size_t count_ = 0;
     bool has_major_ = false;
 };
