@@ -1,0 +1,99 @@
+// Programs that fork while their other threads are in the middle of something: malloc, the dynamic
+// loader, an exception, another fork. Children do the same and end.
+#include <dlfcn.h>
+#include <pthread.h>
+
+#include <atomic>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tree_cases.h"
+
+using namespace tree;
+
+namespace {
+
+std::atomic<bool> is_over{false};
+constexpr int kForks = 60;
+
+[[gnu::noinline]] void throw_deep(int depth) {
+    if (depth == 0) throw std::runtime_error("deep");
+    volatile char frame[64] = {1};
+    throw_deep(depth - 1);
+    if (frame[0] != 1) std::abort();
+}
+
+void allocate_once() {
+    std::vector<std::string> strings;
+    for (size_t i = 0; i < 200; ++i) strings.emplace_back(i * 7 % 3000, 'x');
+}
+void load_once() {
+    // One that few programs have; opened and closed, so that the loader's lists change.
+    if (void* library = dlopen("libutil.so.1", RTLD_NOW | RTLD_LOCAL)) dlclose(library);
+    if (void* library = dlopen("libanl.so.1", RTLD_NOW | RTLD_LOCAL)) dlclose(library);
+}
+void throw_once() {
+    try {
+        throw_deep(20);
+    } catch (const std::runtime_error&) {
+    }
+}
+void fork_once() {
+    const pid_t child = fork();
+    require(child >= 0, "fork");
+    if (child == 0) {
+        account::store_to_shared(region, 16, 1);
+        _exit(0);
+    }
+    int status = 0;
+    require(waitpid(child, &status, 0) == child && status == 0, "a thread's child");
+}
+
+// Three threads do `work` again and again while this one forks.
+void fork_beside(void (*work)(), bool child_works) {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 3; ++i) {
+        threads.emplace_back([=] {
+            while (!is_over) work();
+        });
+    }
+    for (int i = 0; i < kForks; ++i) {
+        wait_for_child(start_child([=] {
+            account::store_to_shared(region, 128, 1);
+            account::add_written(account::Kind::copied, region, 128, 1);
+            if (child_works) work();
+            _exit(0);
+        }));
+    }
+    is_over = true;
+    for (std::thread& thread : threads) thread.join();
+}
+
+void beside_malloc() {
+    fork_beside(allocate_once, true);
+}
+// What the C library promises a child of threads is malloc alone: it may not load, nor throw.
+void beside_dlopen() {
+    fork_beside(load_once, false);
+}
+void beside_throw() {
+    fork_beside(throw_once, false);
+}
+void beside_fork() {
+    fork_beside(fork_once, false);
+}
+
+const Case kCases[] = {
+    {"malloc", beside_malloc},
+    {"dlopen", beside_dlopen},
+    {"throw", beside_throw},
+    {"fork", beside_fork},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    return run_named(kCases, argc, argv);
+}

@@ -1,0 +1,22 @@
+// Forks beside threads that are in the middle of something.
+#include <string>
+
+#include "tests/catch.h"
+#include "tests/e2e/account_truth.h"
+#include "tests/e2e/temporary_folder.h"
+#include "tests/e2e/tree_truth.h"
+
+using namespace cowscope::e2e;
+
+TEST_CASE("forks beside threads that allocate, load, throw or fork are recorded", "[hostile]") {
+    const std::string name = GENERATE(std::string("malloc"), "dlopen", "throw", "fork");
+    CAPTURE(name);
+    const TemporaryFolder folder;
+    const AccountRun recorded =
+        check_case(folder, program_of_tests("hostile_threads"), name, any_instruments());
+    CHECK(recorded.account.writers().size() == 60);
+    for (const Json& process : recorded.report["processes"]) {
+        CHECK(process["census"] == "final");
+        CHECK(process["lost_events"] == 0);
+    }
+}
