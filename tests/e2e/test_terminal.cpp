@@ -51,7 +51,8 @@ TEST_CASE("a long recording says on a terminal how far it is", "[terminal]") {
     CHECK(contains(loud.shown, "recorded in"));
 }
 
-TEST_CASE("--quiet keeps progress from a terminal, and there is none elsewhere", "[terminal]") {
+TEST_CASE("progress is kept from a terminal by --quiet, and there is none elsewhere",
+          "[terminal]") {
     const TemporaryFolder folder;
     const OnTerminal quiet = run_on_terminal(
         joined({"record", "--quiet", "-o", folder / "t.cow", "--"}, kLongProgram), {STDERR_FILENO});

@@ -50,7 +50,8 @@ def main():
     checks.equal([name for name in texts if name], program.commands(), "commands of the page")
     checks.equal(terms[""], [option.term for option in program.options()], "general options")
     synopsis = re.findall(r"^\.Cm (\w+)", page.split(".Sh SYNOPSIS")[1].split(".Sh")[0], re.MULTILINE)
-    checks.equal(synopsis, program.commands(), "commands of the synopsis")
+    # html has two lines: it shows one trace, or what changed between two.
+    checks.equal(sorted(set(synopsis)), sorted(program.commands()), "commands of the synopsis")
     for command in program.commands():
         options = [each for each in program.options(command) if "--help" not in each.names]
         checks.equal(terms.get(command, []), [each.term for each in options], f"{command}'s options")
