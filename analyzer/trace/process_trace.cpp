@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "error.h"
+#include "trace/generation_counter.h"
 
 namespace cowscope::trace {
 namespace {
@@ -25,39 +26,6 @@ constexpr uint64_t kHugePageBytes = uint64_t{2} << 20;
 // pieces a million times would take for ever.
 constexpr uint64_t kMostPiecesMoved = uint64_t{1} << 22;
 constexpr uint64_t kMostPiecesAMove = 4;
-
-bool is_possible(const MovedRecord& moved) {
-    return PageSet().append(moved.from) && PageSet().append({moved.to, moved.from.pages});
-}
-
-// Which of a process's generations a record belongs to.
-class GenerationCounter {
-  public:
-    // Shown every record that begins or lists a generation. True: a new one begins.
-    bool take(const RecordView& record) {
-        if (record.type == RecordType::generation) {
-            number_ = record.as<GenerationRecord>().generation;
-            list_goes_on_ = false;
-            ++count_;
-            return true;
-        }
-        const bool is_first_part = !list_goes_on_;
-        list_goes_on_ = (record.flags & kMoreParts) != 0;
-        if (!is_first_part) return false;
-        const uint32_t number = record.as<InheritedRecord>().generation;
-        const bool is_new = count_ == 0 || number != number_;
-        number_ = number;
-        if (is_new) ++count_;
-        return is_new;
-    }
-    // Of the newest one.
-    size_t index() const { return count_ - 1; }
-
-  private:
-    size_t count_ = 0;
-    uint32_t number_ = 0;
-    bool list_goes_on_ = false;
-};
 
 class Loader {
   public:
@@ -291,7 +259,7 @@ class Loader {
 
     void take_moved(const RecordView& record) {
         const auto fixed = record.as<MovedRecord>();
-        if (!is_possible(fixed)) fail(record, "is impossible");
+        if (!is_possible_move(fixed)) fail(record, "is impossible");
         if (process_.generations.empty()) fail(record, "stands before any inherited pages");
         if (pieces_moved_ > kMostPiecesMoved + ++moves_ * kMostPiecesAMove) {
             fail(record, "moves too many pieces once more");
@@ -460,45 +428,6 @@ class Loader {
 ProcessTrace load_process(const std::string& path) {
     SegmentReader reader(path);
     return Loader(&reader).load();
-}
-
-namespace {
-
-[[noreturn]] void fail_changed(const ProcessTrace& process, const RecordView& record) {
-    throw Error(process.path, record.offset, record_kind(record.type),
-                "has changed since it was read first");
-}
-
-}  // namespace
-
-void for_each_event(const ProcessTrace& process, const EventSink& sink) {
-    SegmentReader reader(process.path);
-    GenerationCounter generations;
-    HomeAddresses homes;
-    // A process that still runs may have written more since it was loaded.
-    for (uint64_t left = process.event_count; left != 0;) {
-        const auto record = reader.next();
-        if (!record) return;
-        if (record->type == RecordType::generation || record->type == RecordType::inherited) {
-            generations.take(*record);
-            homes.clear();
-        } else if (record->type == RecordType::moved) {
-            const auto moved = record->as<MovedRecord>();
-            if (!is_possible(moved)) fail_changed(process, *record);
-            homes.move(moved.from, moved.to);
-        } else if (record->type == RecordType::event) {
-            const auto event = record->as<EventRecord>();
-            // The file is read a second time, and need not be what it was.
-            const bool is_as_before = event.site < process.sites.size() &&
-                                      generations.index() < process.generations.size() &&
-                                      (event.python_stack == kNoPythonStack ||
-                                       event.python_stack < process.python.stacks.size());
-            if (!is_as_before) fail_changed(process, *record);
-            const uint64_t page = event.address & ~(kPageBytes - 1);
-            sink(event, {generations.index(), homes.home_of(page)});
-            --left;
-        }
-    }
 }
 
 }  // namespace cowscope::trace

@@ -2,8 +2,8 @@
 // know, and closing ours would end the tracking. To the host ours are not open, and it can have
 // their numbers.
 //
-// Nothing here is needed for safety: every use of a descriptor first makes sure that it still names
-// the shim's file (support/descriptor.h).
+// Nothing here is needed for safety: every use of a descriptor that could change or close a file
+// first makes sure that it still names the shim's (support/descriptor.h).
 #include <errno.h>
 #include <unistd.h>
 

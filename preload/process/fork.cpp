@@ -59,10 +59,7 @@ void enter_child(bool shares_descriptors) {
         process.look.forget();
         process.writer = {};
     } else {
-        process.trap.close();
-        process.tracker.close();
-        process.look.close();
-        process.writer.close();
+        close_all();
     }
     const Locked locked;
     process.pid = sys::getpid();

@@ -5,7 +5,7 @@
 // itself. So at first only the witness looks: it judges each fault by the page itself. When it has
 // seen enough of them, or something comes that it would not see, tracking starts (track.cpp).
 
-#include <cerrno>
+#include <errno.h>
 
 #include "process/process.h"
 #include "process/signals.h"

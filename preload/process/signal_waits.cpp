@@ -82,14 +82,15 @@ COWSCOPE_INTERPOSED int sigwaitinfo(const sigset_t* set, siginfo_t* info) {
 
 // Never ends with EINTR (sigwait(3)), and has its own way to say what went wrong.
 COWSCOPE_INTERPOSED int sigwait(const sigset_t* set, int* signal) {
-    for (;;) {
-        const int got = cowscope::process::wait_for_host(set, nullptr, nullptr);
-        if (got > 0) {
-            *signal = got;
-            return 0;
-        }
-        if (errno != EINTR) return errno;
-    }
+    const int errno_before = errno;
+    int got = 0;
+    do {
+        got = cowscope::process::wait_for_host(set, nullptr, nullptr);
+    } while (got < 0 && errno == EINTR);
+    const int error = got < 0 ? errno : 0;
+    errno = errno_before;
+    if (error == 0) *signal = got;
+    return error;
 }
 
 // What is read from it cannot be told apart on the way, so it brings no SIGTRAP at all: a program

@@ -37,7 +37,8 @@ class Tracker {
     trace::Tracker kind() const { return kind_; }
     bool is_open() const { return kind_ != trace::Tracker::off; }
 
-    // -EBADF where the host has closed descriptors behind the shim's back.
+    // -EBADF where the host has closed descriptors behind the shim's back. What follows a check at
+    // once, under the same lock, needs none: watch(), list_present(), protect(), unprotect().
     int check() const {
         return kind_ == trace::Tracker::userfaultfd ? userfaultfd_.check() : soft_dirty_.check();
     }
@@ -56,7 +57,6 @@ class Tracker {
     // for each that cannot.
     template <typename Refused>
     void watch(const process::Mappings& mappings, const OwnMemory& own, Refused&& refused) {
-        if (check() != 0) return;
         if (kind_ == trace::Tracker::userfaultfd) {
             userfaultfd_.watch(mappings, own, refused);
         } else {
@@ -69,7 +69,6 @@ class Tracker {
     // so copied, since the fork.
     int list_present(Arena& arena, PageRegion* buffer, const process::Mappings& mappings,
                      const OwnMemory& own, const AddressRange& used, PageRuns* inherited) {
-        if (const int gone = check(); gone != 0) return gone;
         return kind_ == trace::Tracker::userfaultfd
                    ? userfaultfd_.list_present(arena, buffer, used, inherited)
                    : soft_dirty_.list_present(arena, buffer, mappings, own, used, inherited);
@@ -79,7 +78,6 @@ class Tracker {
     // page that was not protected before.
     int protect(PageRegion* buffer, const process::Mappings& mappings, const OwnMemory& own,
                 const AddressRange& used) {
-        if (const int gone = check(); gone != 0) return gone;
         return kind_ == trace::Tracker::userfaultfd ? userfaultfd_.protect(buffer, used)
                                                     : soft_dirty_.protect(buffer, mappings, own);
     }
@@ -94,7 +92,7 @@ class Tracker {
 
     // Takes the protection from one range. With soft-dirty bits there is no such way.
     void unprotect(const AddressRange& range) {
-        if (kind_ != trace::Tracker::userfaultfd || check() != 0) return;
+        if (kind_ != trace::Tracker::userfaultfd) return;
         userfaultfd_.unprotect(range);
     }
 

@@ -65,7 +65,8 @@ TEST_CASE("system calls that fail cost only what they are for", "[hostile]") {
 
 TEST_CASE("where a filter would kill for what the shim calls, it leaves", "[hostile]") {
     const std::string name =
-        GENERATE(std::string("calls-deadly-before-fork"), "calls-deadly-after-fork", "strict");
+        GENERATE(std::string("calls-deadly-before-fork"), "looks-deadly-before-fork",
+                 "calls-deadly-after-fork", "strict");
     CAPTURE(name);
     const TemporaryFolder folder;
     const AccountRun recorded = record_case(folder, kLimits, name, any_instruments());

@@ -137,3 +137,38 @@ export async function checkAccessible(page) {
   });
   assert.deepEqual(found, []);
 }
+
+// A page of the Python workload, light and dark, narrow and on paper: each is a screenshot too.
+// `prepare(page)` is done to each first.
+export async function checkLooks(browser, file, name, prepare = async () => {}) {
+  for (const [look, options] of [
+    ["light", { colorScheme: "light" }],
+    ["dark", { colorScheme: "dark" }],
+    ["narrow", { colorScheme: "light", viewport: { width: 800, height: 900 } }],
+  ]) {
+    const { page, errors, close } = await open(browser, file, options);
+    const brightness = () => page.evaluate(() => Number(getComputedStyle(document.body).backgroundColor.match(/\d+/)[0]));
+    assert.equal((await brightness()) < 128, look === "dark");
+    await prepare(page);
+    await page.waitForTimeout(200);
+    await page.screenshot({ path: `${screenshots}/${name}-${look}.png`, fullPage: true });
+    assert.ok(!(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)), `${look}: the page scrolls sideways`);
+    await checkAccessible(page);
+    // While boxes are dimmed.
+    await page.fill("#flame-search", "read_map");
+    await page.locator("#flame .frame[aria-level='4']").first().click();
+    assert.ok((await page.locator("#flame .frame.above.miss").count()) > 0);
+    await checkAccessible(page);
+    if (look === "light") {
+      await page.click("#theme");
+      assert.ok((await brightness()) < 128);
+      await page.emulateMedia({ media: "print" });
+      await page.waitForTimeout(200);
+      assert.ok((await brightness()) > 128, "paper is light");
+      assert.equal(await page.getAttribute("html", "data-theme"), "light");
+      await page.screenshot({ path: `${screenshots}/${name}-print.png`, fullPage: true });
+    }
+    assert.deepEqual(errors, []);
+    await close();
+  }
+}

@@ -207,35 +207,7 @@ test("the processes of both runs are shown", async () => {
 });
 
 test("light and dark, narrow and on paper", async () => {
-  for (const [name, options] of [
-    ["light", { colorScheme: "light" }],
-    ["dark", { colorScheme: "dark" }],
-    ["narrow", { colorScheme: "light", viewport: { width: 800, height: 900 } }],
-  ]) {
-    const other = await s.open(browser, file, options);
-    const brightness = () => other.page.evaluate(() => Number(getComputedStyle(document.body).backgroundColor.match(/\d+/)[0]));
-    assert.equal((await brightness()) < 128, name === "dark");
-    await other.page.locator("#sites tbody button").first().click();
-    await other.page.waitForTimeout(200);
-    await other.page.screenshot({ path: `${s.screenshots}/diff-${name}.png`, fullPage: true });
-    assert.ok(!(await other.page.evaluate(() => document.documentElement.scrollWidth > innerWidth)), `${name}: the page scrolls sideways`);
-    await s.checkAccessible(other.page);
-    // While boxes are dimmed.
-    await other.page.fill("#flame-search", "read_map");
-    await other.page.locator("#flame .frame[aria-level='4']").first().click();
-    assert.ok((await other.page.locator("#flame .frame.above.miss").count()) > 0);
-    await s.checkAccessible(other.page);
-    if (name === "light") {
-      await other.page.click("#theme");
-      assert.ok((await brightness()) < 128);
-      await other.page.emulateMedia({ media: "print" });
-      await other.page.waitForTimeout(200);
-      assert.ok((await brightness()) > 128, "paper is light");
-      await other.page.screenshot({ path: `${s.screenshots}/diff-print.png`, fullPage: true });
-    }
-    assert.deepEqual(other.errors, []);
-    await other.close();
-  }
+  await s.checkLooks(browser, file, "diff", (page) => page.locator("#sites tbody button").first().click());
 });
 
 test("nothing went wrong on the way", () => {

@@ -192,37 +192,7 @@ test("the process tree holds every process under its parent", async () => {
 });
 
 test("light and dark, narrow and on paper", async () => {
-  for (const [name, options] of [
-    ["light", { colorScheme: "light" }],
-    ["dark", { colorScheme: "dark" }],
-    ["narrow", { colorScheme: "light", viewport: { width: 800, height: 900 } }],
-  ]) {
-    const other = await s.open(browser, file, options);
-    const background = () => other.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-    const brightness = async () => Number((await background()).match(/\d+/)[0]);
-    assert.equal((await brightness()) < 128, name === "dark");
-    await other.page.waitForTimeout(200);
-    await other.page.screenshot({ path: `${s.screenshots}/python-${name}.png`, fullPage: true });
-    const tooWide = await other.page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
-    assert.ok(!tooWide, `${name}: the page scrolls sideways`);
-    await s.checkAccessible(other.page);
-    // While boxes are dimmed.
-    await other.page.fill("#flame-search", "read_map");
-    await other.page.locator("#flame .frame[aria-level='4']").first().click();
-    assert.ok((await other.page.locator("#flame .frame.above.miss").count()) > 0);
-    await s.checkAccessible(other.page);
-    if (name === "light") {
-      await other.page.click("#theme");
-      assert.ok((await brightness()) < 128);
-      await other.page.emulateMedia({ media: "print" });
-      await other.page.waitForTimeout(200);
-      assert.ok((await brightness()) > 128, "paper is light");
-      assert.equal(await other.page.getAttribute("html", "data-theme"), "light");
-      await other.page.screenshot({ path: `${s.screenshots}/python-print.png`, fullPage: true });
-    }
-    assert.deepEqual(other.errors, []);
-    await other.close();
-  }
+  await s.checkLooks(browser, file, "python");
 });
 
 test("nothing went wrong on the way", () => {

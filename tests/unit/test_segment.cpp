@@ -13,6 +13,7 @@
 #include "segment/writer.h"
 #include "tests/catch.h"
 #include "tests/unit/temporary_folder.h"
+#include "tests/unit/trace_errors.h"
 #include "trace/process_trace.h"
 #include "trace/trace.h"
 
@@ -153,15 +154,6 @@ void write_segment(const std::string& path) {
           trace::NoteRecord{{}, 4600, trace::NoteCode::witness_unavailable, 13, 0});
     write(&writer, RecordType::end, trace::EndRecord{{}, 5000, trace::EndKind::signal, {}, 15});
     writer.loss()->blocked_events = 6;
-}
-
-std::string error_of(const std::string& path) {
-    try {
-        trace::load_process(path);
-    } catch (const Error& error) {
-        return error.what();
-    }
-    return "";
 }
 
 void patch(const std::string& path, std::streamoff offset, const std::string& bytes) {

@@ -139,6 +139,11 @@ void calls_deadly_before_fork() {
     filter(kUnusual, SECCOMP_RET_KILL_PROCESS);
     for (int i = 0; i < 3; ++i) wait_for_child(start_child(write_pages));
 }
+// Of the calls that the shim makes for looking at filters.
+void looks_deadly_before_fork() {
+    filter({SYS_prctl, SYS_rt_tgsigqueueinfo, SYS_unlink}, SECCOMP_RET_KILL_PROCESS);
+    for (int i = 0; i < 3; ++i) wait_for_child(start_child(write_pages));
+}
 void calls_deadly_after_fork() {
     wait_for_child(start_child([] {
         write_copied(at(128), 16);
@@ -174,6 +179,7 @@ const Case kCases[] = {
     {"change-root", change_root},
     {"calls-refused", calls_refused},
     {"calls-deadly-before-fork", calls_deadly_before_fork},
+    {"looks-deadly-before-fork", looks_deadly_before_fork},
     {"calls-deadly-after-fork", calls_deadly_after_fork},
     {"strict", strict},
 };

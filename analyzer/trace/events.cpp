@@ -1,0 +1,47 @@
+// The second pass over a segment: its events, which are too many to keep.
+#include "error.h"
+#include "trace/generation_counter.h"
+#include "trace/home_addresses.h"
+#include "trace/process_trace.h"
+
+namespace cowscope::trace {
+namespace {
+
+[[noreturn]] void fail_changed(const ProcessTrace& process, const RecordView& record) {
+    throw Error(process.path, record.offset, record_kind(record.type),
+                "has changed since it was read first");
+}
+
+}  // namespace
+
+void for_each_event(const ProcessTrace& process, const EventSink& sink) {
+    SegmentReader reader(process.path);
+    GenerationCounter generations;
+    HomeAddresses homes;
+    // A process that still runs may have written more since it was loaded.
+    for (uint64_t left = process.event_count; left != 0;) {
+        const auto record = reader.next();
+        if (!record) return;
+        if (record->type == RecordType::generation || record->type == RecordType::inherited) {
+            generations.take(*record);
+            homes.clear();
+        } else if (record->type == RecordType::moved) {
+            const auto moved = record->as<MovedRecord>();
+            if (!is_possible_move(moved)) fail_changed(process, *record);
+            homes.move(moved.from, moved.to);
+        } else if (record->type == RecordType::event) {
+            const auto event = record->as<EventRecord>();
+            // The file is read a second time, and need not be what it was.
+            const bool is_as_before = event.site < process.sites.size() &&
+                                      generations.index() < process.generations.size() &&
+                                      (event.python_stack == kNoPythonStack ||
+                                       event.python_stack < process.python.stacks.size());
+            if (!is_as_before) fail_changed(process, *record);
+            const uint64_t page = event.address & ~(kPageBytes - 1);
+            sink(event, {generations.index(), homes.home_of(page)});
+            --left;
+        }
+    }
+}
+
+}  // namespace cowscope::trace

@@ -1,0 +1,47 @@
+// What both passes over a segment, the one for its tables and the one for its events, must see
+// alike.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "trace/page_set.h"
+#include "trace/segment_reader.h"
+
+namespace cowscope::trace {
+
+// Which of a process's generations a record belongs to.
+class GenerationCounter {
+  public:
+    // Shown every record that begins or lists a generation. True: a new one begins.
+    bool take(const RecordView& record) {
+        if (record.type == RecordType::generation) {
+            number_ = record.as<GenerationRecord>().generation;
+            list_goes_on_ = false;
+            ++count_;
+            return true;
+        }
+        const bool is_first_part = !list_goes_on_;
+        list_goes_on_ = (record.flags & kMoreParts) != 0;
+        if (!is_first_part) return false;
+        const uint32_t number = record.as<InheritedRecord>().generation;
+        const bool is_new = count_ == 0 || number != number_;
+        number_ = number;
+        if (is_new) ++count_;
+        return is_new;
+    }
+    // Of the newest one.
+    size_t index() const { return count_ - 1; }
+
+  private:
+    size_t count_ = 0;
+    uint32_t number_ = 0;
+    bool list_goes_on_ = false;
+};
+
+// Whether both ranges are pages of an address space.
+inline bool is_possible_move(const MovedRecord& moved) {
+    return PageSet().append(moved.from) && PageSet().append({moved.to, moved.from.pages});
+}
+
+}  // namespace cowscope::trace
