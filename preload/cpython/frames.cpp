@@ -17,15 +17,17 @@ namespace {
 // Low bits of a tagged reference (3.14, _PyStackRef).
 constexpr uint64_t kReferenceTags = 3;
 
+}  // namespace
+
 // The thread state, if it is this thread's: up to 3.11 the unchecked getter names the thread that
 // holds the GIL.
-bool is_own_thread(uint64_t thread) {
+bool StackTable::is_own_thread(uint64_t thread) {
     const Layout& layout = *interpreter().layout;
-    return may_be_object(thread) && is_readable(thread, layout.thread_bytes) &&
+    return may_be_object(thread) && readable_.has(thread, layout.thread_bytes) &&
            load<uint64_t>(thread + layout.thread_id) == static_cast<uint64_t>(pthread_self());
 }
 
-uint64_t own_thread() {
+uint64_t StackTable::own_thread() {
     // From 3.12 on the unchecked one reads a thread-local variable and knows subinterpreters.
     constexpr uint16_t kThreadLocalSince = 0x030c;
     const Interpreter& python = interpreter();
@@ -38,8 +40,6 @@ uint64_t own_thread() {
     const auto thread = reinterpret_cast<uint64_t>(python.own_thread());
     return is_own_thread(thread) ? thread : 0;
 }
-
-}  // namespace
 
 void StackTable::see_thread(Arena& arena, segment::Writer* writer, uint64_t thread) {
     if (threads_.find(thread) != nullptr) return;
@@ -65,23 +65,26 @@ void StackTable::see_thread(Arena& arena, segment::Writer* writer, uint64_t thre
     threads_.insert(arena, thread, threads_.count());
 }
 
-bool StackTable::in_stack_chunk(uint64_t thread, uint64_t address) const {
+bool StackTable::in_stack_chunk(uint64_t thread, uint64_t address) {
     const Layout& layout = *interpreter().layout;
     // 16 KiB (pystate.c, DATA_STACK_CHUNK_SIZE), more only for a frame that needs it.
     constexpr uint64_t kLargestChunk = 64 * 1024;
     if (layout.thread_chunk == kNone) return false;
     const auto chunk = load<uint64_t>(thread + layout.thread_chunk);
     return may_be_object(chunk) && address >= chunk && address - chunk < kLargestChunk &&
-           is_word_readable(chunk + kChunkSize) &&
+           readable_.has(chunk + kChunkSize, sizeof(uint64_t)) &&
            address - chunk < load<uint64_t>(chunk + kChunkSize);
 }
 
-uint64_t StackTable::find_innermost(uint64_t thread) const {
+uint64_t StackTable::find_innermost(uint64_t thread) {
     const Layout& layout = *interpreter().layout;
     auto frame = load<uint64_t>(thread + layout.thread_frame);
     if (layout.cframe_frame != kNone) {
         const uint64_t cframe = frame;
-        if (!may_be_object(cframe) || !is_word_readable(cframe + layout.cframe_frame)) return 0;
+        if (!may_be_object(cframe) ||
+            !readable_.has(cframe + layout.cframe_frame, sizeof(uint64_t))) {
+            return 0;
+        }
         frame = load<uint64_t>(cframe + layout.cframe_frame);
     }
     return frame;
@@ -112,7 +115,6 @@ bool StackTable::walk(Arena& arena, segment::Writer* writer, uint64_t frame, uin
     const Layout& layout = *interpreter().layout;
     depth_ = 0;
     truncated_ = false;
-    readable_.clear();
     // Frames of C that stand between Python frames count too, so that the walk ends.
     for (uint32_t steps = 0; frame != 0; ++steps) {
         if (depth_ == limit || steps == 2 * kMaxDepth) {
@@ -178,9 +180,10 @@ void StackTable::give_up(segment::Writer* writer) {
 }
 
 uint32_t StackTable::capture(Arena& arena, segment::Writer* writer, uint64_t address,
-                             uint32_t limit) {
+                             uint64_t memory_version, uint32_t limit) {
     holds_address_ = false;
     if (gave_up_) return trace::kNoPythonStack;
+    readable_.begin(memory_version);
     const uint64_t thread = own_thread();
     if (thread == 0) return trace::kNoPythonStack;
     see_thread(arena, writer, thread);

@@ -14,13 +14,15 @@ namespace cowscope::cpython {
 // A thread's own frames, and the code objects that they run, live as long as the thread stands
 // still. But what names the innermost of them may be stale: the thread state at the end of the
 // interpreter, a frame that is being set up or taken down. So every page is checked to be readable,
-// once for each stack.
+// anew where memory may have gone since.
 class StackTable {
   public:
     // Id of the stack, innermost `limit` frames; trace::kNoPythonStack where this thread runs no
     // Python, or its stack could not be read. Afterwards holds_address() says whether `address`
     // lies in a frame of it.
-    uint32_t capture(Arena& arena, segment::Writer* writer, uint64_t address, uint32_t limit);
+    // `memory_version`: see ReadablePages.
+    uint32_t capture(Arena& arena, segment::Writer* writer, uint64_t address,
+                     uint64_t memory_version, uint32_t limit);
     bool holds_address() const { return holds_address_; }
 
   private:
@@ -29,11 +31,13 @@ class StackTable {
     static constexpr uint32_t kMostFailures = 64;
 
     // The thread's innermost frame; 0 where it has none.
-    uint64_t find_innermost(uint64_t thread) const;
+    uint64_t find_innermost(uint64_t thread);
+    bool is_own_thread(uint64_t thread);
+    uint64_t own_thread();
     // Fills frames_. False where something is not as it should be.
     bool walk(Arena& arena, segment::Writer* writer, uint64_t frame, uint64_t address,
               uint32_t limit);
-    bool in_stack_chunk(uint64_t thread, uint64_t address) const;
+    bool in_stack_chunk(uint64_t thread, uint64_t address);
     bool is_frame(uint64_t frame);
     int32_t instruction_offset(uint64_t frame, uint64_t code) const;
     uint32_t intern(Arena& arena, segment::Writer* writer);

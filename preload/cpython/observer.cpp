@@ -57,7 +57,8 @@ Observation Observer::observe(Arena& arena, segment::Writer* writer, const Write
         if (!said_problem_) write_problem(writer);
         said_problem_ = true;
     } else {
-        observation.python_stack = stacks_.capture(arena, writer, write.address, limit);
+        observation.python_stack =
+            stacks_.capture(arena, writer, write.address, write.memory_version, limit);
     }
     Located& object = observation.object;
     object = locate(arena, writer, &types_, write.address, write.words);

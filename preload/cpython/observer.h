@@ -15,6 +15,7 @@ struct Write {
     uint64_t address;
     uint64_t words[2];  // what was read there
     uint32_t site;
+    uint64_t memory_version;  // see ReadablePages
     uint64_t registers[trace::kRegisterCount];
 };
 

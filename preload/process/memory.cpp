@@ -10,6 +10,7 @@
 #include "process/interpose.h"
 #include "process/process.h"
 #include "process/real.h"
+#include "support/threads.h"
 
 #include "support/poison.h"
 
@@ -32,6 +33,7 @@ void with_watched(const void* address, size_t bytes, Action&& action) {
 
 void giving_up(const void* address, size_t bytes) {
     with_watched(address, bytes, [](uint64_t start, uint64_t end) {
+        ++process.removals;
         record_copies(start, end);
         forget_inherited(start, end);
     });
@@ -47,6 +49,10 @@ bool fills(int advice) {
 bool discards(int advice) {
     constexpr int kDontneedLocked = 24;  // MADV_DONTNEED_LOCKED, Linux 5.18
     return advice == MADV_DONTNEED || advice == MADV_REMOVE || advice == kDontneedLocked;
+}
+
+void hiding(const void* address, size_t bytes) {
+    with_watched(address, bytes, [](uint64_t, uint64_t) { ++process.removals; });
 }
 
 // Read-only mappings of files, a program's code above all, are not watched, because hardly any
@@ -99,6 +105,16 @@ void note_sharing(const void* address, size_t bytes, int advice) {
 
 }  // namespace
 
+// What libc takes away without coming by here: the end of the heap, by the break; the heaps of
+// other threads, which there are none of without them; and large blocks, which nobody asks this
+// about.
+uint64_t memory_version() {
+    const uint64_t now = current_break();
+    if (now != process.last_break || !is_only_thread()) ++process.removals;
+    process.last_break = now;
+    return uint64_t{process.removals} + 1;
+}
+
 void UnsharedRanges::remove(uint64_t start, uint64_t end) {
     for (size_t i = 0; i < count_;) {
         tracker::AddressRange& range = ranges_[i];
@@ -146,6 +162,7 @@ COWSCOPE_INTERPOSED int mprotect(void* address, size_t bytes, int protection) no
         return static_cast<int>(syscall(SYS_mprotect, address, bytes, protection));
     }
     if ((protection & PROT_WRITE) != 0) making_writable(address, bytes);
+    if ((protection & PROT_READ) == 0) hiding(address, bytes);
     return real().mprotect(address, bytes, protection);
 }
 

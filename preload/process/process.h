@@ -100,6 +100,8 @@ struct alignas(4096) Process {
     pid_t daemon_tid = 0;
     // This process was cloned with its parent's very descriptors (CLONE_FILES).
     bool shares_descriptors = false;
+    uint32_t removals = 0;  // see memory_version()
+    uint64_t last_break = 0;
     int quick_exit_status = 0;
     char** environment = nullptr;
     Identity identity = {};
@@ -208,6 +210,10 @@ void follow_moved(uint64_t start, uint64_t end, uint64_t to);
 
 // Says what `kind` says of one page: kernel or fresh. The lock is held.
 void record_page(trace::CensusKind kind, uint64_t page);
+
+// Another number than before where memory may have been taken away, or made unreadable, since it was
+// asked last. Never 0. The lock is held.
+uint64_t memory_version();
 
 // [start, end) of a file's mapping will be writable: its pages are inherited like others. The lock
 // is held.

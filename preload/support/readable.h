@@ -23,11 +23,15 @@ inline bool is_readable(uint64_t address, uint64_t bytes) {
     return is_word_readable(address) && (address / kPage == last / kPage || is_word_readable(last));
 }
 
-// Pages that could be read a moment ago: asks once for each as long as nothing else runs.
+// Pages that could be read a moment ago: asks once for each while the mappings stay as they are.
 class ReadablePages {
   public:
-    void clear() {
-        for (uint64_t& page : pages_) page = kNone;
+    // `version` of the process's memory, never 0: where it is the last one's, nothing was taken
+    // away in between.
+    void begin(uint64_t version) {
+        if (version == version_) return;
+        version_ = version;
+        for (uint64_t(&known)[2] : pages_) known[0] = known[1] = kNone;
     }
     // Of at most a page.
     bool has(uint64_t address, uint64_t bytes) {
@@ -41,15 +45,18 @@ class ReadablePages {
     static constexpr uint64_t kNone = ~uint64_t{0};
 
     bool has_page(uint64_t page) {
-        uint64_t& known = pages_[page % kPages];
-        if (known == page) return true;
+        uint64_t(&known)[2] = pages_[page % kSets];
+        if (known[0] == page || known[1] == page) return true;
         if (!is_word_readable(page * kPage)) return false;
-        known = page;
+        known[1] = known[0];
+        known[0] = page;
         return true;
     }
 
-    static constexpr uint64_t kPages = 32;
-    uint64_t pages_[kPages];
+    // A stack of Python touches a dozen.
+    static constexpr uint64_t kSets = 32;
+    uint64_t version_ = 0;
+    uint64_t pages_[kSets][2];
 };
 
 }  // namespace cowscope

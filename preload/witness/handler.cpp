@@ -7,6 +7,8 @@
 #include "process/signals.h"
 #include "support/guarded_read.h"
 #include "support/hash.h"
+#include "support/readable.h"
+#include "support/threads.h"
 #include "witness/registers_x86_64.h"
 
 #include "support/poison.h"
@@ -30,7 +32,17 @@ struct Fault {
     const ucontext_t* context;
     // Where the signal's frame and the handler's own lie, if on the stack that was interrupted.
     tracker::AddressRange own_frames;
+    // Nothing takes the page away while it is looked at.
+    bool stays = false;
 };
+
+// A copy of memory at `from`, which lies in the page that was written if `stays`.
+bool read_memory(bool stays, uint64_t from, void* to, size_t bytes) {
+    const auto* memory = reinterpret_cast<const void*>(from);
+    if (!stays) return guarded_read(memory, to, bytes);
+    std::memcpy(to, memory, bytes);
+    return true;
+}
 
 const process::Mapping* find_mapping(Tracked& tracked, uint64_t address) {
     const process::Mapping* mapping = tracked.mappings.find(address);
@@ -113,9 +125,9 @@ void write_exemplar(uint32_t site, const ucontext_t& context) {
 
 // Whether the `kBytes` from `start` on are zeros, but for what was written for this signal.
 template <size_t kBytes>
-bool is_zero(uint64_t start, const tracker::AddressRange& own) {
+bool is_zero(bool stays, uint64_t start, const tracker::AddressRange& own) {
     uint64_t words[kBytes / sizeof(uint64_t)];
-    if (!guarded_read(reinterpret_cast<const void*>(start), words, kBytes)) return false;
+    if (!read_memory(stays, start, words, kBytes)) return false;
     if (own.overlaps(start, start + kBytes)) {
         const uint64_t first = own.start > start ? (own.start - start) / sizeof(uint64_t) : 0;
         const uint64_t behind = (own.end - start + sizeof(uint64_t) - 1) / sizeof(uint64_t);
@@ -132,8 +144,8 @@ bool is_zero_page(const Fault& fault, const uint64_t (&start)[2]) {
     if ((start[0] | start[1]) != 0) return false;
     // In halves: the handler's stack is small.
     const uint64_t page = fault.address & ~(kPage - 1);
-    return is_zero<kPage / 2>(page, fault.own_frames) &&
-           is_zero<kPage / 2>(page + kPage / 2, fault.own_frames);
+    return is_zero<kPage / 2>(fault.stays, page, fault.own_frames) &&
+           is_zero<kPage / 2>(fault.stays, page + kPage / 2, fault.own_frames);
 }
 
 bool is_unshared(const Tracked& tracked, uint64_t address) {
@@ -174,6 +186,7 @@ void judge_frame_pages(Tracked& tracked, const Fault& fault) {
     tracked.frame_page = first;
     const uint64_t nothing[2] = {0, 0};
     Fault of_frame = fault;
+    of_frame.stays = false;
     for (uint64_t page = first; page < fault.own_frames.end; page += kPage) {
         if (page == (fault.address & ~(kPage - 1))) continue;
         of_frame.address = page;
@@ -188,10 +201,26 @@ bool judge_by_page(const Fault& fault, const uint64_t (&start)[2]) {
     return !is_fresh;
 }
 
-bool is_hugetlb(const Tracked& tracked, uint64_t address) {
+const process::Mapping* recall_mapping(const Tracked& tracked, uint64_t address) {
     const process::Mapping* mapping = tracked.mappings.find(address);
-    if (mapping == nullptr) mapping = process::known_mappings.find(address);
-    return mapping != nullptr && mapping->is_hugetlb;
+    return mapping != nullptr ? mapping : process::known_mappings.find(address);
+}
+
+// Whether the page that this thread is about to write to can be read without care: there is nobody
+// else to take it away, nor a file whose end would (truncate(2) takes private copies too), and its
+// protection key lets the handler read it (pkeys(7): signal handlers have rights of their own).
+bool stays_readable(const process::Mapping* mapping, uint64_t address) {
+    constexpr uint64_t kWord = sizeof(uint64_t);
+    return mapping != nullptr && !mapping->is_file && is_only_thread() &&
+           is_word_readable(address & ~(kWord - 1));
+}
+
+// The word that is written and its neighbour; the flags of what could not be read.
+uint16_t read_words(const Fault& fault, uint64_t (&words)[2]) {
+    const bool in_one_page = fault.address % kPage <= kPage - sizeof(words);
+    if (read_memory(fault.stays && in_one_page, fault.address, words, sizeof(words))) return 0;
+    if (guarded_read(fault.address, &words[0])) return trace::kNoNeighbour;
+    return trace::kNoNeighbour | trace::kNoWord;
 }
 
 // Whether the event is worth to be recorded; its flags. `is_unlisted`: the inherited pages were not
@@ -219,7 +248,8 @@ cpython::Observation observe_python(Tracked& tracked, const Fault& fault,
     }
     auto& writer = process::process.writer;
     const process::Options& options = process::process.options;
-    cpython::Write write = {fault.address, {words[0], words[1]}, site, {}};
+    cpython::Write write = {
+        fault.address, {words[0], words[1]}, site, process::memory_version(), {}};
     copy_registers(*fault.context, write.registers);
     const cpython::Observation seen =
         tracked.python->observe(tracked.arena, &writer, write, options.max_stack);
@@ -228,7 +258,7 @@ cpython::Observation observe_python(Tracked& tracked, const Fault& fault,
 }
 
 void record_fault(void* argument) {
-    const Fault& fault = *static_cast<const Fault*>(argument);
+    Fault& fault = *static_cast<Fault*>(argument);
     Tracked& tracked = *process::process.tracked;
     auto& writer = process::process.writer;
 
@@ -241,18 +271,16 @@ void record_fault(void* argument) {
             return;
         }
     }
-    // The word and its neighbour. Guarded, because another thread may take the page away meanwhile.
+    const process::Mapping* mapping = recall_mapping(tracked, fault.address);
+    fault.stays = stays_readable(mapping, fault.address);
+    const bool is_hugetlb = mapping != nullptr && mapping->is_hugetlb;
     uint64_t words[2] = {0, 0};
-    uint16_t flags = 0;
-    if (!guarded_read(reinterpret_cast<const void*>(fault.address), words, sizeof(words))) {
-        flags = trace::kNoNeighbour;
-        if (!guarded_read(fault.address, &words[0])) flags |= trace::kNoWord;
-    }
+    uint16_t flags = read_words(fault, words);
     if (!judge(tracked, fault, is_unlisted, words, &flags)) {
         ++writer.loss()->fresh_faults;
         return;
     }
-    if (is_hugetlb(tracked, fault.address)) flags |= trace::kHugePage;
+    if (is_hugetlb) flags |= trace::kHugePage;
 
     InternTable::Entry* site = find_site(tracked, fault.registers);
     if (site == nullptr) {
@@ -260,7 +288,9 @@ void record_fault(void* argument) {
         return;
     }
     if (site->uses++ < kExemplarsASite) write_exemplar(site->value, *fault.context);
-    const cpython::Observation python = observe_python(tracked, fault, words, site->value);
+    // Where the handler may not read, there is nothing to look at.
+    cpython::Observation python;
+    if ((flags & trace::kNoWord) == 0) python = observe_python(tracked, fault, words, site->value);
     auto* record = writer.begin<trace::EventRecord>(trace::RecordType::event);
     if (record == nullptr) return;
     record->header.flags = flags | python.object.flags;
@@ -307,8 +337,7 @@ void record_late_fault(void* argument) {
     process::stop_judging_by_page();
 }
 
-void handle(const TrapInfo& info, const ucontext_t& context) {
-    const pid_t tid = sys::gettid();
+void handle(pid_t tid, const TrapInfo& info, const ucontext_t& context) {
     Fault fault = {info.address, tid, unwind_registers(context), &context, {}};
     fault.own_frames = own_frames(fault.registers.sp);
     process::process.lock.lock();
@@ -342,7 +371,11 @@ void on_trap(int signal, siginfo_t* info, void* context) {
         process::pass_trap_to_host(signal, info, context);
         return;
     }
-    if (process::is_current()) handle(trap, *static_cast<const ucontext_t*>(context));
+    // The first thread of a process has its number: then there is no need to ask for that too.
+    const pid_t tid = sys::gettid();
+    if (tid == process::process.pid || process::is_current()) {
+        handle(tid, trap, *static_cast<const ucontext_t*>(context));
+    }
 }
 
 }  // namespace cowscope::witness
