@@ -141,6 +141,46 @@ TEST_CASE("an interpreter that was loaded later is looked at like others", "[pyt
     }
 }
 
+// What an interpreter that has ended left behind is never read: its memory may be gone.
+TEST_CASE("interpreters that end and start anew in a child", "[python-lines]") {
+    const std::string script =
+        "values = ['%010d' % i for i in range(60000)]\n"
+        "def read_all():\n"
+        "    for value in values:\n"
+        "        pass\n";
+    for (const int minor : {6, 9, 11, 13}) {
+        const std::string python = newest_of_pyenv("3." + std::to_string(minor));
+        COWSCOPE_REQUIRE_INTERPRETER(python, "Python of pyenv");
+        const std::string library = library_of(python);
+        COWSCOPE_REQUIRE_INTERPRETER(library, "shared library of this Python");
+        CAPTURE(library);
+        const TemporaryFolder folder;
+        RunOptions options;
+        options.environment = {"PYTHONHOME=" +
+                               std::filesystem::path(python).parent_path().parent_path().string()};
+        record_successfully(folder / "t.cow",
+                            {COWSCOPE_E2E_PROGRAMS "/python_host", library, script, "again"},
+                            options);
+        const Json report = report_json(folder / "t.cow");
+        check_consistent(report);
+        uint64_t by_python = 0;
+        uint64_t after_end = 0;
+        for (const Json& site : report["sites"]) {
+            const uint64_t pages = site["pages"].get<uint64_t>();
+            if (site["function"].get<std::string>().find("write_after_end") != std::string::npos) {
+                after_end += pages;
+                CHECK(site["python"].empty());
+            }
+            if (!site["python"].empty() && site["python"][0]["function"] == "read_all") {
+                by_python += pages;
+            }
+        }
+        CHECK(after_end >= 4 * 200);
+        // 60,000 strs of 64 bytes, or less.
+        CHECK(by_python >= 60'000 * 56 / 4096);
+    }
+}
+
 TEST_CASE("with --no-values no value is kept", "[python-lines]") {
     const std::string python = debian_python();
     COWSCOPE_REQUIRE_INTERPRETER(python, "/usr/bin/python3");
