@@ -392,7 +392,7 @@ inline constexpr uint16_t kNotMeasured = 1;
 // This process forked, or tried to; the child's own segment names it as its parent.
 struct ForkRecord {
     RecordHeader header;
-    uint64_t time_ns;
+    uint64_t time_ns;  // before the fork: nothing is shared by it yet
     uint32_t ordinal;  // counts from 1
     uint32_t padding;
 };

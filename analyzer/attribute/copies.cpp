@@ -123,11 +123,13 @@ class Collector {
         for (const PageWrite& write : writes_) {
             const bool is_again = before != nullptr && before->page == write.page;
             // The first write of a generation is the one that may have copied.
-            if (!is_again || before->generation != write.generation) {
+            const bool is_first = !is_again || before->generation != write.generation;
+            const uint64_t fork_ns = fork_behind(write.generation);
+            if (is_first || (before->time_ns < fork_ns && write.time_ns >= fork_ns)) {
                 count_write(write, is_again ? before->time_ns : 0);
-                if (process_.generations[write.generation].copied.contains(write.page)) {
-                    seen_in_census[write.generation].push_back(write.page);
-                }
+            }
+            if (is_first && process_.generations[write.generation].copied.contains(write.page)) {
+                seen_in_census[write.generation].push_back(write.page);
             }
             before = &write;
         }
@@ -152,6 +154,14 @@ class Collector {
             }
             copies_.fresh_pages = process_.generations.back().fresh_pages;
         }
+    }
+
+    // When the fork began that ended a generation. What other threads write from then on may be
+    // copied anew before the process itself begins the next generation.
+    uint64_t fork_behind(size_t generation) const {
+        const uint32_t number = process_.generations[generation].number;
+        const auto& forks = process_.fork_times_ns;
+        return number < forks.size() ? forks[number] : ~uint64_t{0};
     }
 
     // Adds the pages of a census that are not among `seen`. A damaged trace may name any number of

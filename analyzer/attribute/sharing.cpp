@@ -14,7 +14,8 @@ uint64_t end_of(const trace::ProcessTrace& process) {
     return process.outside && process.outside->fate ? process.outside->fate->gone_ns : kForever;
 }
 
-// Parent and child each note the time some moments after the fork: the earlier one is the better.
+// The parent notes the time before the fork, the child its own some moments after it; between those
+// nothing is written but by the parent's other threads, mostly after the fork itself.
 // `older_siblings`: how many children the parent had forked before.
 uint64_t fork_time(const trace::ProcessTrace& parent, const trace::ProcessTrace& child,
                    size_t older_siblings) {

@@ -19,6 +19,8 @@ void before_fork() {
     // Also waits for another thread that is preparing.
     const Locked locked;
     if (process.tracked == nullptr) prepare_for_children();
+    begin_before_fork();
+    process.fork_began_ns = sys::monotonic_ns();
 }
 
 // No lock is held across a fork: glibc takes malloc's locks between the handlers before the fork
@@ -34,14 +36,19 @@ void after_fork_in_parent() {
         return;
     }
     const Locked locked;
-    ++process.forks;
+    const bool has_begun = process.tracked != nullptr && process.tracked->is_before_fork;
+    if (!has_begun) ++process.forks;
     if (auto* record = process.writer.begin<trace::ForkRecord>(trace::RecordType::fork)) {
-        record->time_ns = sys::monotonic_ns();
+        record->time_ns = process.fork_began_ns;
         record->ordinal = process.forks;
         record->padding = 0;
         process.writer.commit();
     }
-    begin_generation();
+    if (has_begun) {
+        go_on_after_fork();
+    } else {
+        begin_generation();
+    }
     if (locked.is_trap_blocked()) stop_judging_by_page();
 }
 

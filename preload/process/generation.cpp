@@ -9,6 +9,7 @@
 
 #include "process/process.h"
 #include "process/signals.h"
+#include "support/threads.h"
 #include "witness/handler.h"
 
 #include "support/poison.h"
@@ -188,6 +189,30 @@ void begin_generation() {
     write_generation();
     // So that the trace says which tracker there is, though all children be short-lived.
     if (process.forks == 1 && !tracked.lacks_tracker) tracked.lacks_tracker = !start_tracker();
+}
+
+void begin_before_fork() {
+    Tracked* tracked = process.tracked;
+    if (tracked == nullptr || tracked->stage != Stage::off || is_only_thread()) return;
+    if (process.options.witness == WitnessChoice::off || !can_judge_by_page()) return;
+    ++process.forks;
+    if (!start_witness()) {
+        --process.forks;
+        return;
+    }
+    begin_generation();
+    // What is listed now is not what the fork will share.
+    tracked->is_before_fork = true;
+    tracked->pages_before_tracking = 0;
+}
+
+void go_on_after_fork() {
+    Tracked& tracked = *process.tracked;
+    tracked.is_before_fork = false;
+    if (tracked.stage != Stage::witnessing || tracked.lacks_tracker) return;
+    tracked.faults_at_start = all_faults();
+    tracked.pages_before_tracking = kPagesBeforeTracking;
+    if (tracked.early_pages.is_full()) stop_judging_by_page();
 }
 
 void judge_page(uint64_t page, bool is_fresh) {

@@ -47,6 +47,7 @@ struct Tracked {
     bool is_protected;       // writes to `inherited` show in a census
     bool has_unseen_faults;  // of this generation, while the witness was blind
     bool lacks_tracker;      // none was asked for, or none works
+    bool is_before_fork;     // the fork that it follows is still to come
     // Pages to judge one by one before tracking starts; 0: it has, or never will.
     uint32_t pages_before_tracking;
     uint64_t faults_at_start;  // of the generation, by the kernel's count
@@ -95,7 +96,8 @@ struct alignas(4096) Process {
     witness::Trap trap;
     Arena arena;  // as it was before anything was allocated from it
     Tracked* tracked = nullptr;
-    uint32_t forks = 0;
+    uint32_t forks = 0;  // of this process, or one more: see begin_before_fork()
+    uint64_t fork_began_ns = 0;
     // A thread is in daemon(3), which ends this process behind the fork without coming by here.
     pid_t daemon_tid = 0;
     // This process was cloned with its parent's very descriptors (CLONE_FILES).
@@ -172,6 +174,12 @@ void prepare_for_children();
 
 // This process shares its pages (anew): a generation begins. The lock is held.
 void begin_generation();
+// Other threads write as soon as the kernel has shared the pages, which is some time before the
+// fork returns. Where there are any, the generation of the first fork begins before it; those of
+// others have a witness already, and what it saw too early the analyzer can tell by the time. The
+// lock is held, here and below.
+void begin_before_fork();
+void go_on_after_fork();
 
 // Lists the inherited pages and protects them: from now on a census tells which were written.
 // Leaves out `used`, where the shim itself has written. The lock is held.
@@ -211,8 +219,8 @@ void follow_moved(uint64_t start, uint64_t end, uint64_t to);
 // Says what `kind` says of one page: kernel or fresh. The lock is held.
 void record_page(trace::CensusKind kind, uint64_t page);
 
-// Another number than before where memory may have been taken away, or made unreadable, since it was
-// asked last. Never 0. The lock is held.
+// Another number than before where memory may have been taken away, or made unreadable, since it
+// was asked last. Never 0. The lock is held.
 uint64_t memory_version();
 
 // [start, end) of a file's mapping will be writable: its pages are inherited like others. The lock

@@ -20,3 +20,15 @@ TEST_CASE("forks beside threads that allocate, load, throw or fork are recorded"
         CHECK(process["lost_events"] == 0);
     }
 }
+
+TEST_CASE("what threads write while their process forks is counted from the fork on", "[hostile]") {
+    const TemporaryFolder folder;
+    const AccountRun recorded =
+        record_case(folder, program_of_tests("hostile_threads"), "writers", Instruments::all);
+    const uint64_t written = static_cast<uint64_t>(recorded.account.figure("pages of writers"));
+    const Json root = processes_of(recorded.report, "root").at(0);
+    CHECK(root["lost_events"] == 0);
+    CHECK(root["copied_pages"] >= written);
+    // Of stacks, and of what the main thread writes between two forks.
+    CHECK(root["copied_pages"] <= written + 4 * 32);
+}

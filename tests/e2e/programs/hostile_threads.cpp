@@ -85,11 +85,53 @@ void beside_fork() {
     fork_beside(fork_once, false);
 }
 
+// Threads write all their pages, over and over, while this one forks. Each child lives until they
+// have written every page twice, so that each page is copied once for each fork.
+void beside_writers() {
+    constexpr int kThreads = 3;
+    constexpr int kWriterForks = 4;
+    constexpr size_t kWriterPages = 2000;
+    std::atomic<int> passes[kThreads] = {};
+    std::vector<std::thread> threads;
+    for (std::atomic<int>& passed : passes) {
+        unsigned char* pages = map(kWriterPages);
+        std::memset(pages, 1, kWriterPages * kPageBytes);
+        threads.emplace_back([pages, &passed] {
+            for (; !is_over; ++passed) {
+                for (size_t i = 0; i < kWriterPages; ++i) {
+                    *static_cast<volatile unsigned char*>(pages + i * kPageBytes) = 2;
+                }
+            }
+        });
+    }
+    for (int i = 0; i < kWriterForks; ++i) {
+        int ends[2];
+        require(pipe(ends) == 0, "pipe");
+        const pid_t child = fork();
+        require(child >= 0, "fork");
+        if (child == 0) {
+            close(ends[1]);
+            char byte;
+            _exit(read(ends[0], &byte, 1) == 0 ? 0 : 1);
+        }
+        close(ends[0]);
+        for (const std::atomic<int>& passed : passes) {
+            // The pass that goes on, and a whole one.
+            const int before = passed;
+            while (passed < before + 2) usleep(500);
+        }
+        close(ends[1]);
+        int status = 0;
+        require(waitpid(child, &status, 0) == child && status == 0, "child of writers");
+    }
+    is_over = true;
+    for (std::thread& thread : threads) thread.join();
+    account::note_figure("pages of writers", kThreads * kWriterPages * kWriterForks);
+}
+
 const Case kCases[] = {
-    {"malloc", beside_malloc},
-    {"dlopen", beside_dlopen},
-    {"throw", beside_throw},
-    {"fork", beside_fork},
+    {"writers", beside_writers}, {"malloc", beside_malloc}, {"dlopen", beside_dlopen},
+    {"throw", beside_throw},     {"fork", beside_fork},
 };
 
 }  // namespace
