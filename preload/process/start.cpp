@@ -30,6 +30,27 @@ void say_once(const char* what, const char* detail) {
     sys::write(2, line.c_str(), line.size());
 }
 
+// Whether anything is in the folder: then recording has worked before, and what it misses now is no
+// news for each program that is started.
+bool has_entries(const char* folder) {
+    const int fd = sys::open(folder, O_RDONLY | O_DIRECTORY);
+    if (fd < 0) return false;
+    // "." and ".." take 24 bytes each (getdents64(2): 19 and the name, in steps of 8).
+    constexpr long kEmptyBytes = 48;
+    alignas(8) char entries[512];
+    const long got = sys::syscall3(SYS_getdents64, fd, sys::word(entries), sizeof(entries));
+    sys::close(fd);
+    return got > kEmptyBytes;
+}
+
+// Programs that the first one starts do not speak: the recorder says what went wrong, and the
+// program's own output stays as it is.
+bool may_speak() {
+    const pid_t recorder = process.options.recorder;
+    return recorder == 0 ? !has_entries(process.options.folder.c_str())
+                         : recorder == sys::getppid();
+}
+
 void at_exit(int status, void*) {
     finish(trace::EndKind::exit, status & 0xff);
 }
@@ -57,6 +78,7 @@ __attribute__((constructor)) void start(int argument_count, char** arguments, ch
         const int made = sys::mkdir(folder, 0700);
         if (!open_segment(trace::Role::image, sys::getppid(), now)) {
             process.pid = 0;
+            if (!may_speak()) return;
             const bool is_there = made == 0 || made == -EEXIST;
             say_once(is_there ? "cannot write into the folder" : "cannot create the folder",
                      folder);
