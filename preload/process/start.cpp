@@ -51,6 +51,22 @@ bool may_speak() {
                          : recorder == sys::getppid();
 }
 
+bool open_first_segment() {
+    const uint64_t now = sys::monotonic_ns();
+    const char* folder = process.options.folder.c_str();
+    if (open_segment(trace::Role::image, sys::getppid(), now)) return true;
+    // The recorder has made the folder. Where it is gone, nobody else is to make one in its place.
+    int made = -EEXIST;
+    if (process.options.recorder == 0) {
+        made = sys::mkdir(folder, 0700);
+        if (open_segment(trace::Role::image, sys::getppid(), now)) return true;
+    }
+    if (!may_speak()) return false;
+    const bool is_there = made == 0 || made == -EEXIST;
+    say_once(is_there ? "cannot write into the folder" : "cannot create the folder", folder);
+    return false;
+}
+
 void at_exit(int status, void*) {
     finish(trace::EndKind::exit, status & 0xff);
 }
@@ -70,20 +86,10 @@ __attribute__((constructor)) void start(int argument_count, char** arguments, ch
     process.environment = environment;
     resolve_real_functions();
     set_command(argument_count, arguments);
-    const char* folder = process.options.folder.c_str();
     process.pid = pid;
-    const uint64_t now = sys::monotonic_ns();
-    // The folder is there, but for the first process of a bare LD_PRELOAD.
-    if (!open_segment(trace::Role::image, sys::getppid(), now)) {
-        const int made = sys::mkdir(folder, 0700);
-        if (!open_segment(trace::Role::image, sys::getppid(), now)) {
-            process.pid = 0;
-            if (!may_speak()) return;
-            const bool is_there = made == 0 || made == -EEXIST;
-            say_once(is_there ? "cannot write into the folder" : "cannot create the folder",
-                     folder);
-            return;
-        }
+    if (!open_first_segment()) {
+        process.pid = 0;
+        return;
     }
     look_for_interpreter();
     pthread_atfork(look_for_interpreter, nullptr, nullptr);

@@ -27,9 +27,12 @@ inline bool failed(long result) {
     return result < 0 && result > -4096;
 }
 
-inline int open(const char* path, int flags, unsigned mode = 0) {
+inline int open_at(int folder, const char* path, int flags, unsigned mode = 0) {
     return static_cast<int>(
-        syscall4(SYS_openat, AT_FDCWD, word(path), flags | O_CLOEXEC, static_cast<long>(mode)));
+        syscall4(SYS_openat, folder, word(path), flags | O_CLOEXEC, static_cast<long>(mode)));
+}
+inline int open(const char* path, int flags, unsigned mode = 0) {
+    return open_at(AT_FDCWD, path, flags, mode);
 }
 inline int close(int fd) {
     return static_cast<int>(syscall1(SYS_close, fd));
@@ -43,8 +46,8 @@ inline long write(int fd, const void* from, size_t bytes) {
 inline int mkdir(const char* path, unsigned mode) {
     return static_cast<int>(syscall2(SYS_mkdir, word(path), static_cast<long>(mode)));
 }
-inline int unlink(const char* path) {
-    return static_cast<int>(syscall2(SYS_unlink, word(path), 0));
+inline int unlink_at(int folder, const char* path) {
+    return static_cast<int>(syscall3(SYS_unlinkat, folder, word(path), 0));
 }
 inline int fstat(int fd, struct stat* out) {
     return static_cast<int>(syscall2(SYS_fstat, fd, word(out)));
