@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 
 #include "process/process.h"
 #include "process/real.h"
 #include "process/signals.h"
+#include "support/symbol_lookup.h"
 
 #include "support/poison.h"
 
@@ -67,6 +69,15 @@ bool open_first_segment() {
     return false;
 }
 
+// vdso(7). Before anything asks for the time.
+void find_clock() {
+    const unsigned long vdso = getauxval(AT_SYSINFO_EHDR);
+    if (vdso == 0) return;
+    Symbol clock = {"__vdso_clock_gettime"};
+    find_symbols_of(reinterpret_cast<const void*>(vdso), &clock, 1);
+    sys::vdso_clock = reinterpret_cast<sys::Clock*>(clock.address);
+}
+
 void at_exit(int status, void*) {
     finish(trace::EndKind::exit, status & 0xff);
 }
@@ -85,6 +96,7 @@ __attribute__((constructor)) void start(int argument_count, char** arguments, ch
     }
     process.environment = environment;
     resolve_real_functions();
+    find_clock();
     set_command(argument_count, arguments);
     process.pid = pid;
     if (!open_first_segment()) {

@@ -101,10 +101,18 @@ inline SignalMask set_signal_mask(SignalMask mask) {
     return old;
 }
 
-// CLOCK_MONOTONIC in ns; through the vdso, which clock_gettime() of libc reaches without a lock.
+// The vdso's clock_gettime(), which takes no lock and enters the kernel only where it must; nullptr
+// before find_clock() (process/start.cpp) and without a vdso. Not libc's: programs are run with
+// libraries that stand before that one, and those may do anything.
+using Clock = int(clockid_t, struct timespec*);
+inline constinit Clock* vdso_clock = nullptr;
+
+// CLOCK_MONOTONIC in ns.
 inline uint64_t monotonic_ns() {
-    struct timespec now;
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    struct timespec now = {};
+    if (vdso_clock == nullptr || vdso_clock(CLOCK_MONOTONIC, &now) != 0) {
+        syscall2(SYS_clock_gettime, CLOCK_MONOTONIC, word(&now));
+    }
     return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(now.tv_nsec);
 }
 

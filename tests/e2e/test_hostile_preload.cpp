@@ -59,7 +59,7 @@ TEST_CASE("another preloaded library works as ever, and the program is recorded"
     const AccountRun recorded =
         run_recorded(folder / "t.cow", run_program({kProgram, "preload"}, options), instruments);
     check_processes(recorded);
-    for (const char* name : {"forks", "handlers before", "settings read", "allocates"}) {
+    for (const char* name : {"forks", "handlers before", "settings read", "allocates", "clock"}) {
         CAPTURE(name);
         CHECK(recorded.account.figure(name) == alone.figure(name));
         CHECK(alone.figure(name) > 0);

@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,9 @@ void beside_preload() {
     note_figure("forks", count("forks"));
     note_figure("handlers before", count("handlers before"));
     note_figure("settings read", count("settings read"));
+    timespec now{};
+    require(clock_gettime(CLOCK_MONOTONIC, &now) == 0, "clock_gettime");
+    note_figure("clock", count("clock"));
     note_figure("actions", count("actions") - actions);
     note_figure("allocates", count("allocations") > allocations || allocations > 0 ? 1 : 0);
 }

@@ -1,11 +1,13 @@
 // A library that is preloaded beside cowscope's and stands before the same functions, with an
 // allocator that reads a file at its first call, as jemalloc does, and holds a lock while it
-// writes.
+// writes. Its clock wants the same lock.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -16,7 +18,7 @@
 namespace {
 
 struct Counts {
-    std::atomic<long> forks, closes, actions, allocations, settings_read, before, in_child;
+    std::atomic<long> forks, closes, actions, allocations, settings_read, before, in_child, clock;
 } counts;
 
 template <typename Function>
@@ -102,6 +104,12 @@ int sigaction(int signal, const struct sigaction* action, struct sigaction* old)
                                                                                    old);
 }
 
+int clock_gettime(clockid_t clock, timespec* now) noexcept {
+    const Locked locked;
+    ++counts.clock;
+    return static_cast<int>(syscall(SYS_clock_gettime, clock, now));
+}
+
 // What the program asks for by name.
 long other_preload_count(const char* what) {
     if (std::strcmp(what, "forks") == 0) return counts.forks;
@@ -109,6 +117,7 @@ long other_preload_count(const char* what) {
     if (std::strcmp(what, "actions") == 0) return counts.actions;
     if (std::strcmp(what, "allocations") == 0) return counts.allocations;
     if (std::strcmp(what, "settings read") == 0) return counts.settings_read;
+    if (std::strcmp(what, "clock") == 0) return counts.clock;
     if (std::strcmp(what, "handlers before") == 0) return counts.before;
     if (std::strcmp(what, "handlers in child") == 0) return counts.in_child;
     return -1;
