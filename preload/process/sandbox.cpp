@@ -27,6 +27,7 @@ namespace {
 constexpr int kCalls[] = {
     SYS_brk,
     SYS_clock_gettime,
+    SYS_clock_nanosleep,
     SYS_close,
     SYS_fcntl,
     SYS_fstat,
@@ -51,12 +52,15 @@ constexpr int kCalls[] = {
     SYS_pwritev,
     SYS_read,
     SYS_readlinkat,
+    SYS_rt_sigaction,
     SYS_rt_sigprocmask,
     SYS_rt_sigtimedwait,
+    SYS_rt_tgsigqueueinfo,
     SYS_sched_yield,
     SYS_sysinfo,
     SYS_tgkill,
     SYS_uname,
+    SYS_unlinkat,
     SYS_userfaultfd,
     SYS_write,
 };

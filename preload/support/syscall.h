@@ -88,6 +88,11 @@ inline pid_t gettid() {
 inline void sched_yield() {
     syscall0(SYS_sched_yield);
 }
+// At least so long; shorter where a signal strikes.
+inline void sleep_ns(long ns) {
+    const struct timespec time = {0, ns};
+    syscall4(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, word(&time), 0);
+}
 inline int tgkill(pid_t pid, pid_t tid, int signal) {
     return static_cast<int>(syscall3(SYS_tgkill, pid, tid, signal));
 }

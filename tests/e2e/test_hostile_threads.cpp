@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <string>
 
 #include "tests/catch.h"
@@ -24,9 +25,8 @@ TEST_CASE("forks beside threads that allocate, load, throw or fork are recorded"
     }
 }
 
-// A spinning thread that goes before the one that it waits for gets there when the kernel's own
-// guard stops it, which is once a second (sysctl kernel.sched_rt_runtime_us): the run would not end
-// in time.
+// A thread that spins and goes before the one that it waits for gets there when the kernel's own
+// guard stops it, which is once a second (sysctl kernel.sched_rt_runtime_us).
 TEST_CASE("a thread that goes before all others does not wait for ever", "[hostile]") {
     rlimit most{};
     getrlimit(RLIMIT_RTPRIO, &most);
@@ -34,9 +34,20 @@ TEST_CASE("a thread that goes before all others does not wait for ever", "[hosti
         WARN("SKIPPED: this user may not start threads of SCHED_FIFO");
         return;
     }
+    const Words program = {program_of_tests("hostile_threads"), "real-time"};
+    using Clock = std::chrono::steady_clock;
+    const Clock::time_point start = Clock::now();
+    REQUIRE(run_program(program).status() == 0);
+    const Clock::time_point between = Clock::now();
     const TemporaryFolder folder;
-    const AccountRun recorded =
-        record_case(folder, program_of_tests("hostile_threads"), "real-time", Instruments::all);
+    const RunResult run = record_account(folder / "t.cow", program, Instruments::all);
+    const std::chrono::duration<double> recorded_time = Clock::now() - between;
+    const std::chrono::duration<double> alone_time = between - start;
+    CAPTURE(run.err, recorded_time.count(), alone_time.count());
+    REQUIRE(run.status() == 0);
+    CHECK(recorded_time < 12 * alone_time);
+    const AccountRun recorded{account_from(run.out), report_json(folder / "t.cow"),
+                              Instruments::all, folder / "t.cow"};
     REQUIRE(recorded.account.writers().size() == 1);
     // glibc blocks all signals while a thread starts.
     check_copies(recorded, *recorded.account.writers().begin(), Bound::exact, 2);

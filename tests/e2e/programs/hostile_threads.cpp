@@ -89,7 +89,7 @@ void beside_fork() {
 // goes before it (SCHED_FIFO): what that one holds it cannot wait for by spinning.
 void beside_real_time() {
     constexpr size_t kStrikes = 200;
-    constexpr size_t kWrites = 20'000;
+    constexpr size_t kWrites = 40'000;
     unsigned char* many = map(kWrites);
     unsigned char* few = map(kStrikes);
     account::fill(many, kWrites);
@@ -101,7 +101,7 @@ void beside_real_time() {
             require(pthread_setschedparam(pthread_self(), SCHED_FIFO, &urgent) == 0, "SCHED_FIFO");
             for (size_t i = 0; i < kStrikes; ++i) {
                 account::store_to_shared(few + i * kPageBytes, 1, 1);
-                usleep(300);
+                    usleep(20);
             }
         });
         account::store_to_shared(many, kWrites, 1);
