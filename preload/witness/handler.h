@@ -1,8 +1,8 @@
-// The handler of the witness's SIGTRAP, and the rules that its code obeys. They hold for all that it
-// reaches, which with start_tracking() (process/track.cpp) is a good part of the shim. Whoever adds a
-// call there adds it here, and libc's to tests/shim_is_polite.
+// The handler of the witness's SIGTRAP, and the rules that its code obeys. They hold for all that
+// it reaches, which with start_tracking() (process/track.cpp) is a good part of the shim. Whoever
+// adds a call there adds it here, and libc's to tests/shim_is_polite.
 //
-//   Signals  Every signal is blocked (sa_mask). What it does itself may fault: the signal of that is
+//   Signals  Every signal is blocked (sa_mask). What it does itself may fault: its signal is
 //            pending then, and strikes before the program has moved on (last_events.h).
 //   Stack    Up to cowscope_call_on_stack() that of the program, a few hundred bytes besides the
 //            signal's frame; from there on Tracked::handler_stack.
@@ -29,8 +29,8 @@
 //            another name), which read one variable of the thread's each (cpython/frames.cpp). In a
 //            libpython of 3.12 and later that was loaded by dlopen(), in a thread that has never
 //            been Python's, glibc may allocate that variable: this one call is not safe.
-//   Nothing else: no malloc, no stdio, no lock of libc's or the loader's, no dlsym, no symbol that a
-//            program or another preloaded library is likely to stand before.
+//   Nothing else: no malloc, no stdio, no lock of libc's or the loader's, no dlsym, no
+//            symbol that a program or another preloaded library is likely to stand before.
 //   It decodes nothing.
 #pragma once
 
