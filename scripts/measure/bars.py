@@ -4,6 +4,7 @@ import dataclasses
 
 from recorders import AGAIN, AUTO, CENSUS, EXACT, PERF_DWARF, PERF_G
 
+FEWEST_ROUNDS = 7
 BASELINE_SPREAD = 0.05
 COMMAND_RATIO = {CENSUS: 1.02, AUTO: 1.05, EXACT: 1.15}  # CPU time
 OF_PERF_ADDED = {PERF_DWARF: 0.6, PERF_G: 1.0}  # what exact adds, of what perf adds

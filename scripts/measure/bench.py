@@ -73,6 +73,7 @@ def measure_workload(tools, workload, names, rounds):
             found['lost'] = recorders.perf_lost(done)
         return found
 
+    measure(PLAIN)  # the first run of a program is none to compare with
     runs = measuring.in_turns(rounds, names, measure)
     variants = {name: figures_of(runs[name], runs[PLAIN]) for name in names}
     for name in names:
@@ -259,6 +260,9 @@ def to_markdown(results):
                         long_report['report_us_per_event'].median,
                         long_report['report_peak_kb'] / 1024,
                         long_report['trace_bytes'] / long_report['events']))
+    if results['rounds'] < bars.FEWEST_ROUNDS:
+        parts.append('**%d rounds are no result: it takes %d.**\n' % (results['rounds'],
+                                                                   bars.FEWEST_ROUNDS))
     parts.append('## Bars\n\n' + measuring.markdown_table(
         ['what', 'at most', 'measured', ''],
         [[bar.what, bar.limit_text, bar.measured_text, bar.verdict]
@@ -288,12 +292,10 @@ def prepare(options):
     if options.cpus:
         os.sched_setaffinity(0, {int(cpu) for cpu in options.cpus.split(',')})
     os.makedirs(options.output, exist_ok=True)
-    tools = recorders.Recorders(os.path.join(options.build, 'cowscope'), recorders.find_perf(),
+    tools = recorders.Recorders(os.path.join(options.build, 'cowscope'), recorders.find_perf(options.output),
                                 options.output)
     program = os.path.join(options.build, 'string_map')
     recorders.check_cowscope_can(tools, [program, '--entries', '20000'])
-    if not tools.perf:
-        say('SKIPPED: no perf on this machine; nothing is held against it')
     if not options.cold:
         say('touched %.1f GiB of free memory' % (measuring.touch_free_memory() / (1 << 20)))
     return tools, program

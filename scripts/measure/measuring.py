@@ -9,7 +9,6 @@ import dataclasses
 import mmap
 import os
 import re
-import resource
 import shutil
 import signal
 import statistics
@@ -143,7 +142,7 @@ def available_kb():
         return next(int(line.split()[1]) for line in lines if line.startswith('MemAvailable:'))
 
 
-def touch_free_memory(spare_kb=1 << 20):
+def touch_free_memory(spare_kb=2 << 20):
     """Writes to all free memory once, but for `spare_kb`. A virtual machine's host backs a page at
     its first use only, which costs several times what the page's copy does. Returns kB touched."""
     piece_bytes = 64 << 20
@@ -189,24 +188,31 @@ def pss_kb(pid):
 
 @dataclasses.dataclass
 class Sample:
-    seconds: float  # since the program's start
-    pss_kb: int  # of the whole tree
-    processes: int
+    began: float  # seconds since the program's start
+    seconds: float  # the same, when it was over
+    pss_kb: int  # of the program and its descendants
+    recorder_kb: int  # of what started the program, or 0
 
 
 class TreeMemory:
     """Samples the memory of a tree of processes from outside, until it is gone.
 
-    A look at a large process takes long, and holds the process up. So the pause after a sample is
-    ten times what the sample took, and at least `interval` seconds. Where the machine runs out of
-    memory the tree is killed, and `ran_out` is set."""
+    A look at a large process takes long, and holds the process up: the pause after a sample is
+    three times what the sample took. As soon as the program has `workers` descendants a sample is
+    taken, `all_started`. With `has_recorder` the first process is not the program but what started
+    it. Where the machine runs out of memory all are killed, and `ran_out` is set."""
 
     RESERVE_KB = 512 * 1024
+    INTERVAL_SECONDS = 0.1
+    POLL_SECONDS = 0.01
 
-    def __init__(self, interval=0.05):
+    def __init__(self, workers, has_recorder):
         self.samples = []
+        self.all_started = None
+        self.first_worker_seconds = None  # when the first of them was there
         self.ran_out = False
-        self._interval = interval
+        self._others = 2 if has_recorder else 1  # processes that are no workers
+        self._workers = workers
         self._thread = None
 
     def watch(self, pid):
@@ -214,29 +220,42 @@ class TreeMemory:
         self._thread = threading.Thread(target=self._sample, args=(pid, time.monotonic()))
         self._thread.start()
 
-    def _sample(self, root, began):
-        while True:
-            at = time.monotonic()
-            tree = tree_of(root)
-            total_kb = sum(pss_kb(pid) for pid in tree)
-            # A zombie has no memory: the tree has ended.
-            if total_kb == 0:
-                return
-            now = time.monotonic()
-            self.samples.append(Sample(now - began, total_kb, len(tree)))
-            if available_kb() < self.RESERVE_KB:
-                self.ran_out = True
-                for pid in tree:
-                    try:
-                        os.kill(pid, signal.SIGKILL)
-                    except ProcessLookupError:
-                        pass
-                return
-            time.sleep(max(self._interval, 10 * (now - at)))
-
     def finish(self):
         self._thread.join()
-        return self.samples
+
+    def _sample(self, root, start):
+        next_sample = start
+        while True:
+            tree = tree_of(root)
+            now = time.monotonic()
+            if self.first_worker_seconds is None and len(tree) > self._others:
+                self.first_worker_seconds = now - start
+            is_whole = len(tree) >= self._others + self._workers and self.all_started is None
+            if is_whole or now >= next_sample:
+                sizes_kb = [pss_kb(pid) for pid in tree]
+                # A zombie has no memory: the tree has ended.
+                if sum(sizes_kb) == 0:
+                    return
+                over = time.monotonic()
+                recorder_kb = sizes_kb[0] if self._others == 2 else 0
+                self.samples.append(Sample(now - start, over - start, sum(sizes_kb) - recorder_kb,
+                                           recorder_kb))
+                if is_whole:
+                    self.all_started = self.samples[-1]
+                next_sample = over + max(self.INTERVAL_SECONDS, 3 * (over - now))
+            if available_kb() < self.RESERVE_KB:
+                self.ran_out = True
+                self._kill(tree)
+                return
+            time.sleep(self.POLL_SECONDS)
+
+    @staticmethod
+    def _kill(tree):
+        for pid in tree:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
 
 
 # --- interpreters and the machine

@@ -63,8 +63,23 @@ class Recorders:
         return json.loads(told.output)
 
 
-def find_perf():
-    return shutil.which('perf') or ''
+def find_perf(folder):
+    """The perf of this machine, or '' with a word why its figures will be missing. Ubuntu's is a
+    script that fails where no perf of the running kernel is installed."""
+    perf = shutil.which('perf')
+    why = 'it is not installed'
+    if perf:
+        trial = os.path.join(folder, 'perf-trial')
+        try:
+            perf_samples(measuring.run([perf, 'record', '-e', 'page-faults', '-c', '1', '-o', trial,
+                                        '--', '/bin/true']))
+            return perf
+        except MeasuringError as error:
+            why = str(error)
+        finally:
+            measuring.remove(trial)
+    measuring.say('SKIPPED: nothing is held against perf: %s' % why)
+    return ''
 
 
 def perf_samples(run):

@@ -49,6 +49,7 @@ void measure_reading(const Options& options, const std::function<Reading()>& rea
     child->cpu_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_start_ns;
     child->wall_ns = now_ns(CLOCK_MONOTONIC) - wall_start_ns;
     child->private_after_kb = options.show_memory ? private_memory_kb() : -1;
+    pause_for(options.pause_seconds);
 }
 
 // Comes back only if the child is to return from main().

@@ -33,7 +33,8 @@ usage: string_map [options]
   --child-exit HOW how a child leaves: exit (default), _exit, quick_exit or return
   --no-memory      leave out every figure that differs from run to run
   --timing         print the time of each fork and each child's reading on stderr
-  --pause SECONDS  each child waits so long before it reads: time to look at its memory
+  --pause SECONDS  each child waits so long before and after it reads, time to look at
+                   its memory
   -h, --help       this text
 )";
 

@@ -25,7 +25,7 @@ struct Options {
     const char* truth = nullptr;
     bool show_memory = true;
     bool show_timing = false;
-    uint32_t pause_seconds = 0;  // of each child, before it reads
+    uint32_t pause_seconds = 0;  // of each child, before and after it reads
 };
 
 inline constexpr uint64_t kDefaultEntries = 1'000'000;

@@ -128,6 +128,7 @@ def work(order, pause, with_memory):
     cpu_seconds = time.process_time() - cpu_start
     wall_seconds = time.perf_counter() - wall_start
     after_kb = private_memory_kb() if with_memory else 0
+    time.sleep(pause)
     return count, total_length, before_kb, after_kb, wall_seconds, cpu_seconds, start_cpu_seconds
 
 
@@ -195,8 +196,8 @@ def parse_options():
     parser.add_argument('--timing', action='store_true',
                         help='print the time of each fork and each reading on stderr')
     parser.add_argument('--pause', type=number_from(0), default=0, metavar='SECONDS',
-                        help='each worker waits so long before it reads: time to look at its '
-                        'memory')
+                        help='each worker waits so long before and after it reads: time to look '
+                        'at its memory')
     return parser, parser.parse_args()
 
 
