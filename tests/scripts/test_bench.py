@@ -12,11 +12,15 @@ from support import check, near, run_script
 ENTRIES = 100000
 CHILDREN = 2
 ROUNDS = 2
+COPIES = 20000
+EVENTS = 30000
 
 build = sys.argv[1]
 with tempfile.TemporaryDirectory() as folder:
-    output, said = run_script('bench', '--build', build, '--only', 'cpp', '--cold', '--rounds',
-                              str(ROUNDS), '--entries', str(ENTRIES), '-o', folder)
+    output, said = run_script('bench', '--build', build, '--only', 'cpp', '--only', 'copies', '--only',
+                              'report', '--cold', '--rounds', str(ROUNDS), '--entries',
+                              str(ENTRIES), '--copies', str(COPIES), '--events', str(EVENTS),
+                              '-o', folder)
     with open(os.path.join(folder, 'bench.json'), encoding='utf-8') as file:
         results = json.load(file)
     with open(os.path.join(folder, 'bench.md'), encoding='utf-8') as file:
@@ -60,6 +64,12 @@ if 'perf dwarf' in variants:
     check(dwarf['events'] > truth_pages, 'perf saw %d faults' % dwarf['events'])
     # 8 KiB of stack for each.
     check(dwarf['trace_share'] > 1, 'perf wrote %f' % dwarf['trace_share'])
+
+copied = results['long_run']['variants']['exact']['copied_pages']
+check(near(copied, COPIES, 0.05), 'the long run copied %d pages' % copied)
+events = results['long_report']['events']
+check(near(events, EVENTS, 0.05), 'the long report has %d events' % events)
+check(results['long_report']['trace_bytes'] > events * 64, 'a trace smaller than its events')
 
 told = [bar['what'] for bar in results['bars']]
 for limit in ('census only', 'auto', 'exact'):
