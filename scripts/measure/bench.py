@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import sys
+import time
 
 import bars
 import growth
@@ -302,6 +303,7 @@ def prepare(options):
 
 
 def main():
+    began = time.monotonic()
     options = parse_options()
     tools, program = prepare(options)
     results = {'schema': 'cowscope.bench/1', 'machine': measuring.machine(tools.cowscope),
@@ -316,6 +318,7 @@ def main():
         write_results(options, results, to_markdown(results), 'bench')
     for name in VARIANTS:
         measuring.remove(tools.trace(name))
+    say('took %.1f minutes' % ((time.monotonic() - began) / 60))
     return 0
 
 

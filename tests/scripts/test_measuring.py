@@ -47,6 +47,14 @@ class RunTest(unittest.TestCase):
         ratio = twice.cpu_seconds / alone.cpu_seconds
         self.assertTrue(1.4 < ratio < 2.8, ratio)
 
+    def test_what_was_touched_before_is_no_programs_peak(self):
+        piece_kb = 256 * MIB_KB
+        touched_kb = measuring.touch_free_memory(measuring.available_kb() - piece_kb)
+        self.assertGreater(touched_kb, piece_kb / 2)
+        self.assertLess(measuring.run(['/bin/true']).peak_kb, piece_kb / 2)
+        held = 'held = bytearray(b"1") * (%d << 10)' % piece_kb
+        self.assertGreater(measuring.run(['/usr/bin/python3', '-c', held]).peak_kb, piece_kb)
+
     def test_a_failure_is_an_error_that_names_the_program(self):
         with self.assertRaisesRegex(measuring.MeasuringError, 'sh -c .* ended with 3: no luck'):
             measuring.run(['/bin/sh', '-c', 'echo no luck >&2; exit 3'])
