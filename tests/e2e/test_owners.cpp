@@ -143,6 +143,8 @@ void check_version(const std::string& python) {
     check_owned(python, "instances",
                 {"__main__.rows (list items)", "__main__.rows[...] (instance attributes)"});
     check_owned(python, "keys", {"__main__.index (dict keys)"});
+    check_owned(python, "mixed",
+                {"__main__.index[...] (list items)", "__main__.index (dict values)"});
     check_owned(python, "local", {"__main__.of_function().local (list items)"});
 }
 
