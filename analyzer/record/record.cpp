@@ -103,7 +103,8 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
     }
 
     std::optional<struct stat> made;  // the folder
-    // Before the program runs: some fork at once. Only addresses that were seen written have owners.
+    // Before the program runs: some fork at once. Only addresses that were seen written have
+    // owners.
     std::optional<OwnerWatch> owners;
     const auto prepare = [&](pid_t pid) {
         if (!options.output) {
