@@ -14,21 +14,25 @@ struct PageWrite {
     uint64_t page;
     uint64_t time_ns;
     uint32_t generation;
-    uint32_t write_class;
+    uint32_t write_class;  // kNotACopy once it is found to be none
 };
 
 class Collector {
   public:
     Collector(const trace::ProcessTrace& process, size_t index, const Sharing& sharing,
-              AddressSpace* space, SiteResolver* sites, OwnerIndex* owners)
+              AddressSpace* space, SiteResolver* sites, OwnerIndex* owners,
+              WitnessedPages witnessed)
         : process_(process),
           index_(index),
           sharing_(sharing),
           space_(*space),
           sites_(*sites),
-          owners_(owners) {}
+          owners_(owners),
+          witnessed_(witnessed) {}
 
     Copies collect() {
+        // Of millions of events growing would take twice the memory.
+        writes_.reserve(process_.event_count);
         trace::for_each_event(process_,
                               [&](const trace::EventRecord& event, const trace::EventPlace& place) {
                                   take(event, place);
@@ -117,32 +121,18 @@ class Collector {
         std::sort(writes_.begin(), writes_.end(), [](const PageWrite& a, const PageWrite& b) {
             return std::tie(a.page, a.time_ns) < std::tie(b.page, b.time_ns);
         });
-        // Pages of each generation's census that were seen written, ascending.
-        std::vector<std::vector<uint64_t>> seen_in_census(process_.generations.size());
+        count_unwitnessed();
         const PageWrite* before = nullptr;
-        for (const PageWrite& write : writes_) {
-            const bool is_again = before != nullptr && before->page == write.page;
-            // The first write of a generation is the one that may have copied.
-            const bool is_first = !is_again || before->generation != write.generation;
+        for (PageWrite& write : writes_) {
             const uint64_t fork_ns = fork_behind(write.generation);
-            if (is_first || (before->time_ns < fork_ns && write.time_ns >= fork_ns)) {
-                count_write(write, is_again ? before->time_ns : 0);
-            }
-            if (is_first && process_.generations[write.generation].copied.contains(write.page)) {
-                seen_in_census[write.generation].push_back(write.page);
-            }
+            const bool may_be_copy =
+                is_first(write, before) || (before->time_ns < fork_ns && write.time_ns >= fork_ns);
+            const bool is_copy =
+                may_be_copy && count_write(write, is_again(write, before) ? before->time_ns : 0);
+            if (!is_copy) write.write_class = kNotACopy;
             before = &write;
         }
-        std::sort(copies_.copy_times_ns.begin(), copies_.copy_times_ns.end());
-
-        for (size_t i = 0; i < process_.generations.size(); ++i) {
-            const trace::Generation& generation = process_.generations[i];
-            add_unwitnessed(i, seen_in_census[i]);
-            const uint64_t unseen = generation.copied.pages() - seen_in_census[i].size();
-            (generation.witness == trace::Witness::off ? copies_.unwitnessed_unwatched
-                                                       : copies_.unwitnessed_while_watching) +=
-                unseen;
-        }
+        list_copies();
         copies_.copied_pages = copies_.witnessed_pages + copies_.unwitnessed_unwatched +
                                copies_.unwitnessed_while_watching;
         if (!process_.generations.empty()) {
@@ -164,9 +154,53 @@ class Collector {
         return number < forks.size() ? forks[number] : ~uint64_t{0};
     }
 
+    static bool is_again(const PageWrite& write, const PageWrite* before) {
+        return before != nullptr && before->page == write.page;
+    }
+    // The first write of a generation is the one that may have copied.
+    static bool is_first(const PageWrite& write, const PageWrite* before) {
+        return !is_again(write, before) || before->generation != write.generation;
+    }
+
+    void count_unwitnessed() {
+        // The first write to each page of each generation's census that was seen written: indices
+        // into writes_, which take half the room of the pages themselves.
+        std::vector<std::vector<uint32_t>> seen_in_census(process_.generations.size());
+        const PageWrite* before = nullptr;
+        for (const PageWrite& write : writes_) {
+            if (is_first(write, before) &&
+                process_.generations[write.generation].copied.contains(write.page)) {
+                seen_in_census[write.generation].push_back(
+                    static_cast<uint32_t>(&write - writes_.data()));
+            }
+            before = &write;
+        }
+        for (size_t i = 0; i < process_.generations.size(); ++i) {
+            const trace::Generation& generation = process_.generations[i];
+            add_unwitnessed(i, seen_in_census[i]);
+            const uint64_t unseen = generation.copied.pages() - seen_in_census[i].size();
+            (generation.witness == trace::Witness::off ? copies_.unwitnessed_unwatched
+                                                       : copies_.unwitnessed_while_watching) +=
+                unseen;
+        }
+    }
+
+    void list_copies() {
+        copies_.copy_times_ns.reserve(copies_.witnessed_pages);
+        if (witnessed_ == WitnessedPages::list) copies_.witnessed.reserve(copies_.witnessed_pages);
+        for (const PageWrite& write : writes_) {
+            if (write.write_class == kNotACopy) continue;
+            copies_.copy_times_ns.push_back(write.time_ns);
+            if (witnessed_ == WitnessedPages::leave_out) continue;
+            copies_.witnessed.push_back(
+                {write.page, write.time_ns, write.generation, write.write_class});
+        }
+        std::sort(copies_.copy_times_ns.begin(), copies_.copy_times_ns.end());
+    }
+
     // Adds the pages of a census that are not among `seen`. A damaged trace may name any number of
     // them: they are never gone through one by one.
-    void add_unwitnessed(size_t index, const std::vector<uint64_t>& seen) {
+    void add_unwitnessed(size_t index, const std::vector<uint32_t>& seen) {
         const trace::Generation& generation = process_.generations[index];
         const bool was_watched = generation.witness != trace::Witness::off;
         const auto add = [&](uint64_t start, uint64_t end) {
@@ -179,29 +213,29 @@ class Collector {
         for (const trace::PageRun& run : generation.copied.runs()) {
             uint64_t start = run.start;
             const uint64_t end = run.start + run.pages * trace::kPageBytes;
-            next = std::lower_bound(next, seen.end(), start);
-            for (; next != seen.end() && *next < end; ++next) {
-                add(start, *next);
-                start = *next + trace::kPageBytes;
+            next = std::partition_point(next, seen.end(),
+                                        [&](uint32_t at) { return writes_[at].page < start; });
+            for (; next != seen.end() && writes_[*next].page < end; ++next) {
+                add(start, writes_[*next].page);
+                start = writes_[*next].page + trace::kPageBytes;
             }
             add(start, end);
         }
     }
 
-    void count_write(const PageWrite& write, uint64_t write_before_ns) {
+    // Whether it copied.
+    bool count_write(const PageWrite& write, uint64_t write_before_ns) {
         if (!sharing_.is_shared(index_, write.page, write.time_ns, write_before_ns)) {
             ++copies_.reused_pages;
-            return;
+            return false;
         }
         ++copies_.witnessed_pages;
         ++copies_.classes[write.write_class].pages;
-        copies_.copy_times_ns.push_back(write.time_ns);
-        copies_.witnessed.push_back(
-            {write.page, write.time_ns, write.generation, write.write_class});
-        if (owners_ == nullptr) return;
+        if (owners_ == nullptr) return true;
         for (const OwnerId owner : owners_->owners_on_page(index_, write.generation, write.page)) {
             ++copies_.pages_with[owner];
         }
+        return true;
     }
 
     const trace::ProcessTrace& process_;
@@ -210,6 +244,7 @@ class Collector {
     AddressSpace& space_;
     SiteResolver& sites_;
     OwnerIndex* owners_;
+    WitnessedPages witnessed_;
     Copies copies_;
     std::vector<PageWrite> writes_;
     // Site, Python stack, place, type, region, owner, and whether CPython was being taken down.
@@ -222,8 +257,9 @@ class Collector {
 }  // namespace
 
 Copies find_copies(const trace::ProcessTrace& process, size_t index, const Sharing& sharing,
-                   AddressSpace* space, SiteResolver* sites, OwnerIndex* owners) {
-    return Collector(process, index, sharing, space, sites, owners).collect();
+                   AddressSpace* space, SiteResolver* sites, OwnerIndex* owners,
+                   WitnessedPages witnessed) {
+    return Collector(process, index, sharing, space, sites, owners, witnessed).collect();
 }
 
 }  // namespace cowscope::attribute

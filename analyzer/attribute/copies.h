@@ -50,15 +50,19 @@ struct Copies {
     // Copies without an event, by what the witness was doing then.
     uint64_t unwitnessed_while_watching = 0;
     uint64_t unwitnessed_unwatched = 0;
-    // A page may be copied again after the next fork of the process.
+    // Where the caller wants them. A page may be copied again after the next fork of the process.
     std::vector<PageCopy> witnessed;
     std::vector<UnwitnessedRun> unwitnessed;  // copies without an event
     std::vector<uint64_t> copy_times_ns;      // of the witnessed ones, ascending
 };
 
+// Whether Copies::witnessed is filled: 24 bytes for each page, which a report can do without.
+enum class WitnessedPages { leave_out, list };
+
 // `index`: of the process in the trace that `sharing` and `owners` know. Without `owners` nobody
-// owns anything.
+// owns anything. Takes some 40 bytes of memory for each event of the process.
 Copies find_copies(const trace::ProcessTrace& process, size_t index, const Sharing& sharing,
-                   AddressSpace* space, SiteResolver* sites, OwnerIndex* owners = nullptr);
+                   AddressSpace* space, SiteResolver* sites, OwnerIndex* owners,
+                   WitnessedPages witnessed);
 
 }  // namespace cowscope::attribute

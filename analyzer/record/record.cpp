@@ -103,16 +103,15 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
     }
 
     std::optional<struct stat> made;  // the folder
-    // Before the program runs: some fork at once.
+    // Before the program runs: some fork at once. Only addresses that were seen written have
+    // owners.
     std::optional<OwnerWatch> owners;
-    const bool sees_copies =
-        options.tracker != TrackerChoice::off || options.witness != WitnessChoice::off;
     const auto prepare = [&](pid_t pid) {
         if (!options.output) {
             result.folder = open_trace_folder(default_folder_name(command[0], pid));
         }
         made = file_of(result.folder.own_path());
-        if (sees_copies) owners.emplace(result.folder.own_path());
+        if (options.witness != WitnessChoice::off) owners.emplace(result.folder.own_path());
         return compose_environment(own_environment(), options, shim, result.folder.path);
     };
     // Not before the program runs: what it cannot be started for is then the only line.
