@@ -84,6 +84,7 @@ def all_of(results):
     long_report = results['long_report']
     # A peak is held against the events that it was for.
     if long_report and long_report['events'] >= REPORT_EVENTS * 0.95:
-        bars.append(Bar('report of %s events: peak memory, MiB' % format(long_report['events'], ','),
+        events = format(long_report['events'], ',')
+        bars.append(Bar('report of %s events: peak memory, MiB' % events,
                         REPORT_PEAK_KB / 1024, long_report['report_peak_kb'] / 1024, '%.0f'))
     return bars

@@ -108,7 +108,8 @@ def add_trace_figures(tools, name, runs, variants):
                        inherited_pages=max(process['inherited_pages']
                                            for process in report['processes']))
     elif name in recorders.PERF_OPTIONS:
-        figures.update(events=runs[name][-1]['samples'], lost_events=runs[name][-1]['lost'],
+        figures.update(events=runs[name][-1]['samples'],
+                       lost_chunks=max(column(runs[name], 'lost')),
                        copied_pages=variants[EXACT]['copied_pages'])
     else:
         return
@@ -243,7 +244,15 @@ def workload_table(found):
     base = found['variants'][PLAIN]['cpu_seconds'].median
     return '## %s\n\n%s pages copied; %.2f s of CPU time without cowscope, which against itself ' \
         'spreads by %.1f %%.\n\n' % (found['name'], format(copied, ','), base, again.spread * 100) \
-        + measuring.markdown_table(header, rows)
+        + measuring.markdown_table(header, rows) + lost_text(found)
+
+
+def lost_text(found):
+    lost = ['%s: %d %s' % (name, figures[key], what)
+            for name, figures in found['variants'].items()
+            for key, what in (('lost_events', 'events'), ('lost_chunks', 'chunks of events'))
+            if figures.get(key)]
+    return '\nLost: %s.\n' % '; '.join(lost) if lost else ''
 
 
 def to_markdown(results):
@@ -293,8 +302,8 @@ def prepare(options):
     if options.cpus:
         os.sched_setaffinity(0, {int(cpu) for cpu in options.cpus.split(',')})
     os.makedirs(options.output, exist_ok=True)
-    tools = recorders.Recorders(os.path.join(options.build, 'cowscope'), recorders.find_perf(options.output),
-                                options.output)
+    tools = recorders.Recorders(os.path.join(options.build, 'cowscope'),
+                                recorders.find_perf(options.output), options.output)
     program = os.path.join(options.build, 'string_map')
     recorders.check_cowscope_can(tools, [program, '--entries', '20000'])
     if not options.cold:

@@ -22,7 +22,8 @@ COWSCOPE_OPTIONS = {CENSUS: ['--witness', 'off'], EXACT: ['--sample', '1'],
 PERF_OPTIONS = {PERF_G: ['-g'], PERF_DWARF: ['--call-graph', 'dwarf']}
 # "[ perf record: Captured and wrote 1064.135 MB perf.data (132061 samples) ]"; long runs say "(~N".
 PERF_SAMPLES = re.compile(r'Captured and wrote .*\(~?(\d+) samples\)')
-PERF_LOST = re.compile(r'LOST (\d+) events')
+# "Processed 139461 events and lost 3 chunks!", where it fell behind.
+PERF_LOST = re.compile(r'lost (\d+) chunks')
 
 
 @dataclasses.dataclass
@@ -90,6 +91,7 @@ def perf_samples(run):
 
 
 def perf_lost(run):
+    """Chunks of samples that it could not write; it does not say how many samples were in them."""
     return sum(int(count) for count in PERF_LOST.findall(run.errors))
 
 

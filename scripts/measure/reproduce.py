@@ -18,8 +18,8 @@ import workloads
 from measuring import MeasuringError, say
 from recorders import EXACT, PLAIN
 
-# Each worker waits so long before and after it reads. The sample that tells the memory before has to
-# be over by then, which is checked; the one that tells the peak falls in the time after.
+# Each worker waits so long before and after it reads. The sample that tells the memory before has
+# to be over by then, which is checked; the one that tells the peak falls in the time after.
 PAUSE_SECONDS = 4
 QUICK_PAUSE_SECONDS = 1
 # Bytes of memory for each entry of a map, in the parent and in a worker that copies every page of

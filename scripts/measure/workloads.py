@@ -7,8 +7,8 @@ from measuring import MeasuringError, PYTHON_WORKLOAD
 
 READING = re.compile(r'^(?:child|worker) \d+: reading took [\d.]+ ms, ([\d.]+) ms of CPU time$',
                      re.MULTILINE)
-FORK = re.compile(r'^(?:child|worker) \d+: fork took ([\d.]+) ms, its start ([\d.]+) ms of CPU time$',
-                  re.MULTILINE)
+FORK = re.compile(r'^(?:child|worker) \d+: fork took ([\d.]+) ms, '
+                  r'its start ([\d.]+) ms of CPU time$', re.MULTILINE)
 MEMORY = re.compile(r'private memory (\d+) kB before, (\d+) kB after$', re.MULTILINE)
 
 

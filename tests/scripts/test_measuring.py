@@ -42,8 +42,8 @@ class RunTest(unittest.TestCase):
     def test_cpu_time_of_children_counts(self):
         burn = 'i = 0\nwhile i < 3000000: i += 1\n'
         alone = measuring.run(['/usr/bin/python3', '-c', burn])
-        twice = measuring.run(['/usr/bin/python3', '-c',
-                               'import os\nif os.fork() == 0:\n  pass\nelse:\n  os.wait()\n' + burn])
+        fork = 'import os\nif os.fork() == 0:\n  pass\nelse:\n  os.wait()\n'
+        twice = measuring.run(['/usr/bin/python3', '-c', fork + burn])
         ratio = twice.cpu_seconds / alone.cpu_seconds
         self.assertTrue(1.4 < ratio < 2.8, ratio)
 
