@@ -8,10 +8,11 @@
     MANY_16(make, n##0) MANY_16(make, n##1) MANY_16(make, n##2) MANY_16(make, n##3)
 #define MANY_256(make, n) \
     MANY_64(make, n##0) MANY_64(make, n##1) MANY_64(make, n##2) MANY_64(make, n##3)
-#define MANY_2048(make)                                                                       \
-    MANY_256(make, 0)                                                                         \
-    MANY_256(make, 1) MANY_256(make, 2) MANY_256(make, 3) MANY_256(make, 4) MANY_256(make, 5) \
-        MANY_256(make, 6) MANY_256(make, 7)
+#define MANY_2048(make) \
+    MANY_256(make, 0)   \
+    MANY_256(make, 1)   \
+    MANY_256(make, 2)   \
+    MANY_256(make, 3) MANY_256(make, 4) MANY_256(make, 5) MANY_256(make, 6) MANY_256(make, 7)
 
 extern "C" {
 #define MANY_DECLARE(n) int many_##n(void);
