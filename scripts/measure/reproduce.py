@@ -85,7 +85,8 @@ def random_cases(options, interpreter, version, entries):
                                     '--unique', '0', '--pause', str(options.pause),
                                     *(['--intern'] if interning else []))
         yield {'program': 'Python ' + version,
-               'values': 'random, ' + ('interned' if interning else 'separate'), 'read': 'values',
+               'values': 'random, %s; 2 workers' % ('interned' if interning else 'separate'),
+               'read': 'values',
                'workload': workload}
 
 

@@ -41,15 +41,23 @@ class SeriesTest(unittest.TestCase):
 class RunTest(unittest.TestCase):
     def test_cpu_time_of_children_counts(self):
         burn = 'i = 0\nwhile i < 3000000: i += 1\n'
-        alone = measuring.run(['/usr/bin/python3', '-c', burn])
+        def cpu_seconds(code):
+            # The least of some: other programs' cache misses only add.
+            return min(measuring.run(['/usr/bin/python3', '-c', code]).cpu_seconds
+                       for _ in range(3))
+
         fork = 'import os\nif os.fork() == 0:\n  pass\nelse:\n  os.wait()\n'
-        twice = measuring.run(['/usr/bin/python3', '-c', fork + burn])
-        ratio = twice.cpu_seconds / alone.cpu_seconds
+        ratio = cpu_seconds(fork + burn) / cpu_seconds(burn)
         self.assertTrue(1.4 < ratio < 2.8, ratio)
 
     def test_what_was_touched_before_is_no_programs_peak(self):
         piece_kb = 256 * MIB_KB
-        touched_kb = measuring.touch_free_memory(measuring.available_kb() - piece_kb)
+        # Other programs may take it first.
+        touched_kb = 0
+        for _ in range(20):
+            touched_kb = measuring.touch_free_memory(measuring.available_kb() - piece_kb)
+            if touched_kb > piece_kb / 2:
+                break
         self.assertGreater(touched_kb, piece_kb / 2)
         self.assertLess(measuring.run(['/bin/true']).peak_kb, piece_kb / 2)
         held = 'held = bytearray(b"1") * (%d << 10)' % piece_kb
