@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "attribute/owners.h"
+#include "attribute/sampled.h"
 #include "attribute/sharing.h"
 #include "attribute/site_resolver.h"
 #include "trace/process_trace.h"
@@ -23,37 +24,55 @@ struct WriteClass {
     Verdict verdict;
     OwnerId owner = 0;           // of the address that was written
     bool is_finalizing = false;  // CPython was being taken down
-    uint64_t pages = 0;
+    uint64_t pages = 0;              // witnessed and represented
+    uint64_t represented_pages = 0;  // by events on others (sampled.h)
 };
+
+// An event's group is none where the event stands for itself alone.
+inline constexpr uint32_t kNoGroup = ~uint32_t{0};
 
 struct PageCopy {
     uint64_t page = 0;  // its address, where it was inherited
     uint64_t time_ns = 0;
     uint32_t generation = 0;   // an index
     uint32_t write_class = 0;  // an index into Copies::classes
+    uint32_t group = kNoGroup;  // an index into Copies::groups
+    double others = 0;          // beside this page: those that its event stands for
+};
+
+struct CopyTime {
+    uint64_t time_ns;
+    double pages;
 };
 
 struct UnwitnessedRun {
     trace::PageRun run;
     uint32_t generation = 0;   // an index
     bool was_watched = false;  // there was a witness
+    bool was_sampled = false;  // of some faults only: other pages' events may stand for these
 };
 
 struct Copies {
     uint64_t inherited_pages = 0;
     uint64_t copied_pages = 0;
     uint64_t fresh_pages = 0;
-    uint64_t witnessed_pages = 0;  // copies with an event
+    uint64_t witnessed_pages = 0;    // copies with an event
+    uint64_t represented_pages = 0;  // copies without one, of which the sampled events tell
+    double copied_variance = 0;      // of copied_pages; 0 where all were counted
     uint64_t reused_pages = 0;
     std::vector<WriteClass> classes;
-    std::map<OwnerId, uint64_t> pages_with;  // witnessed copies that hold something of an owner
+    // Witnessed and represented copies that hold something of an owner.
+    std::map<OwnerId, uint64_t> pages_with;
     // Copies without an event, by what the witness was doing then.
     uint64_t unwitnessed_while_watching = 0;
     uint64_t unwitnessed_unwatched = 0;
+    // So few that no event happened to fall on one.
+    uint64_t unsampled = 0;
+    std::vector<SampleGroup> groups;
     // A page may be copied again after the next fork of the process.
     std::vector<PageCopy> witnessed;
     std::vector<UnwitnessedRun> unwitnessed;  // copies without an event
-    std::vector<uint64_t> copy_times_ns;      // of the witnessed ones, ascending
+    std::vector<CopyTime> copy_times;  // of the witnessed ones, with what they stand for; ascending
 };
 
 // `index`: of the process in the trace that `sharing` and `owners` know. Without `owners` nobody
