@@ -183,7 +183,8 @@ class Collector {
             if (start >= end) return;
             copies_.unwitnessed.push_back({{start, (end - start) / trace::kPageBytes},
                                            static_cast<uint32_t>(index),
-                                           was_watched, generation.largest_weight > 1});
+                                           was_watched,
+                                           generation.largest_weight > 1});
         };
         auto next = seen.begin();
         for (const trace::PageRun& run : generation.copied.runs()) {
@@ -207,8 +208,7 @@ class Collector {
     }
 
     void count_write(const PageWrite& write, uint64_t write_before_ns, bool is_in_census) {
-        const bool is_copy =
-            sharing_.is_shared(index_, write.page, write.time_ns, write_before_ns);
+        const bool is_copy = sharing_.is_shared(index_, write.page, write.time_ns, write_before_ns);
         uint32_t group = kNoGroup;
         if (write.weight > 1) {
             group = static_cast<uint32_t>(group_index(write.generation, is_in_census));
@@ -221,9 +221,8 @@ class Collector {
         }
         ++copies_.witnessed_pages;
         ++copies_.classes[write.write_class].pages;
-        copies_.witnessed.push_back({write.page, write.time_ns, write.generation,
-                                     write.write_class, group,
-                                     static_cast<double>(write.weight) - 1});
+        copies_.witnessed.push_back({write.page, write.time_ns, write.generation, write.write_class,
+                                     group, static_cast<double>(write.weight) - 1});
     }
 
     // The share of faults with an event that is a copy, of all that the witness was told of.
@@ -250,7 +249,8 @@ class Collector {
         // beyond that no event can have spoken for: the kernel wrote it. Each thread's last faults
         // may have been too few to be told of.
         constexpr double kDeviations = 3;
-        double chance = kDeviations * largest * static_cast<double>(std::max<size_t>(tids_.size(), 1));
+        double chance =
+            kDeviations * largest * static_cast<double>(std::max<size_t>(tids_.size(), 1));
         const auto at = group_index_.find({index, true});
         if (at == group_index_.end()) {
             const uint64_t represented = std::min(unseen, static_cast<uint64_t>(chance));
@@ -271,10 +271,12 @@ class Collector {
     void spread_represented() {
         std::map<OwnerId, double> pages_with;
         for (PageCopy& copy : copies_.witnessed) {
-            copy.others = copy.group == kNoGroup ? 0 : copy.others * copies_.groups[copy.group].scale();
+            copy.others =
+                copy.group == kNoGroup ? 0 : copy.others * copies_.groups[copy.group].scale();
             copies_.copy_times.push_back({copy.time_ns, 1 + copy.others});
             if (owners_ == nullptr) continue;
-            for (const OwnerId owner : owners_->owners_on_page(index_, copy.generation, copy.page)) {
+            for (const OwnerId owner :
+                 owners_->owners_on_page(index_, copy.generation, copy.page)) {
                 pages_with[owner] += 1 + copy.others;
             }
         }
@@ -291,7 +293,8 @@ class Collector {
             copies_.reused_pages += reused;
             copies_.represented_pages += pages - std::min(reused, pages);
             const double copied = group.others > 0 ? 1 - group.reused_others / group.others : 0;
-            if (reused != 0 || !group.is_counted) copies_.copied_variance += group.variance_of(copied);
+            if (reused != 0 || !group.is_counted)
+                copies_.copied_variance += group.variance_of(copied);
             for (const auto& [write_class, others] : group.others_of_class) {
                 of_class[write_class] += others * group.scale();
             }

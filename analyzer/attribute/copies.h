@@ -22,8 +22,8 @@ struct WriteClass {
     std::string type;           // of the CPython object that was written, or ""
     uint64_t type_address = 0;  // of that type
     Verdict verdict;
-    OwnerId owner = 0;           // of the address that was written
-    bool is_finalizing = false;  // CPython was being taken down
+    OwnerId owner = 0;               // of the address that was written
+    bool is_finalizing = false;      // CPython was being taken down
     uint64_t pages = 0;              // witnessed and represented
     uint64_t represented_pages = 0;  // by events on others (sampled.h)
 };
@@ -34,8 +34,8 @@ inline constexpr uint32_t kNoGroup = ~uint32_t{0};
 struct PageCopy {
     uint64_t page = 0;  // its address, where it was inherited
     uint64_t time_ns = 0;
-    uint32_t generation = 0;   // an index
-    uint32_t write_class = 0;  // an index into Copies::classes
+    uint32_t generation = 0;    // an index
+    uint32_t write_class = 0;   // an index into Copies::classes
     uint32_t group = kNoGroup;  // an index into Copies::groups
     double others = 0;          // beside this page: those that its event stands for
 };

@@ -74,9 +74,8 @@ void Margins::add(const SampleGroup& group, const std::map<std::string, double>&
 
 uint64_t Margins::pages_margin(const std::string& name) const {
     const auto found = variances_.find(name);
-    return found == variances_.end()
-               ? 0
-               : static_cast<uint64_t>(std::ceil(margin_of(found->second)));
+    return found == variances_.end() ? 0
+                                     : static_cast<uint64_t>(std::ceil(margin_of(found->second)));
 }
 
 }  // namespace cowscope::attribute

@@ -1,5 +1,6 @@
-// Events that stand for more than themselves (trace::WeightRecord): how many copies without an event
-// of their own each of them speaks for, and how sure that is. docs/sampling.md has the formulas.
+// Events that stand for more than themselves (trace::WeightRecord): how many copies without an
+// event of their own each of them speaks for, and how sure that is. docs/sampling.md has the
+// formulas.
 #pragma once
 
 #include <cstdint>
@@ -15,13 +16,13 @@ namespace cowscope::attribute {
 struct SampleGroup {
     bool is_counted = false;  // how many pages they speak for is known by a census
     uint64_t events = 0;
-    double others = 0;                          // sum
-    double squares = 0;                         // sum of others^2
-    double reused_others = 0;                   // of events that were no copies, because nobody
-                                                // shared the page any more
+    double others = 0;                           // sum
+    double squares = 0;                          // sum of others^2
+    double reused_others = 0;                    // of events that were no copies, because nobody
+                                                 // shared the page any more
     std::map<uint32_t, double> others_of_class;  // of copies, by index into Copies::classes
-    double pages = 0;                           // that they speak for, copied and reused
-    double pages_variance = 0;                  // of that; 0 where a census counted them
+    double pages = 0;                            // that they speak for, copied and reused
+    double pages_variance = 0;                   // of that; 0 where a census counted them
 
     void add(uint32_t weight, bool is_copy, uint32_t write_class);
     // What `others` come to in pages.
@@ -33,9 +34,9 @@ struct SampleGroup {
     double variance_of(double share) const;
 };
 
-// Of the faults that should have been told so many may be missing: where a thread loses its CPU just
-// after one that was told, the kernel forgets the gap to the next (measured: up to 0.5 % on a busy
-// machine, none on an idle one).
+// Of the faults that should have been told so many may be missing: where a thread loses its CPU
+// just after one that was told, the kernel forgets the gap to the next (measured: up to 0.5 % on a
+// busy machine, none on an idle one).
 inline constexpr double kMissedShare = 0.01;
 
 // Of a sum of weights: how far it may be off by chance. `copying`: the share of faults that copy.

@@ -36,12 +36,9 @@ Json to_json_value(const CauseShare& cause, uint64_t page_size) {
         types.push_back(
             {{"type", type.type}, {"pages", type.pages}, {"pages_margin", type.margin}});
     }
-    return {{"cause", cause.cause},
-            {"pages", cause.pages},
-            {"bytes", cause.pages * page_size},
-            {"share", cause.share},
-            {"pages_margin", cause.margin},
-            {"types", std::move(types)}};
+    return {
+        {"cause", cause.cause}, {"pages", cause.pages},         {"bytes", cause.pages * page_size},
+        {"share", cause.share}, {"pages_margin", cause.margin}, {"types", std::move(types)}};
 }
 
 Json to_json_value(const SiteShare& site) {

@@ -348,14 +348,27 @@ void record_late_fault(void* argument) {
     process::stop_judging_by_page();
 }
 
+// A signal that says nothing needs no look at anything.
+bool is_restart(const TrapInfo& info) {
+    process::process.lock.lock();
+    const bool takes = process::process.trap.takes(event_of(info));
+    process::process.lock.unlock();
+    return !takes;
+}
+
 void handle(pid_t tid, const TrapInfo& info, const ucontext_t& context) {
-    Fault fault = {info.address, event_of(info), weight_of(info), tid, unwind_registers(context),
-                   &context, {}};
+    if (weight_of(info) > 1 && is_restart(info)) return;
+    Fault fault = {};
+    fault.address = info.address;
+    fault.event_index = event_of(info);
+    fault.weight = weight_of(info);
+    fault.tid = tid;
+    fault.registers = unwind_registers(context);
+    fault.context = &context;
     fault.own_frames = own_frames(fault.registers.sp);
     process::process.lock.lock();
     Tracked* tracked = process::process.tracked;
-    if (tracked != nullptr && process::process.writer.is_open() &&
-        process::process.trap.takes(fault.event_index)) {
+    if (tracked != nullptr && process::process.writer.is_open()) {
         unsigned char* stack = tracked->handler_stack + sizeof(tracked->handler_stack);
         if ((info.flags & kTrapPerfAsync) == 0) {
             tracked->last_events.note(tid, fault.registers.ip, fault.registers.sp);
@@ -372,10 +385,8 @@ void handle(pid_t tid, const TrapInfo& info, const ucontext_t& context) {
 
 void count_late(const TrapInfo& info) {
     Tracked* tracked = process::process.tracked;
-    if (tracked == nullptr || !process::process.writer.is_open() ||
-        !process::process.trap.takes(event_of(info))) {
-        return;
-    }
+    if (tracked == nullptr || !process::process.writer.is_open()) return;
+    if (!process::process.trap.takes(event_of(info))) return;
     Fault fault = {info.address, event_of(info), weight_of(info), sys::gettid(), {}, nullptr, {}};
     cowscope_call_on_stack(record_late_fault, &fault,
                            tracked->handler_stack + sizeof(tracked->handler_stack));

@@ -195,10 +195,8 @@ void Trap::set_gap(uint32_t index, pid_t tid, Sampling* sampling) {
 }
 
 bool Trap::change_gap(Event* event, uint64_t gap) {
-    if (!event->descriptor.is_ours() ||
-        sys::ioctl(event->descriptor.number(), PERF_EVENT_IOC_PERIOD, &gap) != 0) {
-        return false;
-    }
+    // The event has just raised a signal, or was just opened: its number still names it.
+    if (sys::ioctl(event->descriptor.number(), PERF_EVENT_IOC_PERIOD, &gap) != 0) return false;
     event->is_restarted = true;
     return true;
 }
@@ -207,8 +205,7 @@ bool Trap::change_gap(Event* event, uint64_t gap) {
 void Trap::open_major() {
     if (has_major_) return;
     has_major_ = true;
-    for_each_thread(
-        [&](pid_t tid) { open_event(tid, true, mean_, mean_); });
+    for_each_thread([&](pid_t tid) { open_event(tid, true, mean_, mean_); });
 }
 
 void Trap::close() {

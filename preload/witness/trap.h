@@ -113,8 +113,8 @@ struct TrapInfo {
 static_assert(offsetof(TrapInfo, address) == 16 && offsetof(TrapInfo, flags) == 36);
 static_assert(sizeof(TrapInfo) <= sizeof(siginfo_t));
 
-inline constexpr int kTrapPerf = 6;               // TRAP_PERF
-inline constexpr uint32_t kTrapPerfAsync = 1;     // TRAP_PERF_FLAG_ASYNC
+inline constexpr int kTrapPerf = 6;            // TRAP_PERF
+inline constexpr uint32_t kTrapPerfAsync = 1;  // TRAP_PERF_FLAG_ASYNC
 
 // perf_event_attr::sig_data of our events: a cookie, by which one knows them, of 22 bits, the
 // event's index of 10, and its mean of 32.

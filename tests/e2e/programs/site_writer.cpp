@@ -1,15 +1,17 @@
-// Children write pages that they share with their parent, from sites of which each has a known part:
-// site 0 the first P of every C pages, site 1 the rest, so that a witness that looks at every C-th
-// page would see one of them always or never. Tells as JSON how many pages each site wrote.
+// Children write pages that they share with their parent, from sites of which each has a known
+// part: site 0 the first P of every C pages, site 1 the rest, so that a witness that looks at every
+// C-th page would see one of them always or never. Tells as JSON how many pages each site wrote.
 //
 //   --pages N      pages of each child (default 100000)
 //   --cycle C      (default 4)
 //   --part P       (default 1)
 //   --children N   one after the other (default 1)
 //   --threads T    the pages are written by T threads of the child, each a part of them; the n-th
-//                  is born when the (n-1)-th has done half of its part (default 0: the child itself)
+//                  is born when the (n-1)-th has done half of its part (default 0: the child
+//                  itself)
 //   --read N       pages that the kernel writes behind those, with read(2) (default 0)
-//   --fresh N      fresh pages that are touched among the others, one each, as long as there are any
+//   --fresh N      fresh pages that are touched among the others, one each, as long as there are
+//   any
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -37,8 +39,7 @@ size_t option(int count, char** words, const char* name, size_t otherwise) {
 
 volatile char* map_pages(size_t pages) {
     const size_t bytes = pages * kPageBytes;
-    void* memory =
-        mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
         std::perror("mmap");
         std::exit(1);
@@ -114,7 +115,7 @@ int main(int count, char** words) {
         }
         _exit(0);
     }
-    std::printf("{\"site_0\": %zu, \"site_1\": %zu, \"read\": %zu, \"children\": %zu}\n", of_site[0],
-                of_site[1], read_pages, children);
+    std::printf("{\"site_0\": %zu, \"site_1\": %zu, \"read\": %zu, \"children\": %zu}\n",
+                of_site[0], of_site[1], read_pages, children);
     return 0;
 }
