@@ -25,8 +25,11 @@ void set_witness_mean(uint32_t mean) {
 
 void count_fault(bool is_event, uint32_t event_index, pid_t tid) {
     witness::Sampling& sampling = process.tracked->sampling;
-    // In a new generation the witness may tell of every fault for a while.
-    if (process.trap.mean() == sampling.mean() && sampling.count(is_event)) {
+    // In a new generation the witness may tell of every fault for a while. And before a fork has
+    // shared them, pages cannot be listed.
+    const bool may_rise =
+        process.trap.mean() == sampling.mean() && !process.tracked->is_before_fork;
+    if (may_rise && sampling.count(is_event)) {
         // What is not told is known by a census alone.
         stop_judging_by_page();
         const uint32_t before = sampling.mean();
