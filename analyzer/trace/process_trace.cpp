@@ -148,7 +148,7 @@ class Loader {
             command.remove_prefix(std::min(end + 1, command.size()));
         }
         process_.executable = text_of(bytes, fixed.command_bytes, fixed.executable_bytes);
-        if (!saw_process_ && !weight_is_told_) weight_ = first_weight(process_);
+        if (!weight_is_told_) weight_ = first_weight(process_);
         saw_process_ = true;
         see_time(fixed.start_ns);
     }
