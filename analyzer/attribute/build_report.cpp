@@ -67,7 +67,9 @@ class Builder {
         const trace::ProcessTrace& process = trace_.processes[index];
         AddressSpace space(process, &symbolizer_);
         SiteResolver sites(process, &space, &decoder_);
-        const Copies copies = find_copies(process, index, sharing_, &space, &sites, &owner_index_);
+        const Copies copies =
+            find_copies(process, index, sharing_, &space, &sites, &owner_index_,
+                        details_ == nullptr ? WitnessedPages::leave_out : WitnessedPages::list);
         report_.processes.push_back(summary_of(index, copies, recording));
         if (only_ && *only_ != static_cast<int>(process.pid())) return;
         found_ = true;

@@ -16,22 +16,26 @@ struct PageWrite {
     uint64_t page;
     uint64_t time_ns;
     uint32_t generation;
-    uint32_t write_class;
+    uint32_t write_class;  // kNotACopy once it is found to be none
     uint32_t weight;
 };
 
 class Collector {
   public:
     Collector(const trace::ProcessTrace& process, size_t index, const Sharing& sharing,
-              AddressSpace* space, SiteResolver* sites, OwnerIndex* owners)
+              AddressSpace* space, SiteResolver* sites, OwnerIndex* owners,
+              WitnessedPages witnessed)
         : process_(process),
           index_(index),
           sharing_(sharing),
           space_(*space),
           sites_(*sites),
-          owners_(owners) {}
+          owners_(owners),
+          witnessed_(witnessed) {}
 
     Copies collect() {
+        // Of millions of events growing would take twice the memory.
+        writes_.reserve(process_.event_count);
         trace::for_each_event(process_,
                               [&](const trace::EventRecord& event, const trace::EventPlace& place) {
                                   take(event, place);
@@ -123,34 +127,18 @@ class Collector {
         std::sort(writes_.begin(), writes_.end(), [](const PageWrite& a, const PageWrite& b) {
             return std::tie(a.page, a.time_ns) < std::tie(b.page, b.time_ns);
         });
-        // Pages of each generation's census that were seen written, ascending.
-        std::vector<std::vector<uint64_t>> seen_in_census(process_.generations.size());
         const PageWrite* before = nullptr;
-        for (const PageWrite& write : writes_) {
-            const bool is_again = before != nullptr && before->page == write.page;
-            // The first write of a generation is the one that may have copied.
-            const bool is_first = !is_again || before->generation != write.generation;
+        for (PageWrite& write : writes_) {
             const uint64_t fork_ns = fork_behind(write.generation);
-            const bool is_in_census =
-                process_.generations[write.generation].copied.contains(write.page);
-            if (is_first || (before->time_ns < fork_ns && write.time_ns >= fork_ns)) {
-                count_write(write, is_again ? before->time_ns : 0, is_in_census);
-            }
-            if (is_first && is_in_census) {
-                seen_in_census[write.generation].push_back(write.page);
-            }
+            const bool may_be_copy =
+                is_first(write, before) || (before->time_ns < fork_ns && write.time_ns >= fork_ns);
+            const bool is_copy =
+                may_be_copy && count_write(write, is_again(write, before) ? before->time_ns : 0);
+            if (!is_copy) write.write_class = kNotACopy;
             before = &write;
         }
-
-        for (size_t i = 0; i < process_.generations.size(); ++i) {
-            const trace::Generation& generation = process_.generations[i];
-            add_unwitnessed(i, seen_in_census[i]);
-            uint64_t unseen = generation.copied.pages() - seen_in_census[i].size();
-            unseen -= represent(i, unseen);
-            (generation.witness == trace::Witness::off ? copies_.unwitnessed_unwatched
-                                                       : copies_.unwitnessed_while_watching) +=
-                unseen;
-        }
+        count_unwitnessed();
+        list_copies();
         spread_represented();
         copies_.copied_pages = copies_.witnessed_pages + copies_.represented_pages +
                                copies_.unsampled + copies_.unwitnessed_unwatched +
@@ -174,9 +162,66 @@ class Collector {
         return number < forks.size() ? forks[number] : ~uint64_t{0};
     }
 
+    static bool is_again(const PageWrite& write, const PageWrite* before) {
+        return before != nullptr && before->page == write.page;
+    }
+    // The first write of a generation is the one that may have copied.
+    static bool is_first(const PageWrite& write, const PageWrite* before) {
+        return !is_again(write, before) || before->generation != write.generation;
+    }
+
+    void count_unwitnessed() {
+        // The first write to each page of each generation's census that was seen written: indices
+        // into writes_, which take half the room of the pages themselves.
+        std::vector<std::vector<uint32_t>> seen_in_census(process_.generations.size());
+        const PageWrite* before = nullptr;
+        for (const PageWrite& write : writes_) {
+            if (is_first(write, before) &&
+                process_.generations[write.generation].copied.contains(write.page)) {
+                seen_in_census[write.generation].push_back(
+                    static_cast<uint32_t>(&write - writes_.data()));
+            }
+            before = &write;
+        }
+        for (size_t i = 0; i < process_.generations.size(); ++i) {
+            const trace::Generation& generation = process_.generations[i];
+            add_unwitnessed(i, seen_in_census[i]);
+            uint64_t unseen = generation.copied.pages() - seen_in_census[i].size();
+            unseen -= represent(i, unseen);
+            (generation.witness == trace::Witness::off ? copies_.unwitnessed_unwatched
+                                                       : copies_.unwitnessed_while_watching) +=
+                unseen;
+        }
+    }
+
+    void list_copies() {
+        copies_.copy_times.reserve(copies_.witnessed_pages);
+        if (witnessed_ == WitnessedPages::list) copies_.witnessed.reserve(copies_.witnessed_pages);
+        std::map<OwnerId, double> pages_with;
+        for (const PageWrite& write : writes_) {
+            if (write.write_class == kNotACopy) continue;
+            const double pages = 1 + others_of(write);
+            copies_.copy_times.push_back({write.time_ns, pages});
+            if (owners_ != nullptr) {
+                for (const OwnerId owner :
+                     owners_->owners_on_page(index_, write.generation, write.page)) {
+                    pages_with[owner] += pages;
+                }
+            }
+            if (witnessed_ == WitnessedPages::leave_out) continue;
+            copies_.witnessed.push_back(
+                {write.page, write.time_ns, write.generation, write.write_class});
+        }
+        for (const auto& [owner, pages] : pages_with) {
+            copies_.pages_with[owner] = static_cast<uint64_t>(std::llround(pages));
+        }
+        std::sort(copies_.copy_times.begin(), copies_.copy_times.end(),
+                  [](const CopyTime& a, const CopyTime& b) { return a.time_ns < b.time_ns; });
+    }
+
     // Adds the pages of a census that are not among `seen`. A damaged trace may name any number of
     // them: they are never gone through one by one.
-    void add_unwitnessed(size_t index, const std::vector<uint64_t>& seen) {
+    void add_unwitnessed(size_t index, const std::vector<uint32_t>& seen) {
         const trace::Generation& generation = process_.generations[index];
         const bool was_watched = generation.witness != trace::Witness::off;
         const auto add = [&](uint64_t start, uint64_t end) {
@@ -190,39 +235,47 @@ class Collector {
         for (const trace::PageRun& run : generation.copied.runs()) {
             uint64_t start = run.start;
             const uint64_t end = run.start + run.pages * trace::kPageBytes;
-            next = std::lower_bound(next, seen.end(), start);
-            for (; next != seen.end() && *next < end; ++next) {
-                add(start, *next);
-                start = *next + trace::kPageBytes;
+            next = std::partition_point(next, seen.end(),
+                                        [&](uint32_t at) { return writes_[at].page < start; });
+            for (; next != seen.end() && writes_[*next].page < end; ++next) {
+                add(start, writes_[*next].page);
+                start = writes_[*next].page + trace::kPageBytes;
             }
             add(start, end);
         }
     }
 
     // Of the generation's events on pages of its census, or on others.
-    size_t group_index(uint32_t generation, bool is_counted) {
+    size_t group_index(const PageWrite& write) {
+        const uint32_t generation = write.generation;
+        const bool is_counted = process_.generations[generation].copied.contains(write.page);
         const auto [at, is_new] =
             group_index_.try_emplace({generation, is_counted}, copies_.groups.size());
         if (is_new) copies_.groups.emplace_back().is_counted = is_counted;
         return at->second;
     }
 
-    void count_write(const PageWrite& write, uint64_t write_before_ns, bool is_in_census) {
+    // Pages that its event stands for, beside its own.
+    double others_of(const PageWrite& write) {
+        if (write.weight <= 1) return 0;
+        return (static_cast<double>(write.weight) - 1) * copies_.groups[group_index(write)].scale();
+    }
+
+    // Whether it copied.
+    bool count_write(const PageWrite& write, uint64_t write_before_ns) {
         const bool is_copy = sharing_.is_shared(index_, write.page, write.time_ns, write_before_ns);
-        uint32_t group = kNoGroup;
         if (write.weight > 1) {
-            group = static_cast<uint32_t>(group_index(write.generation, is_in_census));
+            const size_t group = group_index(write);
             copies_.groups[group].add(write.weight, is_copy, write.write_class);
             squared_weights_[group] += static_cast<double>(write.weight) * write.weight;
         }
         if (!is_copy) {
             ++copies_.reused_pages;
-            return;
+            return false;
         }
         ++copies_.witnessed_pages;
         ++copies_.classes[write.write_class].pages;
-        copies_.witnessed.push_back({write.page, write.time_ns, write.generation, write.write_class,
-                                     group, static_cast<double>(write.weight) - 1});
+        return true;
     }
 
     // The share of faults with an event that is a copy, of all that the witness was told of.
@@ -267,25 +320,8 @@ class Collector {
         return represented;
     }
 
-    // Shares what each group speaks for out among its events.
+    // Shares what each group speaks for out among its classes.
     void spread_represented() {
-        std::map<OwnerId, double> pages_with;
-        for (PageCopy& copy : copies_.witnessed) {
-            copy.others =
-                copy.group == kNoGroup ? 0 : copy.others * copies_.groups[copy.group].scale();
-            copies_.copy_times.push_back({copy.time_ns, 1 + copy.others});
-            if (owners_ == nullptr) continue;
-            for (const OwnerId owner :
-                 owners_->owners_on_page(index_, copy.generation, copy.page)) {
-                pages_with[owner] += 1 + copy.others;
-            }
-        }
-        for (const auto& [owner, pages] : pages_with) {
-            copies_.pages_with[owner] = static_cast<uint64_t>(std::llround(pages));
-        }
-        std::sort(copies_.copy_times.begin(), copies_.copy_times.end(),
-                  [](const CopyTime& a, const CopyTime& b) { return a.time_ns < b.time_ns; });
-
         std::vector<double> of_class(copies_.classes.size(), 0);
         for (const SampleGroup& group : copies_.groups) {
             const auto reused = static_cast<uint64_t>(std::llround(group.reused_pages()));
@@ -312,6 +348,7 @@ class Collector {
     AddressSpace& space_;
     SiteResolver& sites_;
     OwnerIndex* owners_;
+    WitnessedPages witnessed_;
     Copies copies_;
     std::vector<PageWrite> writes_;
     std::set<uint32_t> tids_;     // of events that stand for more than themselves
@@ -329,8 +366,9 @@ class Collector {
 }  // namespace
 
 Copies find_copies(const trace::ProcessTrace& process, size_t index, const Sharing& sharing,
-                   AddressSpace* space, SiteResolver* sites, OwnerIndex* owners) {
-    return Collector(process, index, sharing, space, sites, owners).collect();
+                   AddressSpace* space, SiteResolver* sites, OwnerIndex* owners,
+                   WitnessedPages witnessed) {
+    return Collector(process, index, sharing, space, sites, owners, witnessed).collect();
 }
 
 }  // namespace cowscope::attribute

@@ -28,16 +28,11 @@ struct WriteClass {
     uint64_t represented_pages = 0;  // by events on others (sampled.h)
 };
 
-// An event's group is none where the event stands for itself alone.
-inline constexpr uint32_t kNoGroup = ~uint32_t{0};
-
 struct PageCopy {
     uint64_t page = 0;  // its address, where it was inherited
     uint64_t time_ns = 0;
-    uint32_t generation = 0;    // an index
-    uint32_t write_class = 0;   // an index into Copies::classes
-    uint32_t group = kNoGroup;  // an index into Copies::groups
-    double others = 0;          // beside this page: those that its event stands for
+    uint32_t generation = 0;   // an index
+    uint32_t write_class = 0;  // an index into Copies::classes
 };
 
 struct CopyTime {
@@ -69,15 +64,19 @@ struct Copies {
     // So few that no event happened to fall on one.
     uint64_t unsampled = 0;
     std::vector<SampleGroup> groups;
-    // A page may be copied again after the next fork of the process.
+    // Where the caller wants them. A page may be copied again after the next fork of the process.
     std::vector<PageCopy> witnessed;
     std::vector<UnwitnessedRun> unwitnessed;  // copies without an event
     std::vector<CopyTime> copy_times;  // of the witnessed ones, with what they stand for; ascending
 };
 
+// Whether Copies::witnessed is filled: 24 bytes for each page, which a report can do without.
+enum class WitnessedPages { leave_out, list };
+
 // `index`: of the process in the trace that `sharing` and `owners` know. Without `owners` nobody
-// owns anything.
+// owns anything. Takes some 40 bytes of memory for each event of the process.
 Copies find_copies(const trace::ProcessTrace& process, size_t index, const Sharing& sharing,
-                   AddressSpace* space, SiteResolver* sites, OwnerIndex* owners = nullptr);
+                   AddressSpace* space, SiteResolver* sites, OwnerIndex* owners,
+                   WitnessedPages witnessed);
 
 }  // namespace cowscope::attribute

@@ -101,8 +101,8 @@ void add_loss_notes(const trace::Trace& trace, std::vector<std::string>* notes) 
         }
         if (loss.unwritten_events != 0 || loss.unwritten_bytes != 0) {
             notes->push_back(fmt::format(
-                "process {}: {} events and {} bytes of other records found no room (disk full, or "
-                "the file size limit)",
+                "process {}: {} events and {} bytes of other records found no room (disk full or "
+                "read-only, or the file size limit)",
                 process.pid(), loss.unwritten_events, loss.unwritten_bytes));
         }
     }

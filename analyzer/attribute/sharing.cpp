@@ -45,6 +45,8 @@ Sharing::Sharing(const trace::Trace& trace)
                 fork_time(trace.processes[*parent], process, members_[*parent].children++);
         }
         families_[member.family].push_back(i);
+        // Of millions of events growing would take twice the memory.
+        member.writes.reserve(process.event_count);
         trace::for_each_event(process,
                               [&](const trace::EventRecord& event, const trace::EventPlace& place) {
                                   member.writes.push_back({place.page, event.time_ns});

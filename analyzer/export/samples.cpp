@@ -66,8 +66,10 @@ class Exporter {
         const trace::ProcessTrace& process = trace_.processes[index];
         attribute::AddressSpace space(process, &symbolizer_);
         attribute::SiteResolver sites(process, &space, &decoder_);
+        const auto pages = writer_.needs_pages() ? attribute::WitnessedPages::list
+                                                 : attribute::WitnessedPages::leave_out;
         const attribute::Copies copies =
-            attribute::find_copies(process, index, sharing_, &space, &sites, &owners_);
+            attribute::find_copies(process, index, sharing_, &space, &sites, &owners_, pages);
         if (copies.copied_pages == 0) return;
 
         ProcessSamples found;
@@ -82,17 +84,15 @@ class Exporter {
             sample_of_class[i] = found.samples.size();
             found.samples.push_back(sample_of(copies.classes[i], &sites));
         }
-        if (writer_.needs_pages()) {
-            for (size_t i = 0; i < copies.classes.size(); ++i) {
-                require_listable(process, copies.classes[i].represented_pages);
-                found.pages.insert(found.pages.end(), copies.classes[i].represented_pages,
-                                   {{}, {}, {}, sample_of_class[i]});
-            }
-            for (const attribute::PageCopy& page : copies.witnessed) {
-                found.pages.push_back({page.page, page.time_ns - start_ns_,
-                                       process.generations[page.generation].number,
-                                       sample_of_class[page.write_class]});
-            }
+        for (size_t i = 0; writer_.needs_pages() && i < copies.classes.size(); ++i) {
+            require_listable(process, copies.classes[i].represented_pages);
+            found.pages.insert(found.pages.end(), copies.classes[i].represented_pages,
+                               {{}, {}, {}, sample_of_class[i]});
+        }
+        for (const attribute::PageCopy& page : copies.witnessed) {
+            found.pages.push_back({page.page, page.time_ns - start_ns_,
+                                   process.generations[page.generation].number,
+                                   sample_of_class[page.write_class]});
         }
         add_unwitnessed(process, copies, &found);
         writer_.add(found);

@@ -73,6 +73,12 @@ DictShape shape_of_dict(const Layout& layout, Memory* memory, uint64_t dict) {
     return shape;
 }
 
+DictEntry entry_at(const DictShape& shape, Memory* memory, uint64_t index) {
+    const uint64_t at = shape.entries + index * shape.entry_bytes + shape.key_offset;
+    const uint64_t value = shape.values != 0 ? shape.values + index * kWordBytes : at + kWordBytes;
+    return {memory->word(at), memory->word(value)};
+}
+
 void for_each_entry(const DictShape& shape, Memory* memory, uint64_t most, const TakeEntry& take) {
     const uint64_t count = std::min(shape.count, most);
     constexpr uint64_t kEntriesARead = 1024;

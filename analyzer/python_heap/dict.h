@@ -33,6 +33,9 @@ struct DictShape {
 DictShape shape_of_dict(const Layout& layout, Memory* memory, uint64_t dict);
 DictShape shape_of_keys(const Layout& layout, Memory* memory, uint64_t keys);
 
+// One of `shape.count`; without key and value where it cannot be read.
+DictEntry entry_at(const DictShape& shape, Memory* memory, uint64_t index);
+
 // In the order of insertion, as long as `take` returns true and at most `most`.
 using TakeEntry = std::function<bool(const DictEntry&)>;
 void for_each_entry(const Layout& layout, Memory* memory, uint64_t dict, uint64_t most,

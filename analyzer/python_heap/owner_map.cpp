@@ -105,6 +105,23 @@ void OwnerMap::set(uint64_t start, uint64_t bytes, Owner owner) {
     if (last_whole < end) set_in_page(last_whole, end, owner);
 }
 
+bool OwnerMap::set_if_free(uint64_t start, uint64_t bytes, Owner owner) {
+    const uint64_t end = (start + bytes + kGranule - 1) & ~(kGranule - 1);
+    const uint64_t first = start & ~(kGranule - 1);
+    const uint64_t page_start = start & ~(kPage - 1);
+    if (end <= first || owner == 0) return false;
+    if (end > page_start + kPage || owns_.size() <= owner || !owns_[owner]) {
+        if (at(start) != 0) return false;
+        set(start, bytes, owner);
+        return true;
+    }
+    // Most objects lie within a page, which is then looked up once.
+    Page* page = page_at(page_start, true);
+    if (page == nullptr || (*page)[first % kPage / kGranule] != 0) return false;
+    set_in_page(first, end, owner);
+    return true;
+}
+
 void OwnerMap::for_each_range(const TakeRange& take) const {
     std::vector<std::pair<uint64_t, const Page*>> pages;
     pages.reserve(pages_.size());

@@ -24,6 +24,8 @@ class OwnerMap {
     Owner at(uint64_t address);
     // Who was set first stays. Takes no more where it is full.
     void set(uint64_t start, uint64_t bytes, Owner owner);
+    // The same, unless the first of them is owned: then false, and nothing changes.
+    bool set_if_free(uint64_t start, uint64_t bytes, Owner owner);
     bool is_full() const { return is_full_; }
 
     bool owns(Owner owner) const { return owner < owns_.size() && owns_[owner]; }

@@ -12,13 +12,18 @@ namespace cowscope::python_heap {
 
 class ContentSample {
   public:
+    // So many objects, or more, are to come: wants few enough of them from the start.
+    void expect(uint64_t objects) {
+        while (objects / (mask_ + 1) > kMost) mask_ = mask_ * 2 + 1;
+        thin_out();
+    }
     // Whether to add() the object at this address.
     bool wants(uint64_t address) const { return (mixed(address) & mask_) == 0; }
     void add(uint64_t address, uint64_t content_hash) {
         sample_.emplace_back(mixed(address), content_hash);
         if (sample_.size() <= kMost) return;
         mask_ = mask_ * 2 + 1;
-        std::erase_if(sample_, [&](const auto& each) { return (each.first & mask_) != 0; });
+        thin_out();
     }
     size_t size() const { return sample_.size(); }
     size_t distinct() const {
@@ -32,6 +37,9 @@ class ContentSample {
 
   private:
     static constexpr size_t kMost = 2048;
+    void thin_out() {
+        std::erase_if(sample_, [&](const auto& each) { return (each.first & mask_) != 0; });
+    }
     // The finalizer of SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
     // Generators, 2014).
     static uint64_t mixed(uint64_t value) {

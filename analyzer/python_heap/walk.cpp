@@ -85,10 +85,14 @@ void Walker::mark(uint64_t object, const TypeInfo& type, LabelId label) {
     sample_text(object, label);
 }
 
-void Walker::sample_text(uint64_t object, LabelId label) {
+ContentSample& Walker::sample_of(LabelId label) {
     if (samples_.size() <= label) samples_.resize(label + size_t{1});
     if (!samples_[label]) samples_[label] = std::make_unique<ContentSample>();
-    ContentSample& sample = *samples_[label];
+    return *samples_[label];
+}
+
+void Walker::sample_text(uint64_t object, LabelId label) {
+    ContentSample& sample = sample_of(label);
     if (!sample.wants(object)) return;
     const Types::Text text = types_.text_of(object);
     // Texts that are as long and begin alike count as equal.

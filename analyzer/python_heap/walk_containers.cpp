@@ -21,10 +21,27 @@ void Walker::open_dict(const Item& item) {
     const LabelId keys = label(item.path, Part::dict_keys);
     const LabelId values = label(item.path, Part::dict_values);
     const bool is_named = memory_.word(item.object + kDictUsed) <= kMostNamedEntries;
+    Alike all_keys;
+    Alike all_values;
+    if (shape.count > kMany && shape.count <= kMostItems) {
+        for (const uint64_t index : sampled_indices(shape.count)) {
+            const DictEntry entry = entry_at(shape, &memory_, index);
+            add_to(&all_keys, entry.key);
+            add_to(&all_values, entry.value);
+        }
+        if (all_keys) sample_of(keys).expect(shape.count);
+        if (all_values) sample_of(values).expect(shape.count);
+    }
     for_each_entry(shape, &memory_, kMostItems, [&](const DictEntry& entry) {
-        visit(
-            entry.key, keys, [&] { return item.path; }, keys);
-        if (entry.value != 0) {
+        if (all_keys) {
+            take_alike(entry.key, all_keys, keys);
+        } else {
+            visit(
+                entry.key, keys, [&] { return item.path; }, keys);
+        }
+        if (all_values) {
+            take_alike(entry.value, all_values, values);
+        } else if (entry.value != 0) {
             visit(entry.value, values, [&] {
                 return labels().branch(item.path,
                                        is_named ? key_segment(entry.key) : std::string(kAnyEntry),
@@ -40,6 +57,13 @@ void Walker::open_words(uint64_t start, uint64_t count, const Item& item, Part p
     const bool is_named = count <= kMostNamedItems;
     constexpr uint64_t kWordsARead = 4096;
     std::vector<uint64_t> words(std::min(count, kWordsARead));
+    Alike all;
+    if (count > kMany && item.label == Labels::kNone) {
+        for (const uint64_t index : sampled_indices(count)) {
+            add_to(&all, memory_.word(start + index * kWordBytes));
+        }
+        if (all) sample_of(items).expect(count);
+    }
     for (uint64_t first = 0; first < count && !is_cut(); first += kWordsARead) {
         check_limits();
         const uint64_t wanted = std::min(kWordsARead, count - first);
@@ -47,6 +71,10 @@ void Walker::open_words(uint64_t start, uint64_t count, const Item& item, Part p
             memory_.read_past_cache(start + first * kWordBytes, words.data(), wanted * kWordBytes) /
             kWordBytes;
         for (uint64_t i = 0; i < got && !is_cut(); ++i) {
+            if (all) {
+                take_alike(words[i], all, items);
+                continue;
+            }
             if (item.label != Labels::kNone) {
                 visit_inside(words[i], item);
                 continue;

@@ -53,7 +53,9 @@ class Walker {
     void check_limits();
     OwnerStatistics& statistics(LabelId label);
     void mark(uint64_t object, const TypeInfo& type, LabelId label);
+    bool wants_text(uint64_t object, LabelId label) { return sample_of(label).wants(object); }
     void sample_text(uint64_t object, LabelId label);
+    ContentSample& sample_of(LabelId label);
     void mark_block(const Block& block, LabelId label);
 
     // Edges.
@@ -81,6 +83,22 @@ class Walker {
         }
         queue_.push_back({object, type, path(), inside});
     }
+
+    // Objects of one type that refers to nothing (walk_uniform.cpp).
+    struct Alike {
+        const TypeInfo* type = nullptr;
+        uint64_t bytes = ~uint64_t{0};
+        bool may_be = true;
+        explicit operator bool() const { return may_be && type != nullptr; }
+    };
+    // A container of more is sampled first.
+    static constexpr uint64_t kMany = uint64_t{1} << 16;
+    // Of more than kMany, ascending.
+    static std::vector<uint64_t> sampled_indices(uint64_t count);
+    // Shown each of a sample.
+    void add_to(Alike* alike, uint64_t object);
+    // Takes in an object that is reached now.
+    void take_alike(uint64_t object, const Alike& alike, LabelId label);
 
     // What stands inside of a function or of an object made in C has its name, but for containers.
     void visit_inside(uint64_t object, const Item& from);

@@ -1,5 +1,7 @@
 #include "record/options.h"
 
+#include <unistd.h>
+
 #include <array>
 #include <charconv>
 #include <span>
@@ -159,6 +161,7 @@ std::vector<std::string> compose_environment(const std::vector<std::string>& inh
         {"COWSCOPE_MAX_STACK", std::to_string(options.max_stack)},
         {"COWSCOPE_VALUES", options.values ? "1" : "0"},
         {"COWSCOPE_OUTPUT", output},
+        {"COWSCOPE_RECORDER", std::to_string(getpid())},
     };
 
     // A program that is built with ASan ends at once where its library is not the first one, unless

@@ -29,7 +29,7 @@ void append_record(std::string* content, trace::RecordType type, Record record,
     content->append(padding, '\0');
 }
 
-// Packs ranges into records.
+// Packs ranges into records. Those that repeat a short pattern are counted.
 class RangePacker {
   public:
     explicit RangePacker(std::string* content) : content_(*content) {}
@@ -46,6 +46,15 @@ class RangePacker {
     void finish() { flush(); }
 
   private:
+    // In units, the gap from the range before.
+    struct Range {
+        uint64_t gap;
+        uint64_t length;
+        uint32_t owner;
+        bool operator==(const Range&) const = default;
+    };
+    // A dict's keys and values are two; an instance of a class has some more parts.
+    static constexpr size_t kLongestPattern = 8;
     static constexpr size_t kMostPacked = trace::kMaxRecordBytes - sizeof(trace::RangesRecord) - 64;
 
     void add_part(uint64_t start, uint64_t end, uint32_t owner) {
@@ -55,16 +64,52 @@ class RangePacker {
             last_ = before_ = 0;
         }
         constexpr uint64_t kUnit = trace::kRangeUnit;
-        const uint64_t how = owner == last_ ? 0 : owner == before_ ? 1 : 2;
-        number((start - end_) / kUnit);
-        number((end - start) / kUnit << 2 | how);
-        if (how == 2) number(owner);
-        if (owner != last_) {
-            before_ = last_;
-            last_ = owner;
-        }
+        const Range range = {(start - end_) / kUnit, (end - start) / kUnit, owner};
         end_ = end;
+        if (!pattern_.empty() && range == pattern_[repeated_ % pattern_.size()]) {
+            ++repeated_;
+            return;
+        }
+        end_pattern();
+        if (!begin_pattern(range)) write(range);
+    }
+
+    // Whether the range is the one that came some ranges ago.
+    bool begin_pattern(const Range& range) {
+        const auto before = std::find(recent_.rbegin(), recent_.rend(), range);
+        if (before == recent_.rend()) return false;
+        pattern_.assign(std::prev(before.base()), recent_.end());
+        repeated_ = 1;
+        return true;
+    }
+
+    void end_pattern() {
+        if (pattern_.empty()) return;
+        const std::vector<Range> pattern = std::move(pattern_);
+        pattern_.clear();
+        const uint64_t times = repeated_ / pattern.size();
+        if (times != 0) {
+            number(pattern.size());
+            number(times << 2 | 3);
+            count_ += static_cast<uint32_t>(times * pattern.size());
+            // What repeats has to be written out behind this.
+            recent_.clear();
+        }
+        for (size_t i = 0; i < repeated_ % pattern.size(); ++i) write(pattern[i]);
+    }
+
+    void write(const Range& range) {
+        const uint64_t how = range.owner == last_ ? 0 : range.owner == before_ ? 1 : 2;
+        number(range.gap);
+        number(range.length << 2 | how);
+        if (how == 2) number(range.owner);
+        if (range.owner != last_) {
+            before_ = last_;
+            last_ = range.owner;
+        }
         ++count_;
+        if (recent_.size() == kLongestPattern) recent_.erase(recent_.begin());
+        recent_.push_back(range);
     }
 
     void number(uint64_t value) {
@@ -76,6 +121,8 @@ class RangePacker {
     }
 
     void flush() {
+        end_pattern();
+        recent_.clear();
         if (count_ == 0) return;
         trace::RangesRecord record{};
         record.start = start_;
@@ -93,6 +140,9 @@ class RangePacker {
     uint64_t end_ = 0;
     uint32_t last_ = 0;
     uint32_t before_ = 0;
+    std::vector<Range> recent_;   // the last ones that were written out
+    std::vector<Range> pattern_;  // the last of these, while it comes again
+    uint64_t repeated_ = 0;       // ranges since then
 };
 
 }  // namespace

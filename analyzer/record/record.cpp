@@ -103,16 +103,15 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
     }
 
     std::optional<struct stat> made;  // the folder
-    // Before the program runs: some fork at once.
+    // Before the program runs: some fork at once. Only addresses that were seen written have
+    // owners.
     std::optional<OwnerWatch> owners;
-    const bool sees_copies =
-        options.tracker != TrackerChoice::off || options.witness != WitnessChoice::off;
     const auto prepare = [&](pid_t pid) {
         if (!options.output) {
             result.folder = open_trace_folder(default_folder_name(command[0], pid));
         }
-        made = file_of(result.folder.path);
-        if (sees_copies) owners.emplace(result.folder.path);
+        made = file_of(result.folder.own_path());
+        if (options.witness != WitnessChoice::off) owners.emplace(result.folder.own_path());
         return compose_environment(own_environment(), options, shim, result.folder.path);
     };
     // Not before the program runs: what it cannot be started for is then the only line.
@@ -123,7 +122,7 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
     // Its folder is not known before the program runs.
     std::optional<OutsideScan> scan;
     const auto look_from_outside = [&]() -> uint64_t {
-        if (!scan) scan.emplace(result.folder.path);
+        if (!scan) scan.emplace(result.folder.own_path());
         const uint64_t rest_ns = scan->tick();
         if (watch) watch(scan->seen_so_far());
         return rest_ns;
@@ -148,13 +147,15 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
     if (!is_same_file(made, file_of(result.folder.path))) {
         say(fmt::format("{} was deleted while the program ran; what it held is lost",
                         result.folder.shown));
-    } else if (!result.has_segments)
-        say(nothing_recorded(command[0]));
+        return result;
+    }
+    if (!result.has_segments) say(nothing_recorded(command[0]));
     try {
         const uint64_t since_start_ns = monotonic_ns() - result.launch.start_ns;
-        write_recording(result.folder.path,
+        write_recording(result.folder.own_path(),
                         {host_name(), read_clock_ns(CLOCK_REALTIME) - since_start_ns, command,
-                         result.launch, options.tracker, options.witness, notes});
+                         result.launch, options.tracker, options.witness, notes},
+                        result.folder.path);
     } catch (const Error& error) {
         // The segments stand on their own, and the program's exit status must not be lost.
         say(error.what());

@@ -29,10 +29,12 @@ std::string to_json(const Recording& recording) {
     return json.dump(kIndent, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
 }
 
-void write_recording(const std::string& folder, const Recording& recording) {
-    const std::string name = folder + '/' + kRecordingFile;
-    const int error = replace_file(name, to_json(recording));
-    if (error != 0) throw Error(fmt::format("cannot write '{}': {}", name, std::strerror(error)));
+void write_recording(const std::string& folder, const Recording& recording,
+                     const std::string& shown) {
+    const int error = replace_file(folder + '/' + kRecordingFile, to_json(recording));
+    if (error == 0) return;
+    throw Error(fmt::format("cannot write '{}/{}': {}", shown.empty() ? folder : shown,
+                            kRecordingFile, std::strerror(error)));
 }
 
 }  // namespace cowscope::record

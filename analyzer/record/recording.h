@@ -25,7 +25,9 @@ struct Recording {
 // Bytes of the command that are no UTF-8 become U+FFFD.
 std::string to_json(const Recording& recording);
 
-// Writes the file (mode 0600) so that a reader sees all of it or nothing. Throws cowscope::Error.
-void write_recording(const std::string& folder, const Recording& recording);
+// Writes the file (mode 0600) so that a reader sees all of it or nothing. Throws cowscope::Error,
+// which names the folder as `shown` does, where that is given.
+void write_recording(const std::string& folder, const Recording& recording,
+                     const std::string& shown = "");
 
 }  // namespace cowscope::record

@@ -59,6 +59,15 @@ TraceFolder open_trace_folder(const std::string& name) {
     if (faccessat(AT_FDCWD, name.c_str(), W_OK | X_OK, AT_EACCESS) != 0) refuse(name, errno);
     folder.path = fs::canonical(name, error).string();
     if (error) refuse(name, error.value());
+    folder.handle =
+        FileDescriptor(open(folder.path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat status {};
+    if (!folder.handle.is_open() || fstat(folder.handle.get(), &status) != 0) refuse(name, errno);
+    if (!folder.created && geteuid() == 0 && status.st_uid != 0) {
+        throw Error(fmt::format(
+            "output folder '{}' belongs to user {}, not to root; name one that does not exist yet",
+            name, status.st_uid));
+    }
     return folder;
 }
 

@@ -5,19 +5,28 @@
 
 #include <string>
 
+#include "record/file_descriptor.h"
+
 namespace cowscope::record {
 
 struct TraceFolder {
     std::string path;      // absolute
     std::string shown;     // as the user named it, for messages
     bool created = false;  // by us: taken away again if the program does not start
+    // The folder itself, whatever stands at `path` later: who may write to the folder around it can
+    // put a link there.
+    FileDescriptor handle;
+
+    // The same as a path, for as long as this lives. Needs /proc.
+    std::string own_path() const { return "/proc/self/fd/" + std::to_string(handle.get()); }
 };
 
 // "cowscope.PROG.PID.cow"; PROG is the last part of the program's path.
 std::string default_folder_name(const std::string& program, pid_t pid);
 
 // Creates the folder (mode 0700; its parents must exist) or takes an existing one that is empty
-// and writable. Throws cowscope::Error.
+// and writable; root takes none of another user's, who could put links into it meanwhile. Throws
+// cowscope::Error.
 TraceFolder open_trace_folder(const std::string& name);
 
 // Throws cowscope::Error unless a folder can be created in the current directory.

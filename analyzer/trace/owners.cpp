@@ -67,35 +67,39 @@ class OwnersLoader {
             fail(record, "ranges", fmt::format("claims {} and has no room", fixed.count));
         }
         rest_ = bytes.first(fixed.packed_bytes);
-        uint64_t end = fixed.start / kRangeUnit;
+        OwnerRanges& ranges = owners_.ranges;
+        if (fixed.start / kRangeUnit < ranges.end()) fail(record, "ranges", "is out of order");
+        ranges.begin_pattern(fixed.start / kRangeUnit);
         uint64_t last = 0;
         uint64_t before = 0;
-        for (uint32_t i = 0; i < fixed.count; ++i) {
-            const uint64_t gap = number(record);
+        const uint64_t behind_last = ranges.size() + fixed.count;
+        while (ranges.size() < behind_last) {
+            const uint64_t gap_or_count = number(record);
             const uint64_t length_and_how = number(record);
             const uint64_t how = length_and_how & 3;
-            const uint64_t owner = how == 0 ? last : how == 1 ? before : number(record);
-            const uint64_t length = length_and_how >> 2;
-            // Addresses of a process have 57 bits at most.
-            constexpr uint64_t kMost = (uint64_t{1} << 57) / kRangeUnit;
-            const bool is_possible = how <= 2 && gap <= kMost && end + gap + length <= kMost &&
-                                     length != 0 && length <= UINT32_MAX && owner != 0 &&
-                                     owner <= owners_.owners.size();
-            const uint64_t start = end + gap;
-            const bool in_order =
-                owners_.ranges.empty() ||
-                start >= owners_.ranges.back().start + owners_.ranges.back().length;
-            if (!is_possible || !in_order) {
-                fail(record, "ranges", fmt::format("range {} is impossible there", i));
+            const uint64_t length_or_times = length_and_how >> 2;
+            const uint64_t left = behind_last - ranges.size();
+            if (how == 3) {
+                const bool is_possible = gap_or_count <= left && length_or_times <= left &&
+                                         gap_or_count * length_or_times <= left &&
+                                         ranges.repeat(gap_or_count, length_or_times);
+                if (!is_possible) fail_range(record, fixed.count - left);
+                continue;
             }
-            owners_.ranges.push_back(
-                {start, static_cast<uint32_t>(length), static_cast<uint32_t>(owner)});
-            end = start + length;
+            const uint64_t owner = how == 0 ? last : how == 1 ? before : number(record);
+            const bool is_possible = owner <= owners_.owners.size() &&
+                                     ranges.append(ranges.end() + gap_or_count, length_or_times,
+                                                   static_cast<uint32_t>(owner));
+            if (!is_possible) fail_range(record, fixed.count - left);
             if (owner != last) {
                 before = last;
                 last = owner;
             }
         }
+    }
+
+    [[noreturn]] void fail_range(const RecordView& record, uint64_t number) const {
+        fail(record, "ranges", fmt::format("range {} is impossible there", number));
     }
 
     uint64_t number(const RecordView& record) {
@@ -117,17 +121,8 @@ class OwnersLoader {
 
 }  // namespace
 
-size_t Owners::range_from(uint64_t unit) const {
-    const auto found = std::partition_point(ranges.begin(), ranges.end(), [&](const Range& range) {
-        return range.start + range.length <= unit;
-    });
-    return static_cast<size_t>(found - ranges.begin());
-}
-
 uint32_t Owners::find(uint64_t address) const {
-    const uint64_t unit = address / kRangeUnit;
-    const size_t at = range_from(unit);
-    return at < ranges.size() && ranges[at].start <= unit ? ranges[at].owner : 0;
+    return ranges.find(address / kRangeUnit);
 }
 
 Owners read_owners(const std::string& path) {

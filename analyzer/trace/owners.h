@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "preload/trace_format.h"
+#include "trace/owner_ranges.h"
 #include "trace/page_set.h"
 
 namespace cowscope::trace {
@@ -70,10 +71,14 @@ static_assert(sizeof(OwnerRecord) == 40);
 //     from the end of the range before (in the first of a record: from `start`) to its start
 //     length << 2 | how    how: 0 owner of the range before, 1 owner of the one before that,
 //                          2 the owner's id follows
+//
+// Two numbers N and TIMES << 2 | 3 in place of a range: the last N ranges, each of which was
+// written out since the record's start or the last such pair, come again TIMES times, with their
+// gaps.
 struct RangesRecord {
     RecordHeader header;
     uint64_t start;
-    uint32_t count;
+    uint32_t count;  // each repetition counted
     uint32_t packed_bytes;
 };
 static_assert(sizeof(RangesRecord) == 24);
@@ -104,24 +109,11 @@ struct Owners {
     // Calls take(id) for each range that reaches into the page, with ids again and again.
     template <typename Take>
     void for_each_on_page(uint64_t page, const Take& take) const {
-        const uint64_t end = (page + kPageBytes) / kRangeUnit;
-        for (size_t i = range_from(page / kRangeUnit); i < ranges.size(); ++i) {
-            if (ranges[i].start >= end) break;
-            take(ranges[i].owner);
-        }
+        ranges.for_each_in(page / kRangeUnit, (page + kPageBytes) / kRangeUnit,
+                           [&](uint64_t, uint64_t, uint32_t owner) { take(owner); });
     }
 
-    // Ascending, in units of kRangeUnit.
-    struct Range {
-        uint64_t start;
-        uint32_t length;
-        uint32_t owner;
-    };
-    std::vector<Range> ranges;
-
-  private:
-    // The index of the first range that ends after `unit`.
-    size_t range_from(uint64_t unit) const;
+    OwnerRanges ranges;
 };
 
 // Throws cowscope::Error for a file that is no such file; damage further in is noted.

@@ -57,7 +57,8 @@ uint64_t find_container(Arena& arena, segment::Writer* writer, TypeCache* types,
         const uint64_t object = registers[i];
         if (!may_be_object(object) || object - registers[kStackPointer] < kNearStack) continue;
         if (!is_readable(object, kObSize + sizeof(Fields))) continue;
-        const auto type = load<uint64_t>(object + kObType);
+        uint64_t type;
+        if (!guarded_read(object + kObType, &type)) continue;
         const TypeFacts* facts = types->find(arena, writer, type);
         if (facts == nullptr || facts->container == ContainerType::none) continue;
         Fields fields;

@@ -34,8 +34,11 @@ struct Block {
 // Whether `address` lies in a pool. A header is told by what its fields must be to each other.
 bool find_pool(uint64_t address, uint64_t pool_bytes, PoolHeader* header, uint64_t* pool) {
     *pool = address & ~(pool_bytes - 1);
-    if (*pool / kPage != address / kPage && !is_word_readable(*pool)) return false;
-    *header = load<PoolHeader>(*pool);
+    if (*pool / kPage == address / kPage) {
+        *header = load<PoolHeader>(*pool);
+    } else if (!guarded_read(*pool, header)) {
+        return false;
+    }
     const uint64_t bytes = pool_bytes - header->last_offset;
     if (header->last_offset >= pool_bytes || bytes < 8 || bytes > 512) return false;
     // Classes are 16 bytes apart; in early releases of 3.6 and 3.7, 8 (obmalloc.c, ALIGNMENT).

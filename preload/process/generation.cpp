@@ -200,6 +200,7 @@ void begin_generation() {
     write_generation();
     // So that the trace says which tracker there is, though all children be short-lived.
     if (process.forks == 1 && !tracked.lacks_tracker) tracked.lacks_tracker = !start_tracker();
+    if (process.has_ring) stop_judging_by_page();
 }
 
 void begin_before_fork() {

@@ -22,6 +22,10 @@ bool Mappings::add_line(Arena& arena, const char* line) {
     mapping.is_file = std::strchr(cursor, '/') != nullptr;
     // The kernel's name for the file behind it (fs/hugetlbfs/inode.c).
     mapping.is_hugetlb = std::strstr(cursor, " /anon_hugepage") != nullptr;
+    // Linux 5.1, io_uring/io_uring.c.
+    if (!mapping.is_private && std::strstr(cursor, " anon_inode:[io_uring]") != nullptr) {
+        has_ring_ = true;
+    }
     mapping.special = std::strstr(cursor, "[vdso]") != nullptr ||
                       std::strstr(cursor, "[vvar") != nullptr ||
                       std::strstr(cursor, "[vsyscall]") != nullptr;

@@ -39,10 +39,14 @@ class Mappings {
         return find_mapping(mappings_.begin(), mappings_.size(), address);
     }
 
+    // Whether one of them is an io_uring's.
+    bool has_ring() const { return has_ring_; }
+
   private:
     bool add_line(Arena& arena, const char* line);
 
     ArenaArray<Mapping> mappings_;
+    bool has_ring_ = false;
 };
 
 // The mappings in memory that a forked child inherits, so that it knows them without asking.
@@ -75,6 +79,7 @@ int Mappings::read(Arena& arena, char* scratch, TextSink&& text_sink) {
     const int fd = sys::open("/proc/thread-self/maps", O_RDONLY);
     if (fd < 0) return fd;
     mappings_.clear();
+    has_ring_ = false;
     size_t held = 0;  // an incomplete line at the start of scratch
     bool complete = true;
     for (;;) {

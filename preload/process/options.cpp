@@ -93,6 +93,11 @@ const char* read_options(char** environment, pid_t pid, Options* options) {
             return "COWSCOPE_VALUES is none of 0, 1";
         options->values = same_text(text, "1");
     }
+    if (const char* text = value_of(environment, "COWSCOPE_RECORDER")) {
+        uint64_t recorder = 0;
+        if (!parse_decimal(text, INT32_MAX, &recorder)) return "COWSCOPE_RECORDER is no process";
+        options->recorder = static_cast<pid_t>(recorder);
+    }
     const char* folder = value_of(environment, "COWSCOPE_OUTPUT");
     if (folder == nullptr || *folder == '\0') {
         if (!add_working_folder(&options->folder)) return "the working folder has no path";

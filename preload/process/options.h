@@ -22,6 +22,9 @@ struct Options {
     uint32_t max_stack = 64;     // frames
     bool values = true;          // keep examples of the values of written objects
     FixedText<PATH_MAX> folder;  // absolute path of the trace
+    // The process of `cowscope run` or `record`, whose child is the first program; 0: there is
+    // none.
+    pid_t recorder = 0;
 };
 
 // Fills `options`. Returns nullptr, or a one-line description of what is wrong.

@@ -107,6 +107,8 @@ struct alignas(4096) Process {
     bool shares_descriptors = false;
     uint32_t removals = 0;  // see memory_version()
     uint64_t last_break = 0;
+    // The program has an io_uring: the kernel may write to its memory at any time.
+    bool has_ring = false;
     int quick_exit_status = 0;
     char** environment = nullptr;
     Identity identity = {};
@@ -251,6 +253,8 @@ void look_last(bool is_exec);
 void close_all();
 // Whether a seccomp filter that is in force would kill the process for a call of the shim's.
 bool is_killed_by_filter();
+// The program is about to call seccomp(2). The lock is not held.
+void before_seccomp(unsigned operation, const void* arguments);
 
 void write_note(trace::NoteCode code, int value, uint64_t address = 0);
 void write_memory(trace::MemoryMoment moment);

@@ -20,14 +20,6 @@
 
 #include "support/poison.h"
 
-extern "C" {
-// sandbox_x86_64.S. Zero until resolved.
-extern void* cowscope_real_syscall __attribute__((visibility("hidden")));
-void cowscope_resolve_syscall() __attribute__((visibility("hidden")));
-void cowscope_before_seccomp(unsigned operation, unsigned flags, const void* arguments)
-    __attribute__((visibility("hidden")));
-}
-
 namespace cowscope::process {
 namespace {
 
@@ -36,6 +28,7 @@ namespace {
 constexpr int kCalls[] = {
     SYS_brk,
     SYS_clock_gettime,
+    SYS_clock_nanosleep,
     SYS_clone,
     SYS_close,
     SYS_exit_group,
@@ -71,7 +64,7 @@ constexpr int kCalls[] = {
     SYS_sysinfo,
     SYS_tgkill,
     SYS_uname,
-    SYS_unlink,
+    SYS_unlinkat,
     SYS_userfaultfd,
     SYS_wait4,
     SYS_write,
@@ -126,6 +119,15 @@ void before_filter(const void* filter) {
     if (kills) stand_back();
 }
 
+}  // namespace
+
+void before_seccomp(unsigned operation, const void* arguments) {
+    if (operation == SECCOMP_SET_MODE_FILTER) before_filter(arguments);
+    if (operation == SECCOMP_SET_MODE_STRICT && is_current()) stand_back();
+}
+
+namespace {
+
 // In a child that nobody else can see or wait for, with arguments that come to nothing.
 [[noreturn]] void try_calls() {
     const struct rlimit no_core = {0, 0};
@@ -159,17 +161,6 @@ bool is_killed_by_filter() {
 }
 
 }  // namespace cowscope::process
-
-void cowscope_resolve_syscall() {
-    cowscope::process::resolve_real_functions();
-    cowscope_real_syscall = reinterpret_cast<void*>(cowscope::process::real().syscall);
-}
-
-void cowscope_before_seccomp(unsigned operation, unsigned, const void* arguments) {
-    using namespace cowscope::process;
-    if (operation == SECCOMP_SET_MODE_FILTER) before_filter(arguments);
-    if (operation == SECCOMP_SET_MODE_STRICT && is_current()) stand_back();
-}
 
 COWSCOPE_INTERPOSED int prctl(int option, ...) {
     using namespace cowscope::process;

@@ -2,6 +2,7 @@
 // account, and notes about what it could not do.
 
 #include <errno.h>
+#include <limits.h>
 
 #include <cstring>
 
@@ -77,16 +78,23 @@ void set_executable() {
 }
 
 bool open_segment(trace::Role role, pid_t parent, uint64_t start_ns) {
-    FixedText<PATH_MAX> path;
-    path.add(process.options.folder.c_str()).add("/process-");
-    path.add_decimal(static_cast<uint64_t>(process.pid)).add("-").add_decimal(start_ns);
-    path.add(trace::kSegmentSuffix);
-    if (path.truncated()) return false;
+    // The recorder names the folder itself. A link that stands there was put there meanwhile, by
+    // someone who may write to the folder around it.
+    const int only_itself = process.options.recorder != 0 ? O_NOFOLLOW : 0;
+    const int folder =
+        sys::open(process.options.folder.c_str(), O_PATH | O_DIRECTORY | only_itself);
+    if (folder < 0) return false;
+    FixedText<NAME_MAX> name;
+    name.add("process-").add_decimal(static_cast<uint64_t>(process.pid)).add("-");
+    name.add_decimal(start_ns).add(trace::kSegmentSuffix);
     identity.record.start_ns = start_ns;
     identity.record.pid = static_cast<uint32_t>(process.pid);
     identity.record.parent_pid = static_cast<uint32_t>(parent);
     identity.record.role = role;
-    return process.writer.create(path.c_str(), process.pid, start_ns, &identity.record.header) == 0;
+    const int result =
+        process.writer.create(name.c_str(), process.pid, start_ns, &identity.record.header, folder);
+    sys::close(folder);
+    return result == 0;
 }
 
 void write_note(trace::NoteCode code, int value, uint64_t address) {

@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 
 #include "process/process.h"
 #include "process/real.h"
 #include "process/signals.h"
+#include "support/symbol_lookup.h"
 
 #include "support/poison.h"
 
@@ -30,6 +32,52 @@ void say_once(const char* what, const char* detail) {
     sys::write(2, line.c_str(), line.size());
 }
 
+// Whether anything is in the folder: then recording has worked before, and what it misses now is no
+// news for each program that is started.
+bool has_entries(const char* folder) {
+    const int fd = sys::open(folder, O_RDONLY | O_DIRECTORY);
+    if (fd < 0) return false;
+    // "." and ".." take 24 bytes each (getdents64(2): 19 and the name, in steps of 8).
+    constexpr long kEmptyBytes = 48;
+    alignas(8) char entries[512];
+    const long got = sys::syscall3(SYS_getdents64, fd, sys::word(entries), sizeof(entries));
+    sys::close(fd);
+    return got > kEmptyBytes;
+}
+
+// Programs that the first one starts do not speak: the recorder says what went wrong, and the
+// program's own output stays as it is.
+bool may_speak() {
+    const pid_t recorder = process.options.recorder;
+    return recorder == 0 ? !has_entries(process.options.folder.c_str())
+                         : recorder == sys::getppid();
+}
+
+bool open_first_segment() {
+    const uint64_t now = sys::monotonic_ns();
+    const char* folder = process.options.folder.c_str();
+    if (open_segment(trace::Role::image, sys::getppid(), now)) return true;
+    // The recorder has made the folder. Where it is gone, nobody else is to make one in its place.
+    int made = -EEXIST;
+    if (process.options.recorder == 0) {
+        made = sys::mkdir(folder, 0700);
+        if (open_segment(trace::Role::image, sys::getppid(), now)) return true;
+    }
+    if (!may_speak()) return false;
+    const bool is_there = made == 0 || made == -EEXIST;
+    say_once(is_there ? "cannot write into the folder" : "cannot create the folder", folder);
+    return false;
+}
+
+// vdso(7). Before anything asks for the time.
+void find_clock() {
+    const unsigned long vdso = getauxval(AT_SYSINFO_EHDR);
+    if (vdso == 0) return;
+    Symbol clock = {"__vdso_clock_gettime"};
+    find_symbols_of(reinterpret_cast<const void*>(vdso), &clock, 1);
+    sys::vdso_clock = reinterpret_cast<sys::Clock*>(clock.address);
+}
+
 void at_exit(int status, void*) {
     finish(trace::EndKind::exit, status & 0xff);
 }
@@ -48,20 +96,12 @@ __attribute__((constructor)) void start(int argument_count, char** arguments, ch
     }
     process.environment = environment;
     resolve_real_functions();
+    find_clock();
     set_command(argument_count, arguments);
-    const char* folder = process.options.folder.c_str();
     process.pid = pid;
-    const uint64_t now = sys::monotonic_ns();
-    // The folder is there, but for the first process of a bare LD_PRELOAD.
-    if (!open_segment(trace::Role::image, sys::getppid(), now)) {
-        const int made = sys::mkdir(folder, 0700);
-        if (!open_segment(trace::Role::image, sys::getppid(), now)) {
-            process.pid = 0;
-            const bool is_there = made == 0 || made == -EEXIST;
-            say_once(is_there ? "cannot write into the folder" : "cannot create the folder",
-                     folder);
-            return;
-        }
+    if (!open_first_segment()) {
+        process.pid = 0;
+        return;
     }
     look_for_interpreter();
     pthread_atfork(look_for_interpreter, nullptr, nullptr);

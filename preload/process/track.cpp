@@ -172,6 +172,7 @@ void read_mappings() {
             if (length != 0) std::memcpy(record + 1, text, length);
             process.writer.commit();
         });
+    if (tracked.mappings.has_ring()) process.has_ring = true;
     known_mappings.take(tracked.mappings.all());
 }
 

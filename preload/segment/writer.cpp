@@ -43,8 +43,8 @@ void* map_shared(int fd, uint64_t offset, uint64_t bytes) {
 }  // namespace
 
 int Writer::create(const char* path, pid_t pid, uint64_t created_ns,
-                   const trace::RecordHeader* first) {
-    const int fd = sys::open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+                   const trace::RecordHeader* first, int folder) {
+    const int fd = sys::open_at(folder, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     if (fd < 0) return fd;
     if (!file_.keep(fd)) return -EBADF;
     Start start = {};
@@ -67,7 +67,7 @@ int Writer::create(const char* path, pid_t pid, uint64_t created_ns,
     const int result = write_at(0, parts, sizeof(parts) / sizeof(parts[0]), kStartBytes);
     if (result != 0) {
         // An empty file would be a damaged trace.
-        if (file_.is_ours()) sys::unlink(path);
+        if (file_.is_ours()) sys::unlink_at(folder, path);
         close();
         return result;
     }

@@ -23,10 +23,10 @@ class Writer {
     // Records of this size and less can be given to create().
     static constexpr size_t kFirstRecordBytes = 7 * 1024;
 
-    // Creates PATH with its header, its loss record and, when given, a first complete record.
-    // Returns 0 or -errno.
+    // Creates PATH, which is relative to the open `folder`, with its header, its loss record and,
+    // when given, a first complete record. Returns 0 or -errno.
     int create(const char* path, pid_t pid, uint64_t created_ns,
-               const trace::RecordHeader* first = nullptr);
+               const trace::RecordHeader* first = nullptr, int folder = AT_FDCWD);
 
     // Nothing can be written any more. The mappings stay; a forked child has not inherited them
     // (MADV_DONTFORK).

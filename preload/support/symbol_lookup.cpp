@@ -112,6 +112,16 @@ uint64_t modules_ever_loaded() {
     return count;
 }
 
+void find_symbols_of(const void* elf_header, Symbol* symbols, size_t count) {
+    const auto& header = *static_cast<const ElfW(Ehdr)*>(elf_header);
+    dl_phdr_info module = {};
+    module.dlpi_addr = reinterpret_cast<uint64_t>(elf_header);
+    module.dlpi_phdr = reinterpret_cast<const ElfW(Phdr)*>(module.dlpi_addr + header.e_phoff);
+    module.dlpi_phnum = header.e_phnum;
+    Search search = {symbols, count};
+    search_module(&module, sizeof(module), &search);
+}
+
 void find_symbols(Symbol* symbols, size_t count) {
     Search search = {symbols, count};
     dl_iterate_phdr(search_module, &search);

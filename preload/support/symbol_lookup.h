@@ -18,6 +18,9 @@ struct Symbol {
 // How many modules were ever loaded: what was not found is not there as long as this stays.
 uint64_t modules_ever_loaded();
 
+// In one module whose first segment is linked at address 0, such as the vdso: takes no lock.
+void find_symbols_of(const void* elf_header, Symbol* symbols, size_t count);
+
 // The definition in the module that was loaded first counts, as it does for the linker.
 void find_symbols(Symbol* symbols, size_t count);
 

@@ -27,9 +27,12 @@ inline bool failed(long result) {
     return result < 0 && result > -4096;
 }
 
-inline int open(const char* path, int flags, unsigned mode = 0) {
+inline int open_at(int folder, const char* path, int flags, unsigned mode = 0) {
     return static_cast<int>(
-        syscall4(SYS_openat, AT_FDCWD, word(path), flags | O_CLOEXEC, static_cast<long>(mode)));
+        syscall4(SYS_openat, folder, word(path), flags | O_CLOEXEC, static_cast<long>(mode)));
+}
+inline int open(const char* path, int flags, unsigned mode = 0) {
+    return open_at(AT_FDCWD, path, flags, mode);
 }
 inline int close(int fd) {
     return static_cast<int>(syscall1(SYS_close, fd));
@@ -43,8 +46,8 @@ inline long write(int fd, const void* from, size_t bytes) {
 inline int mkdir(const char* path, unsigned mode) {
     return static_cast<int>(syscall2(SYS_mkdir, word(path), static_cast<long>(mode)));
 }
-inline int unlink(const char* path) {
-    return static_cast<int>(syscall2(SYS_unlink, word(path), 0));
+inline int unlink_at(int folder, const char* path) {
+    return static_cast<int>(syscall3(SYS_unlinkat, folder, word(path), 0));
 }
 inline int fstat(int fd, struct stat* out) {
     return static_cast<int>(syscall2(SYS_fstat, fd, word(out)));
@@ -85,6 +88,11 @@ inline pid_t gettid() {
 inline void sched_yield() {
     syscall0(SYS_sched_yield);
 }
+// At least so long; shorter where a signal strikes.
+inline void sleep_ns(long ns) {
+    const struct timespec time = {0, ns};
+    syscall4(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, word(&time), 0);
+}
 inline int tgkill(pid_t pid, pid_t tid, int signal) {
     return static_cast<int>(syscall3(SYS_tgkill, pid, tid, signal));
 }
@@ -98,10 +106,18 @@ inline SignalMask set_signal_mask(SignalMask mask) {
     return old;
 }
 
-// CLOCK_MONOTONIC in ns; through the vdso, which clock_gettime() of libc reaches without a lock.
+// The vdso's clock_gettime(), which takes no lock and enters the kernel only where it must; nullptr
+// before find_clock() (process/start.cpp) and without a vdso. Not libc's: programs are run with
+// libraries that stand before that one, and those may do anything.
+using Clock = int(clockid_t, struct timespec*);
+inline constinit Clock* vdso_clock = nullptr;
+
+// CLOCK_MONOTONIC in ns.
 inline uint64_t monotonic_ns() {
-    struct timespec now;
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    struct timespec now = {};
+    if (vdso_clock == nullptr || vdso_clock(CLOCK_MONOTONIC, &now) != 0) {
+        syscall2(SYS_clock_gettime, CLOCK_MONOTONIC, word(&now));
+    }
     return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(now.tv_nsec);
 }
 

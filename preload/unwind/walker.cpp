@@ -1,5 +1,6 @@
 #include "unwind/walker.h"
 
+#include "support/readable.h"
 #include "unwind/signal_frame.h"
 
 #include "support/poison.h"
@@ -9,22 +10,34 @@ namespace {
 
 class StackReader {
   public:
-    explicit StackReader(const StackRange& range) : range_(range) {}
-    bool read(uint64_t address, uint64_t* value) const {
+    explicit StackReader(const StackRange& range) : range_(range), page_(range.start / kPage) {}
+    bool read(uint64_t address, uint64_t* value) {
         if (address < range_.start || address >= range_.end ||
             range_.end - address < sizeof(*value)) {
             return false;
         }
+        if (!range_.is_whole && !has(address, sizeof(*value))) return false;
         *value = *reinterpret_cast<const uint64_t*>(address);
         return true;
     }
 
   private:
+    static constexpr uint64_t kPage = 4096;
+
+    // Frames follow each other, so the page that was asked for last is mostly the one.
+    bool has(uint64_t address, uint64_t bytes) {
+        const uint64_t last = (address + bytes - 1) / kPage;
+        if (address / kPage == page_ && last == page_) return true;
+        if (!is_readable(address, bytes)) return false;
+        page_ = last;
+        return true;
+    }
+
     const StackRange& range_;
+    uint64_t page_;  // known to be readable
 };
 
-bool find_cfa(const Rule& rule, const Registers& registers, const StackReader& stack,
-              uint64_t* cfa) {
+bool find_cfa(const Rule& rule, const Registers& registers, StackReader& stack, uint64_t* cfa) {
     const auto offset = static_cast<uint64_t>(int64_t{rule.cfa_offset});
     switch (rule.cfa) {
         case CfaKind::from_rsp:
@@ -44,7 +57,7 @@ bool find_cfa(const Rule& rule, const Registers& registers, const StackReader& s
 }
 
 // Moves from a frame to its caller. False when there is no way further out.
-bool step(const Rule& rule, const StackReader& stack, Registers* registers) {
+bool step(const Rule& rule, StackReader& stack, Registers* registers) {
     uint64_t cfa;
     if (!find_cfa(rule, *registers, stack, &cfa)) return false;
     // Frames only ever lie further up; anything else would be a loop.
@@ -76,7 +89,7 @@ const Rule& Walker::rule_for(uint64_t ip) {
 
 uint32_t Walker::walk(Registers registers, const StackRange& stack, uint64_t* ips, uint32_t limit,
                       bool* complete) {
-    const StackReader reader(stack);
+    StackReader reader(stack);
     uint32_t count = 0;
     *complete = false;
     // A return address may lie behind the last instruction of its function: look up the call.

@@ -7,8 +7,9 @@
 // against libunwind.
 //
 // To stand in zeroed static memory, so that forked children have the rules that their parent found.
-// Async-signal-safe. Not thread-safe: callers hold the process's lock. Memory is only read where
-// the stack's mapping is known to reach, so a wrong rule is a missing frame, never a fault.
+// Async-signal-safe. Not thread-safe: callers hold the process's lock. Memory is only read within
+// the stack, and there only pages that were found to be readable, so a wrong rule is a missing
+// frame, never a fault.
 #pragma once
 
 #include <cstddef>
@@ -23,10 +24,12 @@ struct Registers {
     uint64_t bp;
 };
 
-// The readable part of a stack.
+// The part of a stack that is in use, as far as is known: `start` is where its owner is.
 struct StackRange {
     uint64_t start;
     uint64_t end;
+    // There is no hole in it. Others may have had neighbours in their mapping that are gone since.
+    bool is_whole = false;
 };
 
 class Walker {

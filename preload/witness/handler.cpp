@@ -61,13 +61,13 @@ constexpr uint64_t kMainStackReach = uint64_t{64} << 20;
 bool find_stack(Tracked& tracked, uint64_t sp, unwind::StackRange* range) {
     const auto top = reinterpret_cast<uint64_t>(process::process.environment);
     if (sp < top && top - sp < kMainStackReach) {
-        *range = {sp, top};
+        *range = {sp, top, true};
         return true;
     }
     const process::Mapping* mapping = process::known_mappings.find(sp);
     if (mapping == nullptr) mapping = find_mapping(tracked, sp);
     if (mapping == nullptr || !mapping->readable) return false;
-    *range = {sp, mapping->end};
+    *range = {sp, mapping->end, false};
     return true;
 }
 

@@ -1,11 +1,37 @@
-// The handler of the witness's SIGTRAP. The rules that its code obeys:
-//   - it runs with every signal blocked, on a stack of the shim's own, under the process's lock;
-//   - it makes raw system calls only, so errno stays as it is;
-//   - it writes to the shim's arena and to the segment, whose pages were written to before;
-//   - it allocates from the arena only, and a full arena is a lost event;
-//   - it reads the program's memory only where the program itself just stored, where the stack's
-//     mapping is known to reach, or through a guarded read;
-//   - it decodes nothing.
+// The handler of the witness's SIGTRAP, and the rules that its code obeys. They hold for all that
+// it reaches, which with start_tracking() (process/track.cpp) is a good part of the shim. Whoever
+// adds a call there adds it here, and libc's to tests/shim_is_polite.
+//
+//   Signals  Every signal is blocked (sa_mask). What it does itself may fault: its signal is
+//            pending then, and strikes before the program has moved on (last_events.h).
+//   Stack    Up to cowscope_call_on_stack() that of the program, a few hundred bytes besides the
+//            signal's frame; from there on Tracked::handler_stack.
+//   Lock     The process's (support/spin_lock.h), which is free while the program's own code runs.
+//            A signal that is not ours is passed on without it.
+//   Memory   It writes to the shim's arena and data and to the segment, whose pages were written to
+//            before. It allocates from the arena only, and a full arena is a lost event.
+//   Reads    of the program's memory go through guarded_read(), but for
+//              - the page that the program has just faulted on, where no other thread can take it
+//                away, and the pool of CPython's allocator around it, once its header was found
+//                (cpython/memory.h),
+//              - its stack, the pages of which are asked for (unwind/walker.cpp),
+//              - what CPython's running frames of this very thread keep alive, the pages of which
+//                are asked for while memory may have gone (process::memory_version()),
+//              - the unwind tables of modules that the return addresses of this thread lie in.
+//   Kernel   Raw system calls (support/syscall.h), so errno stays as it is and no symbol of the
+//            program's is called. process/sandbox.cpp lists them all.
+//   libc     memchr, memcmp, memcpy, memmove, memset, strchr, strcmp, strlen, strncmp, strstr and
+//            pthread_self: async-signal-safe by POSIX.1-2024. _dl_find_object: by glibc's manual.
+//            The variable __libc_single_threaded.
+//            All are bound before the program starts (-z now): none enters the dynamic linker.
+//   vdso     clock_gettime, which takes no lock.
+//   CPython  PyGILState_GetThisThreadState and PyThreadState_GetUnchecked (3.12 and older: of
+//            another name), which read one variable of the thread's each (cpython/frames.cpp). In a
+//            libpython of 3.12 and later that was loaded by dlopen(), in a thread that has never
+//            been Python's, glibc may allocate that variable: this one call is not safe.
+//   Nothing else: no malloc, no stdio, no lock of libc's or the loader's, no dlsym, no
+//            symbol that a program or another preloaded library is likely to stand before.
+//   It decodes nothing.
 #pragma once
 
 #include <signal.h>

@@ -132,7 +132,10 @@ TEST_CASE("a child's last census is taken before it becomes another program", "[
 }
 
 TEST_CASE("a program that is started without our environment costs only its own image", "[exit]") {
-    const Recorded recorded = record_page_writer({"--end", "execve-empty"});
+    const std::string end =
+        GENERATE(std::string("execve-empty"), "clearenv-execv", "clearenv-execvp");
+    CAPTURE(end);
+    const Recorded recorded = record_page_writer({"--end", end});
     const ProcessTruth& truth = recorded.truth.children.at(0);
     REQUIRE(truth.wait_status == 0);
     check_child(recorded, truth, "exec", 0, "final");

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "tests/catch.h"
@@ -35,6 +36,34 @@ class SmallDisk {
 
   private:
     std::string folder_;
+    bool is_mounted_ = false;
+};
+
+// A file system in a file, which can be made to go wrong: ext4 becomes read-only then.
+class FailingDisk {
+  public:
+    FailingDisk(const std::string& image, std::string folder) : folder_(std::move(folder)) {
+        fs::create_directory(folder_);
+        std::ofstream(image).close();
+        fs::resize_file(image, size_t{32} << 20);
+        if (run_program({"mkfs.ext4", "-q", "-F", image}).status() != 0) return;
+        const Words options = {"mount", "-o", "loop,errors=remount-ro", image, folder_};
+        is_mounted_ = run_program(options).status() == 0;
+        const RunResult device = run_program({"findmnt", "-no", "SOURCE", folder_});
+        const std::string name = device.out.substr(0, device.out.find('\n'));
+        switch_ = "/sys/fs/ext4/" + fs::path(name).filename().string() + "/trigger_fs_error";
+        is_mounted_ = is_mounted_ && access(switch_.c_str(), W_OK) == 0;
+    }
+    FailingDisk(const FailingDisk&) = delete;
+    FailingDisk& operator=(const FailingDisk&) = delete;
+    ~FailingDisk() { umount2(folder_.c_str(), MNT_DETACH); }
+    bool is_mounted() const { return is_mounted_; }
+    // Of a shell.
+    std::string command_to_fail() const { return "echo 1 > " + switch_; }
+
+  private:
+    std::string folder_;
+    std::string switch_;
     bool is_mounted_ = false;
 };
 
@@ -71,6 +100,52 @@ TEST_CASE("a full disk costs records, never the program", "[hostile]") {
     } else if (reported.status() != 0) {
         check_refusal(reported);
     }
+}
+
+TEST_CASE("a disk that turns read-only costs records, never the program", "[hostile]") {
+    const TemporaryFolder folder;
+    const FailingDisk disk(folder / "image", folder / "disk");
+    if (!disk.is_mounted()) {
+        WARN("SKIPPED: this machine mounts no ext4 in a file (root, loop devices, e2fsprogs)");
+        return;
+    }
+    // A child that writes half of its pages before and half behind, then programs that start when
+    // nothing can be written any more.
+    constexpr uint64_t kPages = 40'000;
+    const std::string talk = folder / "talk";
+    const std::string script =
+        program_of_tests("paused_writer") + " " + talk + " " + std::to_string(kPages) +
+        " 1 goes_on & while [ ! -e " + talk + "/ready ]; do sleep 0.01; done; " + "$FAIL; touch " +
+        talk + "/go " + talk + "/reap; wait $!; echo status $?; " + kPageWriter + " > " + talk +
+        "/truth; echo status $?; (x=1; exit 3); echo status $?; exit 5";
+    RunOptions options;
+    options.timeout = std::chrono::seconds(60);
+    const std::string trace = folder / "disk/t.cow";
+    const auto run_with = [&](const Words& command, const std::string& fail) {
+        fs::remove_all(talk);
+        fs::create_directory(talk);
+        options.environment = {"FAIL=" + fail};
+        return run_program(joined(command, {"/bin/sh", "-c", script}), options);
+    };
+    const RunResult alone = run_with({}, "true");
+    CAPTURE(alone.err);
+    REQUIRE(alone.status() == 5);
+
+    const RunResult run = run_with({kCowscope, "record", "--quiet", "-o", trace, "--"},
+                                   "eval " + disk.command_to_fail());
+    CAPTURE(run.err);
+    CHECK_FALSE(run.timed_out);
+    CHECK(run.status() == 5);
+    CHECK(run.out == alone.out);
+    // What was lost is said once, by the recorder.
+    CHECK(line_count(run.err) == line_count(alone.err) + 1);
+    CHECK(contains(run.err, "Read-only file system"));
+    const Json report = report_json(trace);
+    check_consistent(report);
+    CHECK(lost_events(report) > 0);
+    CHECK_FALSE(find_note(report, {"found no room", "read-only"}).empty());
+    CHECK(report["totals"]["copied_pages"] >= kPages / 2);
+    CHECK(report["totals"]["copied_pages"] <= 2 * kPages);
 }
 
 TEST_CASE("a trace folder that is deleted meanwhile is one line", "[hostile]") {

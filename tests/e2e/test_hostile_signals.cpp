@@ -58,6 +58,27 @@ TEST_CASE("writes from small stacks are witnessed, and nothing beside them chang
     for (const int pid : recorded.account.writers()) check_copies(recorded, pid, Bound::exact, 2);
 }
 
+TEST_CASE("stacks that do not look as their tables say are no harm", "[hostile]") {
+    const std::string name = GENERATE(std::string("beside-a-hole"), "anywhere");
+    CAPTURE(name);
+    const TemporaryFolder folder;
+    const AccountRun recorded =
+        record_case(folder, program_of_tests("hostile_stacks"), name, any_instruments());
+    CHECK(recorded.account.writers().size() == (name == "anywhere" ? 9 : 1));
+    for (const int pid : recorded.account.writers()) {
+        const Json row = row_of(recorded, pid);
+        CAPTURE(row.dump(1));
+        CHECK(row["census"] == "final");
+        CHECK(row["lost_events"] == 0);
+        const uint64_t copied = recorded.account.count(pid, "copied");
+        CHECK(row["copied_pages"] >= copied);
+        CHECK(row["copied_pages"] <= copied + kOtherCopies);
+        if (recorded.instruments != Instruments::all) continue;
+        const Json own = report_json(recorded.folder, {"--process", std::to_string(pid)});
+        CHECK(pages_of_function(own, "store_with_frame") == copied);
+    }
+}
+
 TEST_CASE("signals that strike anywhere do no harm", "[hostile]") {
     const TemporaryFolder folder;
     const AccountRun recorded = record_case(folder, kSignals, "timer-everywhere", Instruments::all);

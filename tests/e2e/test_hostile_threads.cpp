@@ -1,4 +1,8 @@
 // Forks beside threads that are in the middle of something.
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <chrono>
 #include <string>
 
 #include "tests/catch.h"
@@ -34,4 +38,32 @@ TEST_CASE("what threads write while their process forks is counted from the fork
     CHECK(root["copied_pages"] >= written);
     // Of stacks, and of what the main thread writes between two forks.
     CHECK(root["copied_pages"] <= written + 4 * 32);
+}
+
+// A thread that spins and goes before the one that it waits for gets there when the kernel's own
+// guard stops it, which is once a second (sysctl kernel.sched_rt_runtime_us).
+TEST_CASE("a thread that goes before all others does not wait for ever", "[hostile]") {
+    rlimit most{};
+    getrlimit(RLIMIT_RTPRIO, &most);
+    if (geteuid() != 0 && most.rlim_cur < 10) {
+        WARN("SKIPPED: this user may not start threads of SCHED_FIFO");
+        return;
+    }
+    const Words program = {program_of_tests("hostile_threads"), "real-time"};
+    using Clock = std::chrono::steady_clock;
+    const Clock::time_point start = Clock::now();
+    REQUIRE(run_program(program).status() == 0);
+    const Clock::time_point between = Clock::now();
+    const TemporaryFolder folder;
+    const RunResult run = record_account(folder / "t.cow", program, Instruments::all);
+    const std::chrono::duration<double> recorded_time = Clock::now() - between;
+    const std::chrono::duration<double> alone_time = between - start;
+    CAPTURE(run.err, recorded_time.count(), alone_time.count());
+    REQUIRE(run.status() == 0);
+    CHECK(recorded_time < 12 * alone_time);
+    const AccountRun recorded{account_from(run.out), report_json(folder / "t.cow"),
+                              Instruments::all, folder / "t.cow"};
+    REQUIRE(recorded.account.writers().size() == 1);
+    // glibc blocks all signals while a thread starts.
+    check_copies(recorded, *recorded.account.writers().begin(), Bound::exact, 2);
 }

@@ -2,6 +2,7 @@
 #include <cinttypes>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -142,6 +143,8 @@ void check_version(const std::string& python) {
     check_owned(python, "instances",
                 {"__main__.rows (list items)", "__main__.rows[...] (instance attributes)"});
     check_owned(python, "keys", {"__main__.index (dict keys)"});
+    check_owned(python, "mixed",
+                {"__main__.index[...] (list items)", "__main__.index (dict values)"});
     check_owned(python, "local", {"__main__.of_function().local (list items)"});
 }
 
@@ -210,6 +213,25 @@ TEST_CASE("a bare LD_PRELOAD has no owners and says who finds them", "[owners]")
 TEST_CASE("a program without Python has no owners and no note of them", "[owners]") {
     const TemporaryFolder folder;
     record_successfully(folder / "t.cow", {kStringMap, "--entries", "20000", "--children", "2"});
+    const Json report = report_json(folder / "t.cow");
+    CHECK(report["totals"]["copied_pages"] > 0);
+    CHECK(report["owners"].empty());
+    CHECK(find_note(report, {"owners"}).empty());
+}
+
+// Owners are those of addresses that were written, which a census does not tell.
+TEST_CASE("without a witness nobody looks for owners", "[owners]") {
+    const std::string python = debian_python();
+    COWSCOPE_REQUIRE_INTERPRETER(python, "/usr/bin/python3");
+    const TemporaryFolder folder;
+    const RunResult run =
+        run_cowscope({"record", "-o", folder / "t.cow", "--witness", "off", "--", python,
+                      kPythonWorkload, "--entries", "100000", "--processes", "2"});
+    CAPTURE(run.err);
+    REQUIRE(run.status() == 0);
+    for (const auto& entry : std::filesystem::directory_iterator(folder / "t.cow")) {
+        CHECK(entry.path().extension() != ".cowown");
+    }
     const Json report = report_json(folder / "t.cow");
     CHECK(report["totals"]["copied_pages"] > 0);
     CHECK(report["owners"].empty());

@@ -1,5 +1,7 @@
 // Options of `run` and `record`: their values, where they come from, how they reach the shim, and
 // where the program's own arguments begin.
+#include <unistd.h>
+
 #include <algorithm>
 #include <map>
 #include <string>
@@ -176,11 +178,12 @@ TEST_CASE("the program's environment gets LD_PRELOAD, COWSCOPE_*, what ASan need
     CHECK(value_of(composed, "COWSCOPE_MAX_STACK") == "32");
     CHECK(value_of(composed, "COWSCOPE_OUTPUT") == "/tmp/a:b c");
     CHECK(value_of(composed, "COWSCOPE_VALUES") == "1");
-    // The five that are not ours, in their order, then our seven and ASan's.
+    // The five that are not ours, in their order, then our eight and ASan's.
     const std::vector<std::string> others(composed.begin(), composed.begin() + 5);
     CHECK(others == std::vector<std::string>{"PATH=/bin", "LD_PRELOADER=x", "odd",
                                              "EMPTY=", "COWSCOPE_SHIM=/s/shim.so"});
-    CHECK(composed.size() == 13);
+    CHECK(value_of(composed, "COWSCOPE_RECORDER") == std::to_string(getpid()));
+    CHECK(composed.size() == 14);
 }
 
 TEST_CASE("the shim goes before what is preloaded already", "[options]") {

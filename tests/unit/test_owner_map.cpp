@@ -95,6 +95,25 @@ TEST_CASE("ranges come in order whatever was set", "[owners]") {
     }
 }
 
+TEST_CASE("memory that is taken where it is free is as if it had been looked at and set",
+          "[owners]") {
+    std::mt19937_64 random(3);
+    OwnerMap map;
+    OwnerMap expected;
+    for (int i = 0; i < 5000; ++i) {
+        const uint64_t start = kStart + random() % (16 * kPage) / 8 * 8;
+        const uint64_t bytes = random() % 20 == 0 ? random() % (3 * kPage) : random() % 100;
+        const auto owner = static_cast<OwnerMap::Owner>(random() % 4);
+        const uint64_t end = (start + bytes + 15) & ~uint64_t{15};
+        const bool is_free = owner != 0 && end > (start & ~uint64_t{15}) && expected.at(start) == 0;
+        if (is_free) expected.set(start, bytes, owner);
+        if (map.set_if_free(start, bytes, owner) != is_free) FAIL("number " << i);
+    }
+    CHECK(ranges_of(map) == ranges_of(expected));
+    for (OwnerMap::Owner owner = 0; owner < 5; ++owner)
+        CHECK(map.owns(owner) == expected.owns(owner));
+}
+
 TEST_CASE("a map that is full takes no more", "[owners]") {
     OwnerMap map(2);
     map.set(kStart, 16, 1);
@@ -163,4 +182,25 @@ TEST_CASE("a sample of contents does not depend on the order", "[owners]") {
     CHECK(in_order.first <= 2048);
     CHECK(in_order.second > 250);
     CHECK(in_order.second <= 300);
+}
+
+TEST_CASE("a sample that expects many is one of those that it would have kept", "[owners]") {
+    constexpr uint64_t kObjects = 100'000;
+    ContentSample whole;
+    ContentSample expecting;
+    expecting.expect(kObjects);
+    uint64_t asked = 0;
+    for (uint64_t i = 0; i < kObjects; ++i) {
+        const uint64_t address = kStart + i * 64;
+        if (whole.wants(address)) whole.add(address, i % 10);
+        if (!expecting.wants(address)) continue;
+        ++asked;
+        expecting.add(address, i % 10);
+    }
+    CHECK(expecting.distinct() == 10);
+    // The rest of it is within what chance does.
+    CHECK(expecting.size() >= 1000);
+    CHECK(expecting.size() <= 2048);
+    CHECK(asked <= 2 * 2048);
+    CHECK(whole.size() >= expecting.size());
 }

@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <random>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "attribute/owners.h"
 #include "error.h"
@@ -22,8 +25,12 @@ namespace {
 
 constexpr uint64_t kStart = 0x7f1234560000;
 
+// Sizes of values: all the same, or without a pattern.
+enum class Sizes { equal, irregular };
+
 // A dict whose keys and values alternate, and a list far away.
-python_heap::WalkResult walk_of_dict(unsigned entries) {
+python_heap::WalkResult walk_of_dict(unsigned entries, Sizes sizes = Sizes::equal) {
+    std::minstd_rand random(1);
     python_heap::WalkResult walk;
     const python_heap::PathId main = walk.labels.root("__main__");
     const python_heap::PathId map = walk.labels.branch(main, ".map", ".…");
@@ -33,7 +40,8 @@ python_heap::WalkResult walk_of_dict(unsigned entries) {
     const python_heap::LabelId table = walk.labels.label(map, python_heap::Part::dict_table);
     for (uint64_t i = 0; i < entries; ++i) {
         walk.map.set(kStart + i * 128, 64, keys);
-        walk.map.set(kStart + i * 128 + 64, 48, values);
+        const uint64_t bytes = sizes == Sizes::equal ? 48 : 16 * (1 + random() % 4);
+        walk.map.set(kStart + i * 128 + 64, bytes, values);
     }
     walk.map.set(kStart + (uint64_t{1} << 40), uint64_t{1} << 36, table);
     walk.statistics.resize(walk.labels.size());
@@ -73,8 +81,8 @@ TEST_CASE("owners come back as they were written", "[owners]") {
     struct stat status {};
     REQUIRE(stat(path.c_str(), &status) == 0);
     CHECK((status.st_mode & 0777) == 0600);
-    // Two bytes for each range.
-    CHECK(status.st_size < 10'000 * 2 * 2 + 1000);
+    // One dict's keys and values are one pattern.
+    CHECK(status.st_size < 1000);
 
     const trace::Owners owners = trace::read_owners(path);
     CHECK_FALSE(owners.damage);
@@ -96,10 +104,76 @@ TEST_CASE("owners come back as they were written", "[owners]") {
     CHECK(values.distinct == 30);
 }
 
+TEST_CASE("owners of memory with and without patterns are found at every address", "[owners]") {
+    const auto seed = GENERATE(range(1u, 41u));
+    std::minstd_rand random(seed);
+    const auto below = [&](uint64_t limit) { return uint64_t{random()} % limit; };
+    python_heap::WalkResult walk;
+    std::vector<python_heap::LabelId> labels;
+    const python_heap::PathId main = walk.labels.root("__main__");
+    for (const std::string name : {".a", ".b", ".c"}) {
+        const python_heap::PathId path = walk.labels.branch(main, name, ".…");
+        labels.push_back(walk.labels.label(path, python_heap::Part::dict_values));
+    }
+    walk.statistics.resize(walk.labels.size());
+    uint64_t at = kStart;
+    for (int piece = 0; piece < 30; ++piece) {
+        // One to nine ranges, with gaps or without, once or again and again, maybe cut short.
+        struct Range {
+            uint64_t gap;
+            uint64_t bytes;
+            python_heap::LabelId owner;
+        };
+        std::vector<Range> pattern;
+        for (uint64_t i = 0, count = 1 + below(9); i < count; ++i) {
+            pattern.push_back({16 * below(3), 16 * (1 + below(5)), labels[below(3)]});
+        }
+        const uint64_t ranges = below(2) == 0 ? pattern.size() : below(60);
+        for (uint64_t i = 0; i < ranges; ++i) {
+            const Range& range = pattern[i % pattern.size()];
+            at += range.gap;
+            walk.map.set(at, range.bytes, range.owner);
+            at += range.bytes;
+        }
+        if (below(4) == 0) at += uint64_t{1} << (12 + below(30));
+    }
+    const TemporaryFolder folder;
+    const std::string path = folder / "owners-7-77-1000.cowown";
+    REQUIRE(write_owners(path, kLook, walk) == 0);
+    const trace::Owners owners = trace::read_owners(path);
+    CHECK_FALSE(owners.damage);
+    const auto told = [&](uint64_t address) {
+        const python_heap::LabelId owner = walk.map.at(address);
+        return owner == 0 ? std::string() : walk.labels.name(owner);
+    };
+    uint64_t ranges = 0;
+    uint64_t end = 0;  // of the range before
+    walk.map.for_each_range([&](uint64_t start, uint64_t stop, python_heap::OwnerMap::Owner) {
+        ++ranges;
+        for (uint64_t each = start; each < stop; each += 16) {
+            if (name_at(owners, each) != told(each)) FAIL("at " << each - kStart);
+        }
+        if (end != start && !name_at(owners, start - 16).empty()) FAIL("before " << start - kStart);
+        if (end != start && !name_at(owners, end).empty()) FAIL("behind " << end - kStart);
+        // The page of the range has the same owners as its addresses.
+        const uint64_t page = start & ~(trace::kPageBytes - 1);
+        std::set<std::string> on_page;
+        std::set<std::string> expected;
+        owners.for_each_on_page(page,
+                                [&](uint32_t id) { on_page.insert(owners.owners[id - 1].name); });
+        for (uint64_t each = page; each < page + trace::kPageBytes; each += 16) {
+            if (!told(each).empty()) expected.insert(told(each));
+        }
+        if (on_page != expected) FAIL("on the page at " << page - kStart);
+        end = stop;
+    });
+    CHECK(owners.ranges.size() == ranges);
+}
+
 TEST_CASE("owners torn at any length give what is whole, or an error", "[owners]") {
     const TemporaryFolder folder;
     const std::string path = folder / "owners-7-77-1000.cowown";
-    REQUIRE(write_owners(path, kLook, walk_of_dict(60'000)) == 0);
+    REQUIRE(write_owners(path, kLook, walk_of_dict(60'000, Sizes::irregular)) == 0);
     const uint64_t whole = fs::file_size(path);
     REQUIRE(whole > 2 * trace::kMaxRecordBytes);
     for (uint64_t length = whole; length > 0; length -= std::min<uint64_t>(length, 5000)) {
@@ -119,7 +193,8 @@ TEST_CASE("owners torn at any length give what is whole, or an error", "[owners]
 TEST_CASE("any byte of the owners may be wrong", "[owners]") {
     const TemporaryFolder folder;
     const std::string path = folder / "owners-7-77-1000.cowown";
-    const std::string good = pack_owners(kLook, walk_of_dict(100));
+    const auto sizes = GENERATE(Sizes::equal, Sizes::irregular);
+    const std::string good = pack_owners(kLook, walk_of_dict(100, sizes));
     for (size_t at = 0; at < good.size(); ++at) {
         for (const char value : {'\0', '\x01', '\x7f', '\x80', '\xff'}) {
             std::string bad = good;
@@ -129,11 +204,12 @@ TEST_CASE("any byte of the owners may be wrong", "[owners]") {
                 const trace::Owners owners = trace::read_owners(path);
                 bool is_sound = true;
                 uint64_t end = 0;
-                for (const auto& range : owners.ranges) {
-                    is_sound = is_sound && range.owner != 0 &&
-                               range.owner <= owners.owners.size() && range.start >= end;
-                    end = range.start + range.length;
-                }
+                owners.ranges.for_each_in(
+                    0, ~uint64_t{0}, [&](uint64_t start, uint64_t length, uint32_t owner) {
+                        is_sound = is_sound && owner != 0 && owner <= owners.owners.size() &&
+                                   start >= end && owners.ranges.find(start) == owner;
+                        end = start + length;
+                    });
                 if (!is_sound) FAIL("byte " << at << " = " << int{value});
             } catch (const Error&) {
             }
@@ -165,7 +241,7 @@ TEST_CASE("a child's objects are those that its parent had", "[owners]") {
         look.look.emplace();
         look.look->start_ns = start_ns;
         look.owners.push_back({name, 1, 0, 0, 0});
-        look.ranges.push_back({kStart / trace::kRangeUnit, 4, 1});
+        REQUIRE(look.ranges.append(kStart / trace::kRangeUnit, 4, 1));
         trace.owners.push_back(std::move(look));
     };
     add_process(1, 0, 100);

@@ -33,7 +33,15 @@ std::span<Child> make_shared_children(size_t count) {
     return {static_cast<Child*>(memory), count};
 }
 
+void pause_for(uint32_t seconds) {
+    timespec left{static_cast<time_t>(seconds), 0};
+    while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+    }
+}
+
 void measure_reading(const Options& options, const std::function<Reading()>& read, Child* child) {
+    child->start_cpu_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID);
+    pause_for(options.pause_seconds);
     child->private_before_kb = options.show_memory ? private_memory_kb() : -1;
     const int64_t wall_start_ns = now_ns(CLOCK_MONOTONIC);
     const int64_t cpu_start_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID);
@@ -41,6 +49,7 @@ void measure_reading(const Options& options, const std::function<Reading()>& rea
     child->cpu_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_start_ns;
     child->wall_ns = now_ns(CLOCK_MONOTONIC) - wall_start_ns;
     child->private_after_kb = options.show_memory ? private_memory_kb() : -1;
+    pause_for(options.pause_seconds);
 }
 
 // Comes back only if the child is to return from main().
@@ -73,6 +82,7 @@ Outcome run_children(const Options& options, uint64_t expected_values,
     const std::span<Child> children = make_shared_children(options.children);
     int fork_error = 0;
     for (Child& child : children) {
+        const int64_t fork_start_ns = now_ns(CLOCK_MONOTONIC);
         const pid_t pid = fork();
         if (pid == 0) {
             measure_reading(options, read, &child);
@@ -86,6 +96,7 @@ Outcome run_children(const Options& options, uint64_t expected_values,
             break;
         }
         child.pid = pid;
+        child.fork_ns = now_ns(CLOCK_MONOTONIC) - fork_start_ns;
     }
     for (Child& child : children) {
         if (child.pid != 0) wait_for(&child);

@@ -27,6 +27,8 @@ struct Child {
     int64_t private_after_kb;
     int64_t wall_ns;  // of the reading alone
     int64_t cpu_ns;
+    int64_t start_cpu_ns;  // of the child, until its fork() had returned
+    int64_t fork_ns;       // of the parent's call; written by the parent
 
     bool succeeded() const { return pid != 0 && wait_status == 0 && finished; }
 };

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 
 namespace cowscope::workload {
 namespace {
@@ -29,12 +30,15 @@ bool find_field(std::string_view line, size_t index, std::string_view* field) {
 
 }  // namespace
 
-void generate_contents(uint64_t entries, uint64_t unique, const TakeText& take) {
-    char text[32];
+void generate_contents(uint64_t entries, uint64_t unique, uint64_t length, const TakeText& take) {
+    std::string text;
     for (uint64_t i = 0; i < entries; ++i) {
-        // Short enough for std::string to hold it without an allocation of its own.
-        const int length = std::snprintf(text, sizeof(text), "val%07" PRIu64, i % unique);
-        take({text, static_cast<size_t>(length)});
+        char number[32];
+        std::snprintf(number, sizeof(number), "val%07" PRIu64, i % unique);
+        text = number;
+        // A number of more digits stays whole.
+        if (text.size() < length) text.append(length - text.size(), '.');
+        take(text);
     }
 }
 

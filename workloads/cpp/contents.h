@@ -10,9 +10,13 @@ namespace cowscope::workload {
 // Valid during the call only.
 using TakeText = std::function<void(std::string_view text)>;
 
+// "val" and a number of seven digits: short enough for std::string to hold it without an allocation
+// of its own.
+inline constexpr uint64_t kShortestText = 10;
+
 // `entries` texts, `unique` of them different (all, if there are fewer entries), in the same order
-// in every run.
-void generate_contents(uint64_t entries, uint64_t unique, const TakeText& take);
+// in every run, each `length` characters long (at least kShortestText).
+void generate_contents(uint64_t entries, uint64_t unique, uint64_t length, const TakeText& take);
 
 // The third '|'-separated field of each of the first `max_lines` lines. Ends the program with
 // status 2 and one line on stderr if the file cannot be read or a line has fewer fields.

@@ -18,6 +18,7 @@ constexpr char kHelp[] =
 usage: string_map [options]
   --entries N      entries of the map (default 1000000; with --input: every line)
   --unique K       different contents among the values (default 300; no effect with --input)
+  --length L       characters of each value (default 10, the fewest; no effect with --input)
   --children C     children to fork (default 2)
   --values KIND    what holds a value:
                      refcounted  an object with a count of its own, read through a counted
@@ -31,7 +32,9 @@ usage: string_map [options]
   --truth FILE     write, as JSON, the pages that the reference counts lie on, per child
   --child-exit HOW how a child leaves: exit (default), _exit, quick_exit or return
   --no-memory      leave out every figure that differs from run to run
-  --timing         print the time of each child's reading on stderr
+  --timing         print the time of each fork and each child's reading on stderr
+  --pause SECONDS  each child waits so long before and after it reads, time to look at
+                   its memory
   -h, --help       this text
 )";
 
@@ -139,6 +142,8 @@ const char* name_of(ReadOrder order) {
 Options parse_options(int argc, char** argv) {
     constexpr uint64_t kMaxEntries = std::numeric_limits<uint32_t>::max();
     constexpr uint64_t kMaxChildren = 4096;
+    constexpr uint64_t kMaxLength = 1 << 20;
+    constexpr uint64_t kMaxPauseSeconds = 3600;
     Options options;
     Arguments arguments(argc, argv);
     while (arguments.next()) {
@@ -150,6 +155,12 @@ Options parse_options(int argc, char** argv) {
             options.entries = number(option, arguments.value(), kMaxEntries);
         } else if (option == "--unique") {
             options.unique = number(option, arguments.value(), kMaxEntries);
+        } else if (option == "--length") {
+            options.length = number(option, arguments.value(), kMaxLength);
+            if (options.length < kShortestText) {
+                usage_error("--length: a value has at least " + std::to_string(kShortestText) +
+                            " characters");
+            }
         } else if (option == "--children") {
             options.children =
                 static_cast<uint32_t>(number(option, arguments.value(), kMaxChildren));
@@ -169,6 +180,9 @@ Options parse_options(int argc, char** argv) {
         } else if (option == "--timing") {
             arguments.expect_no_value();
             options.show_timing = true;
+        } else if (option == "--pause") {
+            options.pause_seconds =
+                static_cast<uint32_t>(number(option, arguments.value(), kMaxPauseSeconds));
         } else if (option.starts_with('-')) {
             usage_error("unknown option '" + std::string(option) + "'");
         } else {

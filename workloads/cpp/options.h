@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "contents.h"
+
 namespace cowscope::workload {
 
 enum class ValueKind { refcounted, interned, shared_ptr, cow_string, plain };
@@ -14,6 +16,7 @@ enum class ChildExit { exit, underscore_exit, quick_exit, return_ };
 struct Options {
     std::optional<uint64_t> entries;  // none: kDefaultEntries, or with `input` every line
     uint64_t unique = 300;
+    uint64_t length = kShortestText;  // characters of a value
     uint32_t children = 2;
     ValueKind values = ValueKind::refcounted;
     ReadOrder read = ReadOrder::key;
@@ -22,6 +25,7 @@ struct Options {
     const char* truth = nullptr;
     bool show_memory = true;
     bool show_timing = false;
+    uint32_t pause_seconds = 0;  // of each child, before and after it reads
 };
 
 inline constexpr uint64_t kDefaultEntries = 1'000'000;

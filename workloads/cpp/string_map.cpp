@@ -60,7 +60,7 @@ void fill(const Options& options, Map<Kind>* map) {
     } else {
         const uint64_t entries = options.entries.value_or(kDefaultEntries);
         map->reserve(entries);
-        generate_contents(entries, options.unique, append);
+        generate_contents(entries, options.unique, options.length, append);
     }
 }
 
@@ -111,6 +111,9 @@ void print_child(const Options& options, size_t number, const Child& child) {
         std::fprintf(stderr, "child %zu: reading took %.3f ms, %.3f ms of CPU time\n", number,
                      static_cast<double>(child.wall_ns) / 1e6,
                      static_cast<double>(child.cpu_ns) / 1e6);
+        std::fprintf(stderr, "child %zu: fork took %.3f ms, its start %.3f ms of CPU time\n",
+                     number, static_cast<double>(child.fork_ns) / 1e6,
+                     static_cast<double>(child.start_cpu_ns) / 1e6);
     }
     if (child.pid == 0 || child.succeeded()) return;
     if (WIFSIGNALED(child.wait_status)) {

@@ -11,6 +11,7 @@ Runs on Python 3.6 and later.
 import argparse
 import itertools
 import multiprocessing
+import os
 import random
 import string
 import sys
@@ -90,15 +91,36 @@ def private_memory_kb():
     return memory_kb
 
 
+fork_seconds = []  # how long each call of fork took
+start_cpu_seconds = 0.0  # in a worker: its CPU time until its fork had returned
+
+
+def time_forks():
+    fork = os.fork
+
+    def timed_fork():
+        global start_cpu_seconds
+        start = time.perf_counter()
+        pid = fork()
+        if pid == 0:
+            start_cpu_seconds = time.process_time()
+        else:
+            fork_seconds.append(time.perf_counter() - start)
+        return pid
+
+    os.fork = timed_fork
+
+
 def start_worker(barrier):
     global all_started
     all_started = barrier
 
 
-def work(order, with_memory):
+def work(order, pause, with_memory):
     """One worker's task: read_map, and what it cost this process."""
     # No worker gets a second task while another has had none.
     all_started.wait()
+    time.sleep(pause)
     before_kb = private_memory_kb() if with_memory else 0
     wall_start = time.perf_counter()
     cpu_start = time.process_time()
@@ -106,7 +128,8 @@ def work(order, with_memory):
     cpu_seconds = time.process_time() - cpu_start
     wall_seconds = time.perf_counter() - wall_start
     after_kb = private_memory_kb() if with_memory else 0
-    return count, total_length, before_kb, after_kb, wall_seconds, cpu_seconds
+    time.sleep(pause)
+    return count, total_length, before_kb, after_kb, wall_seconds, cpu_seconds, start_cpu_seconds
 
 
 def run_workers(options):
@@ -114,7 +137,7 @@ def run_workers(options):
     context = multiprocessing.get_context('fork')
     barrier = context.Barrier(options.processes)
     pool = context.Pool(options.processes, start_worker, (barrier,))
-    results = [pool.apply_async(work, (options.read, options.memory))
+    results = [pool.apply_async(work, (options.read, options.pause, options.memory))
                for _ in range(options.processes)]
     pool.close()
     pool.join()
@@ -125,7 +148,8 @@ def print_results(options, results):
     print('map: %d entries, %s values, read order %s' % (
         len(global_map), 'interned' if options.intern else 'separate', options.read))
     for number, result in enumerate(results, 1):
-        count, total_length, before_kb, after_kb, wall_seconds, cpu_seconds = result
+        (count, total_length, before_kb, after_kb, wall_seconds, cpu_seconds,
+         start_seconds) = result
         line = 'worker %d: read %d values, %d characters' % (number, count, total_length)
         if options.memory:
             line += '; private memory %d kB before, %d kB after' % (before_kb, after_kb)
@@ -133,6 +157,8 @@ def print_results(options, results):
         if options.timing:
             print('worker %d: reading took %.3f ms, %.3f ms of CPU time' % (
                 number, wall_seconds * 1e3, cpu_seconds * 1e3), file=sys.stderr)
+            print('worker %d: fork took %.3f ms, its start %.3f ms of CPU time' % (
+                number, fork_seconds[number - 1] * 1e3, start_seconds * 1e3), file=sys.stderr)
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -168,7 +194,10 @@ def parse_options():
     parser.add_argument('--memory', action='store_true',
                         help='print the private memory of each worker before and after')
     parser.add_argument('--timing', action='store_true',
-                        help='print the time of each reading on stderr')
+                        help='print the time of each fork and each reading on stderr')
+    parser.add_argument('--pause', type=number_from(0), default=0, metavar='SECONDS',
+                        help='each worker waits so long before and after it reads: time to look '
+                        'at its memory')
     return parser, parser.parse_args()
 
 
@@ -178,6 +207,8 @@ def main():
         values = itertools.islice(values_from(options.input), options.entries)
     else:
         values = generated_values(options.entries or DEFAULT_ENTRIES, options.unique)
+    if options.timing:
+        time_forks()
     try:
         fill_map(values, options.intern)
     except (OSError, ValueError) as error:

@@ -129,9 +129,35 @@ void beside_writers() {
     account::note_figure("pages of writers", kThreads * kWriterPages * kWriterForks);
 }
 
+// One of a child's threads strikes another again and again on the one processor that both have, and
+// goes before it (SCHED_FIFO): what that one holds it cannot wait for by spinning.
+void beside_real_time() {
+    constexpr size_t kStrikes = 200;
+    constexpr size_t kWrites = 40'000;
+    unsigned char* many = map(kWrites);
+    unsigned char* few = map(kStrikes);
+    account::fill(many, kWrites);
+    account::fill(few, kStrikes);
+    wait_for_child(start_child([=] {
+        account::stay_on_one_cpu();
+        std::thread first([=] {
+            const sched_param urgent{10};
+            require(pthread_setschedparam(pthread_self(), SCHED_FIFO, &urgent) == 0, "SCHED_FIFO");
+            for (size_t i = 0; i < kStrikes; ++i) {
+                account::store_to_shared(few + i * kPageBytes, 1, 1);
+                usleep(20);
+            }
+        });
+        account::store_to_shared(many, kWrites, 1);
+        first.join();
+        account::add_written(account::Kind::copied, many, kWrites, 1);
+        account::add_written(account::Kind::copied, few, kStrikes, 1);
+    }));
+}
+
 const Case kCases[] = {
     {"writers", beside_writers}, {"malloc", beside_malloc}, {"dlopen", beside_dlopen},
-    {"throw", beside_throw},     {"fork", beside_fork},
+    {"throw", beside_throw},     {"fork", beside_fork},     {"real-time", beside_real_time},
 };
 
 }  // namespace

@@ -105,6 +105,13 @@ elif what == 'set':
 elif what == 'keys':
     index.update((make(number), number) for number in range(count))
     children(lambda: read(index))
+elif what == 'mixed':
+    # Many values that refer to nothing, and some that do.
+    lists = range(0, 2 * count, 4)
+    index.update(('%06d' % number, make(number)) for number in range(2 * count))
+    for number in lists:
+        index['%06d' % number] = [make(number), make(-number)]
+    children(lambda: [read(index['%06d' % number]) for number in lists])
 elif what == 'beside':
     index.update(('%06d' % number, make(number)) for number in range(count))
     # Those of the values, and those of them that hold keys as well.

@@ -176,6 +176,10 @@ void end_child(Slot* slot) {
     if (end == "execv") execv(program, arguments);
     if (end == "execve") execve(program, arguments, environ);
     if (end == "execve-empty") execve(program, arguments, environment);
+    if (end == "clearenv-execv" || end == "clearenv-execvp") {
+        clearenv();
+        end == "clearenv-execv" ? execv(program, arguments) : execvp("true", arguments);
+    }
     if (end == "execvp") execvp("true", arguments);
     if (end == "execvpe") execvpe("true", arguments, environ);
     if (end == "execl") execl(program, program, nullptr);

@@ -1,5 +1,6 @@
-// long syscall(long number, ...), which programs install seccomp filters by: all others go on to
-// libc's at once, with the stack as it was (vfork and clone return to it twice). System V ABI, AMD64.
+// long syscall(long number, ...), by which programs make the calls that libc has no function for:
+// those that raw_calls.cpp wants to see are announced to it, and all go on to libc's with the stack
+// as it was (vfork and clone return to it twice). System V ABI, AMD64.
     .bss
     .globl  cowscope_real_syscall
     .hidden cowscope_real_syscall
@@ -15,8 +16,12 @@ cowscope_real_syscall:
 syscall:
     .cfi_startproc
     endbr64
-    cmpq    $317, %rdi              // SYS_seccomp
-    je      .Lseccomp
+.Lstart:
+    cmpq    $511, %rdi              // kCallsInSet - 1
+    ja      .Lgo_on
+    leaq    cowscope_calls_to_see(%rip), %r11
+    btq     %rdi, (%r11)
+    jc      .Lsee
 .Lgo_on:
     movq    cowscope_real_syscall(%rip), %rax
     testq   %rax, %rax
@@ -26,13 +31,14 @@ syscall:
 .Lresolve:
     leaq    cowscope_resolve_syscall(%rip), %rax
     jmp     .Lcall
-.Lseccomp:
-    leaq    cowscope_before_seccomp(%rip), %rax
+.Lsee:
+    leaq    cowscope_before_call(%rip), %rax
     cmpq    $0, cowscope_real_syscall(%rip)
     jne     .Lcall
     leaq    cowscope_resolve_syscall(%rip), %rax
 
-    // Calls %rax with the arguments of the system call, and keeps all that a caller has set.
+    // Calls %rax with the number and the first arguments of the system call, and keeps all that a
+    // caller has set.
 .Lcall:
     pushq   %rdi
     .cfi_adjust_cfa_offset 8
@@ -49,9 +55,6 @@ syscall:
     subq    $8, %rsp
     .cfi_adjust_cfa_offset 8
     movq    %rax, (%rsp)
-    movq    %rsi, %rdi
-    movq    %rdx, %rsi
-    movq    %rcx, %rdx
     callq   *%rax
     movq    (%rsp), %rax
     addq    $8, %rsp
@@ -68,13 +71,11 @@ syscall:
     .cfi_adjust_cfa_offset -8
     popq    %rdi
     .cfi_adjust_cfa_offset -8
-    // A first seccomp() has only resolved so far.
-    leaq    cowscope_before_seccomp(%rip), %r11
+    // One that came before all was resolved has only resolved it so far.
+    leaq    cowscope_before_call(%rip), %r11
     cmpq    %r11, %rax
     je      .Lgo_on
-    cmpq    $317, %rdi
-    je      .Lseccomp
-    jmp     .Lgo_on
+    jmp     .Lstart
     .cfi_endproc
     .size   syscall, .-syscall
     .section .note.GNU-stack,"",@progbits
