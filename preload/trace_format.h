@@ -26,7 +26,7 @@
 namespace cowscope::trace {
 
 inline constexpr char kMagic[8] = {'C', 'O', 'W', 'S', 'C', 'O', 'P', 'E'};
-inline constexpr uint32_t kVersion = 2;
+inline constexpr uint32_t kVersion = 3;
 inline constexpr char kSegmentSuffix[] = ".cowseg";
 // No record is larger; longer content is split over several records of its type.
 inline constexpr uint32_t kMaxRecordBytes = 64 * 1024;
@@ -72,6 +72,7 @@ enum class RecordType : uint16_t {
     python_code = 21,
     python_stack = 22,
     python_value = 23,
+    weight = 24,  // how many faults each event from here on stands for
 };
 
 struct RecordHeader {
@@ -99,7 +100,7 @@ struct ProcessRecord {
     uint32_t parent_pid;
     Role role;
     uint8_t padding[3];
-    uint32_t sample;  // one fault in `sample` is witnessed
+    uint32_t sample;  // one fault in `sample` is witnessed; 0: auto, all of them at first
     uint32_t command_bytes;
     uint32_t executable_bytes;
 };
@@ -109,7 +110,8 @@ static_assert(sizeof(ProcessRecord) == 40);
 struct LossRecord {
     RecordHeader header;
     uint64_t
-        blocked_events;  // first writes whose signal came late (SIGTRAP blocked): not attributed
+        blocked_events;  // first writes whose signal came late (SIGTRAP blocked): not attributed.
+                         // This and fresh_faults count each by its weight (WeightRecord)
     uint64_t unwritten_events;  // events for which the segment had no room (disk full, file limit)
     uint64_t unwritten_bytes;   // other records that found no room
     uint64_t fresh_faults;      // faults seen on pages that were not inherited (no loss; for tests)
@@ -269,6 +271,16 @@ inline constexpr uint16_t kPythonFrame = 512;
 inline constexpr uint16_t kContainerItems = 1024;
 // The interpreter says that it is being taken down (_PyRuntime.finalizing; told from 3.13 on).
 inline constexpr uint16_t kPythonFinalizing = 2048;
+
+// From here on the witness is told of one fault in `weight` on average, picked at random: an event
+// stands for so many, itself among them. Before the first one it is ProcessRecord::sample, or 1.
+// What an event says beyond that it was there (its address, say) it says for itself alone.
+struct WeightRecord {
+    RecordHeader header;
+    uint32_t weight;  // at least 1
+    uint32_t padding;
+};
+static_assert(sizeof(WeightRecord) == 16);
 
 // The CPython interpreter of this process, of a layout that the shim knows. At most one.
 struct PythonRecord {

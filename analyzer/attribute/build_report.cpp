@@ -1,6 +1,7 @@
 #include "attribute/build_report.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <tuple>
@@ -79,6 +80,8 @@ class Builder {
         totals.copied_pages += summary.copied_pages;
         totals.fresh_pages += summary.fresh_pages;
         totals.witnessed_pages += summary.witnessed_pages;
+        totals.represented_pages += summary.represented_pages;
+        copied_variance_ += copies.copied_variance;
         totals.lost_events += summary.lost_events;
         // As copies.classes; of those without pages 0.
         std::vector<uint32_t> site_ids(copies.classes.size(), 0);
@@ -86,6 +89,7 @@ class Builder {
             const WriteClass& write = copies.classes[i];
             if (write.pages != 0) site_ids[i] = add_class(process, write, &sites);
         }
+        add_margins(copies, site_ids);
         for (const auto& [owner, pages] : copies.pages_with) owners_[owner].pages_with += pages;
         add_unwitnessed(process, copies);
         if (details_ != nullptr) {
@@ -118,6 +122,9 @@ class Builder {
         summary.copied_pages = copies.copied_pages;
         summary.fresh_pages = copies.fresh_pages;
         summary.witnessed_pages = copies.witnessed_pages;
+        summary.represented_pages = copies.represented_pages;
+        summary.copied_pages_margin =
+            static_cast<uint64_t>(std::ceil(margin_of(copies.copied_variance)));
         summary.reused_pages = copies.reused_pages;
         summary.lost_events = process.loss.blocked_events + process.loss.unwritten_events;
         if (process.memory_at_fork) {
@@ -190,6 +197,31 @@ class Builder {
         return total.id;
     }
 
+    // Names in margins_.
+    static std::string of_cause(const std::string& cause) { return "cause " + cause; }
+    static std::string of_type(const std::string& cause, const std::string& type) {
+        return "type " + cause + " " + type;
+    }
+    static std::string of_site(uint32_t id) { return fmt::format("site {}", id); }
+    static std::string of_owner(OwnerId id) { return fmt::format("owner {}", id); }
+
+    void add_margins(const Copies& copies, const std::vector<uint32_t>& site_ids) {
+        for (const SampleGroup& group : copies.groups) {
+            report_.totals.sampled_events += group.events;
+            std::map<std::string, double> others_of;
+            for (const auto& [index, others] : group.others_of_class) {
+                const WriteClass& write = copies.classes[index];
+                if (write.pages == 0) continue;
+                const std::string cause(cause_name(write.verdict.cause));
+                others_of[of_cause(cause)] += others;
+                if (!write.type.empty()) others_of[of_type(cause, write.type)] += others;
+                others_of[of_site(site_ids[index])] += others;
+                others_of[of_owner(write.owner)] += others;
+            }
+            margins_.add(group, others_of);
+        }
+    }
+
     void add_unwitnessed(const trace::ProcessTrace& process, const Copies& copies) {
         for (const Unwitnessed& each : unwitnessed_of(process, copies)) {
             add_cause(cause_name(each.cause), "", each.pages);
@@ -226,12 +258,14 @@ class Builder {
                 if (generation.witness == trace::Witness::trap) report_.witness = "trap";
             }
         }
-        report_.sample = std::to_string(trace_.processes.front().process.sample);
+        const uint32_t sample = trace_.processes.front().process.sample;
+        report_.sample = sample == 0 ? "auto" : std::to_string(sample);
     }
 
     void finish_totals() {
         Totals& totals = report_.totals;
         totals.processes = report_.processes.size();
+        totals.copied_pages_margin = static_cast<uint64_t>(std::ceil(margin_of(copied_variance_)));
         const auto copied = static_cast<double>(totals.copied_pages);
         totals.explained =
             totals.copied_pages == 0 ? 1.0 : static_cast<double>(explained_pages_) / copied;
@@ -240,10 +274,14 @@ class Builder {
             share.cause = cause;
             share.pages = sum.first;
             share.share = static_cast<double>(sum.first) / copied;
-            for (const auto& [type, pages] : sum.second) share.types.push_back({type, pages});
+            share.margin = margins_.pages_margin(of_cause(cause));
+            for (const auto& [type, pages] : sum.second) {
+                share.types.push_back({type, pages, margins_.pages_margin(of_type(cause, type))});
+            }
             sort_by_pages(&share.types);
             report_.causes.push_back(std::move(share));
         }
+        for (SiteShare& site : report_.sites) site.margin = margins_.pages_margin(of_site(site.id));
         sort_by_pages(&report_.causes);
         sort_by_pages(&report_.sites);
     }
@@ -261,11 +299,13 @@ class Builder {
                 share.causes.push_back({cause, pages});
             }
             for (const auto& [type, pages] : found.counted_types) {
-                share.types.push_back({type, pages});
+                share.types.push_back({type, pages, 0});
             }
+            share.margin = margins_.pages_margin(of_owner(id));
             sort_by_pages(&share.causes);
             sort_by_pages(&share.types);
             if (id == 0) {
+                unowned.margin = share.margin;
                 unowned.causes = std::move(share.causes);
                 unowned.types = std::move(share.types);
                 continue;
@@ -328,6 +368,8 @@ class Builder {
     symbolize::Symbolizer symbolizer_;
     decode::Decoder decoder_;
     uint64_t explained_pages_ = 0;
+    double copied_variance_ = 0;
+    Margins margins_;
     std::map<std::string, std::pair<uint64_t, std::map<std::string, uint64_t>>> causes_;
     std::map<OwnerId, OwnerPages> owners_;  // 0: nobody
     std::map<std::string, uint64_t> ended_causes_;

@@ -1,7 +1,9 @@
 #include "attribute/copies.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
+#include <set>
 #include <tuple>
 
 namespace cowscope::attribute {
@@ -15,6 +17,7 @@ struct PageWrite {
     uint64_t time_ns;
     uint32_t generation;
     uint32_t write_class;  // kNotACopy once it is found to be none
+    uint32_t weight;
 };
 
 class Collector {
@@ -44,11 +47,14 @@ class Collector {
   private:
     void take(const trace::EventRecord& event, const trace::EventPlace& place) {
         const trace::Generation& current = process_.generations[place.generation];
+        event_weights_ += place.weight;
         if (!is_inherited(event, place.page, current)) return;
         const uint32_t write_class = class_of(event, place);
         if (write_class == kNotACopy) return;
         PageWrite write = {place.page, event.time_ns, static_cast<uint32_t>(place.generation),
-                           write_class};
+                           write_class, place.weight};
+        copying_weights_ += place.weight;
+        if (place.weight > 1) tids_.insert(event.tid);
         if ((event.header.flags & trace::kHugePage) == 0) {
             writes_.push_back(write);
             return;
@@ -121,7 +127,6 @@ class Collector {
         std::sort(writes_.begin(), writes_.end(), [](const PageWrite& a, const PageWrite& b) {
             return std::tie(a.page, a.time_ns) < std::tie(b.page, b.time_ns);
         });
-        count_unwitnessed();
         const PageWrite* before = nullptr;
         for (PageWrite& write : writes_) {
             const uint64_t fork_ns = fork_behind(write.generation);
@@ -132,8 +137,11 @@ class Collector {
             if (!is_copy) write.write_class = kNotACopy;
             before = &write;
         }
+        count_unwitnessed();
         list_copies();
-        copies_.copied_pages = copies_.witnessed_pages + copies_.unwitnessed_unwatched +
+        spread_represented();
+        copies_.copied_pages = copies_.witnessed_pages + copies_.represented_pages +
+                               copies_.unsampled + copies_.unwitnessed_unwatched +
                                copies_.unwitnessed_while_watching;
         if (!process_.generations.empty()) {
             const auto listed =
@@ -178,7 +186,8 @@ class Collector {
         for (size_t i = 0; i < process_.generations.size(); ++i) {
             const trace::Generation& generation = process_.generations[i];
             add_unwitnessed(i, seen_in_census[i]);
-            const uint64_t unseen = generation.copied.pages() - seen_in_census[i].size();
+            uint64_t unseen = generation.copied.pages() - seen_in_census[i].size();
+            unseen -= represent(i, unseen);
             (generation.witness == trace::Witness::off ? copies_.unwitnessed_unwatched
                                                        : copies_.unwitnessed_while_watching) +=
                 unseen;
@@ -186,16 +195,28 @@ class Collector {
     }
 
     void list_copies() {
-        copies_.copy_times_ns.reserve(copies_.witnessed_pages);
+        copies_.copy_times.reserve(copies_.witnessed_pages);
         if (witnessed_ == WitnessedPages::list) copies_.witnessed.reserve(copies_.witnessed_pages);
+        std::map<OwnerId, double> pages_with;
         for (const PageWrite& write : writes_) {
             if (write.write_class == kNotACopy) continue;
-            copies_.copy_times_ns.push_back(write.time_ns);
+            const double pages = 1 + others_of(write);
+            copies_.copy_times.push_back({write.time_ns, pages});
+            if (owners_ != nullptr) {
+                for (const OwnerId owner :
+                     owners_->owners_on_page(index_, write.generation, write.page)) {
+                    pages_with[owner] += pages;
+                }
+            }
             if (witnessed_ == WitnessedPages::leave_out) continue;
             copies_.witnessed.push_back(
                 {write.page, write.time_ns, write.generation, write.write_class});
         }
-        std::sort(copies_.copy_times_ns.begin(), copies_.copy_times_ns.end());
+        for (const auto& [owner, pages] : pages_with) {
+            copies_.pages_with[owner] = static_cast<uint64_t>(std::llround(pages));
+        }
+        std::sort(copies_.copy_times.begin(), copies_.copy_times.end(),
+                  [](const CopyTime& a, const CopyTime& b) { return a.time_ns < b.time_ns; });
     }
 
     // Adds the pages of a census that are not among `seen`. A damaged trace may name any number of
@@ -207,7 +228,8 @@ class Collector {
             if (start >= end) return;
             copies_.unwitnessed.push_back({{start, (end - start) / trace::kPageBytes},
                                            static_cast<uint32_t>(index),
-                                           was_watched});
+                                           was_watched,
+                                           generation.largest_weight > 1});
         };
         auto next = seen.begin();
         for (const trace::PageRun& run : generation.copied.runs()) {
@@ -223,19 +245,101 @@ class Collector {
         }
     }
 
+    // Of the generation's events on pages of its census, or on others.
+    size_t group_index(const PageWrite& write) {
+        const uint32_t generation = write.generation;
+        const bool is_counted = process_.generations[generation].copied.contains(write.page);
+        const auto [at, is_new] =
+            group_index_.try_emplace({generation, is_counted}, copies_.groups.size());
+        if (is_new) copies_.groups.emplace_back().is_counted = is_counted;
+        return at->second;
+    }
+
+    // Pages that its event stands for, beside its own.
+    double others_of(const PageWrite& write) {
+        if (write.weight <= 1) return 0;
+        return (static_cast<double>(write.weight) - 1) * copies_.groups[group_index(write)].scale();
+    }
+
     // Whether it copied.
     bool count_write(const PageWrite& write, uint64_t write_before_ns) {
-        if (!sharing_.is_shared(index_, write.page, write.time_ns, write_before_ns)) {
+        const bool is_copy = sharing_.is_shared(index_, write.page, write.time_ns, write_before_ns);
+        if (write.weight > 1) {
+            const size_t group = group_index(write);
+            copies_.groups[group].add(write.weight, is_copy, write.write_class);
+            squared_weights_[group] += static_cast<double>(write.weight) * write.weight;
+        }
+        if (!is_copy) {
             ++copies_.reused_pages;
             return false;
         }
         ++copies_.witnessed_pages;
         ++copies_.classes[write.write_class].pages;
-        if (owners_ == nullptr) return true;
-        for (const OwnerId owner : owners_->owners_on_page(index_, write.generation, write.page)) {
-            ++copies_.pages_with[owner];
-        }
         return true;
+    }
+
+    // The share of faults with an event that is a copy, of all that the witness was told of.
+    double copying() const {
+        const auto fresh = static_cast<double>(process_.loss.fresh_faults);
+        const double all = event_weights_ + fresh;
+        return all == 0 ? 1 : std::min(copying_weights_ / all, 1.0);
+    }
+
+    // Gives the generation's groups the pages that they speak for. Returns how many of `unseen`,
+    // the pages of its census without an event, are accounted for by that.
+    uint64_t represent(size_t generation, uint64_t unseen) {
+        const auto index = static_cast<uint32_t>(generation);
+        if (const auto at = group_index_.find({index, false}); at != group_index_.end()) {
+            SampleGroup& group = copies_.groups[at->second];
+            group.pages = group.others;
+            const double missed = kMissedShare * group.others;
+            group.pages_variance =
+                chance_variance(squared_weights_[at->second], copying()) + missed * missed;
+        }
+        const uint32_t largest = process_.generations[generation].largest_weight;
+        if (largest <= 1 || unseen == 0) return 0;
+        // By chance a sum of weights is no more than this below what it stands for. What is missing
+        // beyond that no event can have spoken for: the kernel wrote it. Each thread's last faults
+        // may have been too few to be told of.
+        constexpr double kDeviations = 3;
+        double chance =
+            kDeviations * largest * static_cast<double>(std::max<size_t>(tids_.size(), 1));
+        const auto at = group_index_.find({index, true});
+        if (at == group_index_.end()) {
+            const uint64_t represented = std::min(unseen, static_cast<uint64_t>(chance));
+            copies_.unsampled += represented;
+            return represented;
+        }
+        SampleGroup& group = copies_.groups[at->second];
+        chance += kDeviations * std::sqrt(chance_variance(squared_weights_[at->second], copying()));
+        const auto spoken_for = static_cast<uint64_t>(group.others);
+        chance += kMissedShare * group.others;
+        const bool is_beyond_chance = static_cast<double>(unseen) > group.others + chance;
+        const uint64_t represented = is_beyond_chance ? spoken_for : unseen;
+        group.pages = static_cast<double>(represented);
+        return represented;
+    }
+
+    // Shares what each group speaks for out among its classes.
+    void spread_represented() {
+        std::vector<double> of_class(copies_.classes.size(), 0);
+        for (const SampleGroup& group : copies_.groups) {
+            const auto reused = static_cast<uint64_t>(std::llround(group.reused_pages()));
+            const auto pages = static_cast<uint64_t>(std::llround(group.pages));
+            copies_.reused_pages += reused;
+            copies_.represented_pages += pages - std::min(reused, pages);
+            const double copied = group.others > 0 ? 1 - group.reused_others / group.others : 0;
+            if (reused != 0 || !group.is_counted)
+                copies_.copied_variance += group.variance_of(copied);
+            for (const auto& [write_class, others] : group.others_of_class) {
+                of_class[write_class] += others * group.scale();
+            }
+        }
+        const auto whole = whole_parts(of_class, copies_.represented_pages);
+        for (size_t i = 0; i < whole.size(); ++i) {
+            copies_.classes[i].represented_pages = whole[i];
+            copies_.classes[i].pages += whole[i];
+        }
     }
 
     const trace::ProcessTrace& process_;
@@ -247,6 +351,11 @@ class Collector {
     WitnessedPages witnessed_;
     Copies copies_;
     std::vector<PageWrite> writes_;
+    std::set<uint32_t> tids_;     // of events that stand for more than themselves
+    double event_weights_ = 0;    // of all events
+    double copying_weights_ = 0;  // of those that may be copies
+    std::map<std::pair<uint32_t, bool>, size_t> group_index_;  // by generation and is_counted
+    std::map<size_t, double> squared_weights_;                 // sum, by group
     // Site, Python stack, place, type, region, owner, and whether CPython was being taken down.
     std::map<std::tuple<uint32_t, uint32_t, PythonPlace, uint64_t, uint32_t, OwnerId, bool,
                         CountedHeader>,

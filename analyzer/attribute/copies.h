@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "attribute/owners.h"
+#include "attribute/sampled.h"
 #include "attribute/sharing.h"
 #include "attribute/site_resolver.h"
 #include "trace/process_trace.h"
@@ -21,9 +22,10 @@ struct WriteClass {
     std::string type;           // of the CPython object that was written, or ""
     uint64_t type_address = 0;  // of that type
     Verdict verdict;
-    OwnerId owner = 0;           // of the address that was written
-    bool is_finalizing = false;  // CPython was being taken down
-    uint64_t pages = 0;
+    OwnerId owner = 0;               // of the address that was written
+    bool is_finalizing = false;      // CPython was being taken down
+    uint64_t pages = 0;              // witnessed and represented
+    uint64_t represented_pages = 0;  // by events on others (sampled.h)
 };
 
 struct PageCopy {
@@ -33,27 +35,39 @@ struct PageCopy {
     uint32_t write_class = 0;  // an index into Copies::classes
 };
 
+struct CopyTime {
+    uint64_t time_ns;
+    double pages;
+};
+
 struct UnwitnessedRun {
     trace::PageRun run;
     uint32_t generation = 0;   // an index
     bool was_watched = false;  // there was a witness
+    bool was_sampled = false;  // of some faults only: other pages' events may stand for these
 };
 
 struct Copies {
     uint64_t inherited_pages = 0;
     uint64_t copied_pages = 0;
     uint64_t fresh_pages = 0;
-    uint64_t witnessed_pages = 0;  // copies with an event
+    uint64_t witnessed_pages = 0;    // copies with an event
+    uint64_t represented_pages = 0;  // copies without one, of which the sampled events tell
+    double copied_variance = 0;      // of copied_pages; 0 where all were counted
     uint64_t reused_pages = 0;
     std::vector<WriteClass> classes;
-    std::map<OwnerId, uint64_t> pages_with;  // witnessed copies that hold something of an owner
+    // Witnessed and represented copies that hold something of an owner.
+    std::map<OwnerId, uint64_t> pages_with;
     // Copies without an event, by what the witness was doing then.
     uint64_t unwitnessed_while_watching = 0;
     uint64_t unwitnessed_unwatched = 0;
+    // So few that no event happened to fall on one.
+    uint64_t unsampled = 0;
+    std::vector<SampleGroup> groups;
     // Where the caller wants them. A page may be copied again after the next fork of the process.
     std::vector<PageCopy> witnessed;
     std::vector<UnwitnessedRun> unwitnessed;  // copies without an event
-    std::vector<uint64_t> copy_times_ns;      // of the witnessed ones, ascending
+    std::vector<CopyTime> copy_times;  // of the witnessed ones, with what they stand for; ascending
 };
 
 // Whether Copies::witnessed is filled: 24 bytes for each page, which a report can do without.

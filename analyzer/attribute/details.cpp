@@ -94,6 +94,23 @@ std::vector<Details::Region> regions_of(const trace::ProcessTrace& process,
     return regions;
 }
 
+// Where only some faults were witnessed, a page is shown like the nearest one that was: programs
+// write what lies together in one go.
+void append_like_neighbours(std::vector<Run>* runs, uint64_t start, uint64_t end,
+                            const Copies& copies, const std::vector<uint32_t>& kind_of_class) {
+    const auto behind =
+        std::partition_point(copies.witnessed.begin(), copies.witnessed.end(),
+                             [&](const PageCopy& copy) { return copy.page < start; });
+    const bool has_before = behind != copies.witnessed.begin();
+    const PageCopy& before = has_before ? *std::prev(behind) : *behind;
+    const PageCopy& after = behind != copies.witnessed.end() ? *behind : before;
+    const uint64_t middle =
+        before.page + (after.page - before.page) / trace::kPageBytes / 2 * trace::kPageBytes;
+    const uint64_t border = std::clamp(middle, start, std::max(start, end));
+    append(runs, {start, border, kind_of_class[before.write_class]});
+    append(runs, {border, end, kind_of_class[after.write_class]});
+}
+
 }  // namespace
 
 uint32_t Details::frame_id(const std::string& text, bool is_python) {
@@ -138,18 +155,21 @@ void Details::add_stacks(const Copies& copies, SiteResolver* sites) {
 std::vector<Run> Details::copied_runs(const trace::ProcessTrace& process, const Copies& copies,
                                       const std::vector<uint32_t>& kind_of_class) {
     const bool lost_any = process.loss.blocked_events + process.loss.unwritten_events != 0;
-    const bool saw_all = process.process.sample <= 1 && !lost_any;
     std::vector<UnwitnessedRun> unwitnessed = copies.unwitnessed;
     std::sort(
         unwitnessed.begin(), unwitnessed.end(),
         [](const UnwitnessedRun& a, const UnwitnessedRun& b) { return a.run.start < b.run.start; });
     std::vector<Run> lower;
     for (const UnwitnessedRun& each : unwitnessed) {
-        const Cause cause = each.was_watched && saw_all ? Cause::kernel : Cause::unknown;
         const uint64_t done = lower.empty() ? 0 : lower.back().end;
-        append(&lower,
-               {std::max(each.run.start, done), each.run.start + each.run.pages * trace::kPageBytes,
-                kind_id({std::string(cause_name(cause)), kNoSite, "", ""})});
+        const uint64_t start = std::max(each.run.start, done);
+        const uint64_t end = each.run.start + each.run.pages * trace::kPageBytes;
+        if (each.was_sampled && !copies.witnessed.empty()) {
+            append_like_neighbours(&lower, start, end, copies, kind_of_class);
+            continue;
+        }
+        const Cause cause = each.was_watched && !lost_any ? Cause::kernel : Cause::unknown;
+        append(&lower, {start, end, kind_id({std::string(cause_name(cause)), kNoSite, "", ""})});
     }
     std::vector<Run> upper;
     for (const PageCopy& copy : copies.witnessed) {

@@ -108,6 +108,24 @@ void add_loss_notes(const trace::Trace& trace, std::vector<std::string>* notes) 
     }
 }
 
+// That not every fault was witnessed, and what that means for the numbers.
+void add_sampling_notes(const Report& report, std::vector<std::string>* notes) {
+    const Totals& totals = report.totals;
+    if (totals.represented_pages == 0) return;
+    std::string note = report.sample == "auto"
+                           ? "many copies: after the first 50,000 events of a process only some "
+                             "writes were witnessed"
+                           : fmt::format("one write in {} was witnessed", report.sample);
+    note += fmt::format("; {} events, picked at random, stand for {} pages beside their own. ",
+                        totals.sampled_events, totals.represented_pages);
+    note += totals.copied_pages_margin == 0
+                ? "Counts of copied pages are exact (census)"
+                : fmt::format("How many pages were copied is an estimate, ±{}",
+                              totals.copied_pages_margin);
+    note += "; ± at shares is half a 95 % interval, in percentage points (--sample 1 for all)";
+    notes->push_back(note);
+}
+
 // A child that is killed before it could open its segment is known only from its parent's count.
 void add_missing_child_notes(const trace::Trace& trace, std::vector<std::string>* notes) {
     std::map<uint32_t, size_t> forks;
@@ -223,6 +241,7 @@ void add_notes(const trace::Trace& trace, Report* report) {
     }
     add_shim_notes(trace, &report->notes);
     add_loss_notes(trace, &report->notes);
+    add_sampling_notes(*report, &report->notes);
     add_missing_child_notes(trace, &report->notes);
     add_end_notes(trace, &report->notes);
     add_owner_notes(trace, *report, &report->notes);

@@ -25,6 +25,8 @@ struct ProcessSummary {
     uint64_t copied_pages = 0;
     uint64_t fresh_pages = 0;
     uint64_t witnessed_pages = 0;
+    uint64_t represented_pages = 0;  // copies without an event, of which sampled events tell
+    uint64_t copied_pages_margin = 0;
     // First writes to pages that no other process shared any more: no copy was made.
     uint64_t reused_pages = 0;
     uint64_t lost_events = 0;
@@ -34,15 +36,20 @@ struct ProcessSummary {
     uint64_t pss_kb_at_end = 0;
 };
 
+// Where events were sampled: half of a 95 % interval around `pages`, in pages; else 0.
+using PagesMargin = uint64_t;
+
 struct TypeShare {
     std::string type;
     uint64_t pages = 0;
+    PagesMargin margin = 0;
 };
 
 struct CauseShare {
     std::string cause;
     uint64_t pages = 0;
     double share = 0;  // of all copies
+    PagesMargin margin = 0;
     std::vector<TypeShare> types;
 };
 
@@ -56,6 +63,7 @@ struct SiteShare {
     uint32_t id = 0;  // by which Details names it
     std::string cause;
     uint64_t pages = 0;
+    PagesMargin margin = 0;
     std::string module;
     std::string function;  // out-of-line, or the symbol
     std::string inlined;   // the innermost inlined function, if any
@@ -86,6 +94,7 @@ struct OwnerShare {
     // Copied, whoever's write it was, with something of this owner on them.
     uint64_t pages_with = 0;
     double share = 0;
+    PagesMargin margin = 0;
     std::vector<NamedPages> causes;
     std::vector<TypeShare> types;  // of the objects whose counts were written
 };
@@ -111,6 +120,11 @@ struct Totals {
     uint64_t copied_pages = 0;
     uint64_t fresh_pages = 0;
     uint64_t witnessed_pages = 0;
+    // Copies without an event of their own, of which sampled events tell (docs/sampling.md), those
+    // events, and how far copied_pages may be off: 0 where a census counted them.
+    uint64_t represented_pages = 0;
+    uint64_t sampled_events = 0;
+    uint64_t copied_pages_margin = 0;
     double explained = 0;
     uint64_t lost_events = 0;
     // Copies that were made while a CPython interpreter was taken down.

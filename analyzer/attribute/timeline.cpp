@@ -1,6 +1,7 @@
 #include "attribute/timeline.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 namespace cowscope::attribute {
@@ -32,11 +33,16 @@ std::vector<Moment> scanned_moments(const trace::ProcessTrace& process) {
     return moments;
 }
 
-// The n-th copies in equal steps of count.
-std::vector<Moment> witnessed_moments(const std::vector<uint64_t>& times_ns) {
+// In equal steps of events.
+std::vector<Moment> witnessed_moments(const std::vector<CopyTime>& times) {
     std::vector<Moment> moments;
-    const size_t step = times_ns.size() / kEventPoints + 1;
-    for (size_t i = step; i <= times_ns.size(); i += step) moments.push_back({times_ns[i - 1], i});
+    const size_t step = times.size() / kEventPoints + 1;
+    double copied = 0;
+    for (size_t i = 1; i <= times.size(); ++i) {
+        copied += times[i - 1].pages;
+        if (i % step != 0) continue;
+        moments.push_back({times[i - 1].time_ns, static_cast<uint64_t>(std::llround(copied))});
+    }
     return moments;
 }
 
@@ -46,7 +52,7 @@ std::vector<TimelinePoint> timeline_of(const trace::ProcessTrace& process, const
                                        uint64_t trace_start_ns) {
     std::vector<Moment> moments = scanned_moments(process);
     if (moments.empty() && copies.copied_pages == 0) return {};
-    const std::vector<Moment> witnessed = witnessed_moments(copies.copy_times_ns);
+    const std::vector<Moment> witnessed = witnessed_moments(copies.copy_times);
     moments.insert(moments.end(), witnessed.begin(), witnessed.end());
     std::stable_sort(moments.begin(), moments.end(),
                      [](const Moment& a, const Moment& b) { return a.time_ns < b.time_ns; });

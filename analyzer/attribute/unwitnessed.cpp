@@ -7,8 +7,7 @@ namespace cowscope::attribute {
 std::vector<Unwitnessed> unwitnessed_of(const trace::ProcessTrace& process, const Copies& copies) {
     const uint64_t lost = process.loss.blocked_events + process.loss.unwritten_events;
     const uint64_t watched = copies.unwitnessed_while_watching;
-    const bool exact = process.process.sample <= 1;
-    const uint64_t unknown = exact ? std::min(lost, watched) : watched;
+    const uint64_t unknown = std::min(lost, watched);
     std::vector<Unwitnessed> found;
     const auto add = [&](Cause cause, uint64_t pages, bool was_watched, const char* evidence) {
         if (pages != 0) found.push_back({cause, evidence, pages, was_watched});
@@ -16,8 +15,8 @@ std::vector<Unwitnessed> unwitnessed_of(const trace::ProcessTrace& process, cons
     add(Cause::kernel, watched - unknown, true,
         "in the census, but no instruction of the program faulted: the kernel wrote on its behalf "
         "(read(2), signal frames)");
-    add(Cause::unknown, unknown, true,
-        exact ? "in the census; its event was lost" : "in the census; its event was not sampled");
+    add(Cause::unknown, unknown, true, "in the census; its event was lost");
+    add(Cause::unknown, copies.unsampled, true, "in the census; its event was not sampled");
     add(Cause::unknown, copies.unwitnessed_unwatched, false,
         "in the census; there was no witness to see who wrote");
     return found;

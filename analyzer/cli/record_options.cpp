@@ -23,7 +23,8 @@ void add_record_options(CLI::App& app, record::OptionTexts& texts) {
                    "who wrote them: auto, trap or off (COWSCOPE_WITNESS; auto)")
         ->type_name("NAME");
     app.add_option("--sample", texts.sample,
-                   "witness one first write in N, or auto (COWSCOPE_SAMPLE; auto)")
+                   "witness one first write in N; auto: all of the first 50,000 of a process, then "
+                   "one in 4, 16, 64 ... (COWSCOPE_SAMPLE; auto)")
         ->type_name("N");
     app.add_option("--max-stack", texts.max_stack,
                    "native frames kept of a stack, 1 to 512 (COWSCOPE_MAX_STACK; 64)")

@@ -84,6 +84,11 @@ class Exporter {
             sample_of_class[i] = found.samples.size();
             found.samples.push_back(sample_of(copies.classes[i], &sites));
         }
+        for (size_t i = 0; writer_.needs_pages() && i < copies.classes.size(); ++i) {
+            require_listable(process, copies.classes[i].represented_pages);
+            found.pages.insert(found.pages.end(), copies.classes[i].represented_pages,
+                               {{}, {}, {}, sample_of_class[i]});
+        }
         for (const attribute::PageCopy& page : copies.witnessed) {
             found.pages.push_back({page.page, page.time_ns - start_ns_,
                                    process.generations[page.generation].number,
@@ -116,6 +121,12 @@ class Exporter {
         return sample;
     }
 
+    static void require_listable(const trace::ProcessTrace& process, uint64_t pages) {
+        if (pages <= kMostListed) return;
+        throw Error(process.path, std::nullopt, "census",
+                    fmt::format("{} pages are more than can be listed one by one", pages));
+    }
+
     void add_unwitnessed(const trace::ProcessTrace& process, const attribute::Copies& copies,
                          ProcessSamples* found) {
         for (const attribute::Unwitnessed& each : attribute::unwitnessed_of(process, copies)) {
@@ -126,14 +137,12 @@ class Exporter {
             found->samples.push_back(std::move(sample));
             if (!writer_.needs_pages()) continue;
 
-            if (each.pages > kMostListed) {
-                throw Error(
-                    process.path, std::nullopt, "census",
-                    fmt::format("{} pages are more than can be listed one by one", each.pages));
-            }
+            require_listable(process, each.pages);
             const uint64_t alike =
                 each.was_watched ? copies.unwitnessed_while_watching : copies.unwitnessed_unwatched;
-            if (each.pages != alike) {
+            const bool is_sampled =
+                each.was_watched && (copies.represented_pages != 0 || copies.unsampled != 0);
+            if (each.pages != alike || is_sampled) {
                 found->pages.insert(found->pages.end(), each.pages, {{}, {}, {}, index});
                 continue;
             }

@@ -33,8 +33,8 @@ struct Sample {
 };
 
 struct SampledPage {
-    // Where the page was inherited. Not known where the kernel may have written, or an event may
-    // have been lost, and nothing tells which.
+    // Where the page was inherited. Not known where the kernel may have written, an event may have
+    // been lost, or only some faults were witnessed, and nothing tells which.
     std::optional<uint64_t> address;
     std::optional<uint64_t> time_ns;  // of the write, since the trace began; none without an event
     std::optional<uint32_t> generation;  // its number; known where the address is

@@ -20,6 +20,8 @@ Json to_json_value(const ProcessSummary& process) {
             {"copied_pages", process.copied_pages},
             {"fresh_pages", process.fresh_pages},
             {"witnessed_pages", process.witnessed_pages},
+            {"represented_pages", process.represented_pages},
+            {"copied_pages_margin", process.copied_pages_margin},
             {"reused_pages", process.reused_pages},
             {"lost_events", process.lost_events},
             {"private_dirty_kb_at_fork", process.private_dirty_kb_at_fork},
@@ -31,13 +33,12 @@ Json to_json_value(const ProcessSummary& process) {
 Json to_json_value(const CauseShare& cause, uint64_t page_size) {
     Json types = Json::array();
     for (const TypeShare& type : cause.types) {
-        types.push_back({{"type", type.type}, {"pages", type.pages}});
+        types.push_back(
+            {{"type", type.type}, {"pages", type.pages}, {"pages_margin", type.margin}});
     }
-    return {{"cause", cause.cause},
-            {"pages", cause.pages},
-            {"bytes", cause.pages * page_size},
-            {"share", cause.share},
-            {"types", std::move(types)}};
+    return {
+        {"cause", cause.cause}, {"pages", cause.pages},         {"bytes", cause.pages * page_size},
+        {"share", cause.share}, {"pages_margin", cause.margin}, {"types", std::move(types)}};
 }
 
 Json to_json_value(const SiteShare& site) {
@@ -48,6 +49,7 @@ Json to_json_value(const SiteShare& site) {
     }
     return {{"cause", site.cause},
             {"pages", site.pages},
+            {"pages_margin", site.margin},
             {"module", site.module},
             {"function", site.function},
             {"inlined", site.inlined},
@@ -78,6 +80,9 @@ Json to_json_value(const Report& report) {
                       {"copied_bytes", totals.copied_pages * report.page_size},
                       {"fresh_pages", totals.fresh_pages},
                       {"witnessed_pages", totals.witnessed_pages},
+                      {"represented_pages", totals.represented_pages},
+                      {"sampled_events", totals.sampled_events},
+                      {"copied_pages_margin", totals.copied_pages_margin},
                       {"explained", totals.explained},
                       {"lost_events", totals.lost_events},
                       {"finalization_pages", totals.finalization_pages}};
@@ -105,6 +110,7 @@ Json to_json_value(const Report& report) {
                                   {"pages", owner.pages},
                                   {"pages_with", owner.pages_with},
                                   {"share", owner.share},
+                                  {"pages_margin", owner.margin},
                                   {"causes", std::move(causes)},
                                   {"types", std::move(types)}});
     }

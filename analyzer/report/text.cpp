@@ -116,13 +116,14 @@ void TextReport::head() {
 void TextReport::causes() {
     page_.table_heading("Why");
     for (const CauseShare& cause : report_.causes) {
-        page_.row("  " + cause.cause, cause.pages);
+        page_.row("  " + cause.cause, cause.pages, cause.margin);
         // A type that is next to nothing of all copies is not worth its line.
         constexpr uint64_t kLeastShare = 1000;
         const size_t shown = std::min(cause.types.size(), options_.top);
         for (size_t i = 0; i < shown; ++i) {
             if (cause.types[i].pages * kLeastShare < report_.totals.copied_pages) break;
-            page_.row("      " + printable(cause.types[i].type), cause.types[i].pages);
+            page_.row("      " + printable(cause.types[i].type), cause.types[i].pages,
+                      cause.types[i].margin);
         }
     }
     if (report_.totals.finalization_pages != 0) {
@@ -160,10 +161,8 @@ void TextReport::main_sites() {
 
 void TextReport::site(const SiteShare& site) {
     constexpr size_t kStackLines = 6;
-    const double share =
-        static_cast<double>(site.pages) / static_cast<double>(report_.totals.copied_pages);
-    page_.line(
-        fmt::format("  {}  {}  {}", page_count(site.pages), percent(share), cause_line(site)));
+    page_.line(fmt::format("  {}  {}  {}", page_count(site.pages),
+                           page_.share_text(site.pages, site.margin), cause_line(site)));
     if (!site.mixed_stack.empty()) {
         python_site(site);
         return;
@@ -262,27 +261,31 @@ void TextReport::main_owners() {
     for (size_t i = 0; i < shown; ++i) {
         // What tells owners apart stands at the end.
         const OwnerShare& owner = report_.owners[i];
-        page_.row("  " + cut_start(printable(owner.owner), page_.name_width() - 3), owner.pages);
+        page_.row("  " + cut_start(printable(owner.owner), page_.name_width() - 3), owner.pages,
+                  owner.margin);
     }
     if (writers != shown)
         page_.line(fmt::format("  … and {} more owners (--by owner)", writers - shown));
-    if (has_unowned) page_.row("  (unowned)", report_.owners.back().pages);
+    if (has_unowned) {
+        page_.row("  (unowned)", report_.owners.back().pages, report_.owners.back().margin);
+    }
 }
 
 // With those whose neighbours were copied, too: a page that was copied for one holds others.
 void TextReport::all_owners() {
     if (report_.owners.empty()) return;
     constexpr size_t kPages = 11;
-    const size_t name = page_.width() - 2 * kPages - TextPage::kSizeWidth - TextPage::kShareWidth;
+    const size_t name = page_.width() - 2 * kPages - TextPage::kSizeWidth - page_.share_width();
     const auto cells = [&](const std::string& first, const std::string& pages,
                            const std::string& size, const std::string& share,
                            const std::string& with) {
         return fmt::format("{:<{}}{:>{}}{:>{}}{:>{}}{:>{}}", first, name, pages, kPages, size,
-                           TextPage::kSizeWidth, share, TextPage::kShareWidth, with, kPages);
+                           TextPage::kSizeWidth, share, page_.share_width(), with, kPages);
     };
     const auto owner_line = [&](const OwnerShare& owner, const std::string& with) {
         page_.line(cells("  " + cut_start(printable(owner.owner), name - 3), grouped(owner.pages),
-                         size_text(owner.pages * report_.page_size), percent(owner.share), with));
+                         size_text(owner.pages * report_.page_size),
+                         page_.share_text(owner.pages, owner.margin), with));
     };
     page_.line();
     page_.line(page_.emphasized(cells("Whose (a variable)", "pages", "size", "share", "lies on")));

@@ -1,6 +1,7 @@
 #include "report/text_page.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -12,7 +13,8 @@ TextPage::TextPage(const TextOptions& options, const attribute::Report& report)
     : width_(std::clamp(options.width, 60u, 160u)),
       has_color_(options.color),
       page_size_(report.page_size),
-      copied_pages_(report.totals.copied_pages) {}
+      copied_pages_(report.totals.copied_pages),
+      share_width_(kShareWidth + (report.totals.represented_pages != 0 ? kMarginWidth : 0)) {}
 
 std::string TextPage::emphasized(const std::string& text) const {
     return has_color_ ? "\033[1m" + text + "\033[0m" : text;
@@ -25,14 +27,22 @@ void TextPage::heading(const std::string& title) {
 
 void TextPage::table_heading(const std::string& title) {
     heading(fmt::format("{:<{}}{:>{}}{:>{}}{:>{}}", title, name_width(), "pages", kPagesWidth,
-                        "size", kSizeWidth, "share", kShareWidth));
+                        "size", kSizeWidth, "share", share_width_));
 }
 
-void TextPage::row(const std::string& name, uint64_t pages) {
-    const double share = static_cast<double>(pages) / static_cast<double>(copied_pages_);
+void TextPage::row(const std::string& name, uint64_t pages, uint64_t margin) {
     line(fmt::format("{:<{}}{:>{}}{:>{}}{:>{}}", cut_end(name, name_width()), name_width(),
                      grouped(pages), kPagesWidth, size_text(pages * page_size_), kSizeWidth,
-                     percent(share), kShareWidth));
+                     share_text(pages, margin), share_width_));
+}
+
+std::string TextPage::share_text(uint64_t pages, uint64_t margin) const {
+    const auto copied = static_cast<double>(copied_pages_);
+    const std::string share = percent(static_cast<double>(pages) / copied);
+    if (margin == 0) return share;
+    // Not less than it is.
+    const double points = std::ceil(static_cast<double>(margin) / copied * 1000) / 10;
+    return fmt::format("{} ±{:.1f}", share, points);
 }
 
 void TextPage::paragraph(const std::string& text, size_t indent, size_t hanging) {

@@ -15,19 +15,24 @@ class TextPage {
     static constexpr size_t kPagesWidth = 12;
     static constexpr size_t kSizeWidth = 12;
     static constexpr size_t kShareWidth = 10;
+    static constexpr size_t kMarginWidth = 7;  // " ±99.9"
 
     // Shares are of the report's copies.
     TextPage(const TextOptions& options, const attribute::Report& report);
 
     size_t width() const { return width_; }
     // Of the name beside a table's other columns.
-    size_t name_width() const { return width_ - kPagesWidth - kSizeWidth - kShareWidth; }
+    size_t name_width() const { return width_ - kPagesWidth - kSizeWidth - share_width_; }
     std::string emphasized(const std::string& text) const;
 
     void line(const std::string& text = "") { text_ += text + "\n"; }
     void heading(const std::string& title);
     void table_heading(const std::string& title);
-    void row(const std::string& name, uint64_t pages);
+    // `margin` of the pages; shown beside the share where it is not 0.
+    void row(const std::string& name, uint64_t pages, uint64_t margin = 0);
+    // "97.3 %", with a margin "97.3 % ±0.4".
+    std::string share_text(uint64_t pages, uint64_t margin) const;
+    size_t share_width() const { return share_width_; }
     // The first line begins after `indent` columns, the others after `hanging`.
     void paragraph(const std::string& text, size_t indent, size_t hanging);
     // Says that `left` rows are not shown.
@@ -40,6 +45,7 @@ class TextPage {
     bool has_color_;
     uint64_t page_size_;
     uint64_t copied_pages_;
+    size_t share_width_;  // kShareWidth, and room for margins where there are any
     std::string text_;
 };
 

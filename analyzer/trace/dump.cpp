@@ -230,6 +230,8 @@ std::string describe(const RecordView& view) {
                                r.generation, r.own[0].start, r.own[0].pages, r.own[1].start,
                                r.own[1].pages);
         }
+        case RecordType::weight:
+            return fmt::format("weight={}", view.as<WeightRecord>().weight);
         case RecordType::given_up: {
             const auto r = view.as<GivenUpRecord>();
             return fmt::format("range={:#x}+{}", r.range.start, r.range.pages);

@@ -18,6 +18,7 @@ void for_each_event(const ProcessTrace& process, const EventSink& sink) {
     SegmentReader reader(process.path);
     GenerationCounter generations;
     HomeAddresses homes;
+    uint32_t weight = first_weight(process);
     // A process that still runs may have written more since it was loaded.
     for (uint64_t left = process.event_count; left != 0;) {
         const auto record = reader.next();
@@ -25,6 +26,9 @@ void for_each_event(const ProcessTrace& process, const EventSink& sink) {
         if (record->type == RecordType::generation || record->type == RecordType::inherited) {
             generations.take(*record);
             homes.clear();
+        } else if (record->type == RecordType::weight) {
+            weight = record->as<WeightRecord>().weight;
+            if (weight == 0) fail_changed(process, *record);
         } else if (record->type == RecordType::moved) {
             const auto moved = record->as<MovedRecord>();
             if (!is_possible_move(moved)) fail_changed(process, *record);
@@ -38,7 +42,7 @@ void for_each_event(const ProcessTrace& process, const EventSink& sink) {
                                        event.python_stack < process.python.stacks.size());
             if (!is_as_before) fail_changed(process, *record);
             const uint64_t page = event.address & ~(kPageBytes - 1);
-            sink(event, {generations.index(), homes.home_of(page)});
+            sink(event, {generations.index(), homes.home_of(page), weight});
             --left;
         }
     }

@@ -104,6 +104,9 @@ class Loader {
                 process_.end = record.as<EndRecord>();
                 see_time(process_.end->time_ns);
                 break;
+            case RecordType::weight:
+                take_weight(record);
+                break;
             case RecordType::python:
                 process_.python.interpreter = record.as<PythonRecord>();
                 break;
@@ -145,6 +148,7 @@ class Loader {
             command.remove_prefix(std::min(end + 1, command.size()));
         }
         process_.executable = text_of(bytes, fixed.command_bytes, fixed.executable_bytes);
+        if (!weight_is_told_) weight_ = first_weight(process_);
         saw_process_ = true;
         see_time(fixed.start_ns);
     }
@@ -153,6 +157,7 @@ class Loader {
         Generation& generation = process_.generations.emplace_back();
         generation.number = number;
         generation.start_ns = start_ns;
+        generation.largest_weight = weight_;
         newest_[number] = process_.generations.size() - 1;
         // Censuses of ranges that came before it are not its own.
         const size_t ranges = of_ranges_[number].size();
@@ -255,6 +260,15 @@ class Loader {
         generation->copied = census_runs_;
         pending.first_range = 0;
         pending.range_end = of_ranges.size();
+    }
+
+    void take_weight(const RecordView& record) {
+        weight_ = record.as<WeightRecord>().weight;
+        weight_is_told_ = true;
+        if (weight_ == 0) fail(record, "is 0");
+        if (process_.generations.empty()) return;
+        uint32_t& largest = process_.generations.back().largest_weight;
+        largest = std::max(largest, weight_);
     }
 
     void take_moved(const RecordView& record) {
@@ -401,6 +415,8 @@ class Loader {
     SegmentReader& reader_;
     ProcessTrace process_;
     bool saw_process_ = false;
+    uint32_t weight_ = 1;
+    bool weight_is_told_ = false;
     GenerationCounter generation_counter_;
     bool list_goes_on_ = false;
     bool census_goes_on_ = false;

@@ -36,6 +36,8 @@ struct Generation {
     uint64_t fresh_pages = 0;
     // The census says which pages were written, not just which there are.
     bool was_protected = false;
+    // The largest weight that events of it have, or would have had. Above 1 not every copy has one.
+    uint32_t largest_weight = 1;
 };
 
 struct Site {
@@ -121,10 +123,16 @@ struct ProcessTrace {
 // noted in the result, and what stands before it is kept.
 ProcessTrace load_process(const std::string& path);
 
+// How many faults the first events stand for.
+inline uint32_t first_weight(const ProcessTrace& process) {
+    return process.process.sample == 0 ? 1 : process.process.sample;
+}
+
 // Where an event belongs.
 struct EventPlace {
     size_t generation;  // index into ProcessTrace::generations
     uint64_t page;      // of the event's address, where it was inherited (home_addresses.h)
+    uint32_t weight;    // how many faults it stands for
 };
 
 // Calls sink(event, place) for every event in the order it was written, up to where load_process()

@@ -49,6 +49,7 @@ const Kind* kind_of(RecordType type) {
         {"python_code", sizeof(PythonCodeRecord)},
         {"python_stack", sizeof(PythonStackRecord)},
         {"python_value", sizeof(PythonValueRecord)},
+        {"weight", sizeof(WeightRecord)},
     };
     const auto index = static_cast<size_t>(type);
     return index == 0 || index >= std::size(kKinds) ? nullptr : &kKinds[index];

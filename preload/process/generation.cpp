@@ -37,25 +37,36 @@ bool create_tracked() {
     tracked->arena = arena;
     tracked->sites = sites;
     tracked->own = {{arena.start(), arena.end()}, own_image()};
+    tracked->sampling.start(process.options.sample,
+                            sys::monotonic_ns() ^ static_cast<uint64_t>(process.pid) << 32);
+    tracked->written_weight = process.options.sample == 0 ? 1 : process.options.sample;
     process.tracked = tracked;
     return true;
 }
 
+// Whether the witness alone can tell copies from other faults, and sees them all. With auto it does
+// so while few are seen (start_witness()).
+bool can_judge_by_page() {
+    return process.options.tracker != TrackerChoice::soft_dirty && process.options.sample <= 1 &&
+           process.look.works();
+}
+
 bool start_witness() {
     if (process.options.witness == WitnessChoice::off) return false;
-    if (process.trap.is_alive()) return true;
+    Tracked& tracked = *process.tracked;
+    // Until tracking starts it is told of every fault.
+    const bool is_exact = can_judge_by_page() && !tracked.lacks_tracker;
+    const uint32_t mean = is_exact ? 1 : tracked.sampling.mean();
+    if (process.trap.is_alive()) {
+        set_witness_mean(mean);
+        return true;
+    }
     process.trap.close();
     const int result = handle_trap(witness::on_trap)
-                           ? process.trap.open(process.options.sample, process.forks == 0)
+                           ? process.trap.open(mean, &tracked.sampling, process.forks == 0)
                            : -EPERM;
     if (result != 0) write_note(trace::NoteCode::witness_unavailable, -result);
     return result == 0;
-}
-
-// Whether the witness alone can tell copies from other faults, and sees them all.
-bool can_judge_by_page() {
-    return process.options.tracker != TrackerChoice::soft_dirty && process.options.sample == 1 &&
-           process.look.works();
 }
 
 void write_generation() {
@@ -177,6 +188,7 @@ void begin_generation() {
     tracked.stage = Stage::off;
     tracked.has_unseen_faults = false;
     tracked.pages_before_tracking = 0;
+    tracked.lacks_tracker = tracked.lacks_tracker || process.options.tracker == TrackerChoice::off;
     const bool is_witnessed = start_witness();
     if (!is_witnessed || !can_judge_by_page()) {
         start_tracking(stack_in_use());
@@ -184,7 +196,6 @@ void begin_generation() {
     }
     tracked.stage = Stage::witnessing;
     tracked.faults_at_start = all_faults();
-    tracked.lacks_tracker = tracked.lacks_tracker || process.options.tracker == TrackerChoice::off;
     if (!tracked.lacks_tracker) tracked.pages_before_tracking = kPagesBeforeTracking;
     write_generation();
     // So that the trace says which tracker there is, though all children be short-lived.

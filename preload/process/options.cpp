@@ -74,7 +74,7 @@ const char* read_options(char** environment, pid_t pid, Options* options) {
         }
     }
     if (const char* text = value_of(environment, "COWSCOPE_SAMPLE")) {
-        uint64_t sample = 1;
+        uint64_t sample = 0;
         if (!same_text(text, "auto") &&
             (!parse_decimal(text, 1'000'000'000, &sample) || sample == 0)) {
             return "COWSCOPE_SAMPLE is neither auto nor a number from 1 to 1000000000";

@@ -18,7 +18,7 @@ enum class WitnessChoice : uint8_t { automatic, trap, off };
 struct Options {
     TrackerChoice tracker = TrackerChoice::automatic;
     WitnessChoice witness = WitnessChoice::automatic;
-    uint32_t sample = 1;         // witness one fault in so many
+    uint32_t sample = 0;         // witness one fault in so many; 0: auto (witness/sampling.h)
     uint32_t max_stack = 64;     // frames
     bool values = true;          // keep examples of the values of written objects
     FixedText<PATH_MAX> folder;  // absolute path of the trace

@@ -18,6 +18,7 @@
 #include "unwind/walker.h"
 #include "witness/intern_table.h"
 #include "witness/last_events.h"
+#include "witness/sampling.h"
 #include "witness/trap.h"
 
 namespace cowscope::process {
@@ -53,6 +54,8 @@ struct Tracked {
     uint64_t faults_at_start;  // of the generation, by the kernel's count
     uint64_t frame_page;       // the last page that was found under a signal's frame
 
+    witness::Sampling sampling;
+    uint32_t written_weight;  // of events, as the trace says so far
     witness::InternTable sites;
     witness::LastEvents last_events;
     cpython::Observer* python;  // nullptr before the first event, and without an interpreter
@@ -201,6 +204,13 @@ void stop_judging_by_page();
 void before_unseen_writes();
 // Takes what is not shared out of `inherited`, which holds all pages that were found present.
 void settle_inherited();
+
+// Sets how many faults the witness is told of, and says so in the trace. The lock is held.
+void set_witness_mean(uint32_t mean);
+// The next events have this weight. The lock is held.
+void write_weight(uint32_t weight);
+// The witness was told of a fault, which was recorded or not. In the handler, as the last thing.
+void count_fault(bool is_event, uint32_t event_index, pid_t tid);
 
 // Reads and records the mappings as they are now. The lock is held.
 void read_mappings();

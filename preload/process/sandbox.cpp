@@ -69,8 +69,9 @@ constexpr int kCalls[] = {
     SYS_wait4,
     SYS_write,
 };
-constexpr unsigned long kRequests[] = {tracker::kPagemapScan, UFFDIO_API, UFFDIO_REGISTER,
-                                       UFFDIO_WRITEPROTECT, PERF_EVENT_IOC_ID};
+constexpr unsigned long kRequests[] = {tracker::kPagemapScan, UFFDIO_API,
+                                       UFFDIO_REGISTER,       UFFDIO_WRITEPROTECT,
+                                       PERF_EVENT_IOC_ID,     PERF_EVENT_IOC_PERIOD};
 
 bool is_deadly(uint32_t action) {
     action &= SECCOMP_RET_ACTION_FULL;

@@ -105,7 +105,12 @@ __attribute__((noinline)) void restore_signal_mask(sys::SignalMask mask) {
         witness::TrapInfo info[sizeof(siginfo_t) / sizeof(witness::TrapInfo) + 1];
         while (sys::syscall4(SYS_rt_sigtimedwait, sys::word(&kTrapOnly), sys::word(info),
                              sys::word(&at_once), sizeof(kTrapOnly)) == SIGTRAP) {
-            if (witness::is_ours(info[0])) continue;
+            if (witness::is_ours(info[0])) {
+                process.lock.lock();
+                process.trap.takes(witness::event_of(info[0]));
+                process.lock.unlock();
+                continue;
+            }
             // Somebody sent this one: the host gets it when its mask is back.
             sys::tgkill(sys::getpid(), sys::gettid(), SIGTRAP);
             break;

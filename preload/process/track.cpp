@@ -121,6 +121,7 @@ void start_tracking(const tracker::AddressRange& used) {
     if (!start_tracker()) {
         tracked.pages_before_tracking = 0;
         tracked.lacks_tracker = true;
+        set_witness_mean(tracked.sampling.mean());
         if (tracked.stage == Stage::off) write_inherited(trace::Tracker::off);
         return;
     }
@@ -139,9 +140,10 @@ void start_tracking(const tracker::AddressRange& used) {
         write_memory_at_fork();
     }
     tracked.stage = Stage::tracking;
-    if (process.trap.is_open()) process.trap.open_major(process.options.sample);
+    if (process.trap.is_open()) process.trap.open_major();
     protect(used);
     write_inherited(process.tracker.kind());
+    set_witness_mean(tracked.sampling.mean());
 }
 
 void list_at_end() {

@@ -27,6 +27,8 @@ constexpr uint32_t kExemplarsASite = 4;
 
 struct Fault {
     uint64_t address;
+    uint32_t event_index;  // of the perf event
+    uint32_t weight;
     pid_t tid;
     unwind::Registers registers;
     const ucontext_t* context;
@@ -257,9 +259,8 @@ cpython::Observation observe_python(Tracked& tracked, const Fault& fault,
     return seen;
 }
 
-void record_fault(void* argument) {
-    Fault& fault = *static_cast<Fault*>(argument);
-    Tracked& tracked = *process::process.tracked;
+// Whether an event was recorded.
+bool record_event(Tracked& tracked, Fault& fault) {
     auto& writer = process::process.writer;
 
     const bool is_unlisted = tracked.stage == process::Stage::witnessing;
@@ -267,8 +268,8 @@ void record_fault(void* argument) {
         judge_frame_pages(tracked, fault);
         // Half of a short-lived child's faults are the first looks at code.
         if (is_unshared(tracked, fault.address) || !is_private(fault.address)) {
-            ++writer.loss()->fresh_faults;
-            return;
+            writer.loss()->fresh_faults += fault.weight;
+            return false;
         }
     }
     const process::Mapping* mapping = recall_mapping(tracked, fault.address);
@@ -277,22 +278,23 @@ void record_fault(void* argument) {
     uint64_t words[2] = {0, 0};
     uint16_t flags = read_words(fault, words);
     if (!judge(tracked, fault, is_unlisted, words, &flags)) {
-        ++writer.loss()->fresh_faults;
-        return;
+        writer.loss()->fresh_faults += fault.weight;
+        return false;
     }
     if (is_hugetlb) flags |= trace::kHugePage;
 
     InternTable::Entry* site = find_site(tracked, fault.registers);
     if (site == nullptr) {
         ++writer.loss()->unwritten_events;
-        return;
+        return false;
     }
     if (site->uses++ < kExemplarsASite) write_exemplar(site->value, *fault.context);
     // Where the handler may not read, there is nothing to look at.
     cpython::Observation python;
     if ((flags & trace::kNoWord) == 0) python = observe_python(tracked, fault, words, site->value);
+    process::write_weight(fault.weight);
     auto* record = writer.begin<trace::EventRecord>(trace::RecordType::event);
-    if (record == nullptr) return;
+    if (record == nullptr) return false;
     record->header.flags = flags | python.object.flags;
     record->time_ns = sys::monotonic_ns();
     record->address = fault.address;
@@ -304,6 +306,13 @@ void record_fault(void* argument) {
     record->site = site->value;
     record->tid = static_cast<uint32_t>(fault.tid);
     writer.commit();
+    return true;
+}
+
+void record_fault(void* argument) {
+    Fault& fault = *static_cast<Fault*>(argument);
+    const bool is_event = record_event(*process::process.tracked, fault);
+    process::count_fault(is_event, fault.event_index, fault.tid);
 }
 
 // What lies between the interrupted instruction's red zone and here was written for this signal.
@@ -331,14 +340,31 @@ bool is_lost_copy(const Tracked& tracked, uint64_t address) {
 void record_late_fault(void* argument) {
     const Fault& fault = *static_cast<const Fault*>(argument);
     Tracked& tracked = *process::process.tracked;
-    if (is_lost_copy(tracked, fault.address)) ++process::process.writer.loss()->blocked_events;
+    if (is_lost_copy(tracked, fault.address)) {
+        process::process.writer.loss()->blocked_events += fault.weight;
+    }
     // There may have been more than this signal tells, and there may be again.
     tracked.has_unseen_faults = true;
     process::stop_judging_by_page();
 }
 
+// A signal that says nothing needs no look at anything.
+bool is_restart(const TrapInfo& info) {
+    process::process.lock.lock();
+    const bool takes = process::process.trap.takes(event_of(info));
+    process::process.lock.unlock();
+    return !takes;
+}
+
 void handle(pid_t tid, const TrapInfo& info, const ucontext_t& context) {
-    Fault fault = {info.address, tid, unwind_registers(context), &context, {}};
+    if (weight_of(info) > 1 && is_restart(info)) return;
+    Fault fault = {};
+    fault.address = info.address;
+    fault.event_index = event_of(info);
+    fault.weight = weight_of(info);
+    fault.tid = tid;
+    fault.registers = unwind_registers(context);
+    fault.context = &context;
     fault.own_frames = own_frames(fault.registers.sp);
     process::process.lock.lock();
     Tracked* tracked = process::process.tracked;
@@ -360,7 +386,8 @@ void handle(pid_t tid, const TrapInfo& info, const ucontext_t& context) {
 void count_late(const TrapInfo& info) {
     Tracked* tracked = process::process.tracked;
     if (tracked == nullptr || !process::process.writer.is_open()) return;
-    Fault fault = {info.address, sys::gettid(), {}, nullptr, {}};
+    if (!process::process.trap.takes(event_of(info))) return;
+    Fault fault = {info.address, event_of(info), weight_of(info), sys::gettid(), {}, nullptr, {}};
     cowscope_call_on_stack(record_late_fault, &fault,
                            tracked->handler_stack + sizeof(tracked->handler_stack));
 }

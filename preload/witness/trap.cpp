@@ -65,62 +65,152 @@ bool is_swap_used() {
 
 }  // namespace
 
-constinit Descriptor Trap::more_[kMaxEvents - kMaxInline] = {};
+constinit Trap::Event Trap::more_[kMaxEvents - kMaxInline] = {};
 
-int Trap::open_event(pid_t tid, uint64_t event, uint32_t sample) {
-    if (count_ == kMaxEvents) return -EMFILE;
+int Trap::open_at(size_t index, pid_t tid, bool is_major, uint32_t mean, uint64_t gap) {
     struct perf_event_attr attributes;
     std::memset(&attributes, 0, sizeof(attributes));
     attributes.size = sizeof(attributes);
     attributes.type = PERF_TYPE_SOFTWARE;
-    attributes.config = event;
-    attributes.sample_period = sample;
+    // Faults that were resolved, and only those: the handler may then look at the page. (The plain
+    // PERF_COUNT_SW_PAGE_FAULTS also counts those that end in SIGSEGV.)
+    attributes.config = is_major ? PERF_COUNT_SW_PAGE_FAULTS_MAJ : PERF_COUNT_SW_PAGE_FAULTS_MIN;
+    attributes.sample_period = gap;
     attributes.inherit = 1;
     attributes.inherit_thread = 1;  // threads, not forked children
     attributes.remove_on_exec = 1;  // what sigtrap demands
     attributes.sigtrap = 1;
-    attributes.sig_data = kCookie;
+    attributes.sig_data = signal_data(index, mean);
     attributes.exclude_kernel = 1;
     attributes.exclude_hv = 1;
     const long fd = sys::syscall5(SYS_perf_event_open, sys::word(&attributes), tid, -1, -1,
                                   PERF_FLAG_FD_CLOEXEC);
     if (sys::failed(fd)) return static_cast<int>(fd);
-    Descriptor& opened = at(count_);
+    Descriptor opened;
     if (!opened.keep_event(static_cast<int>(fd))) {
         opened.close();
         return -EBADF;
     }
-    ++count_;
+    // Not before: what stood there stays where this cannot be opened.
+    at(index) = {opened, tid, is_major, false, true, mean - 1};
+    if (count_ <= index) count_ = index + 1;
     return 0;
 }
 
-int Trap::open(uint32_t sample, bool is_alone) {
+int Trap::open_event(pid_t tid, bool is_major, uint32_t mean, uint64_t gap) {
+    size_t index = 0;
+    while (index < count_ && at(index).tid != 0) ++index;
+    return index == kMaxEvents ? -EMFILE : open_at(index, tid, is_major, mean, gap);
+}
+
+void Trap::release(size_t index) {
+    at(index).descriptor.close();
+    at(index) = {};
+    while (count_ != 0 && at(count_ - 1).tid == 0) --count_;
+}
+
+bool Trap::knows(pid_t tid, bool is_major) const {
+    for (size_t i = 0; i < count_; ++i) {
+        if (at(i).tid == tid && at(i).is_major == is_major) return true;
+    }
+    return false;
+}
+
+bool Trap::is_alive() {
+    return count_ != 0 && at(count_ - 1).descriptor.is_ours();
+}
+
+int Trap::open(uint32_t mean, Sampling* sampling, bool is_alone) {
     if (!kernel_spares_blocking_threads()) return -EOPNOTSUPP;
-    // Faults that were resolved, and only those: the handler may then look at the page. (The plain
-    // PERF_COUNT_SW_PAGE_FAULTS also counts those that end in SIGSEGV.)
-    constexpr uint64_t kEvent = PERF_COUNT_SW_PAGE_FAULTS_MIN;
     const pid_t self = sys::gettid();
-    if (is_swap_used()) open_major(sample);
+    mean_ = mean;
+    told_ = 0;
+    if (is_swap_used()) open_major();
     // The other threads first: the caller's own faults from here on are the shim's.
     if (!is_alone) {
         for_each_thread([&](pid_t tid) {
-            if (tid != self) open_event(tid, kEvent, sample);
+            if (tid != self) open_event(tid, false, mean, mean);
         });
     }
-    const int result = open_event(self, kEvent, sample);
-    if (result != 0) close();
+    // A new child may not live for a whole gap: its first fault that is told is any of the first
+    // `mean` ones. (But the very first, which would need a gap of one.)
+    const bool is_early = is_alone && mean > 2;
+    const uint32_t picked = is_early ? 1 + sampling->pick(mean - 1) : mean - 1;
+    const int result = open_event(self, false, mean, picked + 1);
+    if (result != 0) {
+        close();
+        return result;
+    }
+    Event& own = at(count_ - 1);
+    own.picked = picked;
+    if (is_early) change_gap(&own, mean);
+    return 0;
+}
+
+int Trap::reopen(uint32_t mean) {
+    told_ = 0;
+    for (size_t i = 0; i < count_; ++i) at(i).is_new = false;
+    // Threads without an event of their own first: what they have inherited ends with the one that
+    // it came from. A thread that has ended meanwhile needs none.
+    int result = 0;
+    const auto open_new = [&](pid_t tid, bool is_major) {
+        if (result != 0 || knows(tid, is_major)) return;
+        const int opened = open_event(tid, is_major, mean, mean);
+        if (opened != -ESRCH) result = opened;
+    };
+    for_each_thread([&](pid_t tid) {
+        if (has_major_) open_new(tid, true);
+        open_new(tid, false);
+    });
+    for (size_t i = count_; i-- != 0;) {
+        Event& event = at(i);
+        if (result != 0 && event.is_new) release(i);
+        if (result != 0 || event.is_new || event.tid == 0) continue;
+        const Event old = event;
+        const int opened = open_at(i, old.tid, old.is_major, mean, mean);
+        // Where it cannot be opened the old one stays, with its own mean: every signal says which
+        // that is.
+        if (opened == 0) Descriptor(old.descriptor).close();
+        if (opened == -ESRCH) release(i);
+    }
+    if (result == 0) mean_ = mean;
     return result;
 }
 
+void Trap::set_gap(uint32_t index, pid_t tid, Sampling* sampling) {
+    ++told_;
+    if (mean_ <= 1 || index >= count_) return;
+    Event& event = at(index);
+    if (event.tid != tid) {
+        // A thread that has inherited its event. Opening costs about 20 us a thread: with so many
+        // faults in between, less than a hundredth of what they cost.
+        constexpr uint32_t kFaultsAReopening = 64;
+        if (told_ / kFaultsAReopening >= count_) reopen(mean_);
+        return;
+    }
+    // Without a gap of one there is nothing to choose.
+    if (mean_ == 2) return;
+    const uint32_t picked = sampling->pick_after(event.picked, mean_);
+    if (change_gap(&event, uint64_t{mean_} - event.picked + picked)) event.picked = picked;
+}
+
+bool Trap::change_gap(Event* event, uint64_t gap) {
+    // The event has just raised a signal, or was just opened: its number still names it.
+    if (sys::ioctl(event->descriptor.number(), PERF_EVENT_IOC_PERIOD, &gap) != 0) return false;
+    event->is_restarted = true;
+    return true;
+}
+
 // Without them most of the truth is still there.
-void Trap::open_major(uint32_t sample) {
+void Trap::open_major() {
     if (has_major_) return;
     has_major_ = true;
-    for_each_thread([&](pid_t tid) { open_event(tid, PERF_COUNT_SW_PAGE_FAULTS_MAJ, sample); });
+    for_each_thread([&](pid_t tid) { open_event(tid, true, mean_, mean_); });
 }
 
 void Trap::close() {
     for_each_descriptor([](Descriptor& each) { each.close(); });
+    for (size_t i = 0; i < count_; ++i) at(i) = {};
     count_ = 0;
     has_major_ = false;
 }

@@ -2,6 +2,20 @@
 // has copied the page and before the store is tried again (perf_event_open(2), `sigtrap`; Linux
 // 5.13, usable from 5.19: before that a blocked SIGTRAP killed the process).
 //
+// Of many faults it tells one in `mean` on average (sampling.h). What the kernel does then, by
+// experiment on Linux 6.18 and kernel/events/core.c:
+//   - A new period (PERF_EVENT_IOC_PERIOD) lets the very next fault raise a signal, which says
+//     nothing and is not counted (is_restarted). The gap to the next one that counts is still that
+//     of the period before, and the new one is that of the gap after it. With a period of one the
+//     kernel goes another way, so that gap is not used.
+//   - Threads that are born later inherit the event with its period at that time. There is no
+//     descriptor for theirs, and the kernel may swap it with that of the thread that it came from.
+//     A gap that was drawn for one thread is then another one's, which comes to the same. A thread
+//     without an event of its own keeps the gap that it has inherited, until all are opened anew
+//     (reopen()) and it gets one.
+//   - sig_data comes with each signal, of inherited events too: it says which event it is and how
+//     many faults it stands for, also when the mean has changed meanwhile.
+//
 // Async-signal-safe; callers hold the process's lock.
 #pragma once
 
@@ -12,40 +26,75 @@
 
 #include "support/descriptor.h"
 #include "support/syscall.h"
+#include "witness/sampling.h"
 
 namespace cowscope::witness {
 
 class Trap {
   public:
-    // Opens the event on every thread of this process; new threads inherit it. One fault in
-    // `sample` is reported. `is_alone`: there is no other thread. Returns 0, or -errno when the
-    // calling thread could not be opened.
-    int open(uint32_t sample, bool is_alone);
+    // Opens the event on every thread of this process; new threads inherit it. One fault in `mean`
+    // is reported. `is_alone`: there is no other thread. Returns 0, or -errno when the calling
+    // thread could not be opened.
+    int open(uint32_t mean, Sampling* sampling, bool is_alone);
+    // Opens all events anew, for each thread that there is, and with another mean. Returns 0, or
+    // -errno: then all is as it was.
+    int reopen(uint32_t mean);
     // Faults on swapped-out pages too, which open() leaves out where nothing is swapped out.
-    void open_major(uint32_t sample);
+    void open_major();
     void close();
     bool is_open() const { return count_ != 0; }
     // Not where the host has closed the events behind the shim's back.
-    bool is_alive() { return count_ != 0 && at(count_ - 1).is_ours(); }
+    bool is_alive();
+    // Of the events that were opened last.
+    uint32_t mean() const { return mean_; }
+
+    // Every signal of event `index` is shown here first. Whether it tells of a fault, and was not
+    // just raised by a new period.
+    bool takes(uint32_t index) {
+        if (index >= count_ || !at(index).is_restarted) return true;
+        at(index).is_restarted = false;
+        return false;
+    }
+    // A fault of thread `tid` was told by event `index`: sets the gap to the next ones.
+    void set_gap(uint32_t index, pid_t tid, Sampling* sampling);
+
     template <typename Take>
     void for_each_descriptor(const Take& take) {
-        for (size_t i = 0; i < count_; ++i) take(at(i));
+        for (size_t i = 0; i < count_; ++i) take(at(i).descriptor);
     }
 
   private:
     // Two for each thread that ran before the first fork; those started later inherit them.
     static constexpr size_t kMaxEvents = 512;
 
-    int open_event(pid_t tid, uint64_t event, uint32_t sample);
+    struct Event {
+        Descriptor descriptor;
+        pid_t tid;  // 0: free
+        bool is_major;
+        bool is_restarted;  // its next signal says nothing
+        bool is_new;        // opened by the reopen() that is under way
+        uint32_t picked;    // which of the `mean` faults is told next that are under way
+    };
+
+    // `gap`: to the first fault that is told, and on until another is set.
+    int open_event(pid_t tid, bool is_major, uint32_t mean, uint64_t gap);
+    int open_at(size_t index, pid_t tid, bool is_major, uint32_t mean, uint64_t gap);
+    // The gap after the next one.
+    bool change_gap(Event* event, uint64_t gap);
+    bool knows(pid_t tid, bool is_major) const;
+    void release(size_t index);
 
     // Few processes need more than the first, and those of others are to share their page with what
     // a fork writes anyway.
     static constexpr size_t kMaxInline = 16;
-    static Descriptor more_[kMaxEvents - kMaxInline];
-    Descriptor& at(size_t i) { return i < kMaxInline ? inline_[i] : more_[i - kMaxInline]; }
+    static Event more_[kMaxEvents - kMaxInline];
+    Event& at(size_t i) { return i < kMaxInline ? inline_[i] : more_[i - kMaxInline]; }
+    const Event& at(size_t i) const { return i < kMaxInline ? inline_[i] : more_[i - kMaxInline]; }
 
-    Descriptor inline_[kMaxInline] = {};
-    size_t count_ = 0;
+    Event inline_[kMaxInline] = {};
+    size_t count_ = 0;  // behind the last one that is open
+    uint32_t mean_ = 1;
+    uint32_t told_ = 0;  // faults since all were opened
     bool has_major_ = false;
 };
 
@@ -64,13 +113,26 @@ struct TrapInfo {
 static_assert(offsetof(TrapInfo, address) == 16 && offsetof(TrapInfo, flags) == 36);
 static_assert(sizeof(TrapInfo) <= sizeof(siginfo_t));
 
-inline constexpr int kTrapPerf = 6;               // TRAP_PERF
-inline constexpr uint32_t kTrapPerfAsync = 1;     // TRAP_PERF_FLAG_ASYNC
-inline constexpr uint64_t kCookie = 0xc0575c09e;  // perf_event_attr::sig_data of our events
+inline constexpr int kTrapPerf = 6;            // TRAP_PERF
+inline constexpr uint32_t kTrapPerfAsync = 1;  // TRAP_PERF_FLAG_ASYNC
+
+// perf_event_attr::sig_data of our events: a cookie, by which one knows them, of 22 bits, the
+// event's index of 10, and its mean of 32.
+inline constexpr uint64_t kCookie = 0x30157c;
+inline uint64_t signal_data(size_t index, uint32_t mean) {
+    return kCookie << 42 | static_cast<uint64_t>(index) << 32 | mean;
+}
+inline uint32_t event_of(const TrapInfo& info) {
+    return static_cast<uint32_t>(info.data >> 32) & 0x3ff;
+}
+// Faults that the one stands for.
+inline uint32_t weight_of(const TrapInfo& info) {
+    return static_cast<uint32_t>(info.data);
+}
 
 // Whether the signal is one of our event's.
 inline bool is_ours(const TrapInfo& info) {
-    return info.code == kTrapPerf && info.data == kCookie;
+    return info.code == kTrapPerf && info.data >> 42 == kCookie;
 }
 
 }  // namespace cowscope::witness

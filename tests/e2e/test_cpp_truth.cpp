@@ -53,12 +53,16 @@ std::map<int, Pages> dumped_events(const std::string& folder) {
 }
 
 Recorded record_string_map(const std::string& values, const std::string& entries,
-                           const std::string& children, const std::string& read = "key") {
+                           const std::string& children, const std::string& read = "key",
+                           const std::string& sample = "1") {
     const TemporaryFolder folder;
-    const RunResult run =
-        record_successfully(folder / "t.cow", {kStringMap, "--entries", entries, "--unique", "300",
-                                               "--children", children, "--values", values, "--read",
-                                               read, "--truth", folder / "truth"});
+    RunOptions options;
+    options.environment = {"COWSCOPE_SAMPLE=" + sample};
+    const RunResult run = record_successfully(
+        folder / "t.cow",
+        {kStringMap, "--entries", entries, "--unique", "300", "--children", children, "--values",
+         values, "--read", read, "--truth", folder / "truth"},
+        options);
     Recorded recorded{run.out, read_truth(folder / "truth"), report_json(folder / "t.cow"),
                       read_copied_pages(folder / "t.cow"), dumped_events(folder / "t.cow")};
     check_consistent(recorded.report);
@@ -192,6 +196,21 @@ TEST_CASE("millions of reference counts are all seen", "[cpp]") {
     check_refcounts(recorded);
     check_sites(recorded);
     check_memory(recorded);
+    CHECK(recorded.report["totals"]["explained"] >= 0.98);
+}
+
+TEST_CASE("sampled, millions of reference counts have the share that they have",
+          "[cpp][sampling]") {
+    const Recorded recorded = record_string_map("refcounted", "2000000", "4", "key", "auto");
+    uint64_t in_children = 0;
+    for (const ProcessTruth& truth : recorded.truth.children) {
+        const Json child = find_process(recorded.report, truth.pid);
+        CHECK(child["represented_pages"] > 0);
+        CHECK(child["copied_pages"] >= truth.pages.size());
+        in_children += truth.pages.size();
+    }
+    const auto found = static_cast<double>(pages_of_cause(recorded.report, "refcount"));
+    CHECK(found == Approx(static_cast<double>(in_children)).epsilon(0.005));
     CHECK(recorded.report["totals"]["explained"] >= 0.98);
 }
 

@@ -41,7 +41,7 @@ def size_mib(folder):
 
 with tempfile.TemporaryDirectory(prefix="cowscope-soak-") as folder:
     trace = os.path.join(folder, "t.cow")
-    text, _, used, _ = run([cowscope, "record", "--quiet", "-o", trace, "--",
+    text, _, used, _ = run([cowscope, "record", "--quiet", "--sample", "1", "-o", trace, "--",
                             os.path.join(programs, "event_writer"), str(RATE), seconds])
     done = json.loads(text)
     rate = done["pages"] / done["seconds"]

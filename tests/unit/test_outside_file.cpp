@@ -214,7 +214,7 @@ TEST_CASE("a timeline never falls and ends at the copies", "[outside]") {
     CHECK(found ==
           decltype(found){{0, 1}, {1000, 40}, {2000, 40}, {4000, 160}, {5000, 200}, {9000, 200}});
 
-    for (uint64_t i = 0; i < 100'000; ++i) copies.copy_times_ns.push_back(1000 + i);
+    for (uint64_t i = 0; i < 100'000; ++i) copies.copy_times.push_back({1000 + i, 1});
     while (process.outside->samples.size() < trace::kMaxOutsideSamples) {
         process.outside->samples.push_back(sample_at(8000, 60, 1));
     }
