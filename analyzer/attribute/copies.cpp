@@ -268,6 +268,7 @@ class Collector {
             const size_t group = group_index(write);
             copies_.groups[group].add(write.weight, is_copy, write.write_class);
             squared_weights_[group] += static_cast<double>(write.weight) * write.weight;
+            if (!is_copy) reused_[write.generation].push_back(write.page);
         }
         if (!is_copy) {
             ++copies_.reused_pages;
@@ -317,7 +318,28 @@ class Collector {
         const bool is_beyond_chance = static_cast<double>(unseen) > group.others + chance;
         const uint64_t represented = is_beyond_chance ? spoken_for : unseen;
         group.pages = static_cast<double>(represented);
+        if (group.reused_others > 0) limit_reused(index, &group);
         return represented;
+    }
+
+    // A page that parent or children wrote may be nobody else's any more, but no other is because
+    // of that: where all that were found reused are such pages, the rest are too.
+    void limit_reused(uint32_t generation, SampleGroup* group) {
+        if (!kin_pages_) kin_pages_ = sharing_.written_by_kin(index_);
+        const auto& kin = *kin_pages_;
+        if (!kin) return;
+        for (const uint64_t page : reused_[generation]) {
+            if (!std::binary_search(kin->begin(), kin->end(), page)) return;
+        }
+        const trace::PageSet& copied = process_.generations[generation].copied;
+        const auto most = std::count_if(kin->begin(), kin->end(), [&](uint64_t page) {
+            const auto own =
+                std::partition_point(writes_.begin(), writes_.end(),
+                                     [&](const PageWrite& write) { return write.page < page; });
+            const bool has_event = own != writes_.end() && own->page == page;
+            return !has_event && copied.contains(page);
+        });
+        group->reused_most = static_cast<double>(most);
     }
 
     // Shares what each group speaks for out among its classes.
@@ -327,10 +349,15 @@ class Collector {
             const auto reused = static_cast<uint64_t>(std::llround(group.reused_pages()));
             const auto pages = static_cast<uint64_t>(std::llround(group.pages));
             copies_.reused_pages += reused;
-            copies_.represented_pages += pages - std::min(reused, pages);
+            // Without a copy among its events nobody knows by whom.
+            const bool has_copies = group.others > group.reused_others;
+            (has_copies ? copies_.represented_pages : copies_.unsampled) +=
+                pages - std::min(reused, pages);
             const double copied = group.others > 0 ? 1 - group.reused_others / group.others : 0;
-            if (reused != 0 || !group.is_counted)
-                copies_.copied_variance += group.variance_of(copied);
+            if (reused != 0 || !group.is_counted) {
+                copies_.copied_variance +=
+                    std::min(group.variance_of(copied), variance_within(group.reused_most));
+            }
             for (const auto& [write_class, others] : group.others_of_class) {
                 of_class[write_class] += others * group.scale();
             }
@@ -356,6 +383,10 @@ class Collector {
     double copying_weights_ = 0;  // of those that may be copies
     std::map<std::pair<uint32_t, bool>, size_t> group_index_;  // by generation and is_counted
     std::map<size_t, double> squared_weights_;                 // sum, by group
+    // By generation: of events that stand for more than themselves and were no copies.
+    std::map<uint32_t, std::vector<uint64_t>> reused_;
+    // Once they were needed: see Sharing.
+    std::optional<std::optional<std::vector<uint64_t>>> kin_pages_;
     // Site, Python stack, place, type, region, owner, and whether CPython was being taken down.
     std::map<std::tuple<uint32_t, uint32_t, PythonPlace, uint64_t, uint32_t, OwnerId, bool,
                         CountedHeader>,

@@ -47,6 +47,10 @@ double margin_of(double variance) {
     return kDeviations * std::sqrt(variance);
 }
 
+double variance_within(double margin) {
+    return margin / kDeviations * (margin / kDeviations);
+}
+
 std::vector<uint64_t> whole_parts(const std::vector<double>& parts, uint64_t total) {
     std::vector<uint64_t> whole(parts.size());
     std::vector<size_t> order(parts.size());

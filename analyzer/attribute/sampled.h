@@ -3,7 +3,9 @@
 // formulas.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -22,12 +24,19 @@ struct SampleGroup {
                                                  // shared the page any more
     std::map<uint32_t, double> others_of_class;  // of copies, by index into Copies::classes
     double pages = 0;                            // that they speak for, copied and reused
-    double pages_variance = 0;                   // of that; 0 where a census counted them
+    // So many of them at most can have been reused.
+    double reused_most = std::numeric_limits<double>::infinity();
+    double pages_variance = 0;  // of that; 0 where a census counted them
 
     void add(uint32_t weight, bool is_copy, uint32_t write_class);
-    // What `others` come to in pages.
-    double scale() const { return others > 0 ? pages / others : 0; }
-    double reused_pages() const { return reused_others * scale(); }
+    double reused_pages() const {
+        return others > 0 ? std::min(reused_others * pages / others, reused_most) : 0;
+    }
+    // What the `others` of copies come to in pages.
+    double scale() const {
+        const double of_copies = others - reused_others;
+        return of_copies > 0 ? (pages - reused_pages()) / of_copies : 0;
+    }
     // Of as many independent ones with equal weights the shares would be as sure.
     double effective_events() const { return squares > 0 ? others * others / squares : 0; }
     // Of the pages of something whose events have `share` of `others`.
@@ -42,8 +51,9 @@ inline constexpr double kMissedShare = 0.01;
 // Of a sum of weights: how far it may be off by chance. `copying`: the share of faults that copy.
 double chance_variance(double sum_of_squared_weights, double copying);
 
-// Half the width of a 95 % interval.
+// Half the width of a 95 % interval; and the variance of which it is that.
 double margin_of(double variance);
+double variance_within(double margin);
 
 // `parts` in whole numbers that sum to `total`, each as near as can be. The parts sum to `total`,
 // about.

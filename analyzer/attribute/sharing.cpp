@@ -52,6 +52,9 @@ Sharing::Sharing(const trace::Trace& trace)
                                   member.writes.push_back({place.page, event.time_ns});
                               });
         std::sort(member.writes.begin(), member.writes.end());
+        member.is_sampled = std::any_of(
+            process.generations.begin(), process.generations.end(),
+            [](const trace::Generation& generation) { return generation.largest_weight > 1; });
     }
 }
 
@@ -88,6 +91,19 @@ bool Sharing::is_shared(size_t process, uint64_t page, uint64_t time_ns,
     return std::any_of(family.begin(), family.end(), [&](size_t other) {
         return other != process && other != self.parent && has_it(other, page, time_ns, from);
     });
+}
+
+std::optional<std::vector<uint64_t>> Sharing::written_by_kin(size_t process) const {
+    std::vector<uint64_t> pages;
+    for (const size_t other : families_[members_[process].family]) {
+        const Member& member = members_[other];
+        if (member.parent != process && members_[process].parent != other) continue;
+        if (member.is_sampled) return std::nullopt;
+        for (const Write& write : member.writes) pages.push_back(write.page);
+    }
+    std::sort(pages.begin(), pages.end());
+    pages.erase(std::unique(pages.begin(), pages.end()), pages.end());
+    return pages;
 }
 
 }  // namespace cowscope::attribute

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "trace/trace.h"
@@ -20,6 +21,10 @@ class Sharing {
     // Whether another process had trace.processes[process]'s page at that time. `own_write_ns`: of
     // the process's last write to that page before, or 0.
     bool is_shared(size_t process, uint64_t page, uint64_t time_ns, uint64_t own_write_ns) const;
+
+    // The pages that the parent and the children of a process wrote, each once, ascending. Nothing
+    // where some of their events stand for more than themselves.
+    std::optional<std::vector<uint64_t>> written_by_kin(size_t process) const;
 
   private:
     struct Write {
@@ -36,6 +41,7 @@ class Sharing {
         size_t children = 0;
         uint64_t fork_ns = 0;  // when it began to share
         uint64_t end_ns = 0;
+        bool is_sampled = false;
     };
     // The write that a page's content in one process comes from.
     struct Origin {

@@ -109,7 +109,9 @@ TEST_CASE("beyond that auto has shares within their margins, and exact totals", 
     CHECK(number(totals["witnessed_pages"]) + number(totals["represented_pages"]) + kOtherPages >=
           sampled.all_pages());
     CHECK(totals["explained"] > 0.99);
-    CHECK_FALSE(find_note(sampled.report, {"picked at random", "exact"}).empty());
+    CHECK_FALSE(find_note(sampled.report, {"picked at random"}).empty());
+    // What parent and child both write, a page of the stack say, may have been nobody else's.
+    CHECK(number(totals["copied_pages_margin"]) <= kOtherPages);
 }
 
 TEST_CASE("auto and an exact run have the same shares", "[e2e][sampling]") {

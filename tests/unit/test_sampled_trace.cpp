@@ -32,13 +32,25 @@ void write_weight(Segment* segment, uint32_t weight) {
     segment->write(RecordType::weight, trace::WeightRecord{{}, weight, 0});
 }
 
-void write_event(Segment* segment, uint64_t page) {
+void write_event(Segment* segment, uint64_t page, uint64_t time_ns = 0) {
     trace::EventRecord event{};
-    event.time_ns = 1000 + page;
+    event.time_ns = time_ns != 0 ? time_ns : 1000 + page;
     event.address = kStart + page * kPageBytes;
     event.python_stack = trace::kNoPythonStack;
     segment->write(RecordType::event, event);
 }
+
+// A site: add dword ptr [rax], 1.
+void write_code(Segment* segment) {
+    segment->write(RecordType::stack, trace::StackRecord{{}, 0, 1}, {{0x401000, 0}});
+    trace::SiteRecord site{};
+    site.instruction_pointer = 0x401000;
+    site.code[0] = 0x83;
+    site.code[2] = 0x01;
+    segment->write(RecordType::site, site);
+}
+
+constexpr uint64_t kEnd = uint64_t{1} << 40;
 
 // A parent that writes nothing, and a child with `pages` that it inherited. `write` adds events.
 template <typename Write>
@@ -55,15 +67,8 @@ attribute::Report report_of(uint64_t pages, uint64_t copied, uint32_t sample, co
         inherited.witness = trace::Witness::trap;
         inherited.run_count = 1;
         child.write(RecordType::inherited, inherited, {{kStart, pages}});
-        child.write(RecordType::stack, trace::StackRecord{{}, 0, 1}, {{0x401000, 0}});
-        // add dword ptr [rax], 1
-        trace::SiteRecord site{};
-        site.instruction_pointer = 0x401000;
-        site.code[0] = 0x83;
-        site.code[2] = 0x01;
-        child.write(RecordType::site, site);
+        write_code(&child);
         write(&child);
-        constexpr uint64_t kEnd = uint64_t{1} << 40;
         if (copied != 0) {
             child.census(0, trace::CensusKind::final, kEnd, {{kStart, copied}});
             child.end(kEnd);
@@ -108,6 +113,33 @@ TEST_CASE("pages that no weight can stand for were written by the kernel", "[sam
     CHECK(report.totals.copied_pages == 1800);
     CHECK(report.totals.represented_pages == 750);
     CHECK(pages_of(report, "kernel") == 1000);
+}
+
+// One event of a page that nobody shared any more, because the parent had written it. It stands for
+// 63 others, of which the parent wrote four.
+TEST_CASE("no more pages are found reused than the parent wrote", "[sampled]") {
+    const TemporaryFolder folder;
+    {
+        Segment parent(folder / "process-7-77.cowseg", 7);
+        write_process(&parent, trace::Role::image, 1, 10, 0);
+        parent.inherited(1, {{kStart, 2000}});
+        write_code(&parent);
+        for (uint64_t i = 640; i < 645; ++i) write_event(&parent, i, 500);
+        Segment child(folder / "process-8-77.cowseg", 8);
+        write_process(&child, trace::Role::fork, 7, 20, 0);
+        child.inherited(0, {{kStart, 2000}});
+        write_code(&child);
+        write_weight(&child, 64);
+        for (uint64_t i = 0; i < 1024; i += 64) write_event(&child, i);
+        child.census(0, trace::CensusKind::final, kEnd, {{kStart, 1024}});
+        child.end(kEnd);
+        parent.end(kEnd);
+    }
+    const attribute::Report report = attribute::build_report(folder.path());
+    REQUIRE(report.processes.size() == 2);
+    CHECK(report.processes[1].copied_pages == 1024 - 5);
+    // Whether the four others were copied before or after.
+    CHECK(report.totals.copied_pages_margin == 4);
 }
 
 TEST_CASE("without a census weights are an estimate, with a margin", "[sampled]") {
