@@ -95,7 +95,8 @@ enum class Witness : uint8_t { off = 0, trap = 1 };
 // ProcessRecord, then command_bytes of NUL-separated arguments, then executable_bytes of path.
 struct ProcessRecord {
     RecordHeader header;
-    uint64_t start_ns;
+    uint64_t start_ns;  // of a forked child: some moments after the fork
+    uint64_t fork_ns;   // of a forked child: before the fork, as its parent noted it; else 0
     uint32_t pid;
     uint32_t parent_pid;
     Role role;
@@ -104,7 +105,7 @@ struct ProcessRecord {
     uint32_t command_bytes;
     uint32_t executable_bytes;
 };
-static_assert(sizeof(ProcessRecord) == 40);
+static_assert(sizeof(ProcessRecord) == 48);
 
 // Written once and updated in place, so that it survives SIGKILL.
 struct LossRecord {

@@ -14,17 +14,11 @@ uint64_t end_of(const trace::ProcessTrace& process) {
     return process.outside && process.outside->fate ? process.outside->fate->gone_ns : kForever;
 }
 
-// The parent notes the time before the fork, the child its own some moments after it; between those
-// nothing is written but by the parent's other threads, mostly after the fork itself.
-// `older_siblings`: how many children the parent had forked before.
-uint64_t fork_time(const trace::ProcessTrace& parent, const trace::ProcessTrace& child,
-                   size_t older_siblings) {
-    const uint64_t noted = child.process.start_ns;
-    const auto& forks = parent.fork_times_ns;
-    const auto behind = std::lower_bound(forks.begin(), forks.end(), noted);
-    const auto before = static_cast<size_t>(behind - forks.begin());
-    // The parent's notes before that are its older children's, if there are no more of them.
-    return before > older_siblings ? *std::prev(behind) : noted;
+// When a child began to share pages. Between the parent's note and the child's first nothing is
+// written but by the parent's other threads, mostly after the fork itself.
+uint64_t fork_time(const trace::ProcessRecord& process) {
+    const bool is_noted = process.fork_ns != 0 && process.fork_ns <= process.start_ns;
+    return is_noted ? process.fork_ns : process.start_ns;
 }
 
 }  // namespace
@@ -36,13 +30,11 @@ Sharing::Sharing(const trace::Trace& trace)
         Member& member = members_[i];
         member.end_ns = end_of(process);
         member.family = i;
-        member.fork_ns = process.process.start_ns;
+        member.fork_ns = fork_time(process.process);
         // Processes stand in the order of their start: parents come before their children.
         if (const auto parent = trace::find_parent(trace, i)) {
             member.parent = *parent;
             member.family = members_[*parent].family;
-            member.fork_ns =
-                fork_time(trace.processes[*parent], process, members_[*parent].children++);
         }
         families_[member.family].push_back(i);
         // Of millions of events growing would take twice the memory.

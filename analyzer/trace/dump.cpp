@@ -94,9 +94,9 @@ std::string describe(const RecordView& view) {
             const auto r = view.as<ProcessRecord>();
             const char* role = r.role == Role::image ? "image" : "fork";
             return fmt::format(
-                "start_ns={} pid={} parent={} role={} sample={} command={} "
+                "start_ns={} fork_ns={} pid={} parent={} role={} sample={} command={} "
                 "executable={}",
-                r.start_ns, r.pid, r.parent_pid, role, r.sample,
+                r.start_ns, r.fork_ns, r.pid, r.parent_pid, role, r.sample,
                 text_behind(view.behind<ProcessRecord>(), r.command_bytes),
                 text_behind(view.behind<ProcessRecord>().subspan(r.command_bytes),
                             r.executable_bytes));

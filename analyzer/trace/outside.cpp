@@ -97,12 +97,13 @@ class OutsideLoader {
     OutsideCensus census_;  // as far as its parts have come
 };
 
-// The process's own later censuses saw more. A process that went on behind its end record (an exec
-// that failed) is known better from outside.
+// The process's own later censuses saw more. A process that went on behind its end record, because
+// an exec failed, is known better from outside.
 bool is_newest(const OutsideCensus& census, const Generation& generation,
                const ProcessTrace& process) {
     if (!generation.census) return true;
-    if (process.end && census.time_ns <= process.end->time_ns) return false;
+    const bool may_go_on = process.end && process.end->kind == EndKind::exec;
+    if (process.end && (!may_go_on || census.time_ns <= process.end->time_ns)) return false;
     return census.time_ns > generation.census_ns;
 }
 

@@ -88,6 +88,7 @@ bool open_segment(trace::Role role, pid_t parent, uint64_t start_ns) {
     name.add("process-").add_decimal(static_cast<uint64_t>(process.pid)).add("-");
     name.add_decimal(start_ns).add(trace::kSegmentSuffix);
     identity.record.start_ns = start_ns;
+    identity.record.fork_ns = role == trace::Role::fork ? process.fork_began_ns : 0;
     identity.record.pid = static_cast<uint32_t>(process.pid);
     identity.record.parent_pid = static_cast<uint32_t>(parent);
     identity.record.role = role;
