@@ -37,7 +37,7 @@ class Sharing {
     struct Member {
         std::vector<Write> writes;  // sorted
         size_t parent = kNone;
-        size_t family = 0;  // index of the ancestor that was not forked
+        size_t family = 0;     // index of the ancestor that was not forked
         uint64_t fork_ns = 0;  // when it began to share
         uint64_t end_ns = 0;
         bool is_sampled = false;

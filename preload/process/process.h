@@ -99,7 +99,7 @@ struct alignas(4096) Process {
     witness::Trap trap;
     Arena arena;  // as it was before anything was allocated from it
     Tracked* tracked = nullptr;
-    uint32_t forks = 0;  // of this process, or one more: see begin_before_fork()
+    uint32_t forks = 0;          // of this process, or one more: see begin_before_fork()
     uint64_t fork_began_ns = 0;  // of the newest fork; in a child, of the one that it comes from
     // A thread is in daemon(3), which ends this process behind the fork without coming by here.
     pid_t daemon_tid = 0;
