@@ -235,18 +235,22 @@ static_assert(sizeof(TypeRecord) == 24);
 // A page fault of an instruction that wrote to (or read from) an inherited page.
 struct EventRecord {
     RecordHeader header;  // flags: kNoWord, kNoNeighbour, kZeroPage, kMovedPage, kUnlisted,
-                          // kHugePage, kPool*, kPythonFrame, kContainerItems, kPythonFinalizing
+                          // kHugePage, kPool*, kPythonFrame, kContainerItems, kPythonFinalizing,
+                          // kNeighbourIsType
     uint64_t time_ns;
-    uint64_t address;    // the exact byte
-    uint64_t word;       // 8 bytes at `address` before the write
-    uint64_t neighbour;  // 8 bytes at `address` + 8: ob_type, where `address` is a CPython object
-    uint64_t type;  // of the CPython object that `address` belongs to, or 0 where none is known
+    uint64_t address;  // the exact byte
+    uint64_t word;     // 8 bytes at `address` before the write
+    uint64_t type;     // of the CPython object that `address` belongs to, or 0 where none is known
     int32_t object_offset;  // `address` minus that object's; negative: in the collector's header
     uint32_t python_stack;  // id, or kNoPythonStack
     uint32_t site;
     uint32_t tid;
+    // 8 bytes at `address` + 8: ob_type, where `address` is a CPython object. Left out of the file
+    // with kNeighbourIsType.
+    uint64_t neighbour;
 };
 static_assert(sizeof(EventRecord) == 64);
+inline constexpr size_t kShortEventBytes = offsetof(EventRecord, neighbour);
 inline constexpr uint32_t kNoPythonStack = ~uint32_t{0};
 inline constexpr uint16_t kNoWord = 1;       // `word` could not be read
 inline constexpr uint16_t kNoNeighbour = 2;  // `neighbour` could not be read
@@ -272,6 +276,8 @@ inline constexpr uint16_t kPythonFrame = 512;
 inline constexpr uint16_t kContainerItems = 1024;
 // The interpreter says that it is being taken down (_PyRuntime.finalizing; told from 3.13 on).
 inline constexpr uint16_t kPythonFinalizing = 2048;
+// `neighbour` is the same as `type`: most events of a Python program are of counts.
+inline constexpr uint16_t kNeighbourIsType = 4096;
 
 // From here on the witness is told of one fault in `weight` on average, picked at random: an event
 // stands for so many, itself among them. Before the first one it is ProcessRecord::sample, or 1.
@@ -367,6 +373,8 @@ enum class CensusKind : uint8_t {
     kernel = 5,      // of a buffer that the kernel has written for the process
     fresh = 6,       // no copies: pages that kUnlisted events took for some, and that were fresh
     inherited = 7,   // no copies: pages that are inherited besides those that were listed
+    alone = 8,       // taken by the process when nobody shared its pages any more: nothing that it
+                     // writes from then on, in this generation, is a copy, and nobody looks
 };
 
 // CensusRecord, then run_count PageRuns of copied pages in ascending order. With kNotProtected the

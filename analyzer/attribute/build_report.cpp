@@ -113,9 +113,11 @@ class Builder {
         set_end(process, index == 0, recording, &summary);
         summary.census = "none";
         if (!process.generations.empty() && process.generations.back().census) {
-            const bool final =
-                *process.generations.back().census == trace::CensusKind::final && process.end;
+            const bool final = trace::has_last_census(process);
             summary.census = final ? "final" : "last";
+            const trace::Generation& last = process.generations.back();
+            if (last.census == trace::CensusKind::alone)
+                summary.alone_ns = last.census_ns - start_ns_;
             if (!final) summary.census_age_ns = census_age_ns(process);
         }
         summary.inherited_pages = copies.inherited_pages;

@@ -167,6 +167,8 @@ std::string end_note(const trace::ProcessTrace& process) {
                     ? "; later copies are missing"
                     : "; later copies are here if the witness saw them, those by the kernel are "
                       "missing";
+    } else if (trace::has_last_census(process)) {
+        note += "; it had shared its pages with nobody any more, so no copy is missing";
     } else if (last.witness == trace::Witness::off) {
         note += "; without a witness and a final census its copies are unknown";
     } else {

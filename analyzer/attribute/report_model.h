@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,9 @@ struct ProcessSummary {
     uint64_t copied_pages_margin = 0;
     // First writes to pages that no other process shared any more: no copy was made.
     uint64_t reused_pages = 0;
+    // Since the trace began: when it was found to share its pages with nobody any more, for the
+    // rest of its life. The witness looks no longer then.
+    std::optional<uint64_t> alone_ns;
     uint64_t lost_events = 0;
     uint64_t private_dirty_kb_at_fork = 0;
     uint64_t private_dirty_kb_at_end = 0;

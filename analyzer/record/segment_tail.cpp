@@ -90,7 +90,7 @@ void SegmentTail::take_inherited(const trace::RecordView& record, uint64_t offse
     const auto fixed = record.as<trace::InheritedRecord>();
     const bool goes_on = generation_ && !generation_->is_complete;
     if (!goes_on) {
-        generation_ = FollowedGeneration{fixed.generation, fixed.tracker, offset, false, {}};
+        generation_ = FollowedGeneration{fixed.generation, fixed.tracker, offset, false, false, {}};
         new_given_up_.clear();
         ++turns_;
     }
@@ -99,7 +99,11 @@ void SegmentTail::take_inherited(const trace::RecordView& record, uint64_t offse
 
 void SegmentTail::take_census(trace::CensusKind kind) {
     // The others say nothing about the whole.
-    if (kind == trace::CensusKind::final || kind == trace::CensusKind::generation) ++turns_;
+    const bool is_over = kind == trace::CensusKind::alone;
+    if (is_over && generation_) generation_->is_over = true;
+    if (is_over || kind == trace::CensusKind::final || kind == trace::CensusKind::generation) {
+        ++turns_;
+    }
 }
 
 void SegmentTail::take_protect(const trace::RecordView& record) {
@@ -118,8 +122,8 @@ void SegmentTail::take_given_up(const trace::RecordView& record) {
 
 bool SegmentTail::can_be_scanned() const {
     // Between a fork and the pages that it shares, the pages are being protected anew.
-    return process_ && generation_ && generation_->is_complete && generation_->number == forks_ &&
-           generation_->tracker != trace::Tracker::off &&
+    return process_ && generation_ && generation_->is_complete && !generation_->is_over &&
+           generation_->number == forks_ && generation_->tracker != trace::Tracker::off &&
            protected_generation_ == generation_->number &&
            generation_->given_up.runs().size() <= kMostGivenUpRuns && !ended_ && !behind_ &&
            !lost_records_;

@@ -20,6 +20,7 @@ struct FollowedGeneration {
     trace::Tracker tracker = trace::Tracker::off;
     uint64_t offset = 0;       // in the segment, of the first InheritedRecord
     bool is_complete = false;  // its last part is there
+    bool is_over = false;      // the process looks no longer what it writes
     trace::PageSet given_up;   // ranges that are inherited no more
 };
 

@@ -23,6 +23,7 @@ Json to_json_value(const ProcessSummary& process) {
             {"represented_pages", process.represented_pages},
             {"copied_pages_margin", process.copied_pages_margin},
             {"reused_pages", process.reused_pages},
+            {"alone_ns", process.alone_ns ? Json(*process.alone_ns) : Json(nullptr)},
             {"lost_events", process.lost_events},
             {"private_dirty_kb_at_fork", process.private_dirty_kb_at_fork},
             {"private_dirty_kb_at_end", process.private_dirty_kb_at_end},

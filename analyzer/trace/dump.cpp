@@ -139,7 +139,7 @@ std::string describe(const RecordView& view) {
                                text_behind(view.behind<TypeRecord>(), r.name_bytes));
         }
         case RecordType::event: {
-            const auto r = view.as<EventRecord>();
+            const auto r = event_of(view);
             return fmt::format(
                 "time_ns={} address={:#x} word={:#x} neighbour={:#x} type={:#x} offset={} site={} "
                 "python={} tid={}{}{}{}{}{}{}{}{}{}{}",

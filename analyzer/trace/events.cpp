@@ -34,7 +34,7 @@ void for_each_event(const ProcessTrace& process, const EventSink& sink) {
             if (!is_possible_move(moved)) fail_changed(process, *record);
             homes.move(moved.from, moved.to);
         } else if (record->type == RecordType::event) {
-            const auto event = record->as<EventRecord>();
+            const auto event = event_of(*record);
             // The file is read a second time, and need not be what it was.
             const bool is_as_before = event.site < process.sites.size() &&
                                       generations.index() < process.generations.size() &&

@@ -102,6 +102,7 @@ class OutsideLoader {
 bool is_newest(const OutsideCensus& census, const Generation& generation,
                const ProcessTrace& process) {
     if (!generation.census) return true;
+    if (generation.census == CensusKind::alone) return false;
     const bool may_go_on = process.end && process.end->kind == EndKind::exec;
     if (process.end && (!may_go_on || census.time_ns <= process.end->time_ns)) return false;
     return census.time_ns > generation.census_ns;

@@ -373,7 +373,7 @@ class Loader {
     }
 
     void take_event(const RecordView& record) {
-        const auto event = record.as<EventRecord>();
+        const auto event = event_of(record);
         if (event.site >= process_.sites.size()) {
             fail(record, fmt::format("names site {}, which is not there", event.site));
         }

@@ -123,6 +123,13 @@ struct ProcessTrace {
 // noted in the result, and what stands before it is kept.
 ProcessTrace load_process(const std::string& path);
 
+// Whether its last census is one behind which nothing was copied.
+inline bool has_last_census(const ProcessTrace& process) {
+    if (process.generations.empty()) return false;
+    const auto census = process.generations.back().census;
+    return census == CensusKind::alone || (census == CensusKind::final && process.end);
+}
+
 // How many faults the first events stand for.
 inline uint32_t first_weight(const ProcessTrace& process) {
     return process.process.sample == 0 ? 1 : process.process.sample;

@@ -34,7 +34,7 @@ const Kind* kind_of(RecordType type) {
         {"site", sizeof(SiteRecord)},
         {"exemplar", sizeof(ExemplarRecord)},
         {"type", sizeof(TypeRecord)},
-        {"event", sizeof(EventRecord)},
+        {"event", kShortEventBytes},
         {"census", sizeof(CensusRecord)},
         {"memory", sizeof(MemoryRecord)},
         {"fork", sizeof(ForkRecord)},
@@ -58,6 +58,9 @@ const Kind* kind_of(RecordType type) {
 // Bytes that the counts in a record's fixed part claim behind it.
 uint64_t claimed_bytes(const RecordView& record) {
     switch (record.type) {
+        case RecordType::event:
+            return (record.flags & kNeighbourIsType) != 0 ? 0
+                                                          : sizeof(EventRecord) - kShortEventBytes;
         case RecordType::process: {
             const auto process = record.as<ProcessRecord>();
             return uint64_t{process.command_bytes} + process.executable_bytes;
@@ -96,6 +99,13 @@ void listen_to_reading(std::function<void(uint64_t bytes)> listener) {
 std::string record_kind(RecordType type) {
     const Kind* kind = kind_of(type);
     return kind != nullptr ? kind->name : fmt::format("type {}", static_cast<unsigned>(type));
+}
+
+EventRecord event_of(const RecordView& record) {
+    EventRecord event = {};
+    std::memcpy(&event, record.bytes.data(), std::min(record.bytes.size(), sizeof(event)));
+    if ((record.flags & kNeighbourIsType) != 0) event.neighbour = event.type;
+    return event;
 }
 
 SegmentReader::SegmentReader(std::string path) : path_(std::move(path)) {

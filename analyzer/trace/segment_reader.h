@@ -36,6 +36,9 @@ struct RecordView {
     }
 };
 
+// An event, whole, whose record may be a short one.
+EventRecord event_of(const RecordView& record);
+
 class SegmentReader {
   public:
     // Throws cowscope::Error for a file that is no segment of a version this program reads.

@@ -94,7 +94,7 @@ _cowscope()
     case $command:$prev in
         run:--tracker | record:--tracker) values='auto userfaultfd soft-dirty off' ;;
         run:--witness | record:--witness) values='auto trap off' ;;
-        run:--sample | record:--sample) values='auto 1' ;;
+        run:--sample | record:--sample) values=auto ;;
         run:--max-stack | record:--max-stack | *:--top) return ;;
         run:-o | run:--output | record:-o | record:--output)
             _filedir -d

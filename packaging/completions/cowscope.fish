@@ -87,7 +87,7 @@ set -l recording '__cowscope_using run record'
 complete -c cowscope -n $recording -l tracker -x -a 'auto userfaultfd soft-dirty off' \
     -d 'Which pages were written'
 complete -c cowscope -n $recording -l witness -x -a 'auto trap off' -d 'Who wrote them'
-complete -c cowscope -n $recording -l sample -x -a 'auto 1' -d 'Witness one first write in N'
+complete -c cowscope -n $recording -l sample -x -a auto -d 'Witness one first write in N'
 complete -c cowscope -n $recording -l max-stack -x -d 'Native frames kept of a stack'
 complete -c cowscope -n $recording -s o -l output -x -a '(__fish_complete_directories)' \
     -d 'Folder of the trace'

@@ -93,6 +93,7 @@ void follow_moved(uint64_t start, uint64_t end, uint64_t to) {
     tracked.inherited.intersect(start, end, &cursor, [&](uint64_t from, uint64_t until) {
         tracked.census.copied.append(tracked.arena, from, until);
     });
+    tracked.maybe_shared = 0;
     tracked.inherited.remove(tracked.arena, start, end);
     for (const trace::PageRun& run : tracked.census.copied.runs()) {
         const uint64_t from = run.start + offset;
@@ -103,6 +104,7 @@ void follow_moved(uint64_t start, uint64_t end, uint64_t to) {
 void follow_writable(uint64_t start, uint64_t end) {
     Tracked& tracked = *process.tracked;
     if (process.tracker.watch_moved(tracked.scan_buffer, {start, end}) != 0) return;
+    tracked.maybe_shared = 0;
     tracked.inherited.remove(tracked.arena, start, end);
     tracked.census.clear();
     process.look.list_present(tracked.arena, tracked.scan_buffer, {start, end},

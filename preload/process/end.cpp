@@ -11,7 +11,11 @@
 namespace cowscope::process {
 
 void look_last(bool is_exec) {
-    if (process.tracked == nullptr || process.tracked->stage == Stage::off) return;
+    if (process.tracked == nullptr) return;
+    if (process.tracked->stage == Stage::off) {
+        if (process.tracked->is_alone && !is_exec) write_memory(trace::MemoryMoment::end);
+        return;
+    }
     // exec gives the memory back at once, and is often all that a child is there for: where the
     // witness saw the few writes before it, they are enough.
     if (process.tracked->stage == Stage::tracking) {
@@ -33,6 +37,7 @@ void finish(trace::EndKind kind, int value) {
     end.kind = kind;
     end.value = value;
     process.writer.append(end.header);
+    process.writer.trim();
     // What little comes now is not worth it.
     if (process.tracked != nullptr) process.tracked->pages_before_tracking = 0;
     // The parent would keep them.

@@ -20,6 +20,7 @@ void before_fork() {
     const Locked locked;
     if (process.tracked == nullptr) prepare_for_children();
     begin_before_fork();
+    ++process.forks_under_way;
     process.fork_began_ns = sys::monotonic_ns();
 }
 
@@ -36,6 +37,7 @@ void after_fork_in_parent() {
         return;
     }
     const Locked locked;
+    --process.forks_under_way;
     const bool has_begun = process.tracked != nullptr && process.tracked->is_before_fork;
     if (!has_begun) ++process.forks;
     if (auto* record = process.writer.begin<trace::ForkRecord>(trace::RecordType::fork)) {
@@ -72,6 +74,7 @@ void enter_child(bool shares_descriptors) {
     process.pid = sys::getpid();
     process.shares_descriptors = shares_descriptors;
     process.forks = 0;
+    process.forks_under_way = 0;
     process.daemon_tid = 0;
     process.tracked = nullptr;
     if (open_segment(trace::Role::fork, parent, sys::monotonic_ns())) {

@@ -185,6 +185,9 @@ void begin_generation() {
     tracked.inherited.clear();
     tracked.early_pages.clear();
     tracked.frame_page = 0;
+    tracked.is_alone = false;
+    tracked.maybe_shared = 0;
+    tracked.faults_until_asking = 0;
     tracked.stage = Stage::off;
     tracked.has_unseen_faults = false;
     tracked.pages_before_tracking = 0;

@@ -49,10 +49,14 @@ struct Tracked {
     bool has_unseen_faults;  // of this generation, while the witness was blind
     bool lacks_tracker;      // none was asked for, or none works
     bool is_before_fork;     // the fork that it follows is still to come
+    bool is_alone;           // nobody shares its pages any more: the generation is over
     // Pages to judge one by one before tracking starts; 0: it has, or never will.
     uint32_t pages_before_tracking;
     uint64_t faults_at_start;  // of the generation, by the kernel's count
     uint64_t frame_page;       // the last page that was found under a signal's frame
+    // Inherited pages below this one were found to be nobody else's (alone.cpp).
+    uint64_t maybe_shared;
+    uint32_t faults_until_asking;
 
     witness::Sampling sampling;
     uint32_t written_weight;  // of events, as the trace says so far
@@ -101,6 +105,7 @@ struct alignas(4096) Process {
     Tracked* tracked = nullptr;
     uint32_t forks = 0;          // of this process, or one more: see begin_before_fork()
     uint64_t fork_began_ns = 0;  // of the newest fork; in a child, of the one that it comes from
+    uint32_t forks_under_way = 0;
     // A thread is in daemon(3), which ends this process behind the fork without coming by here.
     pid_t daemon_tid = 0;
     // This process was cloned with its parent's very descriptors (CLONE_FILES).
@@ -204,6 +209,10 @@ void stop_judging_by_page();
 void before_unseen_writes();
 // Takes what is not shared out of `inherited`, which holds all pages that were found present.
 void settle_inherited();
+
+// Now and then, after a fault that the witness was told of: where nobody shares the inherited pages
+// any more, the generation is over. The lock is held.
+void stop_if_alone();
 
 // Sets how many faults the witness is told of, and says so in the trace. The lock is held.
 void set_witness_mean(uint32_t mean);

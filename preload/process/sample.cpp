@@ -24,6 +24,7 @@ void set_witness_mean(uint32_t mean) {
 }
 
 void count_fault(bool is_event, uint32_t event_index, pid_t tid) {
+    stop_if_alone();
     witness::Sampling& sampling = process.tracked->sampling;
     // In a new generation the witness may tell of every fault for a while. And before a fork has
     // shared them, pages cannot be listed.

@@ -175,6 +175,20 @@ void* Writer::begin_bytes(trace::RecordType type, size_t bytes) {
     return room;
 }
 
+void Writer::trim() {
+    // Most processes only execute another program or write little: not worth a system call.
+    constexpr uint64_t kWorthIt = 64 * 1024;
+    const uint64_t end = (committed_ + kStartBytes - 1) & ~(kStartBytes - 1);
+    if (reserved_ < end + kWorthIt || !file_.is_ours()) return;
+    if (sys::failed(sys::syscall2(SYS_ftruncate, file_.number(), static_cast<long>(end)))) return;
+    // What is mapped behind the end would be a SIGBUS.
+    reserved_ = end;
+    if (window_end_ > end) {
+        sys::munmap(window_ + (end - window_start_), window_end_ - end);
+        window_end_ = end;
+    }
+}
+
 void Writer::append(const trace::RecordHeader& record) {
     if (header_ == nullptr && file_.is_ours() && committed_ + record.bytes <= kStartBytes) {
         const uint64_t end = committed_ + record.bytes;

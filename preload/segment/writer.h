@@ -41,8 +41,13 @@ class Writer {
     Record* begin(trace::RecordType type, size_t extra_bytes = 0) {
         return static_cast<Record*>(begin_bytes(type, sizeof(Record) + extra_bytes));
     }
+    void* begin_bytes(trace::RecordType type, size_t bytes);
     // Makes the record that was begun last visible to readers.
     void commit();
+
+    // Gives back to the disk what was reserved and not used, where that is much. More can be
+    // written behind it.
+    void trim();
 
     // Writes one complete record. For the only one behind create(), this does not map the file.
     void append(const trace::RecordHeader& record);
@@ -51,7 +56,6 @@ class Writer {
     trace::LossRecord* loss();
 
   private:
-    void* begin_bytes(trace::RecordType type, size_t bytes);
     bool map_start();
     bool make_room(uint64_t needed_end);
     bool map_window(uint64_t needed_end);

@@ -13,6 +13,7 @@ namespace {
 // An entry of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst).
 constexpr uint64_t kEntryExclusive = uint64_t{1} << 56;  // mapped once; Linux 4.2
 constexpr uint64_t kEntryFileOrShared = uint64_t{1} << 61;
+constexpr uint64_t kEntrySwapped = uint64_t{1} << 62;
 constexpr uint64_t kEntryPresent = uint64_t{1} << 63;
 
 bool is_shared(uint64_t entry) {
@@ -138,6 +139,32 @@ void PageLook::list_present(Arena& arena, PageRegion* buffer, const AddressRange
     query.reported = kPageIsPresent;
     scan_pages(pagemap_.number(), query, range.start, range.end, buffer,
                [&](const PageRegion& region) { pages->append(arena, region.start, region.end); });
+}
+
+uint64_t PageLook::first_shared(PageRegion* buffer, const PageRuns& pages, uint64_t from) {
+    auto* entries = reinterpret_cast<uint64_t*>(buffer);
+    // Few at first: in most cases the one at `from` is it.
+    size_t most = 8;
+    size_t cursor = 0;
+    uint64_t found = kAddressSpaceEnd;
+    pages.intersect(from, kAddressSpaceEnd, &cursor, [&](uint64_t start, uint64_t end) {
+        while (start < end && found == kAddressSpaceEnd) {
+            const uint64_t left = (end - start) / kPageBytes;
+            const size_t count = left < most ? static_cast<size_t>(left) : most;
+            most = kEntriesABuffer;
+            if (!read_entries(start, entries, count)) {
+                found = start;
+                return;
+            }
+            for (size_t i = 0; i < count && found == kAddressSpaceEnd; ++i) {
+                if (is_shared(entries[i]) || (entries[i] & kEntrySwapped) != 0) {
+                    found = start + i * kPageBytes;
+                }
+            }
+            start += count * kPageBytes;
+        }
+    });
+    return found;
 }
 
 // What is swapped out cannot be told, and was there for long.

@@ -293,18 +293,24 @@ bool record_event(Tracked& tracked, Fault& fault) {
     cpython::Observation python;
     if ((flags & trace::kNoWord) == 0) python = observe_python(tracked, fault, words, site->value);
     process::write_weight(fault.weight);
-    auto* record = writer.begin<trace::EventRecord>(trace::RecordType::event);
+    flags |= python.object.flags;
+    const bool is_neighbour_known = (flags & (trace::kNoWord | trace::kNoNeighbour)) == 0;
+    const bool is_short =
+        is_neighbour_known && python.object.type != 0 && words[1] == python.object.type;
+    if (is_short) flags |= trace::kNeighbourIsType;
+    auto* record = static_cast<trace::EventRecord*>(writer.begin_bytes(
+        trace::RecordType::event, is_short ? trace::kShortEventBytes : sizeof(trace::EventRecord)));
     if (record == nullptr) return false;
-    record->header.flags = flags | python.object.flags;
+    record->header.flags = flags;
     record->time_ns = sys::monotonic_ns();
     record->address = fault.address;
     record->word = words[0];
-    record->neighbour = words[1];
     record->type = python.object.type;
     record->object_offset = python.object.offset;
     record->python_stack = python.python_stack;
     record->site = site->value;
     record->tid = static_cast<uint32_t>(fault.tid);
+    if (!is_short) record->neighbour = words[1];
     writer.commit();
     return true;
 }

@@ -170,6 +170,12 @@ TEST_CASE("a census from outside stands where the process took no later one", "[
         CHECK(copied() == 20);
         CHECK(process.outside->samples.size() == 1);
     }
+    SECTION("nobody shared its pages any more, though it lived on") {
+        segment.census(0, trace::CensusKind::alone, 900, {{kStart, 20}});
+        CHECK(load().generations[0].census == trace::CensusKind::alone);
+        CHECK(copied() == 20);
+        CHECK(trace::has_last_census(load()));
+    }
     SECTION("an exec that failed, and life after it") {
         segment.census(0, trace::CensusKind::final, 500, {{kStart, 2}});
         segment.end(600, trace::EndKind::exec);

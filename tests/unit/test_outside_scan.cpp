@@ -70,6 +70,17 @@ TEST_CASE("a segment is followed while it grows", "[outside]") {
         tail.read_on();
         CHECK_FALSE(tail.can_be_scanned());  // not protected yet
     }
+    SECTION("nobody looks any more where nobody shares, until the next fork") {
+        segment.census(0, trace::CensusKind::alone, 6, {});
+        tail.read_on();
+        CHECK(tail.turns() > turns);
+        CHECK_FALSE(tail.can_be_scanned());
+        segment.forks(1);
+        segment.protect(1);
+        segment.inherited(1, {{0x7f0000000000, 9}});
+        tail.read_on();
+        CHECK(tail.can_be_scanned());
+    }
     SECTION("the end is one until the process goes on") {
         segment.end(9, trace::EndKind::exec);
         tail.read_on();

@@ -247,6 +247,41 @@ TEST_CASE("every record comes back as it was written") {
     CHECK(events == 1);
 }
 
+TEST_CASE("an event whose neighbour is its type is short") {
+    const TemporaryFolder folder;
+    const std::string path = folder / "process-1-2.cowseg";
+    segment::Writer writer;
+    REQUIRE(writer.create(path.c_str(), 1, 2) == 0);
+    write_process(&writer, 1);
+    write_site(&writer);
+    trace::InheritedRecord inherited{};
+    write(&writer, RecordType::inherited, inherited);
+    const auto add = [&](uint16_t flags) {
+        auto* room = static_cast<trace::EventRecord*>(
+            writer.begin_bytes(RecordType::event, trace::kShortEventBytes));
+        REQUIRE(room != nullptr);
+        const trace::RecordHeader header = room->header;
+        const trace::EventRecord event = event_at(0x7f0000001000, 3000);
+        std::memcpy(static_cast<void*>(room), &event, trace::kShortEventBytes);
+        room->header = header;
+        room->header.flags = flags;
+        writer.commit();
+    };
+    add(trace::kNeighbourIsType);
+    std::vector<uint64_t> neighbours;
+    const auto take = [&](const trace::EventRecord& event, const trace::EventPlace&) {
+        neighbours.push_back(event.neighbour);
+    };
+    trace::for_each_event(trace::load_process(path), take);
+    CHECK(neighbours == std::vector<uint64_t>{0x5000});
+    SECTION("others must be whole") {
+        add(0);
+        const auto process = trace::load_process(path);
+        REQUIRE(process.damage);
+        CHECK(process.damage->find("event record") != std::string::npos);
+    }
+}
+
 TEST_CASE("a segment grows through many windows without losing an event") {
     TemporaryFolder folder;
     const std::string path = folder / "process-1-1.cowseg";
