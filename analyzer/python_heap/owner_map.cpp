@@ -42,17 +42,44 @@ class Joiner {
 
 }  // namespace
 
+size_t OwnerMap::Page::set(size_t first, size_t behind, Owner owner) {
+    if (!many_) {
+        const bool is_second = few_[0] != 0 && few_[0] != owner;
+        Owner& few = few_[is_second ? 1 : 0];
+        if (few == 0 || few == owner) {
+            few = owner;
+            const auto& of_other = owned_[is_second ? 0 : 1];
+            for (size_t i = first; i < behind; ++i) {
+                if (!of_other[i]) owned_[is_second ? 1 : 0].set(i);
+            }
+            return 0;
+        }
+    }
+    size_t taken = 0;
+    if (!many_) {
+        auto many = std::make_unique<Many>();
+        for (size_t i = 0; i < kGranules; ++i) (*many)[i] = at(i);
+        many_ = std::move(many);
+        taken = sizeof(Many);
+    }
+    for (size_t i = first; i < behind; ++i) {
+        if ((*many_)[i] == 0) (*many_)[i] = owner;
+    }
+    return taken;
+}
+
 OwnerMap::Page* OwnerMap::page_at(uint64_t start, bool make) {
     Recent& recent = recent_[start / kPage % recent_.size()];
     if (recent.start == start && (recent.page != nullptr || !make)) return recent.page;
     const auto found = pages_.find(start);
-    Page* page = found == pages_.end() ? nullptr : found->second.get();
+    Page* page = found == pages_.end() ? nullptr : &found->second;
     if (page == nullptr && make) {
-        if (pages_.size() >= most_pages_) {
+        if (bytes_ + kBytesAPage > most_bytes_) {
             is_full_ = true;
             return nullptr;
         }
-        page = pages_.emplace(start, std::make_unique<Page>()).first->second.get();
+        page = &pages_[start];
+        bytes_ += kBytesAPage;
     }
     recent = {start, page};
     return page;
@@ -60,7 +87,7 @@ OwnerMap::Page* OwnerMap::page_at(uint64_t start, bool make) {
 
 OwnerMap::Owner OwnerMap::at(uint64_t address) {
     const Page* page = page_at(address & ~(kPage - 1), false);
-    return page == nullptr ? Owner{0} : (*page)[address % kPage / kGranule];
+    return page == nullptr ? Owner{0} : page->at(address % kPage / kGranule);
 }
 
 void OwnerMap::set_in_page(uint64_t start, uint64_t end, Owner owner) {
@@ -68,9 +95,8 @@ void OwnerMap::set_in_page(uint64_t start, uint64_t end, Owner owner) {
     if (page == nullptr) return;
     const uint64_t first = start % kPage / kGranule;
     const uint64_t behind = first + (end - start + kGranule - 1) / kGranule;
-    for (uint64_t i = first; i < behind && i < page->size(); ++i) {
-        if ((*page)[i] == 0) (*page)[i] = owner;
-    }
+    bytes_ += page->set(first, std::min<uint64_t>(behind, Page::kGranules), owner);
+    if (bytes_ > most_bytes_) is_full_ = true;
 }
 
 void OwnerMap::set(uint64_t start, uint64_t bytes, Owner owner) {
@@ -117,7 +143,7 @@ bool OwnerMap::set_if_free(uint64_t start, uint64_t bytes, Owner owner) {
     }
     // Most objects lie within a page, which is then looked up once.
     Page* page = page_at(page_start, true);
-    if (page == nullptr || (*page)[first % kPage / kGranule] != 0) return false;
+    if (page == nullptr || page->at(first % kPage / kGranule) != 0) return false;
     set_in_page(first, end, owner);
     return true;
 }
@@ -125,7 +151,7 @@ bool OwnerMap::set_if_free(uint64_t start, uint64_t bytes, Owner owner) {
 void OwnerMap::for_each_range(const TakeRange& take) const {
     std::vector<std::pair<uint64_t, const Page*>> pages;
     pages.reserve(pages_.size());
-    for (const auto& [start, page] : pages_) pages.emplace_back(start, page.get());
+    for (const auto& [start, page] : pages_) pages.emplace_back(start, &page);
     std::sort(pages.begin(), pages.end());
     std::vector<Run> runs = runs_;
     std::sort(runs.begin(), runs.end(),
@@ -136,9 +162,9 @@ void OwnerMap::for_each_range(const TakeRange& take) const {
     auto page = pages.begin();
     const auto tell_pages_before = [&](uint64_t end) {
         for (; page != pages.end() && page->first < end; ++page) {
-            for (size_t i = 0; i < page->second->size(); ++i) {
+            for (size_t i = 0; i < Page::kGranules; ++i) {
                 const uint64_t start = page->first + i * kGranule;
-                joiner.add(start, start + kGranule, (*page->second)[i]);
+                joiner.add(start, start + kGranule, page->second->at(i));
             }
             done = page->first + kPage;
         }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -18,7 +19,7 @@ class OwnerMap {
     // The allocators' alignment: no two objects start in the same 16 bytes.
     static constexpr uint64_t kGranule = 16;
 
-    explicit OwnerMap(size_t most_pages = size_t{1} << 18) : most_pages_(most_pages) {}
+    explicit OwnerMap(size_t most_bytes = size_t{128} << 20) : most_bytes_(most_bytes) {}
 
     // 0 where nobody was set.
     Owner at(uint64_t address);
@@ -36,7 +37,29 @@ class OwnerMap {
 
   private:
     static constexpr uint64_t kPage = 4096;
-    using Page = std::array<Owner, kPage / kGranule>;
+    // Most pages have objects of one owner or two (an allocator's pool has blocks of one size: keys
+    // and values by turns, say).
+    class Page {
+      public:
+        static constexpr size_t kGranules = kPage / kGranule;
+
+        Owner at(size_t i) const {
+            if (many_) return (*many_)[i];
+            return owned_[0][i] ? few_[0] : owned_[1][i] ? few_[1] : Owner{0};
+        }
+        // Those of [first, behind) that have none get this one. Returns the bytes that it takes for
+        // that.
+        size_t set(size_t first, size_t behind, Owner owner);
+
+      private:
+        using Many = std::array<Owner, kGranules>;
+
+        std::array<std::bitset<kGranules>, 2> owned_;  // by each of the few
+        std::array<Owner, 2> few_{};
+        std::unique_ptr<Many> many_;  // where there are more
+    };
+    // With what the map and the allocator add to each.
+    static constexpr size_t kBytesAPage = sizeof(Page) + 32;
     struct Run {
         uint64_t start;
         uint64_t end;
@@ -45,9 +68,10 @@ class OwnerMap {
     Page* page_at(uint64_t start, bool make);
     void set_in_page(uint64_t start, uint64_t end, Owner owner);
 
-    size_t most_pages_;
+    size_t most_bytes_;
+    size_t bytes_ = 0;
     bool is_full_ = false;
-    std::unordered_map<uint64_t, std::unique_ptr<Page>> pages_;
+    std::unordered_map<uint64_t, Page> pages_;
     std::vector<Run> runs_;   // whole pages of large blocks
     std::vector<bool> owns_;  // by owner
     // Pages that were asked for lately; an odd address is none.

@@ -76,6 +76,34 @@ TEST_CASE("large blocks join with what lies around them", "[owners]") {
     CHECK(ranges_of(map).back() == Range{kStart + 200 * kPage, kStart + 203 * kPage, 9});
 }
 
+TEST_CASE("a map is full by the memory that it takes", "[owners]") {
+    constexpr uint64_t kPages = 1000;
+    // Enough for as many pages of two owners, and for a few of many.
+    OwnerMap map(kPages * 200);
+    for (uint64_t page = 0; page < kPages; ++page) {
+        map.set(kStart + page * kPage, 64, 1);
+        map.set(kStart + page * kPage + 256, 64, 3);
+    }
+    CHECK_FALSE(map.is_full());
+    uint64_t mixed = 0;
+    for (; mixed < kPages && !map.is_full(); ++mixed) {
+        map.set(kStart + mixed * kPage + 64, 64, 2);
+        CHECK(map.at(kStart + mixed * kPage) == 1);
+        CHECK(map.at(kStart + mixed * kPage + 64) == 2);
+        CHECK(map.at(kStart + mixed * kPage + 128) == 0);
+        CHECK(map.at(kStart + mixed * kPage + 256) == 3);
+    }
+    CHECK(map.is_full());
+    CHECK(mixed > kPages / 10);
+    CHECK(mixed < kPages);
+    // No page more, but those that there are.
+    const uint64_t beyond = kStart + 2 * kPages * kPage;
+    map.set(beyond, 16, 1);
+    CHECK(map.at(beyond) == 0);
+    map.set(kStart + 512, 16, 2);
+    CHECK(map.at(kStart + 512) == 2);
+}
+
 TEST_CASE("ranges come in order whatever was set", "[owners]") {
     std::mt19937_64 random(1);
     for (int round = 0; round < 200; ++round) {
@@ -112,18 +140,6 @@ TEST_CASE("memory that is taken where it is free is as if it had been looked at 
     CHECK(ranges_of(map) == ranges_of(expected));
     for (OwnerMap::Owner owner = 0; owner < 5; ++owner)
         CHECK(map.owns(owner) == expected.owns(owner));
-}
-
-TEST_CASE("a map that is full takes no more", "[owners]") {
-    OwnerMap map(2);
-    map.set(kStart, 16, 1);
-    map.set(kStart + kPage, 16, 1);
-    CHECK_FALSE(map.is_full());
-    map.set(kStart + 2 * kPage, 16, 1);
-    CHECK(map.is_full());
-    CHECK(map.at(kStart + 2 * kPage) == 0);
-    map.set(kStart + 32, 16, 2);
-    CHECK(map.at(kStart + 32) == 2);
 }
 
 TEST_CASE("owners are named by their path and part", "[owners]") {
