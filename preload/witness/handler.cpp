@@ -5,10 +5,8 @@
 #include "cpython/interpreter.h"
 #include "process/process.h"
 #include "process/signals.h"
-#include "support/guarded_read.h"
 #include "support/hash.h"
-#include "support/readable.h"
-#include "support/threads.h"
+#include "witness/fault.h"
 #include "witness/registers_x86_64.h"
 
 #include "support/poison.h"
@@ -18,41 +16,10 @@ extern "C" void cowscope_call_on_stack(void (*function)(void*), void* argument, 
 namespace cowscope::witness {
 namespace {
 
-using process::Tracked;
-
 constexpr uint64_t kPage = tracker::kPageBytes;
 // Registers are kept for the first few events of each site: enough to see that a value that is
 // stored is the old one plus or minus one.
 constexpr uint32_t kExemplarsASite = 4;
-
-struct Fault {
-    uint64_t address;
-    uint32_t event_index;  // of the perf event
-    uint32_t weight;
-    pid_t tid;
-    unwind::Registers registers;
-    const ucontext_t* context;
-    // Where the signal's frame and the handler's own lie, if on the stack that was interrupted.
-    tracker::AddressRange own_frames;
-    // Nothing takes the page away while it is looked at.
-    bool stays = false;
-};
-
-// A copy of memory at `from`, which lies in the page that was written if `stays`.
-bool read_memory(bool stays, uint64_t from, void* to, size_t bytes) {
-    const auto* memory = reinterpret_cast<const void*>(from);
-    if (!stays) return guarded_read(memory, to, bytes);
-    std::memcpy(to, memory, bytes);
-    return true;
-}
-
-const process::Mapping* find_mapping(Tracked& tracked, uint64_t address) {
-    const process::Mapping* mapping = tracked.mappings.find(address);
-    if (mapping != nullptr) return mapping;
-    // It is younger than what was read.
-    if (tracked.mappings.read(tracked.arena, tracked.scratch) != 0) return nullptr;
-    return tracked.mappings.find(address);
-}
 
 // The main thread's stack ends above its environment, and nothing else comes near below it
 // (arch/x86/mm/mmap.c, mmap_base(): a gap of at least 128 MiB).
@@ -69,15 +36,6 @@ bool find_stack(Tracked& tracked, uint64_t sp, unwind::StackRange* range) {
     if (mapping == nullptr || !mapping->readable) return false;
     *range = {sp, mapping->end, false};
     return true;
-}
-
-void read_code(uint64_t ip, uint8_t (&code)[trace::kCodeBytes]) {
-    std::memset(code, 0, sizeof(code));
-    if (guarded_read(reinterpret_cast<const void*>(ip), code, sizeof(code))) return;
-    const size_t bytes_to_page_end = kPage - ip % kPage;
-    if (bytes_to_page_end < sizeof(code)) {
-        guarded_read(reinterpret_cast<const void*>(ip), code, bytes_to_page_end);
-    }
 }
 
 InternTable::Entry* add_site(Tracked& tracked, uint64_t key, uint32_t depth, bool complete) {
@@ -125,61 +83,6 @@ void write_exemplar(uint32_t site, const ucontext_t& context) {
     writer.commit();
 }
 
-// Whether the `kBytes` from `start` on are zeros, but for what was written for this signal.
-template <size_t kBytes>
-bool is_zero(bool stays, uint64_t start, const tracker::AddressRange& own) {
-    uint64_t words[kBytes / sizeof(uint64_t)];
-    if (!read_memory(stays, start, words, kBytes)) return false;
-    if (own.overlaps(start, start + kBytes)) {
-        const uint64_t first = own.start > start ? (own.start - start) / sizeof(uint64_t) : 0;
-        const uint64_t behind = (own.end - start + sizeof(uint64_t) - 1) / sizeof(uint64_t);
-        for (uint64_t i = first; i < behind && i < kBytes / sizeof(uint64_t); ++i) words[i] = 0;
-    }
-    uint64_t any = 0;
-    for (const uint64_t word : words) any |= word;
-    return any == 0;
-}
-
-// Whether the page that holds `address` holds nothing but zeros and, on a stack, what the kernel
-// and the handler have just put there. `start` is what was read at the address.
-bool is_zero_page(const Fault& fault, const uint64_t (&start)[2]) {
-    if ((start[0] | start[1]) != 0) return false;
-    // In halves: the handler's stack is small.
-    const uint64_t page = fault.address & ~(kPage - 1);
-    return is_zero<kPage / 2>(fault.stays, page, fault.own_frames) &&
-           is_zero<kPage / 2>(fault.stays, page + kPage / 2, fault.own_frames);
-}
-
-bool is_unshared(const Tracked& tracked, uint64_t address) {
-    for (const tracker::AddressRange& range : process::process.unshared) {
-        if (range.overlaps(address, address + 1)) return true;
-    }
-    return tracked.own.overlaps(address, address + 1);
-}
-
-// Whether memory that is not inherited was filled by mremap: it is private, of no file, and not
-// new (new memory is zero).
-bool is_moved_page(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2]) {
-    if (is_zero_page(fault, start) || is_unshared(tracked, fault.address)) return false;
-    // A mapping that moves is not watched any more. What came with content in one that still is was
-    // swapped out.
-    tracker::PageFacts facts;
-    if (process::process.look.ask(fault.address, &facts) && facts.is_watched) return false;
-    const process::Mapping* mapping = find_mapping(tracked, fault.address);
-    return mapping != nullptr && mapping->is_private && !mapping->is_file && !mapping->special;
-}
-
-// Whether a page there is nobody's but this process's once it is written. The kernel is asked only
-// about what was mapped since the mappings were read.
-bool is_private(uint64_t address) {
-    const process::Mapping* mapping = process::known_mappings.find(address);
-    if (mapping != nullptr) {
-        return mapping->is_private && !mapping->special && (mapping->writable || !mapping->is_file);
-    }
-    tracker::PageFacts facts;
-    return process::process.look.ask(address, &facts) && facts.is_private;
-}
-
 // The kernel has put this signal's frame on the stack. Where that were new pages, no instruction of
 // the program has touched them yet, and none will fault on them.
 void judge_frame_pages(Tracked& tracked, const Fault& fault) {
@@ -201,28 +104,6 @@ bool judge_by_page(const Fault& fault, const uint64_t (&start)[2]) {
     const bool is_fresh = is_zero_page(fault, start);
     process::judge_page(fault.address & ~(kPage - 1), is_fresh);
     return !is_fresh;
-}
-
-const process::Mapping* recall_mapping(const Tracked& tracked, uint64_t address) {
-    const process::Mapping* mapping = tracked.mappings.find(address);
-    return mapping != nullptr ? mapping : process::known_mappings.find(address);
-}
-
-// Whether the page that this thread is about to write to can be read without care: there is nobody
-// else to take it away, nor a file whose end would (truncate(2) takes private copies too), and its
-// protection key lets the handler read it (pkeys(7): signal handlers have rights of their own).
-bool stays_readable(const process::Mapping* mapping, uint64_t address) {
-    constexpr uint64_t kWord = sizeof(uint64_t);
-    return mapping != nullptr && !mapping->is_file && is_only_thread() &&
-           is_word_readable(address & ~(kWord - 1));
-}
-
-// The word that is written and its neighbour; the flags of what could not be read.
-uint16_t read_words(const Fault& fault, uint64_t (&words)[2]) {
-    const bool in_one_page = fault.address % kPage <= kPage - sizeof(words);
-    if (read_memory(fault.stays && in_one_page, fault.address, words, sizeof(words))) return 0;
-    if (guarded_read(fault.address, &words[0])) return trace::kNoNeighbour;
-    return trace::kNoNeighbour | trace::kNoWord;
 }
 
 // Whether the event is worth to be recorded; its flags. `is_unlisted`: the inherited pages were not

@@ -1,0 +1,109 @@
+#include "witness/fault.h"
+
+#include <cstring>
+
+#include "support/guarded_read.h"
+#include "support/readable.h"
+#include "support/threads.h"
+
+#include "support/poison.h"
+
+namespace cowscope::witness {
+namespace {
+
+constexpr uint64_t kPage = tracker::kPageBytes;
+
+// Whether the `kBytes` from `start` on are zeros, but for what was written for this signal.
+template <size_t kBytes>
+bool is_zero(bool stays, uint64_t start, const tracker::AddressRange& own) {
+    uint64_t words[kBytes / sizeof(uint64_t)];
+    if (!read_memory(stays, start, words, kBytes)) return false;
+    if (own.overlaps(start, start + kBytes)) {
+        const uint64_t first = own.start > start ? (own.start - start) / sizeof(uint64_t) : 0;
+        const uint64_t behind = (own.end - start + sizeof(uint64_t) - 1) / sizeof(uint64_t);
+        for (uint64_t i = first; i < behind && i < kBytes / sizeof(uint64_t); ++i) words[i] = 0;
+    }
+    uint64_t any = 0;
+    for (const uint64_t word : words) any |= word;
+    return any == 0;
+}
+
+}  // namespace
+
+bool read_memory(bool stays, uint64_t from, void* to, size_t bytes) {
+    const auto* memory = reinterpret_cast<const void*>(from);
+    if (!stays) return guarded_read(memory, to, bytes);
+    std::memcpy(to, memory, bytes);
+    return true;
+}
+
+const process::Mapping* find_mapping(Tracked& tracked, uint64_t address) {
+    const process::Mapping* mapping = tracked.mappings.find(address);
+    if (mapping != nullptr) return mapping;
+    // It is younger than what was read.
+    if (tracked.mappings.read(tracked.arena, tracked.scratch) != 0) return nullptr;
+    return tracked.mappings.find(address);
+}
+
+const process::Mapping* recall_mapping(const Tracked& tracked, uint64_t address) {
+    const process::Mapping* mapping = tracked.mappings.find(address);
+    return mapping != nullptr ? mapping : process::known_mappings.find(address);
+}
+
+void read_code(uint64_t ip, uint8_t (&code)[trace::kCodeBytes]) {
+    std::memset(code, 0, sizeof(code));
+    if (guarded_read(reinterpret_cast<const void*>(ip), code, sizeof(code))) return;
+    const size_t bytes_to_page_end = kPage - ip % kPage;
+    if (bytes_to_page_end < sizeof(code)) {
+        guarded_read(reinterpret_cast<const void*>(ip), code, bytes_to_page_end);
+    }
+}
+
+bool is_zero_page(const Fault& fault, const uint64_t (&start)[2]) {
+    if ((start[0] | start[1]) != 0) return false;
+    // In halves: the handler's stack is small.
+    const uint64_t page = fault.address & ~(kPage - 1);
+    return is_zero<kPage / 2>(fault.stays, page, fault.own_frames) &&
+           is_zero<kPage / 2>(fault.stays, page + kPage / 2, fault.own_frames);
+}
+
+bool is_unshared(const Tracked& tracked, uint64_t address) {
+    for (const tracker::AddressRange& range : process::process.unshared) {
+        if (range.overlaps(address, address + 1)) return true;
+    }
+    return tracked.own.overlaps(address, address + 1);
+}
+
+bool is_moved_page(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2]) {
+    if (is_zero_page(fault, start) || is_unshared(tracked, fault.address)) return false;
+    // A mapping that moves is not watched any more. What came with content in one that still is was
+    // swapped out.
+    tracker::PageFacts facts;
+    if (process::process.look.ask(fault.address, &facts) && facts.is_watched) return false;
+    const process::Mapping* mapping = find_mapping(tracked, fault.address);
+    return mapping != nullptr && mapping->is_private && !mapping->is_file && !mapping->special;
+}
+
+bool is_private(uint64_t address) {
+    const process::Mapping* mapping = process::known_mappings.find(address);
+    if (mapping != nullptr) {
+        return mapping->is_private && !mapping->special && (mapping->writable || !mapping->is_file);
+    }
+    tracker::PageFacts facts;
+    return process::process.look.ask(address, &facts) && facts.is_private;
+}
+
+bool stays_readable(const process::Mapping* mapping, uint64_t address) {
+    constexpr uint64_t kWord = sizeof(uint64_t);
+    return mapping != nullptr && !mapping->is_file && is_only_thread() &&
+           is_word_readable(address & ~(kWord - 1));
+}
+
+uint16_t read_words(const Fault& fault, uint64_t (&words)[2]) {
+    const bool in_one_page = fault.address % kPage <= kPage - sizeof(words);
+    if (read_memory(fault.stays && in_one_page, fault.address, words, sizeof(words))) return 0;
+    if (guarded_read(fault.address, &words[0])) return trace::kNoNeighbour;
+    return trace::kNoNeighbour | trace::kNoWord;
+}
+
+}  // namespace cowscope::witness
