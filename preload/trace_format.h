@@ -1,5 +1,5 @@
 // The trace: what the shim writes and the analyzer reads. This header is the contract between the
-// two and the only file of preload/ that the analyzer includes.
+// two; bound_format.h adds the files of a bounded recording.
 //
 // A trace is a folder (mode 0700). Every process writes one segment file of its own (mode 0600):
 //
@@ -419,7 +419,14 @@ struct ForkRecord {
 };
 static_assert(sizeof(ForkRecord) == 24);
 
-enum class EndKind : uint8_t { exit = 1, signal = 2, exec = 3 };
+enum class EndKind : uint8_t {
+    exit = 1,
+    signal = 2,
+    exec = 3,
+    // Not of the process but of its recording, which has reached its bound (bound_format.h). The
+    // process goes on.
+    bound = 4,
+};
 
 struct EndRecord {
     RecordHeader header;

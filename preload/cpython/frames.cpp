@@ -110,8 +110,8 @@ int32_t StackTable::instruction_offset(uint64_t frame, uint64_t code) const {
     return static_cast<int32_t>(load<uint64_t>(field) - (code + layout.code_adaptive));
 }
 
-bool StackTable::walk(Arena& arena, segment::Writer* writer, uint64_t frame, uint64_t address,
-                      uint32_t limit) {
+template <typename Take>
+bool StackTable::walk(uint64_t frame, uint64_t address, uint32_t limit, Take&& take) {
     const Layout& layout = *interpreter().layout;
     depth_ = 0;
     truncated_ = false;
@@ -137,13 +137,10 @@ bool StackTable::walk(Arena& arena, segment::Writer* writer, uint64_t frame, uin
             if (!may_be_object(code)) return false;
             if (!readable_.has(code, layout.code_bytes)) return false;
             if (load<uint64_t>(code + kObType) != interpreter().code_type) return false;
-            const uint32_t id = codes_.find(arena, writer, code);
-            if (id == CodeTable::kNoCode) return false;
             const bool entered =
                 layout.frame_is_object || (layout.frame_is_entry != kNone &&
                                            load<uint8_t>(frame + layout.frame_is_entry) != 0);
-            const auto offset = static_cast<uint32_t>(instruction_offset(frame, code));
-            frames_[depth_++] = uint64_t{offset} << 32 | id | (entered ? trace::kEnteredFromC : 0);
+            if (!take(code, instruction_offset(frame, code), entered)) return false;
         }
         frame = load<uint64_t>(frame + layout.frame_back);
     }
@@ -190,7 +187,14 @@ uint32_t StackTable::capture(Arena& arena, segment::Writer* writer, uint64_t add
     holds_address_ = in_stack_chunk(thread, address);
     const uint64_t innermost = find_innermost(thread);
     if (innermost == 0) return trace::kNoPythonStack;
-    if (!walk(arena, writer, innermost, address, limit < kMaxDepth ? limit : kMaxDepth)) {
+    const auto take = [&](uint64_t code, int32_t offset, bool is_entered) {
+        const uint32_t id = codes_.find(arena, writer, code);
+        if (id == CodeTable::kNoCode) return false;
+        frames_[depth_++] = uint64_t{static_cast<uint32_t>(offset)} << 32 | id |
+                            (is_entered ? trace::kEnteredFromC : 0);
+        return true;
+    };
+    if (!walk(innermost, address, limit < kMaxDepth ? limit : kMaxDepth, take)) {
         // Frames that are being set up or taken down are no stack for a moment.
         if (!worked_ && ++failures_ == kMostFailures) give_up(writer);
         return trace::kNoPythonStack;
@@ -198,6 +202,20 @@ uint32_t StackTable::capture(Arena& arena, segment::Writer* writer, uint64_t add
     if (depth_ == 0) return trace::kNoPythonStack;
     worked_ = true;
     return intern(arena, writer);
+}
+
+uint32_t StackTable::capture_addresses(uint64_t memory_version, trace::LaterPythonFrame* frames,
+                                       uint32_t limit) {
+    readable_.begin(memory_version);
+    const uint64_t thread = own_thread();
+    const uint64_t innermost = thread == 0 ? 0 : find_innermost(thread);
+    if (innermost == 0) return 0;
+    const auto take = [&](uint64_t code, int32_t offset, bool) {
+        frames[depth_] = {code, offset, 0};
+        frames_[depth_++] = 0;
+        return true;
+    };
+    return walk(innermost, 0, limit, take) ? depth_ : 0;
 }
 
 }  // namespace cowscope::cpython

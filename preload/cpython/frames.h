@@ -1,6 +1,7 @@
 // The Python stack of the thread that stands in the fault handler.
 #pragma once
 
+#include "bound_format.h"
 #include "cpython/codes.h"
 #include "segment/writer.h"
 #include "support/arena.h"
@@ -25,6 +26,11 @@ class StackTable {
                      uint64_t memory_version, uint32_t limit);
     bool holds_address() const { return holds_address_; }
 
+    // The same without a trace: fills `frames` with the innermost ones, at most `limit`. Returns
+    // how many.
+    uint32_t capture_addresses(uint64_t memory_version, trace::LaterPythonFrame* frames,
+                               uint32_t limit);
+
   private:
     static constexpr uint32_t kMaxDepth = trace::kMaxStackDepth;
     // So many stacks in a row that could not be read, and never one that could: not our layout.
@@ -34,9 +40,10 @@ class StackTable {
     uint64_t find_innermost(uint64_t thread);
     bool is_own_thread(uint64_t thread);
     uint64_t own_thread();
-    // Fills frames_. False where something is not as it should be.
-    bool walk(Arena& arena, segment::Writer* writer, uint64_t frame, uint64_t address,
-              uint32_t limit);
+    // Hands take(code, instruction_offset, is_entered) each frame, which adds it to frames_ and
+    // says whether it could. False where something is not as it should be.
+    template <typename Take>
+    bool walk(uint64_t frame, uint64_t address, uint32_t limit, Take&& take);
     bool in_stack_chunk(uint64_t thread, uint64_t address);
     bool is_frame(uint64_t frame);
     int32_t instruction_offset(uint64_t frame, uint64_t code) const;

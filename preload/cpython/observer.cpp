@@ -72,6 +72,12 @@ Observation Observer::observe(Arena& arena, segment::Writer* writer, const Write
     return observation;
 }
 
+uint32_t Observer::capture_addresses(uint64_t memory_version, trace::LaterPythonFrame* frames,
+                                     uint32_t limit) {
+    if (interpreter().layout == nullptr) return 0;
+    return stacks_.capture_addresses(memory_version, frames, limit);
+}
+
 void Observer::record_value(Arena& arena, segment::Writer* writer, const Write& write,
                             const Observation& observation) {
     if (interpreter().layout == nullptr || observation.object.facts == nullptr) return;

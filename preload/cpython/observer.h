@@ -28,6 +28,10 @@ class Observer {
     void record_value(Arena& arena, segment::Writer* writer, const Write& write,
                       const Observation& observation);
 
+    // See StackTable; 0 frames where the interpreter's are not known.
+    uint32_t capture_addresses(uint64_t memory_version, trace::LaterPythonFrame* frames,
+                               uint32_t limit);
+
   private:
     // Sites whose first writes were all to no object write to none (the elements of arrays, say):
     // looking around the address and through the registers is not for every write of theirs.

@@ -1,6 +1,7 @@
 // What a process says about the pages that it copied: at its end, before a further fork, and before
 // it gives memory up.
 
+#include "process/counting.h"
 #include "process/process.h"
 #include "process/run_records.h"
 
@@ -116,6 +117,10 @@ void follow_writable(uint64_t start, uint64_t end) {
 }
 
 void record_page(trace::CensusKind kind, uint64_t page) {
+    if (process.is_counting) {
+        if (kind == trace::CensusKind::kernel) count_kernel_copy();
+        return;
+    }
     Tracked& tracked = *process.tracked;
     tracked.census.clear();
     tracked.census.copied.append(tracked.arena, page, page + tracker::kPageBytes);

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdarg.h>
 
+#include "process/counting.h"
 #include "process/interpose.h"
 #include "process/process.h"
 #include "process/real.h"
@@ -38,6 +39,8 @@ void after_fork_in_parent() {
     }
     const Locked locked;
     --process.forks_under_way;
+    // Who does not record any more shares its pages with children that nothing else tells of.
+    if (segment::budget.is_reached()) go_on_counting();
     const bool has_begun = process.tracked != nullptr && process.tracked->is_before_fork;
     if (!has_begun) ++process.forks;
     if (auto* record = process.writer.begin<trace::ForkRecord>(trace::RecordType::fork)) {
@@ -52,6 +55,7 @@ void after_fork_in_parent() {
         begin_generation();
     }
     if (locked.is_trap_blocked()) stop_judging_by_page();
+    if (process.writer.reached_bound()) go_on_counting();
 }
 
 namespace {
@@ -77,9 +81,15 @@ void enter_child(bool shares_descriptors) {
     process.forks_under_way = 0;
     process.daemon_tid = 0;
     process.tracked = nullptr;
-    if (open_segment(trace::Role::fork, parent, sys::monotonic_ns())) {
+    if (!process.is_counting && open_segment(trace::Role::fork, parent, sys::monotonic_ns())) {
         begin_generation();
         if (locked.is_trap_blocked()) stop_judging_by_page();
+        if (process.writer.reached_bound()) go_on_counting();
+    } else if (begin_counting()) {
+        begin_generation();
+        if (process.tracked == nullptr || process.tracked->stage == Stage::off) {
+            count_blind_process();
+        }
     } else {
         process.pid = 0;
     }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 
+#include "process/counting.h"
 #include "process/process.h"
 #include "process/signals.h"
 #include "support/threads.h"
@@ -144,6 +145,7 @@ void prepare_for_children() {
         return;
     }
     if (!create_tracked()) return;
+    prepare_counting();
     set_executable();
     read_mappings();
     process.look.works();
@@ -191,8 +193,13 @@ void begin_generation() {
     tracked.stage = Stage::off;
     tracked.has_unseen_faults = false;
     tracked.pages_before_tracking = 0;
-    tracked.lacks_tracker = tracked.lacks_tracker || process.options.tracker == TrackerChoice::off;
+    tracked.lacks_tracker = tracked.lacks_tracker || process.is_counting ||
+                            process.options.tracker == TrackerChoice::off;
     const bool is_witnessed = start_witness();
+    if (process.is_counting) {
+        if (is_witnessed) tracked.stage = Stage::witnessing;
+        return;
+    }
     if (!is_witnessed || !can_judge_by_page()) {
         start_tracking(stack_in_use());
         return;

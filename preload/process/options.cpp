@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "bound_format.h"
 #include "support/syscall.h"
 
 #include "support/poison.h"
@@ -87,6 +88,13 @@ const char* read_options(char** environment, pid_t pid, Options* options) {
             return "COWSCOPE_MAX_STACK is no number from 1 to 512";
         }
         options->max_stack = static_cast<uint32_t>(depth);
+    }
+    const char* max_trace = value_of(environment, "COWSCOPE_MAX_TRACE");
+    if (max_trace != nullptr && *max_trace != '\0') {
+        if (!parse_size(max_trace, &options->max_trace) ||
+            options->max_trace < trace::kLeastMaxTrace) {
+            return "COWSCOPE_MAX_TRACE is no size of at least 1M, as in 512M, 2G or 1500000";
+        }
     }
     if (const char* text = value_of(environment, "COWSCOPE_VALUES")) {
         if (!same_text(text, "0") && !same_text(text, "1"))

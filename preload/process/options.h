@@ -20,6 +20,7 @@ struct Options {
     WitnessChoice witness = WitnessChoice::automatic;
     uint32_t sample = 0;         // witness one fault in so many; 0: auto (witness/sampling.h)
     uint32_t max_stack = 64;     // frames
+    uint64_t max_trace = 0;      // bytes that the trace may have; 0: any number
     bool values = true;          // keep examples of the values of written objects
     FixedText<PATH_MAX> folder;  // absolute path of the trace
     // The process of `cowscope run` or `record`, whose child is the first program; 0: there is

@@ -98,6 +98,8 @@ struct alignas(4096) Process {
     SpinLock lock;
     pid_t pid = 0;  // 0: the shim stands back
     segment::Writer writer;
+    // Its segment is closed because of the bound, or there never was one (process/counting.h).
+    bool is_counting = false;
     tracker::Tracker tracker;
     tracker::PageLook look;
     witness::Trap trap;
@@ -133,6 +135,11 @@ inline bool is_current() {
     return process.pid != 0 && process.pid == sys::getpid();
 }
 
+// Whether anything is to be said of what this process copies.
+inline bool is_watching() {
+    return process.writer.is_open() || process.is_counting;
+}
+
 // Gives this thread its signal mask back. Before that it discards the witness's signals that the
 // shim's own writes left pending while it had SIGTRAP blocked; where the mask blocks SIGTRAP too,
 // what is pending may be the program's and stays, to be counted as lost.
@@ -163,7 +170,11 @@ class Locked {
 void set_command(int argument_count, char** arguments);
 void set_executable();
 
-// Opens the segment of this process and writes who it is. False: the shim stands back.
+// The trace's folder: a descriptor or -errno.
+int open_folder();
+
+// Opens the segment of this process and writes who it is. False: the shim stands back, or the
+// recording has reached its bound.
 bool open_segment(trace::Role role, pid_t parent, uint64_t start_ns);
 
 // Looks for a CPython interpreter, if modules were loaded since it was last looked for.

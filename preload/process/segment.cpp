@@ -40,6 +40,13 @@ uint64_t number_behind(const char* text, const char* label) {
 
 Identity& identity = process.identity;
 
+bool open_budget(int folder) {
+    const uint64_t limit = process.options.max_trace;
+    if (limit == 0 || segment::budget.is_set()) return true;
+    const uint64_t recorder = process.options.recorder == 0 ? 0 : limit / trace::kRecorderPart;
+    return segment::budget.open(folder, limit, limit - recorder) == 0;
+}
+
 // Behind the command, up to `bytes`, stands the executable.
 void set_identity_bytes(size_t command_bytes, size_t executable_bytes) {
     const size_t bytes = sizeof(trace::ProcessRecord) + command_bytes + executable_bytes;
@@ -77,13 +84,21 @@ void set_executable() {
     process.writer.commit();
 }
 
-bool open_segment(trace::Role role, pid_t parent, uint64_t start_ns) {
+int open_folder() {
     // The recorder names the folder itself. A link that stands there was put there meanwhile, by
     // someone who may write to the folder around it.
     const int only_itself = process.options.recorder != 0 ? O_NOFOLLOW : 0;
-    const int folder =
-        sys::open(process.options.folder.c_str(), O_PATH | O_DIRECTORY | only_itself);
+    return sys::open(process.options.folder.c_str(), O_PATH | O_DIRECTORY | only_itself);
+}
+
+bool open_segment(trace::Role role, pid_t parent, uint64_t start_ns) {
+    if (segment::budget.is_reached()) return false;
+    const int folder = open_folder();
     if (folder < 0) return false;
+    if (!open_budget(folder)) {
+        sys::close(folder);
+        return false;
+    }
     FixedText<NAME_MAX> name;
     name.add("process-").add_decimal(static_cast<uint64_t>(process.pid)).add("-");
     name.add_decimal(start_ns).add(trace::kSegmentSuffix);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/auxv.h>
 
+#include "process/counting.h"
 #include "process/process.h"
 #include "process/real.h"
 #include "process/signals.h"
@@ -57,6 +58,10 @@ bool open_first_segment() {
     const uint64_t now = sys::monotonic_ns();
     const char* folder = process.options.folder.c_str();
     if (open_segment(trace::Role::image, sys::getppid(), now)) return true;
+    if (segment::budget.is_reached()) {
+        count_program();
+        return false;
+    }
     // The recorder has made the folder. Where it is gone, nobody else is to make one in its place.
     int made = -EEXIST;
     if (process.options.recorder == 0) {

@@ -160,8 +160,11 @@ void list_at_end() {
 void read_mappings() {
     Tracked& tracked = *process.tracked;
     const uint64_t now = sys::monotonic_ns();
+    // What is kept for the end is for what was copied.
+    const bool is_told = !process.writer.is_closing() || !segment::budget.is_reached();
     tracked.mappings.read(
         tracked.arena, tracked.scratch, [&](const char* text, size_t length, bool last) {
+            if (!is_told) return;
             auto* record =
                 process.writer.begin<trace::MappingsRecord>(trace::RecordType::mappings, length);
             if (record == nullptr) return;

@@ -33,6 +33,25 @@ const unsigned char kZeros[kStartBytes] = {};
 // Counted into where there is no segment to count in.
 constinit trace::LossRecord loss_in_vain = {};
 
+// What a reader can do without, when the bound is reached. The others say what there is to count.
+bool is_detail(trace::RecordType type) {
+    switch (type) {
+        case trace::RecordType::process:
+        case trace::RecordType::inherited:
+        case trace::RecordType::protect:
+        case trace::RecordType::given_up:
+        case trace::RecordType::generation:
+        case trace::RecordType::moved:
+        case trace::RecordType::census:
+        case trace::RecordType::fork:
+        case trace::RecordType::end:
+        case trace::RecordType::note:
+            return false;
+        default:
+            return true;
+    }
+}
+
 void* map_shared(int fd, uint64_t offset, uint64_t bytes) {
     void* mapping = sys::mmap(bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, offset);
     if (sys::failed(mapping)) return nullptr;
@@ -44,9 +63,15 @@ void* map_shared(int fd, uint64_t offset, uint64_t bytes) {
 
 int Writer::create(const char* path, pid_t pid, uint64_t created_ns,
                    const trace::RecordHeader* first, int folder) {
+    if (!budget.take(kStartBytes, Share::ordinary)) {
+        budget.set_reached();
+        return -EDQUOT;
+    }
     const int fd = sys::open_at(folder, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-    if (fd < 0) return fd;
-    if (!file_.keep(fd)) return -EBADF;
+    if (fd < 0 || !file_.keep(fd)) {
+        budget.give_back(kStartBytes);
+        return fd < 0 ? fd : -EBADF;
+    }
     Start start = {};
     std::memcpy(start.header.magic, trace::kMagic, sizeof(start.header.magic));
     start.header.version = trace::kVersion;
@@ -68,6 +93,7 @@ int Writer::create(const char* path, pid_t pid, uint64_t created_ns,
     if (result != 0) {
         // An empty file would be a damaged trace.
         if (file_.is_ours()) sys::unlink_at(folder, path);
+        budget.give_back(kStartBytes);
         close();
         return result;
     }
@@ -122,9 +148,9 @@ int Writer::reserve(uint64_t from, uint64_t to) {
     return 0;
 }
 
-bool Writer::make_room(uint64_t needed_end) {
+bool Writer::make_room(uint64_t needed_end, Share share) {
     // A full disk stays full for a while: not every fault pays for asking.
-    if (refusals_ % kAskAgainEvery != 0 || !map_window(needed_end)) {
+    if (refusals_ % kAskAgainEvery != 0 || !map_window(needed_end, share)) {
         ++refusals_;
         return false;
     }
@@ -132,7 +158,23 @@ bool Writer::make_room(uint64_t needed_end) {
     return true;
 }
 
-bool Writer::map_window(uint64_t needed_end) {
+// Finds how many bytes a window from `start` on can have, at most `*bytes`, so that the bound
+// allows for what is to be reserved; these are taken then.
+bool Writer::take_of_bound(uint64_t start, uint64_t needed_end, Share share, uint64_t* bytes) {
+    if (!budget.is_set()) return true;
+    const uint64_t least = (needed_end - start + kStartBytes - 1) & ~(kStartBytes - 1);
+    if (share == Share::closing) *bytes = least;
+    for (;; *bytes = *bytes / 2 > least ? *bytes / 2 : least) {
+        const uint64_t end = start + *bytes;
+        if (end <= reserved_ || budget.take(end - reserved_, share)) return true;
+        if (*bytes == least) break;
+    }
+    reached_bound_ = true;
+    budget.set_reached();
+    return false;
+}
+
+bool Writer::map_window(uint64_t needed_end, Share share) {
     if (!map_start()) return false;
     if (needed_end <= window_end_) return true;
     const uint64_t start = committed_ & ~(kStartBytes - 1);
@@ -140,8 +182,11 @@ bool Writer::map_window(uint64_t needed_end) {
     if (start >= kFirstWindowBytes) bytes = kSmallWindowBytes;
     if (start >= kLargeWindowBytes) bytes = kLargeWindowBytes;
     while (start + bytes < needed_end) bytes *= 2;
-    if (!file_.is_ours()) return false;
-    if (start + bytes > reserved_ && reserve(reserved_, start + bytes) != 0) return false;
+    if (!file_.is_ours() || !take_of_bound(start, needed_end, share, &bytes)) return false;
+    if (start + bytes > reserved_ && reserve(reserved_, start + bytes) != 0) {
+        budget.give_back(start + bytes - reserved_);
+        return false;
+    }
     void* window = map_shared(file_.number(), start, bytes);
     if (window == nullptr) return false;
     // The start stays: it holds the header and the counters.
@@ -158,7 +203,19 @@ void* Writer::begin_bytes(trace::RecordType type, size_t bytes) {
     if (!is_open()) return nullptr;
     const size_t rounded = (bytes + 7) & ~size_t{7};
     if (rounded > trace::kMaxRecordBytes) return nullptr;
-    if (committed_ + rounded > window_end_ && !make_room(committed_ + rounded)) {
+    if (is_cut_ && type != trace::RecordType::end) return nullptr;
+    const Share share = is_closing_ ? Share::closing : Share::ordinary;
+    uint64_t needed_end = committed_ + rounded;
+    // So that the end finds room, whatever comes before it.
+    if (budget.is_set() && type != trace::RecordType::end) needed_end += sizeof(trace::EndRecord);
+    bool has_room = needed_end <= window_end_ || make_room(needed_end, share);
+    if (!has_room && reached_bound_ && !is_detail(type)) {
+        has_room = map_window(needed_end, Share::closing);
+        is_cut_ = is_cut_ || !has_room;
+    }
+    // Who goes on counting says what it counts.
+    if (!has_room && reached_bound_) return nullptr;
+    if (!has_room) {
         if (type == trace::RecordType::event) {
             ++loss()->unwritten_events;
         } else {

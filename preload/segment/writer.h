@@ -9,10 +9,15 @@
 // against 60 for a first window, mapped and populated.) Mapped pages are populated, so that the
 // fault handler does not fault on them itself. The file is mapped when there is more to say than
 // create() is given: most processes only execute and end.
+//
+// With a bound (segment/budget.h) every reservation asks first. Once details (events and what they
+// name) find no room any more, reached_bound() says so, and the process is to stop recording; what
+// its generations are made of, and its end, may use what is kept for that.
 #pragma once
 
 #include <sys/uio.h>
 
+#include "segment/budget.h"
 #include "support/descriptor.h"
 #include "trace_format.h"
 
@@ -33,6 +38,15 @@ class Writer {
     void close();
 
     bool is_open() const { return file_.is_open(); }
+
+    // Something found no room because of the bound. Never without one.
+    bool reached_bound() const { return reached_bound_; }
+    // From here on everything is what the process says last, or no longer is.
+    void set_closing(bool is_closing) {
+        is_closing_ = is_closing;
+        if (reached_bound_) refusals_ = 0;
+    }
+    bool is_closing() const { return is_closing_; }
     Descriptor& descriptor() { return file_; }
 
     // Room for a record of `bytes` (at most trace::kMaxRecordBytes; rounded up to 8), with its
@@ -57,8 +71,9 @@ class Writer {
 
   private:
     bool map_start();
-    bool make_room(uint64_t needed_end);
-    bool map_window(uint64_t needed_end);
+    bool make_room(uint64_t needed_end, Share share);
+    bool map_window(uint64_t needed_end, Share share);
+    bool take_of_bound(uint64_t start, uint64_t needed_end, Share share, uint64_t* bytes);
     int reserve(uint64_t from, uint64_t to);
     int write_at(uint64_t offset, const struct iovec* parts, size_t count, uint64_t bytes);
 
@@ -70,6 +85,9 @@ class Writer {
     uint64_t committed_ = 0;  // our copy: the one in the file may be damaged by the host
     uint32_t begun_bytes_ = 0;
     uint32_t refusals_ = 0;  // records in a row that found no room
+    bool reached_bound_ = false;
+    bool is_closing_ = false;
+    bool is_cut_ = false;  // something is missing without which the rest means nothing
     Descriptor file_;
 };
 

@@ -64,6 +64,21 @@ inline bool parse_decimal(const char* text, uint64_t limit, uint64_t* value) {
     return true;
 }
 
+// "1500000", "512K", "64M", "2G": bytes, powers of 1024; false for anything else.
+inline bool parse_size(const char* text, uint64_t* bytes) {
+    FixedText<24> digits;
+    const size_t length = std::strlen(text);
+    const char unit = length == 0 ? '\0' : text[length - 1];
+    const unsigned shift = unit == 'K' ? 10 : unit == 'M' ? 20 : unit == 'G' ? 30 : 0;
+    digits.add(text, shift == 0 ? length : length - 1);
+    uint64_t value = 0;
+    if (digits.truncated() || !parse_decimal(digits.c_str(), ~uint64_t{0} >> shift, &value)) {
+        return false;
+    }
+    *bytes = value << shift;
+    return true;
+}
+
 // Reads hexadecimal digits at *cursor and moves it behind them.
 inline uint64_t take_hex(const char** cursor) {
     uint64_t value = 0;

@@ -106,4 +106,25 @@ uint16_t read_words(const Fault& fault, uint64_t (&words)[2]) {
     return trace::kNoNeighbour | trace::kNoWord;
 }
 
+bool is_copy_by_page(Tracked& tracked, Fault& fault) {
+    // What other threads write before the fork that is to come is not shared yet.
+    if (tracked.is_before_fork || is_unshared(tracked, fault.address) ||
+        !is_private(fault.address)) {
+        return false;
+    }
+    const process::Mapping* mapping = recall_mapping(tracked, fault.address);
+    fault.stays = stays_readable(mapping, fault.address);
+    uint64_t words[2] = {0, 0};
+    read_words(fault, words);
+    if (is_zero_page(fault, words)) return false;
+    // A page of a file comes with content whether the parent had it or not.
+    if (process::process.forks != 0 || mapping == nullptr || !mapping->is_file ||
+        mapping->is_hugetlb) {
+        return true;
+    }
+    tracker::OtherPages parent(sys::getppid());
+    return parent.has_private({mapping->start, mapping->end}, tracked.scan_buffer) &&
+           parent.has(fault.address);
+}
+
 }  // namespace cowscope::witness

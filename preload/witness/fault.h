@@ -1,4 +1,5 @@
-// A fault that the witness tells of, and what the page that it is on says. Rules: witness/handler.h.
+// A fault that the witness tells of, and what the page that it is on says. Rules:
+// witness/handler.h.
 #pragma once
 
 #include <ucontext.h>
@@ -20,6 +21,7 @@ struct Fault {
     tracker::AddressRange own_frames;
     // Nothing takes the page away while it is looked at.
     bool stays = false;
+    bool is_copy = false;  // by what is known so far
 };
 
 const process::Mapping* find_mapping(Tracked& tracked, uint64_t address);
@@ -50,6 +52,9 @@ bool is_private(uint64_t address);
 // else to take it away, nor a file whose end would (truncate(2) takes private copies too), and its
 // protection key lets the handler read it (pkeys(7): signal handlers have rights of their own).
 bool stays_readable(const process::Mapping* mapping, uint64_t address);
+
+// While counting, where nothing else is known: whether the fault copied its page.
+bool is_copy_by_page(Tracked& tracked, Fault& fault);
 
 // The word that is written and its neighbour; the flags of what could not be read.
 uint16_t read_words(const Fault& fault, uint64_t (&words)[2]);

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "cpython/interpreter.h"
+#include "process/counting.h"
 #include "process/process.h"
 #include "process/signals.h"
 #include "support/hash.h"
@@ -59,15 +60,19 @@ InternTable::Entry* add_site(Tracked& tracked, uint64_t key, uint32_t depth, boo
     return tracked.sites.insert(tracked.arena, key, id);
 }
 
-InternTable::Entry* find_site(Tracked& tracked, const unwind::Registers& registers) {
+// Fills tracked.ips with the innermost frames; how many.
+uint32_t walk_stack(Tracked& tracked, const unwind::Registers& registers, uint32_t limit,
+                    bool* complete) {
     unwind::StackRange stack = {};
-    uint32_t depth = 1;
-    bool complete = false;
     tracked.ips[0] = registers.ip;
-    if (find_stack(tracked, registers.sp, &stack)) {
-        depth = process::walker.walk(registers, stack, tracked.ips,
-                                     process::process.options.max_stack, &complete);
-    }
+    if (!find_stack(tracked, registers.sp, &stack)) return 1;
+    return process::walker.walk(registers, stack, tracked.ips, limit, complete);
+}
+
+InternTable::Entry* find_site(Tracked& tracked, const unwind::Registers& registers) {
+    bool complete = false;
+    const uint32_t depth =
+        walk_stack(tracked, registers, process::process.options.max_stack, &complete);
     const uint64_t key = hash_words(tracked.ips, depth);
     InternTable::Entry* site = tracked.sites.find(key);
     return site != nullptr ? site : add_site(tracked, key, depth, complete);
@@ -122,13 +127,17 @@ bool judge(Tracked& tracked, const Fault& fault, bool is_unlisted, const uint64_
     return is_moved_page(tracked, fault, start);
 }
 
-cpython::Observation observe_python(Tracked& tracked, const Fault& fault,
-                                    const uint64_t (&words)[2], uint32_t site) {
-    if (cpython::interpreter().type_type == 0) return {};
+bool has_python(Tracked& tracked) {
+    if (cpython::interpreter().type_type == 0) return false;
     if (tracked.python == nullptr) {
         tracked.python = tracked.arena.create_object<cpython::Observer>();
-        if (tracked.python == nullptr) return {};
     }
+    return tracked.python != nullptr;
+}
+
+cpython::Observation observe_python(Tracked& tracked, const Fault& fault,
+                                    const uint64_t (&words)[2], uint32_t site) {
+    if (!has_python(tracked)) return {};
     auto& writer = process::process.writer;
     const process::Options& options = process::process.options;
     cpython::Write write = {
@@ -163,6 +172,7 @@ bool record_event(Tracked& tracked, Fault& fault) {
         return false;
     }
     if (is_hugetlb) flags |= trace::kHugePage;
+    fault.is_copy = true;
 
     InternTable::Entry* site = find_site(tracked, fault.registers);
     if (site == nullptr) {
@@ -196,9 +206,41 @@ bool record_event(Tracked& tracked, Fault& fault) {
     return true;
 }
 
+void count_copy(Tracked& tracked, const Fault& fault) {
+    const uint32_t max_stack = process::process.options.max_stack;
+    const uint32_t limit = max_stack < trace::kLaterDepth ? max_stack : trace::kLaterDepth;
+    bool complete = false;
+    process::CountedPlace place = {};
+    place.ips = tracked.ips;
+    place.depth = walk_stack(tracked, fault.registers, limit, &complete);
+    trace::LaterPythonFrame python[trace::kLaterPythonDepth];
+    place.python = python;
+    if (has_python(tracked)) {
+        place.python_depth = tracked.python->capture_addresses(process::memory_version(), python,
+                                                               trace::kLaterPythonDepth);
+    }
+    place.tid = static_cast<uint32_t>(fault.tid);
+    process::count_copies(place, fault.weight);
+}
+
+// Whether it was recorded, or counted.
+bool take_fault(Tracked& tracked, Fault& fault) {
+    bool is_event = false;
+    if (process::process.is_counting) {
+        fault.is_copy = is_copy_by_page(tracked, fault);
+    } else {
+        is_event = record_event(tracked, fault);
+        if (!process::process.writer.reached_bound()) return is_event;
+        process::go_on_counting();
+    }
+    if (is_event || !fault.is_copy) return is_event;
+    count_copy(tracked, fault);
+    return true;
+}
+
 void record_fault(void* argument) {
     Fault& fault = *static_cast<Fault*>(argument);
-    const bool is_event = record_event(*process::process.tracked, fault);
+    const bool is_event = take_fault(*process::process.tracked, fault);
     process::count_fault(is_event, fault.event_index, fault.tid);
 }
 
@@ -228,7 +270,11 @@ void record_late_fault(void* argument) {
     const Fault& fault = *static_cast<const Fault*>(argument);
     Tracked& tracked = *process::process.tracked;
     if (is_lost_copy(tracked, fault.address)) {
-        process::process.writer.loss()->blocked_events += fault.weight;
+        if (process::process.is_counting) {
+            process::count_late_copies(fault.weight);
+        } else {
+            process::process.writer.loss()->blocked_events += fault.weight;
+        }
     }
     // There may have been more than this signal tells, and there may be again.
     tracked.has_unseen_faults = true;
@@ -255,7 +301,7 @@ void handle(pid_t tid, const TrapInfo& info, const ucontext_t& context) {
     fault.own_frames = own_frames(fault.registers.sp);
     process::process.lock.lock();
     Tracked* tracked = process::process.tracked;
-    if (tracked != nullptr && process::process.writer.is_open()) {
+    if (tracked != nullptr && process::is_watching()) {
         unsigned char* stack = tracked->handler_stack + sizeof(tracked->handler_stack);
         if ((info.flags & kTrapPerfAsync) == 0) {
             tracked->last_events.note(tid, fault.registers.ip, fault.registers.sp);
@@ -272,7 +318,7 @@ void handle(pid_t tid, const TrapInfo& info, const ucontext_t& context) {
 
 void count_late(const TrapInfo& info) {
     Tracked* tracked = process::process.tracked;
-    if (tracked == nullptr || !process::process.writer.is_open()) return;
+    if (tracked == nullptr || !process::is_watching()) return;
     if (!process::process.trap.takes(event_of(info))) return;
     Fault fault = {info.address, event_of(info), weight_of(info), sys::gettid(), {}, nullptr, {}};
     cowscope_call_on_stack(record_late_fault, &fault,

@@ -1,0 +1,99 @@
+// What a bounded recording (COWSCOPE_MAX_TRACE) holds besides its segments: part of the contract
+// between the shim and the analyzer, like trace_format.h.
+//
+//     bound                      how much of the bound is taken, and what came after it for which
+//                                there is no table
+//     later-PID-START.cowlater   of a program that forks, named as its segment: what its processes
+//                                copied after the bound was reached, summed up for each place
+//
+// Both files have all their bytes from the start (a hole of a full disk would be a SIGBUS), mode
+// 0600, and are written through shared mappings by several processes at a time: every number that
+// changes is only added to, atomically, so that it is right whoever is killed when. Readers trust
+// nothing. Integers are little-endian, times CLOCK_MONOTONIC nanoseconds.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "trace_format.h"
+
+namespace cowscope::trace {
+
+inline constexpr char kBoundFile[] = "bound";
+inline constexpr char kBoundMagic[8] = {'C', 'O', 'W', 'B', 'O', 'U', 'N', 'D'};
+inline constexpr char kLaterMagic[8] = {'C', 'O', 'W', 'L', 'A', 'T', 'E', 'R'};
+inline constexpr char kLaterPrefix[] = "later-";
+inline constexpr char kLaterSuffix[] = ".cowlater";
+// A change of any layout here raises it.
+inline constexpr uint32_t kBoundVersion = 1;
+
+// Below it there is no room for a program, its children and what the recorder adds.
+inline constexpr uint64_t kLeastMaxTrace = uint64_t{1} << 20;
+// The recorder's own files get this part of the bound, and the shim's the rest.
+inline constexpr uint64_t kRecorderPart = 8;
+// Of the shim's part this one is kept for what processes say last (a census, their end).
+inline constexpr uint64_t kClosingPart = 8;
+
+struct LaterCounts {
+    uint64_t processes;        // that went on after the bound, or began
+    uint64_t blind_processes;  // of these, those that no witness watched
+    uint64_t copies;           // pages, those below that say so among them
+    uint64_t witnessed;        // faults of which these were told; fewer where some were sampled
+    uint64_t unplaced_copies;  // whose place found no slot
+    uint64_t kernel_copies;    // by the kernel, into a buffer of the program's
+    uint64_t late_copies;      // whose signal came too late to tell the place
+};
+static_assert(sizeof(LaterCounts) == 56);
+
+struct BoundFile {
+    char magic[8];
+    uint32_t version;
+    uint32_t padding;
+    uint64_t limit_bytes;  // of the whole recording, as it was asked for
+    uint64_t used_bytes;   // of the shim's part
+    uint64_t reached_ns;   // 0: not yet
+    uint64_t programs_not_recorded;
+    LaterCounts counts;  // of processes that have no table
+    uint8_t zeros[4096 - 104];
+};
+static_assert(sizeof(BoundFile) == 4096);
+
+// LaterHeader, then slot_count LaterSlots.
+struct LaterHeader {
+    char magic[8];
+    uint32_t version;
+    uint32_t slot_count;
+    uint64_t created_ns;  // as in the segment of the same name
+    uint32_t pid;
+    uint32_t slot_bytes;
+    LaterCounts counts;
+    uint64_t reserved[5];  // zero
+};
+static_assert(sizeof(LaterHeader) == 128);
+
+inline constexpr size_t kLaterDepth = 32;
+inline constexpr size_t kLaterPythonDepth = 8;
+
+struct LaterPythonFrame {
+    uint64_t code;               // address of the code object
+    int32_t instruction_offset;  // as in PythonFrame
+    uint32_t padding;
+};
+static_assert(sizeof(LaterPythonFrame) == 16);
+
+struct LaterSlot {
+    uint64_t key;       // 0: free. Of the stack; it is set first, then counted, then described
+    uint64_t copies;    // pages
+    uint32_t is_whole;  // 1: what follows is there. Else who claimed it was killed meanwhile
+    uint32_t pid;       // who wrote first
+    uint32_t tid;
+    uint8_t depth;
+    uint8_t python_depth;
+    uint8_t padding[2];
+    uint8_t code[kCodeBytes];   // as in SiteRecord
+    uint64_t ips[kLaterDepth];  // as in StackRecord
+    LaterPythonFrame python[kLaterPythonDepth];
+};
+static_assert(sizeof(LaterSlot) == 432);
+
+}  // namespace cowscope::trace

@@ -1,0 +1,223 @@
+#include "process/counting.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sys/uio.h>
+
+#include <atomic>
+#include <cstring>
+
+#include "process/process.h"
+#include "support/hash.h"
+#include "witness/fault.h"
+
+#include "support/poison.h"
+
+namespace cowscope::process {
+namespace {
+
+constexpr uint64_t kPage = 4096;
+// Enough for some forty places, and for over a thousand. Programs have a few dozen that matter.
+constexpr uint64_t kLeastTableBytes = 16 * 1024;
+constexpr uint64_t kMostTableBytes = 512 * 1024;
+// Of the bound: many programs of one recording may fork.
+constexpr uint64_t kTablePart = 32;
+// Slots that are looked at for a place.
+constexpr uint32_t kMostProbes = 64;
+
+const unsigned char kZeros[kPage] = {};
+
+// Of this program, once it forks; forked children inherit both. Written to before that.
+constinit trace::LaterHeader* table = nullptr;
+constinit uint64_t table_bytes = 0;
+
+template <typename Number>
+void add(Number& counter, uint64_t value) {
+    std::atomic_ref<Number>(counter).fetch_add(value, std::memory_order_relaxed);
+}
+
+trace::LaterCounts& counts() {
+    return table != nullptr ? table->counts : segment::budget.file().counts;
+}
+
+uint64_t table_size() {
+    const uint64_t wanted = process.options.max_trace / kTablePart;
+    const uint64_t bytes = wanted < kLeastTableBytes  ? kLeastTableBytes
+                           : wanted > kMostTableBytes ? kMostTableBytes
+                                                      : wanted;
+    return bytes & ~(kPage - 1);
+}
+
+// With all its bytes. Returns the descriptor or -errno.
+int create_table_file(int folder, const char* name, const trace::LaterHeader& header,
+                      uint64_t bytes) {
+    constexpr size_t kMostParts = kMostTableBytes / kPage + 1;
+    struct rlimit limit;
+    // Beyond it, writing would raise SIGXFSZ in the host.
+    if (sys::getrlimit(RLIMIT_FSIZE, &limit) == 0 && bytes > limit.rlim_cur) return -EFBIG;
+    const int fd = sys::open_at(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    if (fd < 0) return fd;
+    struct iovec parts[kMostParts];
+    parts[0] = {const_cast<trace::LaterHeader*>(&header), sizeof(header)};
+    size_t count = 1;
+    for (uint64_t left = bytes - sizeof(header); left != 0; ++count) {
+        const uint64_t part = left < kPage ? left : kPage;
+        parts[count] = {const_cast<unsigned char*>(kZeros), part};
+        left -= part;
+    }
+    const long written =
+        sys::syscall5(SYS_pwritev, fd, sys::word(parts), static_cast<long>(count), 0, 0);
+    if (written == static_cast<long>(bytes)) return fd;
+    sys::close(fd);
+    sys::unlink_at(folder, name);
+    return sys::failed(written) ? static_cast<int>(written) : -ENOSPC;
+}
+
+bool map_table(const trace::LaterHeader& header, uint64_t bytes) {
+    const int folder = open_folder();
+    if (folder < 0) return false;
+    FixedText<NAME_MAX> name;
+    name.add(trace::kLaterPrefix).add_decimal(header.pid).add("-");
+    name.add_decimal(header.created_ns).add(trace::kLaterSuffix);
+    const int fd = create_table_file(folder, name.c_str(), header, bytes);
+    void* mapping = nullptr;
+    if (fd >= 0) {
+        mapping = sys::mmap(bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+        sys::close(fd);
+        if (sys::failed(mapping)) {
+            sys::unlink_at(folder, name.c_str());
+            mapping = nullptr;
+        }
+    }
+    sys::close(folder);
+    if (mapping == nullptr) return false;
+    table = static_cast<trace::LaterHeader*>(mapping);
+    table_bytes = bytes;
+    return true;
+}
+
+void start_counting() {
+    process.is_counting = true;
+    // Each page that faults in the handler raises one of the witness's signals.
+    constexpr int kMadvPopulateWrite = 23;  // Linux 5.14
+    if (table != nullptr) sys::madvise(table, table_bytes, kMadvPopulateWrite);
+    add(counts().processes, 1);
+}
+
+// The slot of `key`, claimed if it is new; nullptr where none is free near its place.
+trace::LaterSlot* find_slot(uint64_t key, bool* is_new) {
+    *is_new = false;
+    if (table == nullptr) return nullptr;
+    // Not by the header: others may have damaged that.
+    const uint64_t count = (table_bytes - sizeof(trace::LaterHeader)) / sizeof(trace::LaterSlot);
+    auto* slots = reinterpret_cast<trace::LaterSlot*>(table + 1);
+    uint64_t at = key % count;
+    for (uint32_t i = 0; i < kMostProbes; ++i, at = at + 1 == count ? 0 : at + 1) {
+        const std::atomic_ref<uint64_t> place(slots[at].key);
+        uint64_t there = place.load(std::memory_order_relaxed);
+        if (there == 0 && place.compare_exchange_strong(there, key, std::memory_order_relaxed)) {
+            *is_new = true;
+            return &slots[at];
+        }
+        if (there == key) return &slots[at];
+    }
+    return nullptr;
+}
+
+void describe(trace::LaterSlot* slot, const CountedPlace& place) {
+    slot->pid = static_cast<uint32_t>(process.pid);
+    slot->tid = place.tid;
+    slot->depth = static_cast<uint8_t>(place.depth);
+    slot->python_depth = static_cast<uint8_t>(place.python_depth);
+    std::memcpy(slot->ips, place.ips, place.depth * sizeof(uint64_t));
+    std::memcpy(slot->python, place.python, place.python_depth * sizeof(trace::LaterPythonFrame));
+    witness::read_code(place.ips[0], slot->code);
+    std::atomic_ref<uint32_t>(slot->is_whole).store(1, std::memory_order_release);
+}
+
+}  // namespace
+
+void prepare_counting() {
+    if (!segment::budget.is_set() || table != nullptr) return;
+    const uint64_t bytes = table_size();
+    if (!segment::budget.take(bytes, segment::Share::ordinary)) return;
+    trace::LaterHeader header = {};
+    std::memcpy(header.magic, trace::kLaterMagic, sizeof(header.magic));
+    header.version = trace::kBoundVersion;
+    header.slot_count = static_cast<uint32_t>((bytes - sizeof(header)) / sizeof(trace::LaterSlot));
+    header.slot_bytes = sizeof(trace::LaterSlot);
+    header.created_ns = process.identity.record.start_ns;
+    header.pid = static_cast<uint32_t>(process.pid);
+    if (!map_table(header, bytes)) segment::budget.give_back(bytes);
+}
+
+void go_on_counting() {
+    if (process.is_counting) return;
+    process.writer.set_closing(true);
+    look_last(false);
+    trace::EndRecord end = {};
+    end.header = {sizeof(end), trace::RecordType::end, 0};
+    end.time_ns = sys::monotonic_ns();
+    end.kind = trace::EndKind::bound;
+    process.writer.append(end.header);
+    process.writer.close();
+    process.tracker.close();
+    start_counting();
+    Tracked* tracked = process.tracked;
+    if (tracked == nullptr) return;
+    tracked->inherited.clear();
+    tracked->is_protected = false;
+    tracked->lacks_tracker = true;
+    tracked->pages_before_tracking = 0;
+    if (tracked->stage == Stage::off) return;
+    tracked->stage = process.trap.is_open() ? Stage::witnessing : Stage::off;
+    if (tracked->stage == Stage::off) count_blind_process();
+}
+
+bool begin_counting() {
+    if (!process.is_counting && !segment::budget.is_reached()) return false;
+    start_counting();
+    return true;
+}
+
+void count_program() {
+    add(segment::budget.file().programs_not_recorded, 1);
+}
+
+void count_blind_process() {
+    add(counts().blind_processes, 1);
+}
+
+void count_copies(const CountedPlace& place, uint32_t copies) {
+    trace::LaterCounts& all = counts();
+    add(all.copies, copies);
+    add(all.witnessed, 1);
+    uint64_t python[2 * trace::kLaterPythonDepth];
+    for (uint32_t i = 0; i < place.python_depth; ++i) {
+        python[2 * i] = place.python[i].code;
+        python[2 * i + 1] = static_cast<uint64_t>(place.python[i].instruction_offset);
+    }
+    const uint64_t words[] = {hash_words(place.ips, place.depth),
+                              hash_words(python, uint64_t{2} * place.python_depth)};
+    const uint64_t key = hash_words(words, 2);
+    bool is_new = false;
+    trace::LaterSlot* slot = find_slot(key == 0 ? 1 : key, &is_new);
+    if (slot == nullptr) {
+        add(all.unplaced_copies, copies);
+        return;
+    }
+    add(slot->copies, copies);
+    if (is_new) describe(slot, place);
+}
+
+void count_late_copies(uint32_t copies) {
+    add(counts().copies, copies);
+    add(counts().late_copies, copies);
+}
+
+void count_kernel_copy() {
+    add(counts().copies, 1);
+    add(counts().kernel_copies, 1);
+}
+
+}  // namespace cowscope::process
