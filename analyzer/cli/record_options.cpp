@@ -29,6 +29,11 @@ void add_record_options(CLI::App& app, record::OptionTexts& texts) {
     app.add_option("--max-stack", texts.max_stack,
                    "native frames kept of a stack, 1 to 512 (COWSCOPE_MAX_STACK; 64)")
         ->type_name("N");
+    app.add_option(
+           "--max-trace", texts.max_trace,
+           "size that the trace may have, at least 1M, as in 64M or 2G; what comes later is "
+           "only counted for each place (COWSCOPE_MAX_TRACE; none)")
+        ->type_name("SIZE");
     app.add_option("-o,--output", texts.output,
                    "folder of the trace, new or empty (COWSCOPE_OUTPUT; cowscope.PROG.PID.cow)")
         ->type_name("DIR");

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "error.h"
+#include "preload/bound_format.h"
 #include "preload/trace_format.h"
 
 namespace cowscope::record {
@@ -96,6 +97,26 @@ unsigned parse_max_stack(std::string_view source, std::string_view text) {
                             text, trace::kMaxStackDepth));
 }
 
+uint64_t parse_max_trace(std::string_view source, std::string_view text) {
+    constexpr std::array<std::pair<char, unsigned>, 3> kUnits = {{{'K', 10}, {'M', 20}, {'G', 30}}};
+    std::string_view digits = text;
+    unsigned shift = 0;
+    for (const auto& [unit, bits] : kUnits) {
+        if (!text.empty() && text.back() == unit) {
+            digits.remove_suffix(1);
+            shift = bits;
+        }
+    }
+    uint64_t value = 0;
+    const char* end = digits.data() + digits.size();
+    const auto [stop, failure] = std::from_chars(digits.data(), end, value);
+    const bool is_size = failure == std::errc{} && stop == end && value <= (~uint64_t{0} >> shift);
+    if (is_size && value << shift >= trace::kLeastMaxTrace) return value << shift;
+    throw Error(fmt::format(
+        "{}: unknown value '{}'; valid are sizes of at least 1M, as in 512M, 2G or 1500000", source,
+        text));
+}
+
 bool parse_values(std::string_view source, std::string_view text) {
     if (text == "0" || text == "1") return text == "1";
     throw Error(fmt::format("{}: unknown value '{}'; valid are 0, 1", source, text));
@@ -128,6 +149,10 @@ RecordOptions resolve_options(const OptionTexts& texts, const EnvironmentLookup&
     resolve(texts.max_stack, "--max-stack", "COWSCOPE_MAX_STACK",
             [&](const char* source, const std::string& text) {
                 options.max_stack = parse_max_stack(source, text);
+            });
+    resolve(texts.max_trace, "--max-trace", "COWSCOPE_MAX_TRACE",
+            [&](const char* source, const std::string& text) {
+                options.max_trace = parse_max_trace(source, text);
             });
     resolve(texts.output, "-o", "COWSCOPE_OUTPUT",
             [&](const char* source, const std::string& text) {
@@ -163,6 +188,10 @@ std::vector<std::string> compose_environment(const std::vector<std::string>& inh
         {"COWSCOPE_OUTPUT", output},
         {"COWSCOPE_RECORDER", std::to_string(getpid())},
     };
+
+    if (options.max_trace) {
+        ours.emplace_back("COWSCOPE_MAX_TRACE", std::to_string(*options.max_trace));
+    }
 
     // A program that is built with ASan ends at once where its library is not the first one, unless
     // this says that another may come before it. Who has set it knows better.

@@ -22,6 +22,7 @@ struct RecordOptions {
     WitnessChoice witness = WitnessChoice::automatic;
     std::optional<uint32_t> sample;         // one fault in `*sample` is witnessed; empty: auto
     unsigned max_stack = kDefaultMaxStack;  // frames
+    std::optional<uint64_t> max_trace;      // bytes that the trace may have; empty: any number
     std::optional<std::string> output;      // folder of the trace; empty: cowscope.PROG.PID.cow
     bool values = true;                     // keep examples of values of written objects
     bool quiet = false;                     // no notes on stderr
@@ -39,6 +40,8 @@ std::optional<uint32_t> parse_sample(std::string_view source, std::string_view t
 // "0" or "1".
 bool parse_values(std::string_view source, std::string_view text);
 unsigned parse_max_stack(std::string_view source, std::string_view text);
+// Bytes: a whole number, with K, M or G behind it (powers of 1024) or without.
+uint64_t parse_max_trace(std::string_view source, std::string_view text);
 
 // The texts of the command line, each empty where the option was not given.
 struct OptionTexts {
@@ -46,6 +49,7 @@ struct OptionTexts {
     std::optional<std::string> witness;
     std::optional<std::string> sample;
     std::optional<std::string> max_stack;
+    std::optional<std::string> max_trace;
     std::optional<std::string> output;
     bool no_values = false;
     bool quiet = false;

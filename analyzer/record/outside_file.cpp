@@ -61,6 +61,10 @@ void begin(std::string* content, uint32_t pid, uint64_t created_ns) {
     append_bytes(content, header);
 }
 
+int replace_in(ShareOfBound* share, const std::string& path, const std::string& content) {
+    return share == nullptr ? replace_file(path, content) : share->replace(path, content);
+}
+
 constexpr size_t kCommittedAt = offsetof(trace::SegmentHeader, committed_bytes);
 
 // All of `content` counts.
@@ -92,7 +96,7 @@ std::vector<trace::OutsideSample> Samples::all() const {
 
 int write_outside(const std::string& path, uint32_t pid, uint64_t created_ns,
                   const Samples& samples, const trace::OutsideSample& latest,
-                  const trace::PageSet& copied, std::string* scratch) {
+                  const trace::PageSet& copied, std::string* scratch, ShareOfBound* share) {
     begin(scratch, pid, created_ns);
     const std::vector<trace::OutsideSample> all = samples.all();
     trace::SamplesRecord record{};
@@ -101,11 +105,11 @@ int write_outside(const std::string& path, uint32_t pid, uint64_t created_ns,
                   all.size() * sizeof(trace::OutsideSample));
     append_census(scratch, latest, copied.runs());
     finish(scratch);
-    return replace_file(path, *scratch);
+    return replace_in(share, path, *scratch);
 }
 
 int append_fate(const std::string& path, uint32_t pid, uint64_t created_ns,
-                const trace::FateRecord& fate) {
+                const trace::FateRecord& fate, ShareOfBound* share) {
     const FileDescriptor file(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
     if (!file.is_open()) {
         if (errno != ENOENT) return errno;
@@ -113,7 +117,7 @@ int append_fate(const std::string& path, uint32_t pid, uint64_t created_ns,
         begin(&content, pid, created_ns);
         append_record(&content, trace::kFateRecord, 0, fate, "", 0);
         finish(&content);
-        return replace_file(path, content);
+        return replace_in(share, path, content);
     }
     uint64_t committed = 0;
     const ssize_t got = pread(file.get(), &committed, sizeof(committed), kCommittedAt);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "record/share_of_bound.h"
 #include "trace/outside.h"
 
 namespace cowscope::record {
@@ -27,10 +28,11 @@ class Samples {
 // `scratch` is kept for its memory.
 int write_outside(const std::string& path, uint32_t pid, uint64_t created_ns,
                   const Samples& samples, const trace::OutsideSample& latest,
-                  const trace::PageSet& copied, std::string* scratch);
+                  const trace::PageSet& copied, std::string* scratch,
+                  ShareOfBound* share = nullptr);
 
 // Appends to the file, or makes one with nothing else.
 int append_fate(const std::string& path, uint32_t pid, uint64_t created_ns,
-                const trace::FateRecord& fate);
+                const trace::FateRecord& fate, ShareOfBound* share = nullptr);
 
 }  // namespace cowscope::record

@@ -34,8 +34,11 @@ uint64_t thread_cpu_ns() {
 
 }  // namespace
 
-OutsideScan::OutsideScan(std::string folder, const ScanPace& pace)
-    : folder_(std::move(folder)), pace_(pace), next_look_ns_(monotonic_ns() + pace.interval_ns) {}
+OutsideScan::OutsideScan(std::string folder, const ScanPace& pace, ShareOfBound* share)
+    : folder_(std::move(folder)),
+      pace_(pace),
+      share_(share),
+      next_look_ns_(monotonic_ns() + pace.interval_ns) {}
 
 uint64_t OutsideScan::tick() {
     const uint64_t now = monotonic_ns();
@@ -177,9 +180,9 @@ OutsideScan::Verdict OutsideScan::scan(const OtherProcess& process, Followed* fo
         followed->earlier_copies += followed->last_sample.copied_pages;
     }
     followed->last_sample = sample;
-    const int error = write_outside(trace::outside_path_of(tail.path()),
-                                    static_cast<uint32_t>(followed->pid), followed->created_ns,
-                                    followed->samples, sample, census_.copied, &file_content_);
+    const int error = write_outside(
+        trace::outside_path_of(tail.path()), static_cast<uint32_t>(followed->pid),
+        followed->created_ns, followed->samples, sample, census_.copied, &file_content_, share_);
     followed->has_file = followed->has_file || error == 0;
     check_written(error);
     return Verdict::keep;
@@ -195,13 +198,14 @@ void OutsideScan::tell_fate(Followed* followed, trace::FateRecord fate) {
     // What the process itself says of its end is better.
     if (followed->tail.says_ended()) return;
     check_written(append_fate(trace::outside_path_of(followed->tail.path()),
-                              static_cast<uint32_t>(followed->pid), followed->created_ns, fate));
+                              static_cast<uint32_t>(followed->pid), followed->created_ns, fate,
+                              share_));
 }
 
 void OutsideScan::check_written(int error) {
     if (error == 0) return;
     note(fmt::format("what the recorder saw from outside could not all be written: {}",
-                     std::strerror(error)));
+                     reason_of(error)));
 }
 
 void OutsideScan::note_no_scan(const std::string& why) {

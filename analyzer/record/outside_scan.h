@@ -41,7 +41,9 @@ struct SeenSoFar {
 
 class OutsideScan {
   public:
-    explicit OutsideScan(std::string folder, const ScanPace& pace = {});
+    // `share`, where there is one, must outlive this.
+    explicit OutsideScan(std::string folder, const ScanPace& pace = {},
+                         ShareOfBound* share = nullptr);
 
     // Looks, if it is time to. Returns in how many ns to call again.
     uint64_t tick();
@@ -79,6 +81,7 @@ class OutsideScan {
 
     std::string folder_;
     ScanPace pace_;
+    ShareOfBound* share_;
     uint64_t next_look_ns_;  // CLOCK_MONOTONIC
     std::unordered_set<std::string> known_segments_;
     std::deque<Followed> followed_;  // who was not looked at for longest comes first

@@ -49,9 +49,10 @@ bool looks_like_python(const trace::Mappings& mappings) {
 
 }  // namespace
 
-OwnerWatch::OwnerWatch(std::string folder, OwnerPace pace)
+OwnerWatch::OwnerWatch(std::string folder, OwnerPace pace, ShareOfBound* share)
     : folder_(std::move(folder)),
       pace_(std::move(pace)),
+      share_(share),
       changes_(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)),
       wake_(eventfd(0, EFD_CLOEXEC)) {
     if (changes_.is_open() && inotify_add_watch(changes_.get(), folder_.c_str(), IN_CREATE) < 0) {
@@ -270,9 +271,9 @@ void OwnerWatch::look_at(Parent* parent) {
     const std::string path =
         fmt::format("{}/owners-{}-{}-{}{}", folder_, pid, parent->segment.created_ns, start_ns,
                     trace::kOwnersSuffix);
-    const int error = write_owners(path, look, walk);
+    const int error = write_owners(path, look, walk, share_);
     if (error != 0) {
-        note(fmt::format("owners could not all be written: {}", std::strerror(error)));
+        note(fmt::format("owners could not all be written: {}", reason_of(error)));
     }
     const uint64_t end_ns = monotonic_ns();
     parent->next_look_ns =

@@ -16,6 +16,7 @@
 #include "python_heap/walk.h"
 #include "record/file_descriptor.h"
 #include "record/other_process.h"
+#include "record/share_of_bound.h"
 
 namespace cowscope::record {
 
@@ -33,7 +34,8 @@ struct OwnerPace {
 
 class OwnerWatch {
   public:
-    explicit OwnerWatch(std::string folder, OwnerPace pace = {});
+    // `share`, where there is one, must outlive this.
+    explicit OwnerWatch(std::string folder, OwnerPace pace = {}, ShareOfBound* share = nullptr);
     ~OwnerWatch();
     OwnerWatch(const OwnerWatch&) = delete;
     OwnerWatch& operator=(const OwnerWatch&) = delete;
@@ -72,6 +74,7 @@ class OwnerWatch {
 
     std::string folder_;
     OwnerPace pace_;
+    ShareOfBound* share_;
     FileDescriptor changes_;  // inotify(7); without it the folder is read now and then
     FileDescriptor wake_;     // eventfd(2)
     std::atomic<bool> must_end_{false};

@@ -199,8 +199,9 @@ std::string pack_owners(const OwnersLook& look, const python_heap::WalkResult& w
 }
 
 int write_owners(const std::string& path, const OwnersLook& look,
-                 const python_heap::WalkResult& walk) {
-    return replace_file(path, pack_owners(look, walk));
+                 const python_heap::WalkResult& walk, ShareOfBound* share) {
+    const std::string content = pack_owners(look, walk);
+    return share == nullptr ? replace_file(path, content) : share->replace(path, content);
 }
 
 }  // namespace cowscope::record

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "python_heap/walk.h"
+#include "record/share_of_bound.h"
 
 namespace cowscope::record {
 
@@ -20,6 +21,6 @@ std::string pack_owners(const OwnersLook& look, const python_heap::WalkResult& w
 
 // Returns 0 or an errno.
 int write_owners(const std::string& path, const OwnersLook& look,
-                 const python_heap::WalkResult& walk);
+                 const python_heap::WalkResult& walk, ShareOfBound* share = nullptr);
 
 }  // namespace cowscope::record

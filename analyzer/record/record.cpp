@@ -105,13 +105,16 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
     std::optional<struct stat> made;  // the folder
     // Before the program runs: some fork at once. Only addresses that were seen written have
     // owners.
+    ShareOfBound share(options.max_trace);
     std::optional<OwnerWatch> owners;
     const auto prepare = [&](pid_t pid) {
         if (!options.output) {
             result.folder = open_trace_folder(default_folder_name(command[0], pid));
         }
         made = file_of(result.folder.own_path());
-        if (options.witness != WitnessChoice::off) owners.emplace(result.folder.own_path());
+        if (options.witness != WitnessChoice::off) {
+            owners.emplace(result.folder.own_path(), OwnerPace{}, &share);
+        }
         return compose_environment(own_environment(), options, shim, result.folder.path);
     };
     // Not before the program runs: what it cannot be started for is then the only line.
@@ -122,7 +125,7 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
     // Its folder is not known before the program runs.
     std::optional<OutsideScan> scan;
     const auto look_from_outside = [&]() -> uint64_t {
-        if (!scan) scan.emplace(result.folder.own_path());
+        if (!scan) scan.emplace(result.folder.own_path(), ScanPace{}, &share);
         const uint64_t rest_ns = scan->tick();
         if (watch) watch(scan->seen_so_far());
         return rest_ns;
@@ -155,7 +158,7 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
         write_recording(result.folder.own_path(),
                         {host_name(), read_clock_ns(CLOCK_REALTIME) - since_start_ns, command,
                          result.launch, options.tracker, options.witness, notes},
-                        result.folder.path);
+                        result.folder.path, &share);
     } catch (const Error& error) {
         // The segments stand on their own, and the program's exit status must not be lost.
         say(error.what());

@@ -30,11 +30,14 @@ std::string to_json(const Recording& recording) {
 }
 
 void write_recording(const std::string& folder, const Recording& recording,
-                     const std::string& shown) {
-    const int error = replace_file(folder + '/' + kRecordingFile, to_json(recording));
+                     const std::string& shown, ShareOfBound* share) {
+    const std::string path = folder + '/' + kRecordingFile;
+    const std::string json = to_json(recording);
+    const int error =
+        share == nullptr ? replace_file(path, json) : share->replace(path, json, true);
     if (error == 0) return;
     throw Error(fmt::format("cannot write '{}/{}': {}", shown.empty() ? folder : shown,
-                            kRecordingFile, std::strerror(error)));
+                            kRecordingFile, reason_of(error)));
 }
 
 }  // namespace cowscope::record

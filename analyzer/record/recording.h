@@ -6,6 +6,7 @@
 
 #include "record/launch.h"
 #include "record/options.h"
+#include "record/share_of_bound.h"
 
 namespace cowscope::record {
 
@@ -28,6 +29,6 @@ std::string to_json(const Recording& recording);
 // Writes the file (mode 0600) so that a reader sees all of it or nothing. Throws cowscope::Error,
 // which names the folder as `shown` does, where that is given.
 void write_recording(const std::string& folder, const Recording& recording,
-                     const std::string& shown = "");
+                     const std::string& shown = "", ShareOfBound* share = nullptr);
 
 }  // namespace cowscope::record

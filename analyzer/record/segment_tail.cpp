@@ -79,6 +79,7 @@ void SegmentTail::take(const trace::RecordView& record, uint64_t offset) {
             break;
         case trace::RecordType::end:
             ended_ = true;
+            is_bound_ = record.as<trace::EndRecord>().kind == trace::EndKind::bound;
             ++turns_;
             break;
         default:

@@ -40,8 +40,8 @@ class SegmentTail {
     // The shim's own memory.
     const trace::PageSet& own() const { return own_; }
     // The end is the last that the process said: if it goes on after all (an exec that failed), it
-    // says more.
-    bool says_ended() const { return ended_; }
+    // says more. Not where it is the end of the recording alone (EndKind::bound).
+    bool says_ended() const { return ended_ && !is_bound_; }
     // Whether written pages of the newest generation can be told apart.
     bool can_be_scanned() const;
     // Grows with every record after which an earlier look at the process's pages means nothing:
@@ -70,6 +70,7 @@ class SegmentTail {
     uint32_t forks_ = 0;
     uint64_t turns_ = 0;
     bool ended_ = false;
+    bool is_bound_ = false;
     bool lost_records_ = false;  // what is missing may be what matters here
 };
 
