@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "attribute/advice.h"
+#include "attribute/after_bound.h"
 #include "attribute/copies.h"
 #include "attribute/details.h"
 #include "attribute/notes.h"
@@ -52,6 +53,7 @@ class Builder {
         finish_totals();
         finish_owners();
         finish_advice();
+        report_.after_bound = find_after_bound(trace_, start_ns_, &symbolizer_);
         add_notes(trace_, &report_);
         add_memory_notes(trace_, report_, &report_.notes);
         return std::move(report_);

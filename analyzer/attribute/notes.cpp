@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "attribute/after_bound.h"
+
 namespace cowscope::attribute {
 namespace {
 
@@ -137,8 +139,10 @@ void add_missing_child_notes(const trace::Trace& trace, std::vector<std::string>
         size_t& left = forks[process.process.parent_pid];
         if (left != 0) --left;
     }
+    // The one whose child found the bound reached left none either.
+    const size_t expected = trace.bound && trace.bound->reached_ns != 0 ? 1 : 0;
     for (const auto& [pid, missing] : forks) {
-        if (missing == 0) continue;
+        if (missing <= expected) continue;
         notes->push_back(
             fmt::format("process {}: {} forked {} no trace: killed at once, or the fork failed",
                         pid, missing, missing == 1 ? "child left" : "children left"));
@@ -241,6 +245,7 @@ void add_notes(const trace::Trace& trace, Report* report) {
     for (const std::string& damage : trace.damage) {
         report->notes.push_back("damaged trace: " + damage + "; what stands before it is reported");
     }
+    if (report->after_bound) report->notes.push_back(text_of(*report->after_bound));
     add_shim_notes(trace, &report->notes);
     add_loss_notes(trace, &report->notes);
     add_sampling_notes(*report, &report->notes);

@@ -5,7 +5,9 @@ namespace cowscope::attribute {
 void set_end(const trace::ProcessTrace& process, bool is_first, const Recording& recording,
              ProcessSummary* summary) {
     summary->exit_kind = "unknown";
-    if (process.end) {
+    // How a process ended whose recording did before is known from outside only.
+    const bool is_bound = process.end && process.end->kind == trace::EndKind::bound;
+    if (process.end && !is_bound) {
         summary->exit_value = process.end->value;
         switch (process.end->kind) {
             case trace::EndKind::exit:
@@ -17,6 +19,8 @@ void set_end(const trace::ProcessTrace& process, bool is_first, const Recording&
             case trace::EndKind::exec:
                 summary->exit_kind = "exec";
                 break;
+            case trace::EndKind::bound:
+                break;
         }
     } else if (process.outside && process.outside->knows_end()) {
         const trace::FateRecord& fate = *process.outside->fate;
@@ -25,6 +29,8 @@ void set_end(const trace::ProcessTrace& process, bool is_first, const Recording&
     } else if (is_first && recording.exit) {
         summary->exit_kind = recording.exit->kind;
         summary->exit_value = recording.exit->value;
+    } else if (is_bound) {
+        summary->exit_kind = "bound";
     }
 }
 

@@ -16,7 +16,8 @@ struct ProcessSummary {
     std::string command;
     uint64_t start_ns = 0;  // since the trace began
     uint64_t end_ns = 0;
-    std::string exit_kind;  // exit, signal, exec, unknown
+    // exit, signal, exec, unknown; bound: only its recording has ended before it
+    std::string exit_kind;
     int exit_value = 0;
     std::string census;  // final, last, none
     // Of the last census, when the process was last seen or first missed: at most so much it did
@@ -135,6 +136,34 @@ struct Totals {
     uint64_t finalization_pages = 0;
 };
 
+// Where copies came from that were only counted, and how many.
+struct LaterPlace {
+    uint64_t copies = 0;  // pages
+    double share = 0;     // of all that were only counted
+    std::string module;
+    std::string function;  // out-of-line, or the symbol; "" where it is not known
+    std::string file;
+    unsigned line = 0;
+    std::vector<PythonFrame> python;  // innermost first, as far as they are known
+    std::vector<std::string> stack;   // of the heaviest of the stacks summed here, innermost first
+};
+
+// What came after a recording had reached its bound (--max-trace). Nothing else in a report counts
+// it.
+struct AfterBound {
+    uint64_t limit_bytes = 0;
+    uint64_t reached_ns = 0;       // since the trace began
+    uint64_t processes = 0;        // that went on, or came later
+    uint64_t blind_processes = 0;  // of these, without a witness
+    uint64_t programs_not_recorded = 0;
+    uint64_t copies = 0;           // pages, in all
+    uint64_t witnessed = 0;        // events that told of them; fewer where they were sampled
+    uint64_t unplaced_copies = 0;  // for whose place there was no room
+    uint64_t kernel_copies = 0;    // by the kernel, into the program's buffers
+    uint64_t late_copies = 0;      // while SIGTRAP was blocked
+    std::vector<LaterPlace> sites;
+};
+
 struct Report {
     std::string trace;
     std::vector<std::string> command;
@@ -152,6 +181,7 @@ struct Report {
     std::vector<OwnerShare> owners;
     std::vector<AdviceLine> advice;
     std::vector<TimelinePoint> timeline;
+    std::optional<AfterBound> after_bound;  // only where the bound was reached
 };
 
 }  // namespace cowscope::attribute

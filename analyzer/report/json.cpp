@@ -42,12 +42,17 @@ Json to_json_value(const CauseShare& cause, uint64_t page_size) {
         {"share", cause.share}, {"pages_margin", cause.margin}, {"types", std::move(types)}};
 }
 
-Json to_json_value(const SiteShare& site) {
+Json to_json_value(const std::vector<PythonFrame>& frames) {
     Json python = Json::array();
-    for (const PythonFrame& frame : site.python) {
+    for (const PythonFrame& frame : frames) {
         python.push_back(
             {{"function", frame.function}, {"file", frame.file}, {"line", frame.line}});
     }
+    return python;
+}
+
+Json to_json_value(const SiteShare& site) {
+    Json python = to_json_value(site.python);
     return {{"cause", site.cause},
             {"pages", site.pages},
             {"pages_margin", site.margin},
@@ -64,6 +69,31 @@ Json to_json_value(const SiteShare& site) {
             {"examples", site.examples},
             {"mixed_stack", site.mixed_stack},
             {"finalizing", site.finalizing}};
+}
+
+Json to_json_value(const AfterBound& after) {
+    Json sites = Json::array();
+    for (const LaterPlace& site : after.sites) {
+        sites.push_back({{"copies", site.copies},
+                         {"share", site.share},
+                         {"module", site.module},
+                         {"function", site.function},
+                         {"file", site.file},
+                         {"line", site.line},
+                         {"python", to_json_value(site.python)},
+                         {"stack", site.stack}});
+    }
+    return {{"limit_bytes", after.limit_bytes},
+            {"reached_ns", after.reached_ns},
+            {"processes", after.processes},
+            {"processes_without_witness", after.blind_processes},
+            {"programs_not_recorded", after.programs_not_recorded},
+            {"copies", after.copies},
+            {"witnessed", after.witnessed},
+            {"without_site", after.unplaced_copies},
+            {"by_kernel", after.kernel_copies},
+            {"late", after.late_copies},
+            {"sites", std::move(sites)}};
 }
 
 }  // namespace
@@ -128,6 +158,7 @@ Json to_json_value(const Report& report) {
         json["timeline"].push_back(
             {{"pid", point.pid}, {"t_ns", point.time_ns}, {"copied_pages", point.copied_pages}});
     }
+    if (report.after_bound) json["after_bound"] = to_json_value(*report.after_bound);
     return json;
 }
 

@@ -60,6 +60,7 @@ class TextReport {
         } else if (options_.by == "process" || options_.by == "cause") {
             processes();
         }
+        if (options_.by == "cause" || options_.by == "site") after_bound();
         notes();
         return page_.take();
     }
@@ -77,6 +78,7 @@ class TextReport {
     void all_owners();
     void advice();
     void processes();
+    void after_bound();
     void notes();
 
     const Report& report_;
@@ -359,6 +361,7 @@ void TextReport::processes() {
         std::string end = p.exit_kind == "exit"     ? fmt::format("exit {}", p.exit_value)
                           : p.exit_kind == "signal" ? fmt::format("signal {}", p.exit_value)
                           : p.exit_kind == "exec"   ? "exec"
+                          : p.exit_kind == "bound"  ? "not recorded (bound)"
                                                     : "unknown";
         if (p.inherited_pages != 0 && p.census != "final") end += ", no final census";
         std::vector<std::string> sizes;
@@ -377,6 +380,53 @@ void TextReport::processes() {
             "of cowscope's own, and what others who shared it gave up.",
             2, 2);
     }
+}
+
+// Those numbers are in none of the tables above. What was reached, and when, the notes say.
+void TextReport::after_bound() {
+    if (!report_.after_bound || report_.after_bound->copies == 0) return;
+    const AfterBound& after = *report_.after_bound;
+    page_.heading("After the bound was reached (copies that were only counted)");
+    const auto share = [&](uint64_t copies) {
+        return percent(static_cast<double>(copies) / static_cast<double>(after.copies));
+    };
+    const auto line = [&](uint64_t copies, const std::string& what) {
+        page_.line(fmt::format("  {}  {}  {}", page_count(copies), share(copies), what));
+    };
+    const size_t shown = std::min(after.sites.size(), options_.top);
+    for (size_t i = 0; i < shown; ++i) {
+        const LaterPlace& place = after.sites[i];
+        const std::string source =
+            place.file.empty() ? ""
+                               : fmt::format("{}:{}, ", last_component(place.file), place.line);
+        const std::string where =
+            place.stack.empty()
+                ? "an unknown place"
+                : name_and_place(place.function, fmt::format("({}{})", source, place.module),
+                                 page_.width() - 6);
+        if (!place.python.empty()) {
+            const PythonFrame& python = place.python.front();
+            line(place.copies, "");
+            page_.line("      " + name_and_place(python.function,
+                                                 fmt::format("({}:{})", last_component(python.file),
+                                                             python.line),
+                                                 page_.width() - 6));
+            page_.line("      in " + where);
+            continue;
+        }
+        line(place.copies, "");
+        page_.line("      " + where);
+        // Of the program's own, where a library's function has no line.
+        for (size_t frame = 1;
+             place.file.empty() && frame < std::min<size_t>(place.stack.size(), 4); ++frame) {
+            page_.line("        < " + stack_line(place.stack[frame], page_.width() - 10));
+        }
+    }
+    page_.more(after.sites.size() - shown, "places");
+    if (after.kernel_copies != 0) line(after.kernel_copies, "by the kernel, into a buffer");
+    if (after.late_copies != 0) line(after.late_copies, "while SIGTRAP was blocked");
+    if (after.unplaced_copies != 0)
+        line(after.unplaced_copies, "in places beyond the table's room");
 }
 
 void TextReport::notes() {

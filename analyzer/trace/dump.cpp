@@ -62,7 +62,7 @@ std::string frames_behind(std::span<const std::byte> bytes, uint32_t count) {
 }
 
 const char* name_of(EndKind kind) {
-    constexpr std::array kNames = {"?", "exit", "signal", "exec"};
+    constexpr std::array kNames = {"?", "exit", "signal", "exec", "bound"};
     const auto index = static_cast<size_t>(kind);
     return kNames[index < kNames.size() ? index : 0];
 }
@@ -247,6 +247,40 @@ std::string kind_of(RecordType type) {
     return record_kind(type);
 }
 
+std::string describe(const LaterCounts& counts) {
+    return fmt::format("processes={} blind={} copies={} witnessed={} unplaced={} kernel={} late={}",
+                       counts.processes, counts.blind_processes, counts.copies, counts.witnessed,
+                       counts.unplaced_copies, counts.kernel_copies, counts.late_copies);
+}
+
+void dump_later(const Later& later, std::FILE* out) {
+    fmt::print(out, "{} later pid={} created_ns={} {}\n", plain(later.path), later.pid,
+               later.created_ns, describe(later.counts));
+    for (const LaterSite& site : later.sites) {
+        std::string python;
+        for (const LaterPythonFrame& frame : site.python) {
+            python += fmt::format(" {:#x}@{}", frame.code, frame.instruction_offset);
+        }
+        fmt::print(out, "{} - later copies={} pid={} tid={} code={:02x} ips={:#x} python={}\n",
+                   later.pid, site.copies, site.pid, site.tid, fmt::join(site.code, ""),
+                   fmt::join(site.ips, " "), python);
+    }
+}
+
+void dump_bound(const std::string& folder, std::FILE* out) {
+    std::vector<std::string> damage;
+    const auto bound = read_bound(folder, &damage);
+    if (bound) {
+        fmt::print(out,
+                   "{} bound limit_bytes={} used_bytes={} reached_ns={} programs_not_recorded={} "
+                   "{}\n",
+                   plain(folder + "/" + kBoundFile), bound->limit_bytes, bound->used_bytes,
+                   bound->reached_ns, bound->programs_not_recorded, describe(bound->counts));
+        for (const Later& later : bound->later) dump_later(later, out);
+    }
+    for (const std::string& line : damage) fmt::print(out, "damaged: {}\n", plain(line));
+}
+
 void dump_segment(const std::string& path, std::FILE* out) {
     SegmentReader reader(path);
     const SegmentHeader& header = reader.header();
@@ -275,6 +309,7 @@ void dump(const std::string& folder, std::FILE* out) {
         std::error_code ignored;
         if (std::filesystem::exists(outside, ignored)) dump_file(outside);
     }
+    dump_bound(folder, out);
 }
 
 }  // namespace cowscope::trace

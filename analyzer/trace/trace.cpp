@@ -72,6 +72,7 @@ Trace load(const std::string& folder) {
                      });
     add_parents_mappings(&trace);
     trace.owners = load_owners(folder, &trace.damage);
+    trace.bound = read_bound(folder, &trace.damage);
     return trace;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "trace/later.h"
 #include "trace/owners.h"
 #include "trace/process_trace.h"
 
@@ -15,6 +16,7 @@ struct Trace {
     std::vector<ProcessTrace> processes;  // by start time
     // Looks at the objects of Python programs, by time.
     std::vector<Owners> owners;
+    std::optional<Bound> bound;
     // One line for each segment, or part of one, that could not be read.
     std::vector<std::string> damage;
 };

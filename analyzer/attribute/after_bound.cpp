@@ -1,0 +1,211 @@
+#include "attribute/after_bound.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include "attribute/address_space.h"
+#include "attribute/site_resolver.h"
+#include "trace/python_lines.h"
+
+namespace cowscope::attribute {
+namespace {
+
+// The processes of one program: who it was started as, and all that were forked from it.
+class Family {
+  public:
+    Family(const trace::Trace& trace, const trace::Later& later) {
+        std::vector<bool> is_kin(trace.processes.size(), false);
+        for (size_t i = 0; i < trace.processes.size(); ++i) {
+            const trace::ProcessTrace& process = trace.processes[i];
+            const auto parent = trace::find_parent(trace, i);
+            is_kin[i] = parent ? is_kin[*parent]
+                               : process.pid() == later.pid &&
+                                     process.header.created_ns == later.created_ns;
+            if (is_kin[i]) add(process);
+        }
+    }
+
+    // Who says where the modules lie; nullptr where nobody does.
+    const trace::ProcessTrace* mapped() const { return mapped_; }
+
+    // Nothing for a code object that nobody wrote down.
+    std::optional<PythonFrame> frame(const trace::LaterPythonFrame& counted) const {
+        const auto code = codes_.find(counted.code);
+        if (code == codes_.end()) return std::nullopt;
+        return PythonFrame{
+            code->second->name, code->second->file,
+            trace::line_of(*code->second, version_, counted.instruction_offset).value_or(0)};
+    }
+
+  private:
+    void add(const trace::ProcessTrace& process) {
+        if (mapped_ == nullptr && !process.mappings.empty()) mapped_ = &process;
+        if (process.python.interpreter) version_ = process.python.interpreter->version;
+        // Where another took the place of one that was freed, the younger one counts.
+        for (const trace::PythonCode& code : process.python.codes) codes_[code.address] = &code;
+    }
+
+    const trace::ProcessTrace* mapped_ = nullptr;
+    uint32_t version_ = 0;
+    std::unordered_map<uint64_t, const trace::PythonCode*> codes_;
+};
+
+class Places {
+  public:
+    void add(const trace::LaterSite& site, const Family& family, AddressSpace* space) {
+        LaterPlace place;
+        for (const trace::LaterPythonFrame& counted : site.python) {
+            const auto frame = family.frame(counted);
+            // What stands further out means nothing without it.
+            if (!frame) break;
+            place.python.push_back(*frame);
+        }
+        if (space != nullptr) {
+            for (size_t i = 0; i < site.ips.size(); ++i)
+                add_frames(site.ips[i], i != 0, space, &place);
+        }
+        const PythonFrame line = place.python.empty() ? PythonFrame{} : place.python.front();
+        const Key key{place.module,  place.function, place.file, place.line,
+                      line.function, line.file,      line.line};
+        const auto [at, is_new] = index_.try_emplace(key, places_.size());
+        if (is_new) {
+            places_.push_back(std::move(place));
+            heaviest_.push_back(site.copies);
+        } else if (site.copies > heaviest_[at->second]) {
+            heaviest_[at->second] = site.copies;
+            places_[at->second].stack = std::move(place.stack);
+            places_[at->second].python = std::move(place.python);
+        }
+        places_[at->second].copies += site.copies;
+    }
+
+    std::vector<LaterPlace> take(uint64_t all_copies) {
+        for (LaterPlace& place : places_) {
+            if (all_copies == 0) break;
+            place.share = static_cast<double>(place.copies) / static_cast<double>(all_copies);
+        }
+        std::stable_sort(
+            places_.begin(), places_.end(),
+            [](const LaterPlace& a, const LaterPlace& b) { return a.copies > b.copies; });
+        return std::move(places_);
+    }
+
+  private:
+    using Key = std::tuple<std::string, std::string, std::string, unsigned, std::string,
+                           std::string, unsigned>;
+
+    static void add_frames(uint64_t ip, bool is_caller, AddressSpace* space, LaterPlace* place) {
+        const AddressSpace::Code code = space->code_at(ip, is_caller);
+        StackFrame frame;
+        frame.module = code.module_path;
+        frame.address = ip;
+        if (!is_caller) place->module = file_name(code.module_path);
+        if (code.location == nullptr || code.location->frames.empty()) {
+            place->stack.push_back(text_of(frame));
+            return;
+        }
+        for (const symbolize::Frame& each : code.location->frames) {
+            frame.function = each.function.empty() ? "?" : each.function;
+            frame.file = each.file;
+            frame.line = each.line;
+            place->stack.push_back(text_of(frame));
+        }
+        if (is_caller) return;
+        const symbolize::Frame& function = code.location->frames.back();
+        place->function = function.function;
+        place->file = function.file;
+        place->line = function.line;
+    }
+
+    std::vector<LaterPlace> places_;
+    std::vector<uint64_t> heaviest_;  // of the sites that gave each place its stack
+    std::map<Key, size_t> index_;
+};
+
+// Numbers of a damaged file must not turn around.
+uint64_t sum(uint64_t a, uint64_t b) {
+    return a + std::min(b, ~a);
+}
+
+void add_counts(const trace::LaterCounts& counts, AfterBound* after) {
+    after->processes = sum(after->processes, counts.processes);
+    after->blind_processes = sum(after->blind_processes, counts.blind_processes);
+    after->copies = sum(after->copies, counts.copies);
+    after->witnessed = sum(after->witnessed, counts.witnessed);
+    after->unplaced_copies = sum(after->unplaced_copies, counts.unplaced_copies);
+    after->kernel_copies = sum(after->kernel_copies, counts.kernel_copies);
+    after->late_copies = sum(after->late_copies, counts.late_copies);
+}
+
+// As the option takes it.
+std::string size_text(uint64_t bytes) {
+    constexpr std::string_view kUnits = "KMG";
+    if (bytes == 0) return "0";
+    for (size_t i = kUnits.size(); i-- != 0;) {
+        const unsigned shift = 10 * (static_cast<unsigned>(i) + 1);
+        if (bytes % (uint64_t{1} << shift) == 0) {
+            return fmt::format("{}{}", bytes >> shift, kUnits[i]);
+        }
+    }
+    return fmt::format("{} bytes", bytes);
+}
+
+}  // namespace
+
+std::optional<AfterBound> find_after_bound(const trace::Trace& trace, uint64_t start_ns,
+                                           symbolize::Symbolizer* symbolizer) {
+    if (!trace.bound || trace.bound->reached_ns == 0) return std::nullopt;
+    const trace::Bound& bound = *trace.bound;
+    AfterBound after;
+    after.limit_bytes = bound.limit_bytes;
+    after.reached_ns = bound.reached_ns - std::min(start_ns, bound.reached_ns);
+    after.programs_not_recorded = bound.programs_not_recorded;
+    add_counts(bound.counts, &after);
+    Places places;
+    for (const trace::Later& later : bound.later) {
+        add_counts(later.counts, &after);
+        if (later.sites.empty()) continue;
+        const Family family(trace, later);
+        std::optional<AddressSpace> space;
+        if (family.mapped() != nullptr) space.emplace(*family.mapped(), symbolizer);
+        for (const trace::LaterSite& site : later.sites) {
+            places.add(site, family, space ? &*space : nullptr);
+        }
+    }
+    after.sites = places.take(after.copies);
+    return after;
+}
+
+std::string text_of(const AfterBound& after) {
+    const auto counted = [](uint64_t count, std::string_view one, std::string_view many) {
+        return fmt::format("{} {}", count, count == 1 ? one : many);
+    };
+    std::string text = fmt::format(
+        "the trace reached its bound of {} (--max-trace) after {:.1f} s; from then on copies were "
+        "only counted: {}, by {} that went on or came later",
+        size_text(after.limit_bytes), static_cast<double>(after.reached_ns) / 1e9,
+        counted(after.copies, "page", "pages"), counted(after.processes, "process", "processes"));
+    // The number of events falls behind only where they stand for several.
+    const uint64_t told =
+        after.copies - std::min(after.copies, sum(after.kernel_copies, after.late_copies));
+    if (after.witnessed < told) {
+        text += fmt::format(" (an estimate: {} events were picked at random)", after.witnessed);
+    }
+    text += "; all other numbers are of what came before";
+    if (after.blind_processes != 0) {
+        text += fmt::format("; {} had no witness, so their copies are unknown",
+                            counted(after.blind_processes, "process", "processes"));
+    }
+    if (after.programs_not_recorded != 0) {
+        text += fmt::format("; {} started later and {} not recorded",
+                            counted(after.programs_not_recorded, "program", "programs"),
+                            after.programs_not_recorded == 1 ? "is" : "are");
+    }
+    return text;
+}
+
+}  // namespace cowscope::attribute

@@ -1,0 +1,52 @@
+// What a bounded recording holds besides its segments (preload/bound_format.h).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "preload/bound_format.h"
+
+namespace cowscope::trace {
+
+// A place, and how often it copied. Without a stack where whoever came there first was killed in
+// the midst of writing it.
+struct LaterSite {
+    uint64_t copies = 0;  // pages
+    uint32_t pid = 0;     // who wrote first
+    uint32_t tid = 0;
+    std::array<uint8_t, kCodeBytes> code{};
+    std::vector<uint64_t> ips;  // as in Stack
+    std::vector<LaterPythonFrame> python;
+};
+
+// Of one program, and the processes that it forked.
+struct Later {
+    std::string path;
+    uint32_t pid = 0;         // of the segment of that program,
+    uint64_t created_ns = 0;  // and its time
+    LaterCounts counts{};
+    std::vector<LaterSite> sites;
+};
+
+struct Bound {
+    uint64_t limit_bytes = 0;
+    uint64_t used_bytes = 0;
+    uint64_t reached_ns = 0;  // CLOCK_MONOTONIC; 0: never
+    uint64_t programs_not_recorded = 0;
+    LaterCounts counts{};      // of processes without a table
+    std::vector<Later> later;  // sorted by path
+};
+
+// Throws cowscope::Error where the file is not one, or a damaged one.
+Later read_later(const std::string& path);
+
+// Nothing where the recording had no bound. What cannot be read becomes a line of `damage`.
+std::optional<Bound> read_bound(const std::string& folder, std::vector<std::string>* damage);
+
+// Paths of the tables in a folder, sorted.
+std::vector<std::string> find_later(const std::string& folder);
+
+}  // namespace cowscope::trace
