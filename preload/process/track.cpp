@@ -161,13 +161,15 @@ void read_mappings() {
     Tracked& tracked = *process.tracked;
     const uint64_t now = sys::monotonic_ns();
     // What is kept for the end is for what was copied.
-    const bool is_told = !process.writer.is_closing() || !segment::budget.is_reached();
+    bool is_told = !process.writer.is_closing() || !segment::budget.is_reached();
     tracked.mappings.read(
         tracked.arena, tracked.scratch, [&](const char* text, size_t length, bool last) {
             if (!is_told) return;
             auto* record =
                 process.writer.begin<trace::MappingsRecord>(trace::RecordType::mappings, length);
-            if (record == nullptr) return;
+            // A list with a hole would say wrong things of what stands around it.
+            is_told = record != nullptr;
+            if (!is_told) return;
             record->time_ns = now;
             record->text_bytes = static_cast<uint32_t>(length);
             record->padding = 0;
