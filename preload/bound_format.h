@@ -82,7 +82,8 @@ struct LaterPythonFrame {
 static_assert(sizeof(LaterPythonFrame) == 16);
 
 struct LaterSlot {
-    uint64_t key;       // 0: free. Of the stack; it is set first, then counted, then described
+    uint64_t
+        key;  // 0: free. Of the innermost frames; it is set first, then counted, then described
     uint64_t copies;    // pages
     uint32_t is_whole;  // 1: what follows is there. Else who claimed it was killed meanwhile
     uint32_t pid;       // who wrote first

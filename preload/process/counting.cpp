@@ -17,13 +17,17 @@ namespace cowscope::process {
 namespace {
 
 constexpr uint64_t kPage = 4096;
-// Enough for some forty places, and for over a thousand. Programs have a few dozen that matter.
-constexpr uint64_t kLeastTableBytes = 16 * 1024;
+// Room for 150 places, and for 1200. A C program has a few dozen, a Python program some hundred.
+constexpr uint64_t kLeastTableBytes = 64 * 1024;
 constexpr uint64_t kMostTableBytes = 512 * 1024;
-// Of the bound: many programs of one recording may fork.
+// Of what is left of the bound: many programs of one recording may fork.
 constexpr uint64_t kTablePart = 32;
 // Slots that are looked at for a place.
 constexpr uint32_t kMostProbes = 64;
+// Frames that tell places apart. What stands further out is that of the first who came by.
+// Between Python frames and the instruction stands the interpreter.
+constexpr uint32_t kPlaceDepth = 6;
+constexpr uint32_t kPlacePythonDepth = 2;
 
 const unsigned char kZeros[kPage] = {};
 
@@ -41,7 +45,7 @@ trace::LaterCounts& counts() {
 }
 
 uint64_t table_size() {
-    const uint64_t wanted = process.options.max_trace / kTablePart;
+    const uint64_t wanted = segment::budget.left(segment::Share::ordinary) / kTablePart;
     const uint64_t bytes = wanted < kLeastTableBytes  ? kLeastTableBytes
                            : wanted > kMostTableBytes ? kMostTableBytes
                                                       : wanted;
@@ -192,13 +196,17 @@ void count_copies(const CountedPlace& place, uint32_t copies) {
     trace::LaterCounts& all = counts();
     add(all.copies, copies);
     add(all.witnessed, 1);
-    uint64_t python[2 * trace::kLaterPythonDepth];
-    for (uint32_t i = 0; i < place.python_depth; ++i) {
+    const uint32_t most_depth = place.python_depth == 0 ? kPlaceDepth : 1;
+    const uint32_t depth = place.depth < most_depth ? place.depth : most_depth;
+    const uint32_t python_depth =
+        place.python_depth < kPlacePythonDepth ? place.python_depth : kPlacePythonDepth;
+    uint64_t python[2 * kPlacePythonDepth];
+    for (uint32_t i = 0; i < python_depth; ++i) {
         python[2 * i] = place.python[i].code;
         python[2 * i + 1] = static_cast<uint64_t>(place.python[i].instruction_offset);
     }
-    const uint64_t words[] = {hash_words(place.ips, place.depth),
-                              hash_words(python, uint64_t{2} * place.python_depth)};
+    const uint64_t words[] = {hash_words(place.ips, depth),
+                              hash_words(python, uint64_t{2} * python_depth)};
     const uint64_t key = hash_words(words, 2);
     bool is_new = false;
     trace::LaterSlot* slot = find_slot(key == 0 ? 1 : key, &is_new);

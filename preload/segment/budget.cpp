@@ -85,16 +85,24 @@ int Budget::open(int folder, uint64_t limit_bytes, uint64_t shim_bytes) {
     return 0;
 }
 
+uint64_t Budget::most(Share share) const {
+    return share == Share::closing ? shim_bytes_ : shim_bytes_ - shim_bytes_ / trace::kClosingPart;
+}
+
+uint64_t Budget::left(Share share) const {
+    const uint64_t used = counter(file_->used_bytes).load(std::memory_order_relaxed);
+    return used < most(share) ? most(share) - used : 0;
+}
+
 bool Budget::take_of_bound(uint64_t bytes, Share share) {
     if (share == Share::ordinary && is_reached()) return false;
-    const uint64_t most =
-        share == Share::closing ? shim_bytes_ : shim_bytes_ - shim_bytes_ / trace::kClosingPart;
+    const uint64_t limit = most(share);
     const auto used = counter(file_->used_bytes);
     uint64_t now = used.load(std::memory_order_relaxed);
     // Others win a few times at most; more often only where somebody means harm.
     constexpr int kMostTries = 1000;
     for (int i = 0; i < kMostTries; ++i) {
-        if (bytes > most || now > most - bytes) return false;
+        if (bytes > limit || now > limit - bytes) return false;
         if (used.compare_exchange_weak(now, now + bytes, std::memory_order_relaxed)) return true;
     }
     return false;

@@ -27,6 +27,8 @@ class Budget {
     bool take(uint64_t bytes, Share share) {
         return file_ == nullptr || take_of_bound(bytes, share);
     }
+    // Bytes that nobody has taken yet. Not without a bound.
+    uint64_t left(Share share) const;
     // They were not written, or are there no more.
     void give_back(uint64_t bytes);
 
@@ -40,6 +42,7 @@ class Budget {
 
   private:
     bool take_of_bound(uint64_t bytes, Share share);
+    uint64_t most(Share share) const;
 
     trace::BoundFile* file_ = nullptr;  // forked children inherit the mapping
     uint64_t limit_bytes_ = 0;

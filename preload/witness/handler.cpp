@@ -176,7 +176,8 @@ bool record_event(Tracked& tracked, Fault& fault) {
 
     InternTable::Entry* site = find_site(tracked, fault.registers);
     if (site == nullptr) {
-        ++writer.loss()->unwritten_events;
+        // Behind the bound it is counted elsewhere.
+        if (!writer.reached_bound()) ++writer.loss()->unwritten_events;
         return false;
     }
     if (site->uses++ < kExemplarsASite) write_exemplar(site->value, *fault.context);
