@@ -6,6 +6,7 @@
 #include "attribute/reference_names.h"
 #include "report/format.h"
 #include "report/report.h"
+#include "report/text_after_bound.h"
 #include "report/text_page.h"
 #include "symbolize/demangle.h"
 
@@ -14,25 +15,6 @@ namespace {
 
 using namespace attribute;
 using symbolize::short_name;
-
-// A function and where it is. The place stays whole; a long name loses its start, because what
-// tells functions apart stands at the end.
-std::string name_and_place(const std::string& function, const std::string& place, size_t columns) {
-    constexpr std::string_view kAnonymous = "(anonymous namespace)::";
-    std::string name = function.empty() ? "(no symbol)" : short_name(printable(function));
-    for (size_t at; (at = name.find(kAnonymous)) != std::string::npos;) {
-        name.erase(at, kAnonymous.size());
-    }
-    const size_t room = columns > place.size() + 9 ? columns - place.size() - 1 : 8;
-    return cut_end(cut_start(name, room) + " " + place, columns);
-}
-
-// A frame of a stack: "function (place)".
-std::string stack_line(const std::string& frame, size_t columns) {
-    const size_t place = frame.rfind(" (");
-    if (place == std::string::npos) return cut_end(printable(frame), columns);
-    return name_and_place(frame.substr(0, place), printable(frame.substr(place + 1)), columns);
-}
 
 class TextReport {
   public:
@@ -60,7 +42,9 @@ class TextReport {
         } else if (options_.by == "process" || options_.by == "cause") {
             processes();
         }
-        if (options_.by == "cause" || options_.by == "site") after_bound();
+        if (options_.by == "cause" || options_.by == "site") {
+            after_bound_section(report_, options_, &page_);
+        }
         notes();
         return page_.take();
     }
@@ -78,7 +62,6 @@ class TextReport {
     void all_owners();
     void advice();
     void processes();
-    void after_bound();
     void notes();
 
     const Report& report_;
@@ -380,53 +363,6 @@ void TextReport::processes() {
             "of cowscope's own, and what others who shared it gave up.",
             2, 2);
     }
-}
-
-// Those numbers are in none of the tables above. What was reached, and when, the notes say.
-void TextReport::after_bound() {
-    if (!report_.after_bound || report_.after_bound->copies == 0) return;
-    const AfterBound& after = *report_.after_bound;
-    page_.heading("After the bound was reached (copies that were only counted)");
-    const auto share = [&](uint64_t copies) {
-        return percent(static_cast<double>(copies) / static_cast<double>(after.copies));
-    };
-    const auto line = [&](uint64_t copies, const std::string& what) {
-        page_.line(fmt::format("  {}  {}  {}", page_count(copies), share(copies), what));
-    };
-    const size_t shown = std::min(after.sites.size(), options_.top);
-    for (size_t i = 0; i < shown; ++i) {
-        const LaterPlace& place = after.sites[i];
-        const std::string source =
-            place.file.empty() ? ""
-                               : fmt::format("{}:{}, ", last_component(place.file), place.line);
-        const std::string where =
-            place.stack.empty()
-                ? "an unknown place"
-                : name_and_place(place.function, fmt::format("({}{})", source, place.module),
-                                 page_.width() - 6);
-        if (!place.python.empty()) {
-            const PythonFrame& python = place.python.front();
-            line(place.copies, "");
-            page_.line("      " + name_and_place(python.function,
-                                                 fmt::format("({}:{})", last_component(python.file),
-                                                             python.line),
-                                                 page_.width() - 6));
-            page_.line("      in " + where);
-            continue;
-        }
-        line(place.copies, "");
-        page_.line("      " + where);
-        // Of the program's own, where a library's function has no line.
-        for (size_t frame = 1;
-             place.file.empty() && frame < std::min<size_t>(place.stack.size(), 4); ++frame) {
-            page_.line("        < " + stack_line(place.stack[frame], page_.width() - 10));
-        }
-    }
-    page_.more(after.sites.size() - shown, "places");
-    if (after.kernel_copies != 0) line(after.kernel_copies, "by the kernel, into a buffer");
-    if (after.late_copies != 0) line(after.late_copies, "while SIGTRAP was blocked");
-    if (after.unplaced_copies != 0)
-        line(after.unplaced_copies, "in places beyond the table's room");
 }
 
 void TextReport::notes() {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "report/format.h"
+#include "symbolize/demangle.h"
 
 namespace cowscope::report {
 
@@ -54,6 +55,23 @@ void TextPage::paragraph(const std::string& text, size_t indent, size_t hanging)
 
 void TextPage::more(size_t left, const std::string& what) {
     if (left != 0) line(fmt::format("  … and {} more {} (--top)", left, what));
+}
+
+std::string name_and_place(const std::string& function, const std::string& place, size_t columns) {
+    constexpr std::string_view kAnonymous = "(anonymous namespace)::";
+    std::string name =
+        function.empty() ? "(no symbol)" : symbolize::short_name(printable(function));
+    for (size_t at; (at = name.find(kAnonymous)) != std::string::npos;) {
+        name.erase(at, kAnonymous.size());
+    }
+    const size_t room = columns > place.size() + 9 ? columns - place.size() - 1 : 8;
+    return cut_end(cut_start(name, room) + " " + place, columns);
+}
+
+std::string stack_line(const std::string& frame, size_t columns) {
+    const size_t place = frame.rfind(" (");
+    if (place == std::string::npos) return cut_end(printable(frame), columns);
+    return name_and_place(frame.substr(0, place), printable(frame.substr(place + 1)), columns);
 }
 
 }  // namespace cowscope::report

@@ -49,4 +49,10 @@ class TextPage {
     std::string text_;
 };
 
+// A function and where it is. The place stays whole; a long name loses its start, because what
+// tells functions apart stands at the end.
+std::string name_and_place(const std::string& function, const std::string& place, size_t columns);
+// A frame of a stack: "function (place)".
+std::string stack_line(const std::string& frame, size_t columns);
+
 }  // namespace cowscope::report

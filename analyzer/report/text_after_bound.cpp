@@ -1,0 +1,68 @@
+#include "report/text_after_bound.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "report/format.h"
+
+namespace cowscope::report {
+namespace {
+
+using attribute::AfterBound;
+using attribute::LaterPlace;
+
+std::string source_of(const LaterPlace& place) {
+    if (place.file.empty()) return fmt::format("({})", place.module);
+    return fmt::format("({}:{}, {})", last_component(place.file), place.line, place.module);
+}
+
+void place_lines(const LaterPlace& place, TextPage* page) {
+    // Where a library's function has no line, those who called it say more.
+    constexpr size_t kCallers = 3;
+    if (place.stack.empty()) {
+        page->line("      (an unknown place)");
+        return;
+    }
+    if (!place.python.empty()) {
+        const attribute::PythonFrame& python = place.python.front();
+        page->line("      " +
+                   cut_end(printable(fmt::format("{} ({}:{})", python.function,
+                                                 last_component(python.file), python.line)),
+                           page->width() - 6));
+    }
+    const std::string in = place.python.empty() ? "" : "in ";
+    const size_t columns = page->width() - 6 - in.size();
+    page->line("      " + in +
+               name_and_place(place.function, printable(source_of(place)), columns));
+    if (!place.python.empty() || !place.file.empty()) return;
+    for (size_t i = 1; i < std::min(place.stack.size(), kCallers + 1); ++i) {
+        page->line("        < " + stack_line(place.stack[i], page->width() - 10));
+    }
+}
+
+}  // namespace
+
+void after_bound_section(const attribute::Report& report, const TextOptions& options,
+                         TextPage* page) {
+    if (!report.after_bound || report.after_bound->copies == 0) return;
+    const AfterBound& after = *report.after_bound;
+    page->heading("After the bound was reached (copies that were only counted)");
+    const auto line = [&](uint64_t copies, const std::string& what) {
+        const double share = static_cast<double>(copies) / static_cast<double>(after.copies);
+        page->line(fmt::format("  {}  {}{}", page_count(copies), percent(share), what));
+    };
+    const size_t shown = std::min(after.sites.size(), options.top);
+    for (size_t i = 0; i < shown; ++i) {
+        line(after.sites[i].copies, "");
+        place_lines(after.sites[i], page);
+    }
+    page->more(after.sites.size() - shown, "places");
+    if (after.kernel_copies != 0) line(after.kernel_copies, "  by the kernel, into a buffer");
+    if (after.late_copies != 0) line(after.late_copies, "  while SIGTRAP was blocked");
+    if (after.unplaced_copies != 0) {
+        line(after.unplaced_copies, "  in places for which the table had no room");
+    }
+}
+
+}  // namespace cowscope::report
