@@ -204,6 +204,7 @@ void* Writer::begin_bytes(trace::RecordType type, size_t bytes) {
     const size_t rounded = (bytes + 7) & ~size_t{7};
     if (rounded > trace::kMaxRecordBytes) return nullptr;
     if (is_cut_ && type != trace::RecordType::end) return nullptr;
+    if (reached_bound_ && !is_closing_ && is_detail(type)) return nullptr;
     const Share share = is_closing_ ? Share::closing : Share::ordinary;
     uint64_t needed_end = committed_ + rounded;
     // So that the end finds room, whatever comes before it.

@@ -60,6 +60,8 @@ TEST_CASE("an unknown value is refused with the valid ones", "[errors]") {
     check_refused(joined({"record", "--sample", "many"}, program), {"many", "auto"});
     check_refused(joined({"record", "--max-stack", "0"}, program), {"0", "512"});
     check_refused(joined({"record", "--max-stack", "513"}, program), {"513", "512"});
+    check_refused(joined({"record", "--max-trace", "512K"}, program), {"512K", "1M"});
+    check_refused(joined({"run", "--max-trace", "much"}, program), {"much", "1M"});
     check_refused({"report", "--format", "nope", "t.cow"}, {"nope", "text", "json"});
     check_refused({"report", "--by", "nope", "t.cow"},
                   {"nope", "cause", "site", "type", "owner", "process"});
@@ -71,7 +73,7 @@ TEST_CASE("an unknown value is refused with the valid ones", "[errors]") {
 TEST_CASE("an unknown value in the environment is refused, too", "[errors]") {
     const std::string variable =
         GENERATE(std::string("COWSCOPE_TRACKER"), "COWSCOPE_WITNESS", "COWSCOPE_SAMPLE",
-                 "COWSCOPE_MAX_STACK", "COWSCOPE_VALUES");
+                 "COWSCOPE_MAX_STACK", "COWSCOPE_MAX_TRACE", "COWSCOPE_VALUES");
     CAPTURE(variable);
     const TemporaryFolder folder;
     RunOptions options;

@@ -58,6 +58,7 @@ TEST_CASE("options have the documented defaults", "[options]") {
     CHECK(options.witness == WitnessChoice::automatic);
     CHECK_FALSE(options.sample.has_value());
     CHECK(options.max_stack == 64);
+    CHECK_FALSE(options.max_trace.has_value());
     CHECK_FALSE(options.output.has_value());
     CHECK_FALSE(options.quiet);
 }
@@ -148,6 +149,30 @@ TEST_CASE("the command line wins over the environment", "[options]") {
     }
 }
 
+TEST_CASE("sizes of a trace are bytes, or powers of 1024, and at least a MiB", "[options]") {
+    const auto size = [](const char* text) { return record::parse_max_trace("--max-trace", text); };
+    CHECK(size("1M") == 1'048'576);
+    CHECK(size("1048576") == 1'048'576);
+    CHECK(size("1024K") == 1'048'576);
+    CHECK(size("2G") == uint64_t{2} << 30);
+    CHECK(size("17179869183G") == uint64_t{17'179'869'183} << 30);
+    for (const char* text : {"", "0", "1", "1048575", "1023K", "M", "1.5M", "1m", "1MB", "1 M",
+                             "-1M", "+1M", "1MM", "17179869184G", "99999999999999999999"}) {
+        CAPTURE(text);
+        CHECK(error_of([&] { size(text); }) ==
+              std::string("--max-trace: unknown value '") + text +
+                  "'; valid are sizes of at least 1M, as in 512M, 2G or 1500000");
+    }
+    CHECK(resolve({}, {{"COWSCOPE_MAX_TRACE", "64M"}}).max_trace == uint64_t{64} << 20);
+    OptionTexts texts;
+    texts.max_trace = "2M";
+    const RecordOptions options = resolve(texts, {{"COWSCOPE_MAX_TRACE", "64M"}});
+    CHECK(options.max_trace == uint64_t{2} << 20);
+    const auto composed =
+        record::compose_environment({"COWSCOPE_MAX_TRACE=64M"}, options, "/s", "/t");
+    CHECK(value_of(composed, "COWSCOPE_MAX_TRACE") == "2097152");
+}
+
 TEST_CASE("values of objects are kept unless the command line or the environment says not to",
           "[options]") {
     CHECK(resolve({}).values);
@@ -178,6 +203,7 @@ TEST_CASE("the program's environment gets LD_PRELOAD, COWSCOPE_*, what ASan need
     CHECK(value_of(composed, "COWSCOPE_MAX_STACK") == "32");
     CHECK(value_of(composed, "COWSCOPE_OUTPUT") == "/tmp/a:b c");
     CHECK(value_of(composed, "COWSCOPE_VALUES") == "1");
+    CHECK(value_of(composed, "COWSCOPE_MAX_TRACE") == "not set");
     // The five that are not ours, in their order, then our eight and ASan's.
     const std::vector<std::string> others(composed.begin(), composed.begin() + 5);
     CHECK(others == std::vector<std::string>{"PATH=/bin", "LD_PRELOADER=x", "odd",
