@@ -23,6 +23,7 @@ int record_command(const Arguments& arguments) {
 
     const record::RecordResult result = record_with(app, texts, split.program);
     if (result.has_segments && !texts.quiet) {
+        say_bound(result.folder);
         say(fmt::format("recorded in {0} (cowscope report {0})", result.folder.shown));
     }
     return result.launch.ending.status();

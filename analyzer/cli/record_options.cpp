@@ -11,6 +11,7 @@
 #include "cli/recording_progress.h"
 #include "error.h"
 #include "record/clock.h"
+#include "trace/later.h"
 
 namespace cowscope::cli {
 
@@ -56,6 +57,14 @@ record::RecordResult record_with(const CLI::App& app, const record::OptionTexts&
         const auto line = progress.line_at(record::monotonic_ns(), seen);
         if (line) say(*line);
     });
+}
+
+void say_bound(const record::TraceFolder& folder) {
+    std::vector<std::string> damage;  // the report's notes name it
+    const auto bound = trace::read_bound(folder.path, &damage);
+    if (!bound || bound->reached_ns == 0) return;
+    say(fmt::format("{} reached its bound of {} bytes; what was copied later was only counted",
+                    folder.shown, bound->limit_bytes));
 }
 
 void say(const std::string& line) {

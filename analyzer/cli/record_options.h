@@ -17,6 +17,9 @@ void add_record_options(CLI::App& app, record::OptionTexts& texts);
 record::RecordResult record_with(const CLI::App& app, const record::OptionTexts& texts,
                                  const Arguments& program);
 
+// Says so where the recording has reached its bound.
+void say_bound(const record::TraceFolder& folder);
+
 // One line on stderr: "cowscope: " and the line.
 void say(const std::string& line);
 

@@ -27,6 +27,7 @@ void print_report(const record::TraceFolder& folder, bool quiet) {
     } catch (const std::exception& error) {
         say(error.what());
     }
+    if (!quiet) say_bound(folder);
     say(fmt::format("the trace is kept in {0} (cowscope report {0})", folder.shown));
 }
 

@@ -20,6 +20,18 @@ bool has_forked(const attribute::Report& report) {
 
 void require_knowledge(const Limits& limits, const attribute::Report& report) {
     if (!has_forked(report)) return;
+    const auto& after = report.after_bound;
+    if (after && after->processes != 0 && (limits.per_process || !limits.copied_cause.empty())) {
+        throw Error(report.trace +
+                    ": it reached its bound (--max-trace), and what was copied later is known only "
+                    "for all processes together: --max-per-process and --max-cause cannot be "
+                    "checked");
+    }
+    if (after && after->blind_processes != 0) {
+        throw Error(report.trace +
+                    ": it reached its bound (--max-trace), and what was copied later is not known, "
+                    "because there was no witness");
+    }
     if (report.tracker == "off" && report.witness == "off") {
         throw Error(report.trace +
                     ": nothing is known about copies: no process was tracked (see its report)");
@@ -38,8 +50,9 @@ std::vector<Finding> hold_against(const Limits& limits, const attribute::Report&
     std::vector<Finding> findings;
     const auto bytes = [&](uint64_t pages) { return pages * report.page_size; };
     if (limits.copied) {
+        const uint64_t later = report.after_bound ? report.after_bound->copies : 0;
         findings.push_back(
-            {"copied by all processes", *limits.copied, bytes(report.totals.copied_pages)});
+            {"copied by all processes", *limits.copied, bytes(report.totals.copied_pages + later)});
     }
     if (limits.per_process) {
         uint64_t most = 0;
