@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <string>
 
@@ -163,7 +162,7 @@ TEST_CASE("who lives through the bound is counted on both sides of it", "[bound]
     CHECK_FALSE(contains(dump.out, "damaged"));
 }
 
-TEST_CASE("run, the text report and the page say that the bound was reached", "[bound]") {
+TEST_CASE("run and the text report say that the bound was reached", "[bound]") {
     const TemporaryFolder folder;
     const std::string trace = folder.path().string() + "/t.cow";
     const RunResult run = run_cowscope({"run", "--max-trace", "1M", "-o", trace, "--", kServer});
@@ -173,13 +172,7 @@ TEST_CASE("run, the text report and the page say that the bound was reached", "[
     CHECK(contains(run.err, "one_place (prefork_server.cpp:"));
     CHECK(contains(run.err, "the trace reached its bound of 1M (--max-trace)"));
     CHECK(contains(run.err, "reached its bound of 1048576 bytes; what was copied later"));
-    const RunResult page = run_cowscope({"html", trace, "-o", folder.path().string() + "/p.html"});
-    REQUIRE(page.status() == 0);
-    std::ifstream file(folder.path().string() + "/p.html");
-    const std::string html((std::istreambuf_iterator<char>(file)),
-                           std::istreambuf_iterator<char>());
-    CHECK(contains(html, "the trace reached its bound of 1M"));
-
+    CHECK(run_cowscope({"html", trace, "-o", folder.path().string() + "/p.html"}).status() == 0);
     // All copies count for a limit; what is not known one by one cannot be checked.
     const Json report = report_json(trace);
     const uint64_t pages =
