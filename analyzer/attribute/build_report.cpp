@@ -112,6 +112,9 @@ class Builder {
         summary.command = joined(process.command);
         summary.start_ns = process.process.start_ns - start_ns_;
         summary.end_ns = process.last_time_ns - start_ns_;
+        if (process.bound_ns) {
+            summary.bound_ns = *process.bound_ns - std::min(start_ns_, *process.bound_ns);
+        }
         set_end(process, index == 0, recording, &summary);
         summary.census = "none";
         if (!process.generations.empty() && process.generations.back().census) {

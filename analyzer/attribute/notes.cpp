@@ -185,7 +185,7 @@ std::string end_note(const trace::ProcessTrace& process) {
 
 void add_end_notes(const trace::Trace& trace, std::vector<std::string>* notes) {
     for (const auto& process : trace.processes) {
-        if (process.end) continue;
+        if (process.end || process.bound_ns) continue;
         if (!process.generations.empty()) {
             notes->push_back(end_note(process));
         } else if (process.process.role == trace::Role::fork) {

@@ -5,9 +5,7 @@ namespace cowscope::attribute {
 void set_end(const trace::ProcessTrace& process, bool is_first, const Recording& recording,
              ProcessSummary* summary) {
     summary->exit_kind = "unknown";
-    // How a process ended whose recording did before is known from outside only.
-    const bool is_bound = process.end && process.end->kind == trace::EndKind::bound;
-    if (process.end && !is_bound) {
+    if (process.end) {
         summary->exit_value = process.end->value;
         switch (process.end->kind) {
             case trace::EndKind::exit:
@@ -29,7 +27,7 @@ void set_end(const trace::ProcessTrace& process, bool is_first, const Recording&
     } else if (is_first && recording.exit) {
         summary->exit_kind = recording.exit->kind;
         summary->exit_value = recording.exit->value;
-    } else if (is_bound) {
+    } else if (process.bound_ns) {
         summary->exit_kind = "bound";
     }
 }

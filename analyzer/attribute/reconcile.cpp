@@ -24,8 +24,8 @@ bool can_be_held_against(const trace::Trace& trace, size_t index, size_t parent)
     const trace::ProcessTrace& forker = trace.processes[parent];
     return process.generations.size() == 1 &&
            process.generations.back().census == trace::CensusKind::final && process.end &&
-           process.memory_at_fork && process.memory_at_end &&
-           (!forker.end || forker.end->time_ns > process.end->time_ns);
+           !process.bound_ns && !forker.bound_ns && process.memory_at_fork &&
+           process.memory_at_end && (!forker.end || forker.end->time_ns > process.end->time_ns);
 }
 
 }  // namespace

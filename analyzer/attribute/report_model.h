@@ -20,6 +20,8 @@ struct ProcessSummary {
     std::string exit_kind;
     int exit_value = 0;
     std::string census;  // final, last, none
+    // Since the trace began: when its recording ended before it did (AfterBound); 0: it did not.
+    uint64_t bound_ns = 0;
     // Of the last census, when the process was last seen or first missed: at most so much it did
     // afterwards. 0 for a final one.
     uint64_t census_age_ns = 0;

@@ -9,8 +9,7 @@ namespace {
 constexpr uint64_t kForever = std::numeric_limits<uint64_t>::max();
 
 uint64_t end_of(const trace::ProcessTrace& process) {
-    const bool ended = process.end && process.end->kind != trace::EndKind::bound;
-    if (ended) return process.end->time_ns;
+    if (process.end) return process.end->time_ns;
     // It may have ended before it was missed, but not after.
     return process.outside && process.outside->fate ? process.outside->fate->gone_ns : kForever;
 }

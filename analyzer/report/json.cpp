@@ -16,6 +16,7 @@ Json to_json_value(const ProcessSummary& process) {
             {"exit", {{"kind", process.exit_kind}, {"value", process.exit_value}}},
             {"census", process.census},
             {"census_age_ns", process.census_age_ns},
+            {"bound_ns", process.bound_ns},
             {"inherited_pages", process.inherited_pages},
             {"copied_pages", process.copied_pages},
             {"fresh_pages", process.fresh_pages},

@@ -344,8 +344,9 @@ void TextReport::processes() {
         std::string end = p.exit_kind == "exit"     ? fmt::format("exit {}", p.exit_value)
                           : p.exit_kind == "signal" ? fmt::format("signal {}", p.exit_value)
                           : p.exit_kind == "exec"   ? "exec"
-                          : p.exit_kind == "bound"  ? "not recorded (bound)"
                                                     : "unknown";
+        if (p.bound_ns != 0)
+            end = p.exit_kind == "bound" ? "bound reached" : end + ", bound reached";
         if (p.inherited_pages != 0 && p.census != "final") end += ", no final census";
         std::vector<std::string> sizes;
         for (const uint64_t pages : {p.inherited_pages, p.copied_pages, p.fresh_pages}) {

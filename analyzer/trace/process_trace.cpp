@@ -101,8 +101,7 @@ class Loader {
                 process_.fork_times_ns.push_back(record.as<ForkRecord>().time_ns);
                 break;
             case RecordType::end:
-                process_.end = record.as<EndRecord>();
-                see_time(process_.end->time_ns);
+                take_end(record.as<EndRecord>());
                 break;
             case RecordType::weight:
                 take_weight(record);
@@ -178,6 +177,15 @@ class Loader {
             generation.copied.merge(
                 union_of({ranges + static_cast<std::ptrdiff_t>(pending.first_range),
                           ranges + static_cast<std::ptrdiff_t>(pending.range_end)}));
+        }
+    }
+
+    void take_end(const EndRecord& end) {
+        see_time(end.time_ns);
+        if (end.kind == EndKind::bound) {
+            process_.bound_ns = end.time_ns;
+        } else {
+            process_.end = end;
         }
     }
 

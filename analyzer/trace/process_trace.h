@@ -108,6 +108,8 @@ struct ProcessTrace {
     std::optional<MemoryRecord> memory_at_end;
     std::vector<uint64_t> fork_times_ns;
     std::optional<EndRecord> end;
+    // When its recording ended before it did, because of the bound (EndKind::bound).
+    std::optional<uint64_t> bound_ns;
     std::vector<NoteRecord> notes;
     // Only in a whole trace (trace.h), and only where the recorder looked.
     std::optional<Outside> outside;
@@ -127,7 +129,8 @@ ProcessTrace load_process(const std::string& path);
 inline bool has_last_census(const ProcessTrace& process) {
     if (process.generations.empty()) return false;
     const auto census = process.generations.back().census;
-    return census == CensusKind::alone || (census == CensusKind::final && process.end);
+    return census == CensusKind::alone ||
+           (census == CensusKind::final && (process.end || process.bound_ns));
 }
 
 // How many faults the first events stand for.

@@ -34,6 +34,8 @@ const unsigned char kZeros[kPage] = {};
 // Of this program, once it forks; forked children inherit both. Written to before that.
 constinit trace::LaterHeader* table = nullptr;
 constinit uint64_t table_bytes = 0;
+// A page that nobody writes to once it was forked: all of the family that live share it.
+constinit void* sentinel = nullptr;
 
 template <typename Number>
 void add(Number& counter, uint64_t value) {
@@ -100,6 +102,13 @@ bool map_table(const trace::LaterHeader& header, uint64_t bytes) {
     return true;
 }
 
+void create_sentinel() {
+    void* page = sys::mmap(kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+    if (sys::failed(page)) return;
+    *static_cast<volatile char*>(page) = 1;
+    sentinel = page;
+}
+
 void start_counting() {
     process.is_counting = true;
     // Each page that faults in the handler raises one of the witness's signals.
@@ -143,6 +152,7 @@ void describe(trace::LaterSlot* slot, const CountedPlace& place) {
 
 void prepare_counting() {
     if (!segment::budget.is_set() || table != nullptr) return;
+    if (sentinel == nullptr) create_sentinel();
     const uint64_t bytes = table_size();
     if (!segment::budget.take(bytes, segment::Share::ordinary)) return;
     trace::LaterHeader header = {};
@@ -164,7 +174,8 @@ void go_on_counting() {
     end.time_ns = sys::monotonic_ns();
     end.kind = trace::EndKind::bound;
     process.writer.append(end.header);
-    process.writer.close();
+    process.writer.trim();
+    process.writer.seal();
     process.tracker.close();
     start_counting();
     Tracked* tracked = process.tracked;
@@ -182,6 +193,20 @@ bool begin_counting() {
     if (!process.is_counting && !segment::budget.is_reached()) return false;
     start_counting();
     return true;
+}
+
+bool still_shares() {
+    // Without the page nobody knows.
+    if (sentinel == nullptr || !process.look.works() ||
+        process.look.may_be_shared(reinterpret_cast<uint64_t>(sentinel))) {
+        return true;
+    }
+    if (process.forks_under_way == 0) {
+        process.trap.close();
+        process.tracked->stage = Stage::off;
+        process.tracked->is_alone = true;
+    }
+    return false;
 }
 
 void count_program() {

@@ -23,6 +23,10 @@ void count_program();
 // Nothing tells this process of its copies.
 void count_blind_process();
 
+// Whether anybody of this program's family still shares memory with this process. Where nobody
+// does, what it writes copies nothing, and the witness stops until the next fork.
+bool still_shares();
+
 // A place that copies, innermost frame first.
 struct CountedPlace {
     const uint64_t* ips;

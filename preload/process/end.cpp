@@ -30,12 +30,10 @@ void look_last(bool is_exec) {
 void finish(trace::EndKind kind, int value) {
     if (!is_current()) return;
     const Locked locked;
-    if (process.is_counting) {
-        if (process.shares_descriptors) close_all();
-        return;
+    if (!process.is_counting) {
+        process.writer.set_closing(true);
+        look_last(kind == trace::EndKind::exec);
     }
-    process.writer.set_closing(true);
-    look_last(kind == trace::EndKind::exec);
     trace::EndRecord end = {};
     end.header = {sizeof(end), trace::RecordType::end, 0};
     end.time_ns = sys::monotonic_ns();
@@ -43,7 +41,7 @@ void finish(trace::EndKind kind, int value) {
     end.value = value;
     process.writer.append(end.header);
     process.writer.trim();
-    process.writer.set_closing(false);  // an exec may fail
+    if (!process.is_counting) process.writer.set_closing(false);  // an exec may fail
     // What little comes now is not worth it.
     if (process.tracked != nullptr) process.tracked->pages_before_tracking = 0;
     // The parent would keep them.

@@ -98,7 +98,7 @@ struct alignas(4096) Process {
     SpinLock lock;
     pid_t pid = 0;  // 0: the shim stands back
     segment::Writer writer;
-    // Its segment is closed because of the bound, or there never was one (process/counting.h).
+    // Its segment is sealed because of the bound, or there never was one (process/counting.h).
     bool is_counting = false;
     tracker::Tracker tracker;
     tracker::PageLook look;

@@ -52,6 +52,12 @@ bool is_detail(trace::RecordType type) {
     }
 }
 
+// With a bound they find room, whatever comes before them: that of the recording, and the
+// process's.
+uint64_t room_for_ends() {
+    return budget.is_set() ? 2 * sizeof(trace::EndRecord) : 0;
+}
+
 void* map_shared(int fd, uint64_t offset, uint64_t bytes) {
     void* mapping = sys::mmap(bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, offset);
     if (sys::failed(mapping)) return nullptr;
@@ -207,8 +213,7 @@ void* Writer::begin_bytes(trace::RecordType type, size_t bytes) {
     if (reached_bound_ && !is_closing_ && is_detail(type)) return nullptr;
     const Share share = is_closing_ ? Share::closing : Share::ordinary;
     uint64_t needed_end = committed_ + rounded;
-    // So that the end finds room, whatever comes before it.
-    if (budget.is_set() && type != trace::RecordType::end) needed_end += sizeof(trace::EndRecord);
+    if (type != trace::RecordType::end) needed_end += room_for_ends();
     bool has_room = needed_end <= window_end_ || make_room(needed_end, share);
     if (!has_room && reached_bound_ && !is_detail(type)) {
         has_room = map_window(needed_end, Share::closing);
@@ -236,9 +241,10 @@ void* Writer::begin_bytes(trace::RecordType type, size_t bytes) {
 void Writer::trim() {
     // Most processes only execute another program or write little: not worth a system call.
     constexpr uint64_t kWorthIt = 64 * 1024;
-    const uint64_t end = (committed_ + kStartBytes - 1) & ~(kStartBytes - 1);
+    const uint64_t end = (committed_ + room_for_ends() + kStartBytes - 1) & ~(kStartBytes - 1);
     if (reserved_ < end + kWorthIt || !file_.is_ours()) return;
     if (sys::failed(sys::syscall2(SYS_ftruncate, file_.number(), static_cast<long>(end)))) return;
+    budget.give_back(reserved_ - end);
     // What is mapped behind the end would be a SIGBUS.
     reserved_ = end;
     if (window_end_ > end) {

@@ -47,6 +47,8 @@ class Writer {
         if (reached_bound_) refusals_ = 0;
     }
     bool is_closing() const { return is_closing_; }
+    // Nothing but ends is taken any more.
+    void seal() { is_cut_ = true; }
     Descriptor& descriptor() { return file_; }
 
     // Room for a record of `bytes` (at most trace::kMaxRecordBytes; rounded up to 8), with its
@@ -87,7 +89,7 @@ class Writer {
     uint32_t refusals_ = 0;  // records in a row that found no room
     bool reached_bound_ = false;
     bool is_closing_ = false;
-    bool is_cut_ = false;  // something is missing without which the rest means nothing
+    bool is_cut_ = false;  // what comes later would mean nothing, but for ends
     Descriptor file_;
 };
 

@@ -141,6 +141,11 @@ void PageLook::list_present(Arena& arena, PageRegion* buffer, const AddressRange
                [&](const PageRegion& region) { pages->append(arena, region.start, region.end); });
 }
 
+bool PageLook::may_be_shared(uint64_t page) {
+    uint64_t entry = 0;
+    return !read_entries(page, &entry, 1) || !is_unshared(entry);
+}
+
 uint64_t PageLook::first_shared(PageRegion* buffer, const PageRuns& pages, uint64_t from) {
     auto* entries = reinterpret_cast<uint64_t*>(buffer);
     // Few at first: in most cases the one at `from` is it.

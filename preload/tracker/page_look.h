@@ -75,6 +75,9 @@ class PageLook {
     // is none. 30 ns a page.
     uint64_t first_shared(PageRegion* buffer, const PageRuns& pages, uint64_t from);
 
+    // Whether another process may have that page, as far as can be told.
+    bool may_be_shared(uint64_t page);
+
     // In a forked child the descriptor shows the parent.
     void close();
     void forget() { pagemap_.forget(); }

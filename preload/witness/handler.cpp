@@ -228,7 +228,7 @@ void count_copy(Tracked& tracked, const Fault& fault) {
 bool take_fault(Tracked& tracked, Fault& fault) {
     bool is_event = false;
     if (process::process.is_counting) {
-        fault.is_copy = is_copy_by_page(tracked, fault);
+        fault.is_copy = is_copy_by_page(tracked, fault) && process::still_shares();
     } else {
         is_event = record_event(tracked, fault);
         if (!process::process.writer.reached_bound()) return is_event;

@@ -83,9 +83,9 @@ Words bounded(const std::string& folder, const std::string& size, const Words& p
 }  // namespace
 
 TEST_CASE("a trace keeps to its bound, and what comes later is counted", "[bound]") {
-    const Words options =
-        GENERATE(Words{}, Words{"--kill", "3"}, Words{"--threads", "3"}, Words{"--lived", "20"},
-                 Words{"--read", "10"}, Words{"--exec", "5", "--status", "7"});
+    const Words options = GENERATE(Words{}, Words{"--kill", "3"}, Words{"--threads", "3"},
+                                   Words{"--lived", "20"}, Words{"--read", "10"},
+                                   Words{"--exec", "5", "--status", "7"}, Words{"--own", "200"});
     CAPTURE(options);
     const TemporaryFolder folder;
     const std::string trace = folder.path().string() + "/t.cow";
@@ -115,6 +115,7 @@ TEST_CASE("a trace keeps to its bound, and what comes later is counted", "[bound
     check_place(report, "one_place", number(truth, "one"));
     check_place(report, "other_place", number(truth, "other"));
     check_place(report, "lived_place", number(truth, "lived"));
+    check_place(report, "own_place", 0);
     CHECK(pages_of(report, "one_place").later > pages_of(report, "one_place").before);
     const uint64_t by_kernel = number(after, "by_kernel");
     CHECK(by_kernel <= number(truth, "read"));

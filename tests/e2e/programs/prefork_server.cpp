@@ -11,6 +11,8 @@
 //                round, from lived_place() (default 0: there is none)
 //   --threads T  each worker's pages are written by T threads (default 0: by itself)
 //   --read R     pages behind those that the kernel writes, with read(2), one a call (default 0)
+//   --own N      pages that the server itself writes in each round when the worker is gone, from
+//                own_place(): nobody shares them then, so that is no copy (default 0)
 //   --exec E     in every E-th round the server starts /bin/true too, as another program (default
 //   0)
 //   --status S   of the server's end (default 0)
@@ -62,6 +64,9 @@ __attribute__((noinline)) void one_place(volatile char* page) {
 __attribute__((noinline)) void other_place(volatile char* page) {
     *page = 11;
 }
+__attribute__((noinline)) void own_place(volatile char* page) {
+    *page = 13;
+}
 __attribute__((noinline)) void lived_place(volatile char* page) {
     *page = 12;
 }
@@ -73,10 +78,12 @@ int main(int count, char** words) {
     const size_t lived = option(count, words, "--lived", 0);
     const size_t threads = option(count, words, "--threads", 0);
     const size_t read_pages = option(count, words, "--read", 0);
+    const size_t own_pages = option(count, words, "--own", 0);
     const size_t exec_each = option(count, words, "--exec", 0);
     const size_t status = option(count, words, "--status", 0);
 
     volatile char* shared = filled_pages(pages + read_pages);
+    volatile char* own = filled_pages(own_pages);
     volatile char* of_lived = filled_pages(lived * rounds);
     size_t one = 0;
     size_t other = 0;
@@ -134,6 +141,7 @@ int main(int count, char** words) {
         int ended = 0;
         waitpid(worker, &ended, 0);
         if (is_killed ? !WIFSIGNALED(ended) : ended != 0) return 98;
+        for (size_t i = 0; i < own_pages; ++i) own_place(own + i * kPageBytes);
         if (lived != 0) {
             char byte = 1;
             if (write(to_lived[1], &byte, 1) != 1 || read(from_lived[0], &byte, 1) != 1) return 97;
