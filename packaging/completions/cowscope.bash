@@ -10,7 +10,7 @@ _cowscope_program_word()
                 echo $((at + 1))
                 return
                 ;;
-            --tracker | --witness | --sample | --max-stack | --output)
+            --tracker | --witness | --sample | --max-stack | --max-trace | --output)
                 [[ ${COMP_WORDS[at + 1]} == = ]] && ((at += 3)) || ((at += 2))
                 ;;
             -o)
@@ -79,7 +79,7 @@ _cowscope()
     local command=${words[1]} options='-h --help'
     case $command in
         run | record)
-            options+=' --tracker --witness --sample --max-stack -o --output --no-values --quiet'
+            options+=' --tracker --witness --sample --max-stack --max-trace -o --output --no-values --quiet'
             ;;
         report) options+=' --by --process --format --top --native --quiet' ;;
         html) options+=' --diff -o --output --quiet' ;;
@@ -96,6 +96,7 @@ _cowscope()
         run:--witness | record:--witness) values='auto trap off' ;;
         run:--sample | record:--sample) values=auto ;;
         run:--max-stack | record:--max-stack | *:--top) return ;;
+        run:--max-trace | record:--max-trace) values='64M 512M 2G' ;;
         run:-o | run:--output | record:-o | record:--output)
             _filedir -d
             return

@@ -13,7 +13,7 @@ function __cowscope_program
                 set -e words[1]
                 string join \n -- $words
                 return 0
-            case --tracker --witness --sample --max-stack --output -o
+            case --tracker --witness --sample --max-stack --max-trace --output -o
                 # A value that is still being typed is no program.
                 set -q words[2]
                 or return 1
@@ -89,6 +89,8 @@ complete -c cowscope -n $recording -l tracker -x -a 'auto userfaultfd soft-dirty
 complete -c cowscope -n $recording -l witness -x -a 'auto trap off' -d 'Who wrote them'
 complete -c cowscope -n $recording -l sample -x -a auto -d 'Witness one first write in N'
 complete -c cowscope -n $recording -l max-stack -x -d 'Native frames kept of a stack'
+complete -c cowscope -n $recording -l max-trace -x -a '64M 512M 2G' \
+    -d 'Size that the trace may have'
 complete -c cowscope -n $recording -s o -l output -x -a '(__fish_complete_directories)' \
     -d 'Folder of the trace'
 complete -c cowscope -n $recording -l no-values -d 'Keep no examples of values'

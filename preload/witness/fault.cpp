@@ -117,6 +117,7 @@ bool is_copy_by_page(Tracked& tracked, Fault& fault) {
     uint64_t words[2] = {0, 0};
     read_words(fault, words);
     if (is_zero_page(fault, words)) return false;
+    if (mapping != nullptr && mapping->is_hugetlb) fault.pages = kHugePages;
     // A page of a file comes with content whether the parent had it or not.
     if (process::process.forks != 0 || mapping == nullptr || !mapping->is_file ||
         mapping->is_hugetlb) {

@@ -10,6 +10,9 @@ namespace cowscope::witness {
 
 using process::Tracked;
 
+// A page of hugetlb, in pages (2 MiB; a larger one counts as one of those).
+inline constexpr uint32_t kHugePages = 512;
+
 struct Fault {
     uint64_t address;
     uint32_t event_index;  // of the perf event
@@ -22,6 +25,7 @@ struct Fault {
     // Nothing takes the page away while it is looked at.
     bool stays = false;
     bool is_copy = false;  // by what is known so far
+    uint32_t pages = 1;    // that the kernel copied then
 };
 
 const process::Mapping* find_mapping(Tracked& tracked, uint64_t address);

@@ -171,7 +171,10 @@ bool record_event(Tracked& tracked, Fault& fault) {
         writer.loss()->fresh_faults += fault.weight;
         return false;
     }
-    if (is_hugetlb) flags |= trace::kHugePage;
+    if (is_hugetlb) {
+        flags |= trace::kHugePage;
+        fault.pages = kHugePages;
+    }
     fault.is_copy = true;
 
     InternTable::Entry* site = find_site(tracked, fault.registers);
@@ -221,7 +224,7 @@ void count_copy(Tracked& tracked, const Fault& fault) {
                                                                trace::kLaterPythonDepth);
     }
     place.tid = static_cast<uint32_t>(fault.tid);
-    process::count_copies(place, fault.weight);
+    process::count_copies(place, fault.weight * fault.pages);
 }
 
 // Whether it was recorded, or counted.

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -142,6 +143,41 @@ TEST_CASE("a trace keeps to its bound, and what comes later is counted", "[bound
     CHECK(find_note(report, {"reached its bound of 1M"}).size() > 0);
     CHECK(find_note(report, {"damaged"}).empty());
     CHECK(find_note(report, {"no trace"}).empty());
+}
+
+TEST_CASE("behind the bound a sample is an estimate, and without a witness nothing is known",
+          "[bound]") {
+    const TemporaryFolder folder;
+    const std::string trace = folder.path().string() + "/t.cow";
+    const auto record_with = [&](const Words& options) {
+        const Words command = joined({"record", "--max-trace", "1M", "-o", trace}, options);
+        return run_cowscope(joined(command, {"--", kServer}));
+    };
+    SECTION("sampled") {
+        const RunResult run = record_with({"--sample", "8"});
+        REQUIRE(run.status() == 0);
+        const Json truth = Json::parse(run.out);
+        const Json report = report_json(trace);
+        const Json& after = report["after_bound"];
+        CHECK(number(after, "copies") == 8 * number(after, "witnessed"));
+        CHECK_FALSE(find_note(report, {"an estimate"}).empty());
+        const Pages one = pages_of(report, "one_place");
+        const auto known = static_cast<double>(number(truth, "one") - one.before);
+        // Six deviations of some 3000 events.
+        CHECK(std::abs(static_cast<double>(one.later) - known) < 0.11 * known);
+    }
+    SECTION("without a witness") {
+        const RunResult run = record_with({"--witness", "off"});
+        REQUIRE(run.status() == 0);
+        CHECK(bytes_in(trace) <= kMiB);
+        const Json report = report_json(trace);
+        const Json& after = report["after_bound"];
+        CHECK(number(after, "copies") == 0);
+        CHECK(number(after, "processes") > 50);
+        CHECK(number(after, "processes_without_witness") == number(after, "processes"));
+        CHECK_FALSE(find_note(report, {"had no witness"}).empty());
+        CHECK(run_cowscope({"check", trace, "--max-copied", "1G"}).status() == 2);
+    }
 }
 
 TEST_CASE("who lives through the bound is counted on both sides of it", "[bound]") {
