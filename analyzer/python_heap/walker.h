@@ -159,7 +159,7 @@ class Walker {
     // Classes and functions that other modules define: their own modules name them first.
     std::deque<Item> deferred_;
     std::vector<std::unique_ptr<ContentSample>> samples_;  // by LabelId
-    uint64_t unread_ = 0;  // references that take_alike() took
+    uint64_t unread_ = 0;                                  // references that take_alike() took
     WalkResult result_;
 };
 
