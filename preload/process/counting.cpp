@@ -217,7 +217,7 @@ void count_blind_process() {
     add(counts().blind_processes, 1);
 }
 
-void count_copies(const CountedPlace& place, uint32_t copies) {
+void count_copies(const CountedPlace& place, uint64_t copies) {
     trace::LaterCounts& all = counts();
     add(all.copies, copies);
     add(all.witnessed, 1);
@@ -243,7 +243,7 @@ void count_copies(const CountedPlace& place, uint32_t copies) {
     if (is_new) describe(slot, place);
 }
 
-void count_late_copies(uint32_t copies) {
+void count_late_copies(uint64_t copies) {
     add(counts().copies, copies);
     add(counts().late_copies, copies);
 }

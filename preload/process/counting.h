@@ -36,8 +36,8 @@ struct CountedPlace {
     uint32_t tid;
 };
 // A fault that copied a page stands for `copies` in all. Reads the code at the place.
-void count_copies(const CountedPlace& place, uint32_t copies);
-void count_late_copies(uint32_t copies);
+void count_copies(const CountedPlace& place, uint64_t copies);
+void count_late_copies(uint64_t copies);
 void count_kernel_copy();
 
 }  // namespace cowscope::process

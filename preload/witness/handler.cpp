@@ -224,7 +224,7 @@ void count_copy(Tracked& tracked, const Fault& fault) {
                                                                trace::kLaterPythonDepth);
     }
     place.tid = static_cast<uint32_t>(fault.tid);
-    process::count_copies(place, fault.weight * fault.pages);
+    process::count_copies(place, uint64_t{fault.weight} * fault.pages);
 }
 
 // Whether it was recorded, or counted.
