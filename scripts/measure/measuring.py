@@ -93,11 +93,16 @@ def remove(path):
 
 def in_turns(rounds, names, measure):
     """Calls measure(name) for each name, `rounds` times over. Every round begins with another name,
-    so that none of them always follows the same one. Returns the results of each name."""
+    and what comes before a name changes too: what one leaves behind (cold caches, a disk that still
+    writes) is to be nobody's alone. Returns the results of each name."""
+    count = len(names)
+    # A zigzag, turned on by one each round: over `count` rounds every name follows every other one
+    # once where the count is even, and half of them twice where it is odd (E. J. Williams 1949).
+    zigzag = [(i + 1) // 2 if i % 2 else count - i // 2 for i in range(count)]
     results = {name: [] for name in names}
     for number in range(rounds):
-        shift = number % len(names)
-        for name in names[shift:] + names[:shift]:
+        for step in zigzag:
+            name = names[(step + number) % count]
             results[name].append(measure(name))
     return results
 
