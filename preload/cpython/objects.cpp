@@ -31,14 +31,19 @@ struct Block {
     uint64_t bytes;
 };
 
+bool read_header(uint64_t pool, uint64_t address, uint64_t stays_from, PoolHeader* header) {
+    const bool is_there = pool / kPage == address / kPage ||
+                          (pool >= stays_from && is_readable(pool, sizeof(*header)));
+    if (!is_there) return guarded_read(pool, header);
+    *header = load<PoolHeader>(pool);
+    return true;
+}
+
 // Whether `address` lies in a pool. A header is told by what its fields must be to each other.
-bool find_pool(uint64_t address, uint64_t pool_bytes, PoolHeader* header, uint64_t* pool) {
+bool find_pool(uint64_t address, uint64_t pool_bytes, uint64_t stays_from, PoolHeader* header,
+               uint64_t* pool) {
     *pool = address & ~(pool_bytes - 1);
-    if (*pool / kPage == address / kPage) {
-        *header = load<PoolHeader>(*pool);
-    } else if (!guarded_read(*pool, header)) {
-        return false;
-    }
+    if (!read_header(*pool, address, stays_from, header)) return false;
     const uint64_t bytes = pool_bytes - header->last_offset;
     if (header->last_offset >= pool_bytes || bytes < 8 || bytes > 512) return false;
     // Classes are 16 bytes apart; in early releases of 3.6 and 3.7, 8 (obmalloc.c, ALIGNMENT).
@@ -79,13 +84,13 @@ Located object_in(const Block& block, Arena& arena, segment::Writer* writer, Typ
 }  // namespace
 
 Located locate(Arena& arena, segment::Writer* writer, TypeCache* types, uint64_t address,
-               const uint64_t (&words)[2]) {
+               const uint64_t (&words)[2], uint64_t stays_from) {
     Located located;
     const Layout* layout = interpreter().layout;
     PoolHeader header;
     uint64_t pool = 0;
     Block block = {0, 0};
-    if (layout != nullptr && find_pool(address, layout->pool_bytes, &header, &pool)) {
+    if (layout != nullptr && find_pool(address, layout->pool_bytes, stays_from, &header, &pool)) {
         if (address - pool < sizeof(PoolHeader)) {
             located.flags = trace::kPoolHeader;
             return located;

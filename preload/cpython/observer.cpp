@@ -61,7 +61,7 @@ Observation Observer::observe(Arena& arena, segment::Writer* writer, const Write
             stacks_.capture(arena, writer, write.address, write.memory_version, limit);
     }
     Located& object = observation.object;
-    object = locate(arena, writer, &types_, write.address, write.words);
+    object = locate(arena, writer, &types_, write.address, write.words, write.stays_from);
     if (python.layout == nullptr) return observation;
     if (is_finalizing(python)) object.flags |= trace::kPythonFinalizing;
     const bool is_frame = stacks_.holds_address();

@@ -24,6 +24,8 @@ struct Fault {
     tracker::AddressRange own_frames;
     // Nothing takes the page away while it is looked at.
     bool stays = false;
+    // And so is what can be read from here up to the address.
+    uint64_t stays_from = ~uint64_t{0};
     bool is_copy = false;  // by what is known so far
     uint32_t pages = 1;    // that the kernel copied then
 };

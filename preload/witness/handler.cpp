@@ -7,6 +7,7 @@
 #include "process/process.h"
 #include "process/signals.h"
 #include "support/hash.h"
+#include "support/threads.h"
 #include "witness/fault.h"
 #include "witness/registers_x86_64.h"
 
@@ -140,8 +141,8 @@ cpython::Observation observe_python(Tracked& tracked, const Fault& fault,
     if (!has_python(tracked)) return {};
     auto& writer = process::process.writer;
     const process::Options& options = process::process.options;
-    cpython::Write write = {
-        fault.address, {words[0], words[1]}, site, process::memory_version(), {}};
+    cpython::Write write = {fault.address, {words[0], words[1]},      fault.stays_from,
+                            site,          process::memory_version(), {}};
     copy_registers(*fault.context, write.registers);
     const cpython::Observation seen =
         tracked.python->observe(tracked.arena, &writer, write, options.max_stack);
@@ -164,6 +165,7 @@ bool record_event(Tracked& tracked, Fault& fault) {
     }
     const process::Mapping* mapping = recall_mapping(tracked, fault.address);
     fault.stays = stays_readable(mapping, fault.address);
+    if (fault.stays) fault.stays_from = mapping->start;
     const bool is_hugetlb = mapping != nullptr && mapping->is_hugetlb;
     uint64_t words[2] = {0, 0};
     uint16_t flags = read_words(fault, words);
@@ -335,11 +337,11 @@ void on_trap(int signal, siginfo_t* info, void* context) {
         process::pass_trap_to_host(signal, info, context);
         return;
     }
-    // The first thread of a process has its number: then there is no need to ask for that too.
-    const pid_t tid = sys::gettid();
-    if (tid == process::process.pid || process::is_current()) {
-        handle(tid, trap, *static_cast<const ucontext_t*>(context));
-    }
+    // Events pass to threads, not to processes: it is of this one. A thread that is alone has the
+    // process's number, but for those that libc has not made; gaps are set by thread.
+    const bool has_pid = is_only_thread() && weight_of(trap) == 1;
+    const pid_t tid = has_pid ? process::process.pid : sys::gettid();
+    handle(tid, trap, *static_cast<const ucontext_t*>(context));
 }
 
 }  // namespace cowscope::witness
