@@ -77,8 +77,6 @@ def all_of(results):
     bars = [bar for found in results['workloads'] for bar in of_workload(found)]
     if results['long_run']:
         variants = results['long_run']['variants']
-        bars.append(Bar('%s: µs a witnessed page, exact' % results['long_run']['name'],
-                        EXACT_US_PER_EVENT, variants[EXACT]['us_per_event'].median, '%.2f'))
         bars.append(Bar('%s: µs a copy, auto' % results['long_run']['name'], AUTO_US_PER_COPY,
                         variants[AUTO]['us_per_copy'].median, '%.2f'))
     long_report = results['long_report']

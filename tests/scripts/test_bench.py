@@ -67,7 +67,7 @@ if 'perf dwarf' in variants:
     share = dwarf['events'] * 8192 / (dwarf['copied_pages'] * 4096)
     check(dwarf['trace_share'] > 0.5 * share, 'perf wrote %f' % dwarf['trace_share'])
 
-copied = results['long_run']['variants']['exact']['copied_pages']
+copied = results['long_run']['variants']['auto']['copied_pages']
 check(near(copied, COPIES, 0.05), 'the long run copied %d pages' % copied)
 events = results['long_report']['events']
 check(near(events, EVENTS, 0.05), 'the long report has %d events' % events)

@@ -123,6 +123,29 @@ TEST_CASE("ranges come in order whatever was set", "[owners]") {
     }
 }
 
+TEST_CASE("each 16 bytes belong to who was set first there", "[owners]") {
+    const unsigned owners = GENERATE(1, 2, 3);
+    std::mt19937_64 random(owners);
+    OwnerMap map;
+    std::map<uint64_t, unsigned> expected;
+    for (int i = 0; i < 300; ++i) {
+        const uint64_t start = kStart + random() % (4 * kPage) / 16 * 16;
+        const uint64_t end = start + 16 * (1 + random() % 90);
+        const auto owner = static_cast<OwnerMap::Owner>(1 + random() % owners);
+        map.set(start, end - start, owner);
+        for (uint64_t at = start; at < end; at += 16) expected.emplace(at, owner);
+    }
+    std::map<uint64_t, unsigned> told;
+    for (const Range& range : ranges_of(map)) {
+        for (uint64_t at = range.start; at < range.end; at += 16) told.emplace(at, range.owner);
+    }
+    CHECK(told == expected);
+    for (uint64_t at = kStart; at < kStart + 5 * kPage; at += 16) {
+        const auto found = expected.find(at);
+        if (map.at(at) != (found == expected.end() ? 0 : found->second)) FAIL("at " << at);
+    }
+}
+
 TEST_CASE("memory that is taken where it is free is as if it had been looked at and set",
           "[owners]") {
     std::mt19937_64 random(3);
