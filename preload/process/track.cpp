@@ -47,8 +47,8 @@ void write_protected() {
 
 void protect(const tracker::AddressRange& used) {
     Tracked& tracked = *process.tracked;
-    const int result =
-        process.tracker.protect(tracked.scan_buffer, tracked.mappings, tracked.own, used);
+    const int result = process.tracker.protect(tracked.scan_buffer, tracked.mappings, tracked.own,
+                                               used, tracked.inherited);
     tracked.is_protected = result == 0;
     if (result == 0) {
         // What was judged before is known; and where it moves, it is not to look like new.

@@ -46,7 +46,8 @@ class Userfaultfd {
 
     int list_present(Arena& arena, PageRegion* buffer, const AddressRange& used,
                      PageRuns* inherited);
-    int protect(PageRegion* buffer, const AddressRange& used);
+    // `present`: pages that list_present() has found, and that are still there.
+    int protect(PageRegion* buffer, const AddressRange& used, const PageRuns& present);
     // Protects the present pages of a range that is not watched yet, because it was moved there.
     int watch_moved(PageRegion* buffer, const AddressRange& range);
     void unprotect(const AddressRange& range);
@@ -63,6 +64,7 @@ class Userfaultfd {
     }
     int add(uint64_t start, uint64_t end);
     int protect_range(PageRegion* buffer, const AddressRange& range);
+    int protect_all_of(const AddressRange& range);
 
     Descriptor uffd_;
     Descriptor pagemap_;

@@ -87,7 +87,7 @@ TEST_CASE("reading a big trace says on a terminal how far it is", "[terminal]") 
         shown = read.shown;
     }
     CAPTURE(shown);
-    CHECK(std::regex_search(shown, std::regex("\rcowscope: reading [0-9.]+ [MG]iB: [0-9]+ %")));
+    CHECK(std::regex_search(shown, std::regex("\rcowscope: reading [0-9.]+ [KMG]iB: [0-9]+ %")));
     // Gone in the end.
     const std::string end = "\r" + kEscape + "[K";
     REQUIRE(shown.size() > end.size());

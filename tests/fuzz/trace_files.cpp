@@ -4,6 +4,7 @@
 #include <cstring>
 #include <iterator>
 
+#include "preload/bound_format.h"
 #include "preload/trace_format.h"
 #include "trace/outside.h"
 #include "trace/owners.h"
@@ -42,13 +43,13 @@ void put(std::string* bytes, size_t offset, Number value) {
 }
 
 bool is_framed(const File& file) {
-    return file.kind != Kind::recording;
+    return file.kind == Kind::segment || file.kind == Kind::outside || file.kind == Kind::owners;
 }
 
 File parse_file(uint8_t head, const std::string& bytes) {
     File file;
-    file.kind = static_cast<Kind>(head & 3);
-    file.process = head >> 2 & 3;
+    file.kind = static_cast<Kind>((head & 7) % kKinds);
+    file.process = head >> 3 & 3;
     if (!is_framed(file)) {
         file.records.push_back(bytes);
         return file;
@@ -186,12 +187,54 @@ std::string new_header(uint8_t process) {
     return {reinterpret_cast<const char*>(&header), sizeof(header)};
 }
 
+template <typename Record>
+void append(std::string* bytes, const Record& record) {
+    bytes->append(reinterpret_cast<const char*>(&record), sizeof(record));
+}
+
+// That was reached.
+std::string new_bound() {
+    format::BoundFile bound{};
+    std::memcpy(bound.magic, format::kBoundMagic, sizeof(bound.magic));
+    bound.version = format::kBoundVersion;
+    bound.limit_bytes = format::kLeastMaxTrace;
+    bound.reached_ns = 1001;
+    std::string bytes;
+    append(&bytes, bound);
+    return bytes;
+}
+
+// A table with two places.
+std::string new_later(uint8_t process) {
+    format::LaterHeader header{};
+    std::memcpy(header.magic, format::kLaterMagic, sizeof(header.magic));
+    header.version = format::kBoundVersion;
+    header.slot_count = 2;
+    header.created_ns = 1000u + process;
+    header.pid = 100u + process;
+    header.slot_bytes = sizeof(format::LaterSlot);
+    std::string bytes;
+    append(&bytes, header);
+    for (uint64_t key = 1; key <= header.slot_count; ++key) {
+        format::LaterSlot slot{};
+        slot.key = slot.copies = key;
+        slot.is_whole = 1;
+        slot.depth = slot.python_depth = 1;
+        append(&bytes, slot);
+    }
+    return bytes;
+}
+
 File new_file(Random* random) {
     File file;
-    file.kind = static_cast<Kind>(below(random, 4));
+    file.kind = static_cast<Kind>(below(random, kKinds));
     file.process = static_cast<uint8_t>(below(random, kProcesses));
     if (is_framed(file)) {
         file.header = new_header(file.process);
+    } else if (file.kind == Kind::bound) {
+        file.records.push_back(new_bound());
+    } else if (file.kind == Kind::later) {
+        file.records.push_back(new_later(file.process));
     } else {
         file.records.emplace_back(
             R"({"command":["a"],"start_ns":1,"end_ns":2,"exit":{"kind":"exit","value":0},"notes":[]})");
@@ -243,6 +286,26 @@ void mutate_field(std::string* record, Random* random) {
         default:
             put(record, 6,
                 static_cast<uint16_t>(get<uint16_t>(*record, 6) ^ (1u << below(random, 13))));
+            break;
+    }
+}
+
+// A file of numbers: its fields change, and seldom its length.
+void mutate_numbers(std::string* bytes, Random* random) {
+    if (bytes->size() < sizeof(uint64_t) || one_in(random, 16)) {
+        mutate_bytes(bytes, random);
+        return;
+    }
+    const size_t at = below(random, bytes->size() / sizeof(uint64_t)) * sizeof(uint64_t);
+    switch (below(random, 3)) {
+        case 0:
+            put(bytes, at, telling_number(random));
+            break;
+        case 1:
+            put(bytes, at + below(random, 2) * 4, static_cast<uint32_t>(telling_number(random)));
+            break;
+        default:
+            (*bytes)[at + below(random, sizeof(uint64_t))] = static_cast<char>((*random)());
             break;
     }
 }
@@ -321,7 +384,7 @@ std::string to_input(const Files& files) {
     for (const File& file : files) {
         const std::string bytes = bytes_of(file);
         input.push_back(
-            static_cast<char>(static_cast<unsigned>(file.kind) | unsigned{file.process} << 2));
+            static_cast<char>(static_cast<unsigned>(file.kind) | unsigned{file.process} << 3));
         for (unsigned shift = 0; shift < 24; shift += 8) {
             input.push_back(static_cast<char>(bytes.size() >> shift));
         }
@@ -340,6 +403,10 @@ std::string name_of(const File& file) {
             return "outside-" + id + format::kOutsideSuffix;
         case Kind::owners:
             return "owners-" + id + "-7" + format::kOwnersSuffix;
+        case Kind::bound:
+            return format::kBoundFile;
+        case Kind::later:
+            return format::kLaterPrefix + id + format::kLaterSuffix;
         case Kind::recording:
             break;
     }
@@ -359,7 +426,8 @@ void mutate(Files* files, Random* random) {
         file.process = static_cast<uint8_t>(below(random, kProcesses));
     } else if (!is_framed(file)) {
         if (file.records.empty()) file.records.emplace_back();
-        mutate_bytes(&file.records.front(), random);
+        const auto change = file.kind == Kind::recording ? mutate_bytes : mutate_numbers;
+        change(&file.records.front(), random);
     } else {
         if (file.header.size() != kHeaderBytes) file.header = new_header(file.process);
         mutate_records(&file, random);

@@ -1,9 +1,9 @@
 // What a fuzzer's input says: the files of a trace folder, each as a header and records, so that a
 // mutation can change a record and leave those around it sound.
 //
-// An input is a row of files. Each is one byte of kind (low two bits) and process (next two), three
-// bytes of length, and as many bytes. Any row of bytes is an input: what is cut off at the end is
-// a shorter file.
+// An input is a row of files. Each is one byte of kind (low three bits) and process (next two),
+// three bytes of length, and as many bytes. Any row of bytes is an input: what is cut off at the
+// end is a shorter file.
 #pragma once
 
 #include <cstddef>
@@ -14,15 +14,18 @@
 
 namespace cowscope::fuzz {
 
-enum class Kind : uint8_t { segment, outside, owners, recording };
+enum class Kind : uint8_t { segment, outside, owners, recording, bound, later };
+inline constexpr uint8_t kKinds = 6;
 inline constexpr uint8_t kProcesses = 4;
 inline constexpr size_t kMostFiles = 12;
 
 struct File {
     Kind kind = Kind::segment;
     uint8_t process = 0;
-    std::string header;                // of a framed file
-    std::vector<std::string> records;  // the last one may be anything; of recording.json all of it
+    std::string header;  // of a framed file
+    // The last one may be anything. Of a file without records (recording.json, bound, later-*) all
+    // of it.
+    std::vector<std::string> records;
 };
 
 using Files = std::vector<File>;
