@@ -115,6 +115,12 @@ class PageData {
                 for (Json& frame : site[stack]) frame = strings_.id(frame.get<std::string>());
             }
         }
+        if (report_.after_bound) {
+            for (Json& site : report["after_bound"]["sites"]) {
+                site["short_function"] = short_function(site["function"].get<std::string>());
+                for (Json& frame : site["stack"]) frame = short_frame(frame.get<std::string>());
+            }
+        }
         return report;
     }
 

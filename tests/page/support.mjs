@@ -35,10 +35,10 @@ export function skip(reason) {
   process.exit(0);
 }
 
-// `forks`: of a program without a fork nothing is tracked, on any machine.
-export function record(name, command, { forks = true } = {}) {
+// `forks`: of a program without a fork nothing is tracked, on any machine. `options`: of record.
+export function record(name, command, { forks = true, options = [] } = {}) {
   const trace = inFolder(name + ".cow");
-  execFileSync(cowscope, ["record", "--quiet", "-o", trace, "--", ...command], { stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync(cowscope, ["record", "--quiet", ...options, "-o", trace, "--", ...command], { stdio: ["ignore", "ignore", "inherit"] });
   const json = execFileSync(cowscope, ["report", trace, "--format", "json"], { maxBuffer: 1 << 30 });
   const report = JSON.parse(json);
   if (forks && (report.witness !== "trap" || report.tracker === "off")) {

@@ -54,6 +54,24 @@ test("each page on the map is what the program wrote", async () => {
   assert.deepEqual(errors, []);
 });
 
+test("what came after the bound is told, and where", async () => {
+  const server = join(s.build, "tests", "e2e", "programs", "prefork_server");
+  const { page: file, report } = s.record("bound", [server], { options: ["--max-trace", "1M"] });
+  const after = report.after_bound;
+  const grouped = (count) => count.toLocaleString("en-US");
+  const { page, errors } = await s.open(browser, file);
+  assert.ok((await page.innerText("#headline")).includes(`${grouped(after.copies)} copies more`));
+  const rows = await page.$$eval("#after-bound tbody tr", (all) => all.map((row) => row.textContent));
+  const [main] = after.sites;
+  assert.ok(main.function.startsWith("one_place("));
+  assert.ok(rows[0].includes(`one_place (prefork_server.cpp:${main.line})`), rows[0]);
+  assert.ok(rows[0].includes(grouped(main.copies)), rows[0]);
+  await page.locator("#after-bound tbody button").first().click();
+  assert.ok((await page.innerText("#after-bound .stack")).includes("main"));
+  await page.locator("#after-bound").screenshot({ path: `${s.screenshots}/after-bound.png` });
+  assert.deepEqual(errors, []);
+});
+
 test("a large trace makes a small page that opens soon", async () => {
   const { report, page: file, bytes } = s.record("large", [program, "--entries", "2000000", "--children", "8", "--values", "refcounted"]);
   assert.ok(report.totals.copied_pages > 400000);

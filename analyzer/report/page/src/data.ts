@@ -35,6 +35,18 @@ export interface Site {
   change: number; // on a page that compares: place in Diff.sites, or -1
 }
 
+// A place that copied after the recording had reached its bound.
+export interface LaterPlace {
+  copies: number;
+  share: number;
+  module: string;
+  short_function: string;
+  file: string;
+  line: number;
+  python: { function: string; file: string; line: number }[];
+  stack: string[];
+}
+
 export interface Report {
   trace: string;
   command: string[];
@@ -65,6 +77,15 @@ export interface Report {
     types: { type: string; pages: number }[];
   }[];
   advice: { kind: string; owner: string; pages: number; share: number; text: string }[];
+  after_bound?: {
+    limit_bytes: number;
+    copies: number;
+    processes: number;
+    without_site: number;
+    by_kernel: number;
+    late: number;
+    sites: LaterPlace[];
+  };
 }
 
 export interface Frame {

@@ -1,4 +1,5 @@
 // What happened, by whom, why, and what to do: the first screen.
+import { afterBoundId, afterBoundText } from "./after_bound";
 import { Report, Site } from "./data";
 import { causeHelp, causeLabel, causeOf } from "./causes";
 import { append, element } from "./dom";
@@ -80,6 +81,8 @@ export function headline(report: Report): HTMLElement {
     append(lead, " The code that wrote ", strong(percent(siteShare)), " of them: ", element("code", {}, place), ".");
   }
   append(made, lead);
+  const later = afterBoundText(report);
+  if (later !== "") append(made, element("p", { class: "lead" }, element("a", { href: "#" + afterBoundId }, later)));
 
   const cards = element("dl", { class: "cards" });
   append(

@@ -1,4 +1,5 @@
 import "./style.css";
+import { afterBound } from "./after_bound";
 import { breakdown } from "./breakdown";
 import { Diff, readPage, Report, Run } from "./data";
 import { changeParts, changeTitle } from "./change";
@@ -63,6 +64,7 @@ function showRun(run: Run, page: HTMLElement): void {
     ["Map", mapSection(run, (place) => sites?.reveal(place))],
     ["Processes", treeSection({ report, caption: "Processes, each under its parent" })],
     ["Sites", sites?.element ?? null],
+    ["After the bound", afterBound(report)],
     ["Notes", notes({ report, label: "" })],
     ["Words", words(false)],
   ];
