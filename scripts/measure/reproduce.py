@@ -19,8 +19,10 @@ from measuring import MeasuringError, say
 from recorders import EXACT, PLAIN
 
 # Each worker waits so long before and after it reads. The sample that tells the memory before has
-# to be over by then, which is checked; the one that tells the peak falls in the time after.
+# to be over by then, which is checked; the one that tells the peak falls in the time after,
+# when all have to have read: the more they read, the further they are apart.
 PAUSE_SECONDS = 4
+ENTRIES_A_SECOND_MORE = 2000000
 QUICK_PAUSE_SECONDS = 1
 # Bytes of memory for each entry of a map, in the parent and in a worker that copies every page of
 # its values: CPython 3.6 to 3.11, the largest (30,000,000 entries: 128 of two strs and 45 of the
@@ -56,8 +58,13 @@ def parse_options():
     options.output = options.output or os.path.join(options.build, 'reproduce')
     options.sizes = options.size or ([(200000, 2)] if options.quick else
                                      [(10000000, 10), (30000000, None)])
-    options.pause = QUICK_PAUSE_SECONDS if options.quick else PAUSE_SECONDS
     return options
+
+
+def pause_seconds_of(options, entries):
+    if options.quick:
+        return QUICK_PAUSE_SECONDS
+    return PAUSE_SECONDS + entries // ENTRIES_A_SECOND_MORE
 
 
 def fitting_workers(entries):
@@ -71,7 +78,7 @@ def python_cases(options, interpreter, version, entries, workers):
     for read in ('key',) if options.quick else ('key', 'values'):
         for interning in (False, True):
             workload = workloads.python(interpreter, version, entries, workers, '--read', read,
-                                        '--pause', str(options.pause),
+                                        '--pause', str(pause_seconds_of(options, entries)),
                                         *(['--intern'] if interning else []))
             yield {'program': 'Python ' + version,
                    'values': 'interned' if interning else 'separate', 'read': read,
@@ -80,9 +87,10 @@ def python_cases(options, interpreter, version, entries, workers):
 
 def random_cases(options, interpreter, version, entries):
     """Random values of four letters, two workers that iterate over the values."""
+    pause = str(pause_seconds_of(options, entries))
     for interning in (False, True):
         workload = workloads.python(interpreter, version, entries, 2, '--read', 'values',
-                                    '--unique', '0', '--pause', str(options.pause),
+                                    '--unique', '0', '--pause', pause,
                                     *(['--intern'] if interning else []))
         yield {'program': 'Python ' + version,
                'values': 'random, %s; 2 workers' % ('interned' if interning else 'separate'),
@@ -94,7 +102,7 @@ def cpp_cases(options, program, entries, workers):
     for read in ('key',) if options.quick else ('key', 'iterate'):
         for kind in CPP_KINDS[:2] if options.quick else CPP_KINDS:
             workload = workloads.cpp(program, entries, workers, '--values', kind, '--read', read,
-                                     '--pause', str(options.pause))
+                                     '--pause', str(pause_seconds_of(options, entries)))
             yield {'program': 'C++', 'values': kind, 'read': read, 'workload': workload}
 
 
@@ -261,7 +269,8 @@ def main():
         for case in cases_of(options, program, entries, workers,
                              with_random=number == 0 and not options.quick):
             try:
-                part['cases'].append(measure(tools, case, options.pause))
+                pause_seconds = pause_seconds_of(options, entries)
+                part['cases'].append(measure(tools, case, pause_seconds))
             except MeasuringError as error:
                 results['failed'].append(str(error))
                 say('FAILED: %s' % error)
