@@ -24,7 +24,8 @@ def marks(largest):
 
 
 def line_chart(title, x_label, y_label, lines):
-    """`lines`: (name, points, is dashed) each, points as (x, y)."""
+    """`lines`: (name, points, is dashed) each, points as (x, y). A dashed line has the colour of the
+    one before it."""
     x_most = max(x for _, points, _ in lines for x, _ in points) or 1
     y_most = max(y for _, points, _ in lines for _, y in points) * 1.05 or 1
     width, height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
@@ -52,8 +53,11 @@ def line_chart(title, x_label, y_label, lines):
                  '</text>' % (TOP + height / 2, TOP + height / 2, html.escape(y_label)))
     parts.append('<path d="M%d %d V%d H%d" fill="none" stroke="black"/>' % (
         LEFT, TOP, TOP + height, LEFT + width))
+    hue = -1
     for number, (name, points, is_dashed) in enumerate(lines):
-        colour = COLOURS[number % len(COLOURS)]
+        if not is_dashed or hue < 0:
+            hue += 1
+        colour = COLOURS[hue % len(COLOURS)]
         dashes = ' stroke-dasharray="6 4"' if is_dashed else ''
         path = ' '.join('%.1f,%.1f' % (x_at(x), y_at(y)) for x, y in points)
         parts.append('<polyline points="%s" fill="none" stroke="%s" stroke-width="2"%s/>' % (

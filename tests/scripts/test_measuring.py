@@ -164,6 +164,14 @@ class PlotTest(unittest.TestCase):
         texts = [each.text for each in root.iter() if each.tag.endswith('text')]
         self.assertIn('a < b', texts)
 
+    def test_only_a_line_and_its_dashed_one_have_the_same_colour(self):
+        line = [(0, 0), (1, 1)]
+        pairs = [(name, line, is_dashed) for name in 'abcde' for is_dashed in (False, True)]
+        root = xml.etree.ElementTree.fromstring(plot.line_chart('t', 's', 'GiB', pairs))
+        colours = [each.get('stroke') for each in root.iter() if each.tag.endswith('polyline')]
+        self.assertEqual(colours[0::2], colours[1::2])
+        self.assertEqual(len(set(colours)), 5)
+
 
 if __name__ == '__main__':
     unittest.main()
