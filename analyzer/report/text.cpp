@@ -96,11 +96,7 @@ void TextReport::head() {
                                 size_text(totals.copied_pages * report_.page_size), copying,
                                 totals.processes, percent(totals.explained)),
                     0, 0);
-    if (!report_.after_bound || report_.after_bound->copies == 0) return;
-    const uint64_t later = report_.after_bound->copies;
-    page_.paragraph(fmt::format("After the bound was reached: {} more, {}, only counted.",
-                                page_count(later), size_text(later * report_.page_size)),
-                    0, 0);
+    after_bound_line(report_, &page_);
 }
 
 void TextReport::causes() {

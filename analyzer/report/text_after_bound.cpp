@@ -41,11 +41,23 @@ void place_lines(const LaterPlace& place, TextPage* page) {
     }
 }
 
+bool has_later_copies(const attribute::Report& report) {
+    return report.after_bound && report.after_bound->copies != 0;
+}
+
 }  // namespace
+
+void after_bound_line(const attribute::Report& report, TextPage* page) {
+    if (!has_later_copies(report)) return;
+    const uint64_t copies = report.after_bound->copies;
+    page->paragraph(fmt::format("After the bound was reached: {} more, {}, only counted.",
+                                page_count(copies), size_text(copies * report.page_size)),
+                    0, 0);
+}
 
 void after_bound_section(const attribute::Report& report, const TextOptions& options,
                          TextPage* page) {
-    if (!report.after_bound || report.after_bound->copies == 0) return;
+    if (!has_later_copies(report)) return;
     const AfterBound& after = *report.after_bound;
     page->heading("After the bound was reached (copies that were only counted)");
     const auto line = [&](uint64_t copies, const std::string& what) {

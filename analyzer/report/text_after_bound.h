@@ -1,11 +1,13 @@
-// The text report's section of what was only counted (--max-trace).
+// What the text report says of copies that were only counted (--max-trace).
 #pragma once
 
 #include "report/text_page.h"
 
 namespace cowscope::report {
 
-// Nothing where the bound was not reached. When that was, and by how many, the notes say.
+// Both say nothing where none was. When the bound was reached, and by how many processes, the notes
+// say.
+void after_bound_line(const attribute::Report& report, TextPage* page);
 void after_bound_section(const attribute::Report& report, const TextOptions& options,
                          TextPage* page);
 

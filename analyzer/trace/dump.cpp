@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "error.h"
+#include "preload/python_format.h"
 #include "trace/outside.h"
 #include "trace/segment_reader.h"
 #include "trace/trace.h"

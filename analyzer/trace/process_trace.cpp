@@ -7,18 +7,13 @@
 
 #include "error.h"
 #include "trace/generation_counter.h"
+#include "trace/python_records.h"
 
 namespace cowscope::trace {
 namespace {
 
-std::string_view text_of(std::span<const std::byte> bytes, size_t offset, size_t length) {
-    return {reinterpret_cast<const char*>(bytes.data()) + offset, length};
-}
-
 // A writer keeps four.
 constexpr size_t kMaxExemplarsASite = 16;
-// A writer keeps a few.
-constexpr size_t kMaxValuesASite = 64;
 // Each is taken apart into its pages of 4 KiB: 32 GiB of them.
 constexpr size_t kMostHugePages = size_t{1} << 14;
 constexpr uint64_t kHugePageBytes = uint64_t{2} << 20;
@@ -53,7 +48,7 @@ class Loader {
 
   private:
     [[noreturn]] void fail(const RecordView& record, const std::string& message) const {
-        throw Error(reader_.path(), record.offset, record_kind(record.type), message);
+        refuse(reader_, record, message);
     }
 
     void take(const RecordView& record) {
@@ -107,19 +102,11 @@ class Loader {
                 take_weight(record);
                 break;
             case RecordType::python:
-                process_.python.interpreter = record.as<PythonRecord>();
-                break;
             case RecordType::python_thread:
-                process_.python.threads.push_back(record.as<PythonThreadRecord>());
-                break;
             case RecordType::python_code:
-                take_python_code(record);
-                break;
             case RecordType::python_stack:
-                take_python_stack(record);
-                break;
             case RecordType::python_value:
-                take_python_value(record);
+                take_python(reader_, record, process_.sites.size(), &process_.python);
                 break;
             case RecordType::note:
                 process_.notes.push_back(record.as<NoteRecord>());
@@ -321,63 +308,6 @@ class Loader {
     void take_type(const RecordView& record) {
         const auto fixed = record.as<TypeRecord>();
         process_.types[fixed.address] = text_of(record.behind<TypeRecord>(), 0, fixed.name_bytes);
-    }
-
-    void take_python_code(const RecordView& record) {
-        const auto fixed = record.as<PythonCodeRecord>();
-        Python& python = process_.python;
-        if (fixed.id != python.codes.size()) {
-            fail(record,
-                 fmt::format("has id {} where {} comes next", fixed.id, python.codes.size()));
-        }
-        const auto bytes = record.behind<PythonCodeRecord>();
-        PythonCode code;
-        code.address = fixed.address;
-        code.bytes = fixed.bytes;
-        code.instruction_start = fixed.instruction_start;
-        code.first_line = fixed.first_line;
-        code.name = text_of(bytes, 0, fixed.name_bytes);
-        code.file = text_of(bytes, fixed.name_bytes, fixed.file_bytes);
-        const auto table =
-            text_of(bytes, size_t{fixed.name_bytes} + fixed.file_bytes, fixed.line_table_bytes);
-        code.line_table.assign(table.begin(), table.end());
-        code.line_table_truncated = (record.flags & kLineTableTruncated) != 0;
-        python.codes.push_back(std::move(code));
-    }
-
-    void take_python_stack(const RecordView& record) {
-        const auto fixed = record.as<PythonStackRecord>();
-        Python& python = process_.python;
-        if (fixed.id != python.stacks.size()) {
-            fail(record,
-                 fmt::format("has id {} where {} comes next", fixed.id, python.stacks.size()));
-        }
-        if (fixed.depth == 0) fail(record, "is empty");
-        PythonStack stack;
-        stack.truncated = (record.flags & kStackTruncated) != 0;
-        stack.frames.resize(fixed.depth);
-        std::memcpy(stack.frames.data(), record.behind<PythonStackRecord>().data(),
-                    fixed.depth * sizeof(PythonFrame));
-        for (const PythonFrame& frame : stack.frames) {
-            const uint32_t code = frame.code & ~kEnteredFromC;
-            if (code >= python.codes.size()) {
-                fail(record, fmt::format("names code {}, which is not there", code));
-            }
-        }
-        python.stacks.push_back(std::move(stack));
-    }
-
-    void take_python_value(const RecordView& record) {
-        const auto fixed = record.as<PythonValueRecord>();
-        if (fixed.site >= process_.sites.size()) {
-            fail(record, fmt::format("names site {}, which is not there", fixed.site));
-        }
-        auto& of_site = process_.python.values_of_site[fixed.site];
-        if (of_site.size() == kMaxValuesASite) return;
-        of_site.push_back(process_.python.values.size());
-        process_.python.values.push_back(
-            {fixed, (record.flags & kValueTruncated) != 0,
-             std::string(text_of(record.behind<PythonValueRecord>(), 0, fixed.text_bytes))});
     }
 
     void take_event(const RecordView& record) {

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "error.h"
+#include "preload/python_format.h"
 #include "trace/trace_file.h"
 
 namespace cowscope::trace {
@@ -237,6 +238,10 @@ std::optional<RecordView> SegmentReader::next() {
     buffer_at_ += header.bytes;
     offset_ += header.bytes;
     return record;
+}
+
+void refuse(const SegmentReader& reader, const RecordView& record, const std::string& message) {
+    throw Error(reader.path(), record.offset, record_kind(record.type), message);
 }
 
 }  // namespace cowscope::trace

@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "preload/trace_format.h"
 
@@ -35,6 +36,10 @@ struct RecordView {
         return bytes.subspan(sizeof(Record));
     }
 };
+
+inline std::string_view text_of(std::span<const std::byte> bytes, size_t offset, size_t length) {
+    return {reinterpret_cast<const char*>(bytes.data()) + offset, length};
+}
 
 // An event, whole, whose record may be a short one.
 EventRecord event_of(const RecordView& record);
@@ -88,5 +93,9 @@ void listen_to_reading(std::function<void(uint64_t bytes)> listener);
 
 // "event", "inherited", …; "record of type 77" for a type of a later version.
 std::string record_kind(RecordType type);
+
+// Throws the cowscope::Error of a record that is not what it claims to be.
+[[noreturn]] void refuse(const SegmentReader& reader, const RecordView& record,
+                         const std::string& message);
 
 }  // namespace cowscope::trace

@@ -5,6 +5,7 @@
 #include "cpython/interpreter.h"
 #include "cpython/memory.h"
 #include "cpython/text.h"
+#include "python_format.h"
 #include "support/guarded_read.h"
 
 #include "support/poison.h"

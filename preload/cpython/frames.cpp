@@ -6,6 +6,7 @@
 
 #include "cpython/interpreter.h"
 #include "cpython/memory.h"
+#include "python_format.h"
 #include "support/hash.h"
 #include "support/readable.h"
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cpython/objects.h"
+#include "python_format.h"
 
 namespace cowscope::cpython {
 

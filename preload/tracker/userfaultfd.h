@@ -65,6 +65,7 @@ class Userfaultfd {
     int add(uint64_t start, uint64_t end);
     int protect_range(PageRegion* buffer, const AddressRange& range);
     int protect_all_of(const AddressRange& range);
+    int protect_within(PageRegion* buffer, const AddressRange& range, const PageRuns& present);
 
     Descriptor uffd_;
     Descriptor pagemap_;

@@ -63,8 +63,8 @@ bool is_zero_page(const Fault& fault, const uint64_t (&start)[2]) {
     if ((start[0] | start[1]) != 0) return false;
     // In halves: the handler's stack is small.
     const uint64_t page = fault.address & ~(kPage - 1);
-    return is_zero<kPage / 2>(fault.stays, page, fault.own_frames) &&
-           is_zero<kPage / 2>(fault.stays, page + kPage / 2, fault.own_frames);
+    return is_zero<kPage / 2>(fault.stays(), page, fault.own_frames) &&
+           is_zero<kPage / 2>(fault.stays(), page + kPage / 2, fault.own_frames);
 }
 
 bool is_unshared(const Tracked& tracked, uint64_t address) {
@@ -93,15 +93,16 @@ bool is_private(uint64_t address) {
     return process::process.look.ask(address, &facts) && facts.is_private;
 }
 
-bool stays_readable(const process::Mapping* mapping, uint64_t address) {
+uint64_t find_stays_from(const process::Mapping* mapping, uint64_t address) {
     constexpr uint64_t kWord = sizeof(uint64_t);
-    return mapping != nullptr && !mapping->is_file && is_only_thread() &&
-           is_word_readable(address & ~(kWord - 1));
+    const bool stays = mapping != nullptr && !mapping->is_file && is_only_thread() &&
+                       is_word_readable(address & ~(kWord - 1));
+    return stays ? mapping->start : kNothingStays;
 }
 
 uint16_t read_words(const Fault& fault, uint64_t (&words)[2]) {
     const bool in_one_page = fault.address % kPage <= kPage - sizeof(words);
-    if (read_memory(fault.stays && in_one_page, fault.address, words, sizeof(words))) return 0;
+    if (read_memory(fault.stays() && in_one_page, fault.address, words, sizeof(words))) return 0;
     if (guarded_read(fault.address, &words[0])) return trace::kNoNeighbour;
     return trace::kNoNeighbour | trace::kNoWord;
 }
@@ -113,7 +114,7 @@ bool is_copy_by_page(Tracked& tracked, Fault& fault) {
         return false;
     }
     const process::Mapping* mapping = recall_mapping(tracked, fault.address);
-    fault.stays = stays_readable(mapping, fault.address);
+    fault.stays_from = find_stays_from(mapping, fault.address);
     uint64_t words[2] = {0, 0};
     read_words(fault, words);
     if (is_zero_page(fault, words)) return false;

@@ -13,7 +13,11 @@ using process::Tracked;
 // A page of hugetlb, in pages (2 MiB; a larger one counts as one of those).
 inline constexpr uint32_t kHugePages = 512;
 
+inline constexpr uint64_t kNothingStays = ~uint64_t{0};
+
 struct Fault {
+    bool stays() const { return stays_from != kNothingStays; }
+
     uint64_t address;
     uint32_t event_index;  // of the perf event
     uint32_t weight;
@@ -22,10 +26,9 @@ struct Fault {
     const ucontext_t* context;
     // Where the signal's frame and the handler's own lie, if on the stack that was interrupted.
     tracker::AddressRange own_frames;
-    // Nothing takes the page away while it is looked at.
-    bool stays = false;
-    // And so is what can be read from here up to the address.
-    uint64_t stays_from = ~uint64_t{0};
+    // Nothing takes away what can be read from here up to the end of the written page, while it is
+    // looked at.
+    uint64_t stays_from = kNothingStays;
     bool is_copy = false;  // by what is known so far
     uint32_t pages = 1;    // that the kernel copied then
 };
@@ -54,10 +57,12 @@ bool is_moved_page(Tracked& tracked, const Fault& fault, const uint64_t (&start)
 // about what was mapped since the mappings were read.
 bool is_private(uint64_t address);
 
-// Whether the page that this thread is about to write to can be read without care: there is nobody
-// else to take it away, nor a file whose end would (truncate(2) takes private copies too), and its
-// protection key lets the handler read it (pkeys(7): signal handlers have rights of their own).
-bool stays_readable(const process::Mapping* mapping, uint64_t address);
+// From where on memory, up to the page that this thread is about to write to, can be read without
+// more care than whether it is there: there is nobody else to take it away, nor a file whose end
+// would (truncate(2) takes private copies too). kNothingStays where that is not so, or where the
+// page's protection key does not let the handler read it (pkeys(7): signal handlers have rights of
+// their own).
+uint64_t find_stays_from(const process::Mapping* mapping, uint64_t address);
 
 // While counting, where nothing else is known: whether the fault copied its page.
 bool is_copy_by_page(Tracked& tracked, Fault& fault);

@@ -97,7 +97,7 @@ void judge_frame_pages(Tracked& tracked, const Fault& fault) {
     tracked.frame_page = first;
     const uint64_t nothing[2] = {0, 0};
     Fault of_frame = fault;
-    of_frame.stays = false;
+    of_frame.stays_from = kNothingStays;
     for (uint64_t page = first; page < fault.own_frames.end; page += kPage) {
         if (page == (fault.address & ~(kPage - 1))) continue;
         of_frame.address = page;
@@ -164,8 +164,7 @@ bool record_event(Tracked& tracked, Fault& fault) {
         }
     }
     const process::Mapping* mapping = recall_mapping(tracked, fault.address);
-    fault.stays = stays_readable(mapping, fault.address);
-    if (fault.stays) fault.stays_from = mapping->start;
+    fault.stays_from = find_stays_from(mapping, fault.address);
     const bool is_hugetlb = mapping != nullptr && mapping->is_hugetlb;
     uint64_t words[2] = {0, 0};
     uint16_t flags = read_words(fault, words);

@@ -14,7 +14,7 @@
 //   Reads    of the program's memory go through guarded_read(), but for
 //              - the page that the program has just faulted on, where no other thread can take it
 //                away, and the pool of CPython's allocator around it, once its header was found
-//                (cpython/memory.h),
+//                (cpython/memory.h); of the same mapping that header, whose page is asked for,
 //              - its stack, the pages of which are asked for (unwind/walker.cpp),
 //              - what CPython's running frames of this very thread keep alive, the pages of which
 //                are asked for while memory may have gone (process::memory_version()),

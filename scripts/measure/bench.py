@@ -270,7 +270,7 @@ def lost_text(found):
 
 def to_markdown(results):
     parts = ['# What cowscope costs\n', measuring.machine_line(results['machine']) + '; '
-             + results['perf'] + '. %d rounds. Times are ratios to the two runs without cowscope in '
+             + results['perf'] + '. %d rounds. Times are ratios to the runs without cowscope in '
              'the same round: median (quartiles).\n' % results['rounds']]
     parts += [workload_table(found) for found in results['workloads']]
     if results['long_run']:

@@ -24,8 +24,8 @@ def marks(largest):
 
 
 def line_chart(title, x_label, y_label, lines):
-    """`lines`: (name, points, is dashed) each, points as (x, y). A dashed line has the colour of the
-    one before it."""
+    """`lines`: (name, points, is dashed) each, points as (x, y). A dashed line has the colour of
+    the one before it."""
     x_most = max(x for _, points, _ in lines for x, _ in points) or 1
     y_most = max(y for _, points, _ in lines for _, y in points) * 1.05 or 1
     width, height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM

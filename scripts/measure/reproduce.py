@@ -19,8 +19,8 @@ from measuring import MeasuringError, say
 from recorders import EXACT, PLAIN
 
 # Each worker waits so long before and after it reads. The sample that tells the memory before has
-# to be over by then, which is checked; the one that tells the peak falls in the time after,
-# when all have to have read: the more they read, the further they are apart.
+# to be over by then, which is checked; the one that tells the peak falls in the time after, when
+# all have to have read: the more they read, the further they are apart.
 PAUSE_SECONDS = 4
 ENTRIES_A_SECOND_MORE = 2000000
 QUICK_PAUSE_SECONDS = 1
@@ -74,23 +74,22 @@ def fitting_workers(entries):
 
 # --- what is run
 
-def python_cases(options, interpreter, version, entries, workers):
+def python_cases(options, interpreter, version, entries, workers, pause_seconds):
     for read in ('key',) if options.quick else ('key', 'values'):
         for interning in (False, True):
             workload = workloads.python(interpreter, version, entries, workers, '--read', read,
-                                        '--pause', str(pause_seconds_of(options, entries)),
+                                        '--pause', str(pause_seconds),
                                         *(['--intern'] if interning else []))
             yield {'program': 'Python ' + version,
                    'values': 'interned' if interning else 'separate', 'read': read,
                    'workload': workload}
 
 
-def random_cases(options, interpreter, version, entries):
+def random_cases(interpreter, version, entries, pause_seconds):
     """Random values of four letters, two workers that iterate over the values."""
-    pause = str(pause_seconds_of(options, entries))
     for interning in (False, True):
         workload = workloads.python(interpreter, version, entries, 2, '--read', 'values',
-                                    '--unique', '0', '--pause', pause,
+                                    '--unique', '0', '--pause', str(pause_seconds),
                                     *(['--intern'] if interning else []))
         yield {'program': 'Python ' + version,
                'values': 'random, %s; 2 workers' % ('interned' if interning else 'separate'),
@@ -98,11 +97,11 @@ def random_cases(options, interpreter, version, entries):
                'workload': workload}
 
 
-def cpp_cases(options, program, entries, workers):
+def cpp_cases(options, program, entries, workers, pause_seconds):
     for read in ('key',) if options.quick else ('key', 'iterate'):
         for kind in CPP_KINDS[:2] if options.quick else CPP_KINDS:
             workload = workloads.cpp(program, entries, workers, '--values', kind, '--read', read,
-                                     '--pause', str(pause_seconds_of(options, entries)))
+                                     '--pause', str(pause_seconds))
             yield {'program': 'C++', 'values': kind, 'read': read, 'workload': workload}
 
 
@@ -238,14 +237,14 @@ def find_pythons(options):
     return found[:1] if options.quick else found
 
 
-def cases_of(options, program, entries, workers, with_random):
+def cases_of(options, program, entries, workers, pause_seconds, with_random):
     if options.only != 'cpp':
         for version, path in find_pythons(options):
-            yield from python_cases(options, path, version, entries, workers)
+            yield from python_cases(options, path, version, entries, workers, pause_seconds)
             if with_random:
-                yield from random_cases(options, path, version, min(20000000, entries))
+                yield from random_cases(path, version, min(20000000, entries), pause_seconds)
     if options.only != 'python':
-        yield from cpp_cases(options, program, entries, workers)
+        yield from cpp_cases(options, program, entries, workers, pause_seconds)
 
 
 def main():
@@ -266,10 +265,10 @@ def main():
         workers = workers or fitting
         part = {'entries': entries, 'workers': workers, 'cases': []}
         results['sizes'].append(part)
-        for case in cases_of(options, program, entries, workers,
+        pause_seconds = pause_seconds_of(options, entries)
+        for case in cases_of(options, program, entries, workers, pause_seconds,
                              with_random=number == 0 and not options.quick):
             try:
-                pause_seconds = pause_seconds_of(options, entries)
                 part['cases'].append(measure(tools, case, pause_seconds))
             except MeasuringError as error:
                 results['failed'].append(str(error))

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "tests/fuzz/mutations.h"
+
 extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t most);
 
 namespace cowscope::fuzz {

@@ -8,9 +8,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <random>
+#include <cstring>
 #include <string>
 #include <vector>
+
+#include "preload/trace_format.h"
 
 namespace cowscope::fuzz {
 
@@ -30,6 +32,9 @@ struct File {
 
 using Files = std::vector<File>;
 
+// Of a framed file.
+inline constexpr size_t kHeaderBytes = sizeof(trace::SegmentHeader);
+
 Files parse(const uint8_t* data, size_t size);
 std::string to_input(const Files& files);
 
@@ -37,10 +42,24 @@ std::string bytes_of(const File& file);
 // As the recorder and the shim name them.
 std::string name_of(const File& file);
 
-// One change: of a field, a record, or a file; also new records with mostly possible fields.
-// Lengths and committed_bytes stay sound, most times.
-void mutate(Files* files, std::mt19937_64* random);
-// Some records of `other` among those of `files`.
-void cross(Files* files, const Files& other, std::mt19937_64* random);
+// Whether it has a header and records.
+bool is_framed(const File& file);
+
+// The number at an offset, or 0 behind the end; where it is set, nothing happens behind the end.
+template <typename Number>
+Number get(const std::string& bytes, size_t offset) {
+    Number value{};
+    if (offset + sizeof(value) <= bytes.size()) {
+        std::memcpy(&value, bytes.data() + offset, sizeof(value));
+    }
+    return value;
+}
+
+template <typename Number>
+void put(std::string* bytes, size_t offset, Number value) {
+    if (offset + sizeof(value) <= bytes->size()) {
+        std::memcpy(bytes->data() + offset, &value, sizeof(value));
+    }
+}
 
 }  // namespace cowscope::fuzz

@@ -1,7 +1,8 @@
 // What came after the recording had reached its bound (--max-trace): counted, without causes.
-import { LaterPlace, Report } from "./data";
+import { Report } from "./data";
 import { element, section } from "./dom";
-import { counted, grouped, lastComponent, sizeText } from "./format";
+import { counted, grouped, sizeText } from "./format";
+import { placeOf, stackList } from "./place";
 import { shareBar, sortableTable } from "./table";
 
 export const afterBoundId = "after-bound";
@@ -12,21 +13,8 @@ interface Row {
   stack: string[];
 }
 
-function nameOf(place: LaterPlace): string {
-  if (place.python.length > 0) {
-    const line = place.python[0];
-    return `${line.function} (${lastComponent(line.file)}:${line.line})`;
-  }
-  if (place.short_function === "" && place.module === "") return "(an unknown place)";
-  const where = place.file ? `${lastComponent(place.file)}:${place.line}` : lastComponent(place.module);
-  return `${place.short_function || "(no symbol)"} (${where})`;
-}
-
 function stackOf(row: Row): HTMLElement {
-  if (row.stack.length === 0) return element("p", {}, "No stack is known.");
-  const list = element("ol", { class: "stack", tabindex: 0, "aria-label": "Native stack" });
-  for (const frame of row.stack) list.append(element("li", {}, frame));
-  return list;
+  return row.stack.length === 0 ? element("p", {}, "No stack is known.") : stackList("Native stack", row.stack);
 }
 
 // As one sentence; "" where nothing came.
@@ -40,7 +28,7 @@ export function afterBoundText(report: Report): string {
 export function afterBound(report: Report): HTMLElement | null {
   const after = report.after_bound;
   if (!after || after.copies === 0) return null;
-  const rows: Row[] = after.sites.map((place) => ({ name: nameOf(place), copies: place.copies, stack: place.stack }));
+  const rows: Row[] = after.sites.map((place) => ({ name: placeOf(place) || "(an unknown place)", copies: place.copies, stack: place.stack }));
   const others: [string, number][] = [
     ["by the kernel, into a buffer", after.by_kernel],
     ["while SIGTRAP was blocked", after.late],

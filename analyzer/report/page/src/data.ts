@@ -15,19 +15,23 @@ export interface ProcessSummary {
   lost_events: number;
 }
 
-export interface Site {
-  cause: string;
-  pages: number;
+export interface Place {
   module: string;
-  function: string;
   short_function: string;
-  inlined: string;
   file: string;
   line: number;
+  python: { function: string; file: string; line: number }[];
+  stack: string[];
+  mixed_stack?: string[];
+}
+
+export interface Site extends Place {
+  cause: string;
+  pages: number;
+  function: string;
+  inlined: string;
   instruction: string;
   evidence: string;
-  stack: string[];
-  python: { function: string; file: string; line: number }[];
   type: string;
   examples: string[];
   mixed_stack: string[];
@@ -35,16 +39,9 @@ export interface Site {
   change: number; // on a page that compares: place in Diff.sites, or -1
 }
 
-// A place that copied after the recording had reached its bound.
-export interface LaterPlace {
+// Of one that copied after the recording had reached its bound.
+export interface LaterPlace extends Place {
   copies: number;
-  share: number;
-  module: string;
-  short_function: string;
-  file: string;
-  line: number;
-  python: { function: string; file: string; line: number }[];
-  stack: string[];
 }
 
 export interface Report {
@@ -80,7 +77,6 @@ export interface Report {
   after_bound?: {
     limit_bytes: number;
     copies: number;
-    processes: number;
     without_site: number;
     by_kernel: number;
     late: number;

@@ -1,24 +1,12 @@
 // What happened, by whom, why, and what to do: the first screen.
 import { afterBoundId, afterBoundText } from "./after_bound";
-import { Report, Site } from "./data";
 import { causeHelp, causeLabel, causeOf } from "./causes";
+import { Report } from "./data";
 import { append, element } from "./dom";
-import { counted, durationText, grouped, lastComponent, percent, sizeText } from "./format";
+import { counted, durationText, grouped, percent, sizeText } from "./format";
+import { placeOf } from "./place";
 
 const unowned = "(unowned)";
-
-// Where a site is, as a reader of the source knows it.
-export function placeOf(site: Site): string {
-  if (site.python.length > 0) {
-    const line = site.python[0];
-    return `${line.function} (${lastComponent(line.file)}:${line.line})`;
-  }
-  if (site.mixed_stack.length > 0) return site.mixed_stack[0];
-  const name = site.short_function || (site.module ? "(no symbol)" : "");
-  if (name === "") return "";
-  const place = site.file ? `${lastComponent(site.file)}:${site.line}` : site.module;
-  return `${name} (${place})`;
-}
 
 function nothingCopied(report: Report): string {
   if (report.processes.some((process) => process.inherited_pages !== 0)) return "No inherited page was copied.";

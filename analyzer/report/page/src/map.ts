@@ -4,9 +4,9 @@ import { causeColor, causeLabel, causeNames } from "./causes";
 import { ProcessPages, Run } from "./data";
 import { append, element, section } from "./dom";
 import { addressText, counted, grouped, sizeText } from "./format";
-import { placeOf } from "./headline";
 import { causesOf, PageMap } from "./map_model";
 import { regionName, regionTable } from "./map_regions";
+import { placeOf } from "./place";
 import { onThemeChange, styleColor } from "./theme";
 
 const cellSizes = [64, 48, 36, 28, 22, 18, 14, 12, 10, 8, 7, 6, 5, 4];

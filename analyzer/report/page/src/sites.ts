@@ -2,19 +2,13 @@
 import { causeLabel } from "./causes";
 import { Report, Run, Site } from "./data";
 import { append, element, section } from "./dom";
-import { counted, grouped, percent, shortPlace, sizeText } from "./format";
-import { placeOf } from "./headline";
+import { counted, grouped, percent, sizeText } from "./format";
+import { placeOf, stackList } from "./place";
 import { sortableTable, Table } from "./table";
 
 export interface Sites {
   element: HTMLElement;
   reveal: (place: number) => void;
-}
-
-function stackList(title: string, stack: string[]): HTMLElement {
-  const list = element("ol", { class: "stack", tabindex: 0, "aria-label": title });
-  for (const frame of stack) append(list, element("li", { title: frame }, shortPlace(frame)));
-  return element("div", {}, element("h4", {}, title), list);
 }
 
 export function siteDetails(site: Site): HTMLElement {

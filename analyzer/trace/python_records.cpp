@@ -1,0 +1,94 @@
+#include "trace/python_records.h"
+
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace cowscope::trace {
+namespace {
+
+// A writer keeps a few.
+constexpr size_t kMaxValuesASite = 64;
+
+void take_code(const SegmentReader& reader, const RecordView& record, Python* python) {
+    const auto fixed = record.as<PythonCodeRecord>();
+    if (fixed.id != python->codes.size()) {
+        refuse(reader, record,
+               fmt::format("has id {} where {} comes next", fixed.id, python->codes.size()));
+    }
+    const auto bytes = record.behind<PythonCodeRecord>();
+    PythonCode code;
+    code.address = fixed.address;
+    code.bytes = fixed.bytes;
+    code.instruction_start = fixed.instruction_start;
+    code.first_line = fixed.first_line;
+    code.name = text_of(bytes, 0, fixed.name_bytes);
+    code.file = text_of(bytes, fixed.name_bytes, fixed.file_bytes);
+    const auto table =
+        text_of(bytes, size_t{fixed.name_bytes} + fixed.file_bytes, fixed.line_table_bytes);
+    code.line_table.assign(table.begin(), table.end());
+    code.line_table_truncated = (record.flags & kLineTableTruncated) != 0;
+    python->codes.push_back(std::move(code));
+}
+
+void take_stack(const SegmentReader& reader, const RecordView& record, Python* python) {
+    const auto fixed = record.as<PythonStackRecord>();
+    if (fixed.id != python->stacks.size()) {
+        refuse(reader, record,
+               fmt::format("has id {} where {} comes next", fixed.id, python->stacks.size()));
+    }
+    if (fixed.depth == 0) refuse(reader, record, "is empty");
+    PythonStack stack;
+    stack.truncated = (record.flags & kStackTruncated) != 0;
+    stack.frames.resize(fixed.depth);
+    std::memcpy(stack.frames.data(), record.behind<PythonStackRecord>().data(),
+                fixed.depth * sizeof(PythonFrame));
+    for (const PythonFrame& frame : stack.frames) {
+        const uint32_t code = frame.code & ~kEnteredFromC;
+        if (code >= python->codes.size()) {
+            refuse(reader, record, fmt::format("names code {}, which is not there", code));
+        }
+    }
+    python->stacks.push_back(std::move(stack));
+}
+
+void take_value(const SegmentReader& reader, const RecordView& record, size_t sites,
+                Python* python) {
+    const auto fixed = record.as<PythonValueRecord>();
+    if (fixed.site >= sites) {
+        refuse(reader, record, fmt::format("names site {}, which is not there", fixed.site));
+    }
+    auto& of_site = python->values_of_site[fixed.site];
+    if (of_site.size() == kMaxValuesASite) return;
+    of_site.push_back(python->values.size());
+    python->values.push_back(
+        {fixed, (record.flags & kValueTruncated) != 0,
+         std::string(text_of(record.behind<PythonValueRecord>(), 0, fixed.text_bytes))});
+}
+
+}  // namespace
+
+void take_python(const SegmentReader& reader, const RecordView& record, size_t sites,
+                 Python* python) {
+    switch (record.type) {
+        case RecordType::python:
+            python->interpreter = record.as<PythonRecord>();
+            break;
+        case RecordType::python_thread:
+            python->threads.push_back(record.as<PythonThreadRecord>());
+            break;
+        case RecordType::python_code:
+            take_code(reader, record, python);
+            break;
+        case RecordType::python_stack:
+            take_stack(reader, record, python);
+            break;
+        case RecordType::python_value:
+            take_value(reader, record, sites, python);
+            break;
+        default:
+            break;
+    }
+}
+
+}  // namespace cowscope::trace

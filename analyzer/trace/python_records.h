@@ -1,0 +1,14 @@
+// The records of a segment that tell of a CPython interpreter (preload/python_format.h).
+#pragma once
+
+#include "trace/process_trace.h"
+#include "trace/segment_reader.h"
+
+namespace cowscope::trace {
+
+// Adds what one of them says; others are passed over. `sites` have come before it. Throws
+// cowscope::Error where it is not what it claims to be.
+void take_python(const SegmentReader& reader, const RecordView& record, size_t sites,
+                 Python* python);
+
+}  // namespace cowscope::trace
