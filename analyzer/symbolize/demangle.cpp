@@ -43,6 +43,18 @@ bool ends_in_operator(std::string_view name) {
     return before == 0 || !is_identifier(name[before - 1]);
 }
 
+// Length of what Python calls code without a name of its own at the start of `rest`: "<module>",
+// "<lambda>", "<locals>", which ends a name or a part of one; 0 where it starts with none. C++'s
+// "<lambda>" is always followed by "::".
+size_t python_scope_length(std::string_view rest) {
+    if (!rest.starts_with('<')) return 0;
+    size_t end = 1;
+    while (end < rest.size() && is_identifier(rest[end])) ++end;
+    if (end == 1 || end == rest.size() || rest[end] != '>') return 0;
+    ++end;
+    return end == rest.size() || rest[end] == '.' ? end : 0;
+}
+
 constexpr std::string_view kAnonymous = "(anonymous namespace)";
 
 // How a scope without a name of its own is spelled at the start of `rest` ("<lambda(int)>" in debug
@@ -75,6 +87,13 @@ std::string without_brackets(std::string_view text) {
         if (const size_t length = starts_word ? operator_length(text.substr(i)) : 0; length > 0) {
             if (depth == 0) kept += text.substr(i, length);
             i += length;
+            continue;
+        }
+        const size_t python_length =
+            i == 0 || text[i - 1] == '.' ? python_scope_length(text.substr(i)) : 0;
+        if (python_length > 0) {
+            if (depth == 0) kept += text.substr(i, python_length);
+            i += python_length;
             continue;
         }
         const bool is_argument = i != 0 && text[i] == '<' && text[i - 1] != ':';

@@ -181,6 +181,31 @@ TEST_CASE("interpreters that end and start anew in a child", "[python-lines]") {
     }
 }
 
+TEST_CASE("the text names code that has no name of its own as Python does", "[python-lines]") {
+    const std::string python = pyenv_python_3_11();
+    COWSCOPE_REQUIRE_INTERPRETER(python, "Python 3.11 of pyenv");
+    const TemporaryFolder folder;
+    const std::string script =
+        "import os\n"
+        "values = ['%010d' % i for i in range(60000)]\n"
+        "def outer():\n"
+        "    def inner():\n"
+        "        read = lambda: sum(len(value) for value in values)\n"
+        "        return read()\n"
+        "    return inner()\n"
+        "if os.fork() == 0:\n"
+        "    outer()\n"
+        "    os._exit(0)\n"
+        "assert os.wait()[1] == 0\n";
+    record_successfully(folder / "t.cow", {python, "-c", script});
+    const RunResult report = run_cowscope({"report", folder / "t.cow"});
+    REQUIRE(report.status() == 0);
+    CAPTURE(report.out);
+    CHECK(contains(report.out, "outer.<locals>.inner.<locals>.<lambda>.<locals>.<genexpr> (<str"));
+    CHECK(contains(report.out, "< outer.<locals>.inner.<locals>.<lambda> (<string>:5)"));
+    CHECK(contains(report.out, "< outer.<locals>.inner (<string>:6)"));
+}
+
 TEST_CASE("with --no-values no value is kept", "[python-lines]") {
     const std::string python = debian_python();
     COWSCOPE_REQUIRE_INTERPRETER(python, "/usr/bin/python3");

@@ -51,6 +51,11 @@ TEST_CASE("short names", "[symbolize]") {
         {"call<run(int)::<lambda(int)> >", "call"},
         {"ns::Box<lambda_t>::take()", "ns::Box::take"},
         {"name[abi:cxx11](int)", "name"},
+        // Python's.
+        {"<module>", "<module>"},
+        {"<lambda>", "<lambda>"},
+        {"Box.<lambda>", "Box.<lambda>"},
+        {"run.<locals>.read.<locals>.<listcomp>", "run.<locals>.read.<locals>.<listcomp>"},
         {"", ""},
     };
     for (const auto& [full, brief] : names) {
