@@ -7,9 +7,9 @@
 //                                copied after the bound was reached, summed up for each place
 //
 // Both files have all their bytes from the start (a hole of a full disk would be a SIGBUS), mode
-// 0600, and are written through shared mappings by several processes at a time: every number that
-// changes is only added to, atomically, so that it is right whoever is killed when. Readers trust
-// nothing. Integers are little-endian, times CLOCK_MONOTONIC nanoseconds.
+// 0600, and are written through shared mappings by several processes at a time: the numbers of
+// LaterCounts are only added to, atomically, so that they are right whoever is killed when. Readers
+// trust nothing. Integers are little-endian, times CLOCK_MONOTONIC nanoseconds.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,7 @@ inline constexpr char kLaterMagic[8] = {'C', 'O', 'W', 'L', 'A', 'T', 'E', 'R'};
 inline constexpr char kLaterPrefix[] = "later-";
 inline constexpr char kLaterSuffix[] = ".cowlater";
 // A change of any layout here raises it.
-inline constexpr uint32_t kBoundVersion = 1;
+inline constexpr uint32_t kBoundVersion = 2;
 
 // Below it there is no room for a program, its children and what the recorder adds.
 inline constexpr uint64_t kLeastMaxTrace = uint64_t{1} << 20;
@@ -39,7 +39,7 @@ struct LaterCounts {
     uint64_t blind_processes;  // of these, those that no witness watched
     uint64_t copies;           // pages, those below that say so among them
     uint64_t witnessed;        // faults of which these were told; fewer where some were sampled
-    uint64_t unplaced_copies;  // whose place found no slot
+    uint64_t unplaced_copies;  // whose place found no slot, or has lost it
     uint64_t kernel_copies;    // by the kernel, into a buffer of the program's
     uint64_t late_copies;      // whose signal came too late to tell the place
 };
@@ -82,11 +82,13 @@ struct LaterPythonFrame {
 static_assert(sizeof(LaterPythonFrame) == 16);
 
 struct LaterSlot {
-    uint64_t
-        key;  // 0: free. Of the innermost frames; it is set first, then counted, then described
-    uint64_t copies;    // pages
-    uint32_t is_whole;  // 1: what follows is there. Else who claimed it was killed meanwhile
-    uint32_t pid;       // who wrote first
+    // Of the innermost frames. 0: free; 1: its place was about to lose it. It is set first, then
+    // counted, then described.
+    uint64_t key;
+    uint64_t copies;         // pages, since this place has the slot
+    uint64_t copies_before;  // about as many were others', or came too early: only a rank
+    uint32_t is_whole;       // 1: what follows is there. Else who claimed it was killed meanwhile
+    uint32_t pid;            // who wrote first
     uint32_t tid;
     uint8_t depth;
     uint8_t python_depth;
@@ -95,6 +97,6 @@ struct LaterSlot {
     uint64_t ips[kLaterDepth];  // as in StackRecord
     LaterPythonFrame python[kLaterPythonDepth];
 };
-static_assert(sizeof(LaterSlot) == 432);
+static_assert(sizeof(LaterSlot) == 440);
 
 }  // namespace cowscope::trace

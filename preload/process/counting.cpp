@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "process/process.h"
+#include "segment/place_table.h"
 #include "support/hash.h"
 #include "witness/fault.h"
 
@@ -17,13 +18,11 @@ namespace cowscope::process {
 namespace {
 
 constexpr uint64_t kPage = 4096;
-// Room for 150 places, and for 1200. A C program has a few dozen, a Python program some hundred.
-constexpr uint64_t kLeastTableBytes = 64 * 1024;
+// Room for 300 places, and for 1200. A C program has a few dozen, a Python program 150 and more.
+constexpr uint64_t kLeastTableBytes = 128 * 1024;
 constexpr uint64_t kMostTableBytes = 512 * 1024;
 // Of what is left of the bound: many programs of one recording may fork.
-constexpr uint64_t kTablePart = 32;
-// Slots that are looked at for a place.
-constexpr uint32_t kMostProbes = 64;
+constexpr uint64_t kTablePart = 16;
 // Frames that tell places apart. What stands further out is that of the first who came by.
 // Between Python frames and the instruction stands the interpreter.
 constexpr uint32_t kPlaceDepth = 6;
@@ -37,9 +36,9 @@ constinit uint64_t table_bytes = 0;
 // A page that nobody writes to once it was forked: all of the family that live share it.
 constinit void* sentinel = nullptr;
 
-template <typename Number>
-void add(Number& counter, uint64_t value) {
-    std::atomic_ref<Number>(counter).fetch_add(value, std::memory_order_relaxed);
+// Returns what it was before.
+uint64_t add(uint64_t& counter, uint64_t value) {
+    return std::atomic_ref<uint64_t>(counter).fetch_add(value, std::memory_order_relaxed);
 }
 
 trace::LaterCounts& counts() {
@@ -117,24 +116,14 @@ void start_counting() {
     add(counts().processes, 1);
 }
 
-// The slot of `key`, claimed if it is new; nullptr where none is free near its place.
-trace::LaterSlot* find_slot(uint64_t key, bool* is_new) {
-    *is_new = false;
-    if (table == nullptr) return nullptr;
+// The slot of `key` for the `event`th event. None where there is no table.
+segment::PlaceTable::Found find_slot(uint64_t key, uint64_t event) {
+    if (table == nullptr) return {nullptr, false};
     // Not by the header: others may have damaged that.
     const uint64_t count = (table_bytes - sizeof(trace::LaterHeader)) / sizeof(trace::LaterSlot);
     auto* slots = reinterpret_cast<trace::LaterSlot*>(table + 1);
-    uint64_t at = key % count;
-    for (uint32_t i = 0; i < kMostProbes; ++i, at = at + 1 == count ? 0 : at + 1) {
-        const std::atomic_ref<uint64_t> place(slots[at].key);
-        uint64_t there = place.load(std::memory_order_relaxed);
-        if (there == 0 && place.compare_exchange_strong(there, key, std::memory_order_relaxed)) {
-            *is_new = true;
-            return &slots[at];
-        }
-        if (there == key) return &slots[at];
-    }
-    return nullptr;
+    segment::PlaceTable places(slots, count, &table->counts.unplaced_copies);
+    return places.find(key, event);
 }
 
 void describe(trace::LaterSlot* slot, const CountedPlace& place) {
@@ -220,7 +209,7 @@ void count_blind_process() {
 void count_copies(const CountedPlace& place, uint64_t copies) {
     trace::LaterCounts& all = counts();
     add(all.copies, copies);
-    add(all.witnessed, 1);
+    const uint64_t event = add(all.witnessed, 1);
     const uint32_t most_depth = place.python_depth == 0 ? kPlaceDepth : 1;
     const uint32_t depth = place.depth < most_depth ? place.depth : most_depth;
     const uint32_t python_depth =
@@ -232,15 +221,13 @@ void count_copies(const CountedPlace& place, uint64_t copies) {
     }
     const uint64_t words[] = {hash_words(place.ips, depth),
                               hash_words(python, uint64_t{2} * python_depth)};
-    const uint64_t key = hash_words(words, 2);
-    bool is_new = false;
-    trace::LaterSlot* slot = find_slot(key == 0 ? 1 : key, &is_new);
-    if (slot == nullptr) {
+    const auto found = find_slot(hash_words(words, 2), event);
+    if (found.slot == nullptr) {
         add(all.unplaced_copies, copies);
         return;
     }
-    add(slot->copies, copies);
-    if (is_new) describe(slot, place);
+    add(found.slot->copies, copies);
+    if (found.is_new) describe(found.slot, place);
 }
 
 void count_late_copies(uint64_t copies) {

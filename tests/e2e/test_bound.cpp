@@ -22,6 +22,8 @@ namespace {
 constexpr uint64_t kMiB = uint64_t{1} << 20;
 const std::string kServer = program_of_tests("prefork_server");
 const std::string kPythonServer = COWSCOPE_SOURCE_DIR "/tests/e2e/programs/prefork_server.py";
+const std::string kManyPlacesServer =
+    COWSCOPE_SOURCE_DIR "/tests/e2e/programs/many_places_server.py";
 // Of each worker: what libc and the fork itself write, in it and in the server.
 constexpr uint64_t kOtherPages = 40;
 
@@ -328,4 +330,37 @@ TEST_CASE("a Python server's lines are named behind the bound", "[bound]") {
     CHECK(first["python"][0]["line"] == 12);
     CHECK(contains(first["python"][0]["file"].get<std::string>(), "prefork_server.py"));
     CHECK(first["python"][1]["function"] == "<module>");
+}
+
+TEST_CASE("a place that copies much is named however many places came before it", "[bound]") {
+    const std::string python = pyenv_python_3_11();
+    if (python.empty()) {
+        WARN("SKIPPED: no Python 3.11 on this machine; nothing was tested with it");
+        return;
+    }
+    const TemporaryFolder folder;
+    const std::string trace = folder.path().string() + "/t.cow";
+    constexpr double kRounds = 60;
+    constexpr double kPages = 400;
+    // More places than any table has slots.
+    const Words program = {python, kManyPlacesServer, "60", "1500", "400"};
+    const RunResult run = run_cowscope(bounded(trace, "1M", program));
+    CAPTURE(run.err);
+    REQUIRE(run.status() == 0);
+    CHECK(run.out == "served\n");
+    CHECK(bytes_in(trace) <= kMiB);
+    const Json report = report_json(trace);
+    const Json& after = report["after_bound"];
+    REQUIRE(after.is_object());
+    // There were too many: else this tests nothing.
+    CHECK(after["without_site"].get<double>() > 1500 * kRounds / 2);
+    const auto site = std::find_if(
+        after["sites"].begin(), after["sites"].end(),
+        [](const Json& one) { return !one["python"].empty() && one["python"][0]["line"] == 19; });
+    REQUIRE(site != after["sites"].end());
+    CAPTURE(site->dump(1));
+    CHECK((*site)["python"][0]["function"] == "copy_many");
+    // The first events of a place may not find a slot.
+    CHECK((*site)["copies"].get<double>() > 0.9 * kPages * kRounds / 2);
+    CHECK((*site)["copies"].get<double>() < 1.1 * kPages * kRounds / 2);
 }

@@ -1,0 +1,110 @@
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "segment/place_table.h"
+#include "tests/catch.h"
+
+namespace {
+
+using namespace cowscope;
+
+class Table {
+  public:
+    explicit Table(uint64_t slots) : slots_(slots) {}
+
+    // As the shim does at an event that copied `copies` pages.
+    void count(uint64_t key, uint64_t copies = 1) {
+        const auto found = places_.find(key, events_++);
+        if (found.slot == nullptr) {
+            unplaced_ += copies;
+            return;
+        }
+        found.slot->copies += copies;
+        if (found.is_new) found.slot->is_whole = 1;
+    }
+    // Nothing where it has no slot.
+    uint64_t copies_of(uint64_t key) const {
+        uint64_t copies = 0;
+        for (const trace::LaterSlot& slot : slots_) copies += slot.key == key ? slot.copies : 0;
+        return copies;
+    }
+    uint64_t all() const {
+        uint64_t copies = unplaced_;
+        for (const trace::LaterSlot& slot : slots_) copies += slot.copies;
+        return copies;
+    }
+    uint64_t unplaced() const { return unplaced_; }
+    std::vector<trace::LaterSlot>& slots() { return slots_; }
+
+  private:
+    std::vector<trace::LaterSlot> slots_;
+    uint64_t unplaced_ = 0;
+    uint64_t events_ = 0;
+    segment::PlaceTable places_{slots_.data(), slots_.size(), &unplaced_};
+};
+
+}  // namespace
+
+TEST_CASE("places are counted exactly while there is room", "[place_table]") {
+    Table table(300);
+    for (uint64_t round = 1; round <= 10; ++round) {
+        for (uint64_t key = 0; key < 200; ++key) table.count(1000 + key, key);
+    }
+    CHECK(table.unplaced() == 0);
+    for (uint64_t key = 0; key < 200; ++key) REQUIRE(table.copies_of(1000 + key) == 10 * key);
+}
+
+TEST_CASE("a place that copies much gets a slot however many came before it", "[place_table]") {
+    constexpr uint64_t kSlots = 300;
+    constexpr uint64_t kCold = 20'000;
+    Table table(kSlots);
+    uint64_t events = 0;
+    for (uint64_t round = 0; round < 50; ++round) {
+        for (uint64_t key = 0; key < kCold; ++key, ++events) table.count(1000 + key);
+    }
+    // Among the same multitude, 20 that copy one page in 100 each.
+    constexpr uint64_t kHot = 20;
+    std::map<uint64_t, uint64_t> truth;
+    for (uint64_t i = 0; i < 1'000'000; ++i, ++events) {
+        const uint64_t key = i % 5 == 0 ? 100 + i / 5 % kHot : 1000 + i * 7919 % kCold;
+        table.count(key);
+        ++truth[key];
+    }
+    CHECK(table.all() == events);
+    for (uint64_t key = 100; key < 100 + kHot; ++key) {
+        CAPTURE(key);
+        CHECK(table.copies_of(key) <= truth[key]);
+        CHECK(table.copies_of(key) > truth[key] * 9 / 10);
+    }
+}
+
+TEST_CASE("slots whose owners were killed in the midst of them stay as they are", "[place_table]") {
+    Table table(100);
+    for (uint64_t key = 0; key < 100'000; ++key) table.count(1000 + key);
+    // One that was being described, one that was being taken over.
+    trace::LaterSlot& claimed = table.slots()[0];
+    claimed.is_whole = 0;
+    trace::LaterSlot& changing = table.slots()[1];
+    changing.key = 1;
+    const uint64_t claimed_key = claimed.key;
+    const uint64_t copies = claimed.copies + changing.copies;
+    for (uint64_t key = 0; key < 100'000; ++key) table.count(200'000 + key);
+    CHECK(claimed.key == claimed_key);
+    CHECK(changing.key == 1);
+    CHECK(claimed.copies + changing.copies == copies);
+    CHECK(table.all() == 200'000);
+}
+
+TEST_CASE("a key may be any number", "[place_table]") {
+    Table table(64);
+    for (const uint64_t key : {uint64_t{0}, uint64_t{1}, ~uint64_t{0}}) {
+        table.count(key, 5);
+        table.count(key, 6);
+    }
+    CHECK(table.unplaced() == 0);
+    CHECK(table.all() == 33);
+    CHECK(std::count_if(table.slots().begin(), table.slots().end(),
+                        [](const auto& slot) { return slot.copies == 11; }) == 3);
+}
