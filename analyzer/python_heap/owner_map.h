@@ -19,7 +19,9 @@ class OwnerMap {
     // The allocators' alignment: no two objects start in the same 16 bytes.
     static constexpr uint64_t kGranule = 16;
 
-    explicit OwnerMap(size_t most_bytes = size_t{128} << 20) : most_bytes_(most_bytes) {}
+    static constexpr size_t kUsualBytes = size_t{128} << 20;
+
+    explicit OwnerMap(size_t most_bytes = kUsualBytes) : most_bytes_(most_bytes) {}
 
     // 0 where nobody was set.
     Owner at(uint64_t address);

@@ -60,7 +60,8 @@ void Walker::check_limits() {
     if (memory_.error() != 0 || (limits_.must_stop && limits_.must_stop())) {
         result_.cut |= kCutGone;
     }
-    if (result_.map.is_full()) result_.cut |= kCutMemory;
+    const uint64_t queued = (queue_.size() + libraries_.size() + deferred_.size()) * sizeof(Item);
+    if (result_.map.is_full() || queued / 2 > limits_.map_bytes) result_.cut |= kCutMemory;
 }
 
 OwnerStatistics& Walker::statistics(LabelId label) {
@@ -206,9 +207,24 @@ void Walker::finish() {
         result_.statistics[i].sampled = static_cast<uint32_t>(samples_[i]->size());
         result_.statistics[i].distinct = static_cast<uint32_t>(samples_[i]->distinct());
     }
+    if (result_.map.is_full()) result_.cut |= kCutMemory;
     // A process that is gone looks like one that has nothing more.
     if (memory_.error() != 0) result_.cut |= kCutGone;
     result_.cpu_ns = thread_cpu_ns() - start_ns_;
+}
+
+WalkLimits limits_for(const WalkLimits& least, uint64_t program_cpu_ns, uint64_t resident_bytes) {
+    // A look at 60 million strs takes 2 s, and a program 20 s to make them.
+    constexpr uint64_t kPartOfTime = 10;
+    // The map has 112 bytes for a page of objects, and 512 more where owners are mixed.
+    constexpr uint64_t kPartOfMemory = 24;
+    WalkLimits limits = least;
+    limits.cpu_ns = std::max(least.cpu_ns, program_cpu_ns / kPartOfTime);
+    limits.edges = static_cast<uint64_t>(static_cast<double>(least.edges) *
+                                         static_cast<double>(limits.cpu_ns) /
+                                         static_cast<double>(least.cpu_ns));
+    limits.map_bytes = std::max(least.map_bytes, resident_bytes / kPartOfMemory);
+    return limits;
 }
 
 WalkResult walk_owners(const Interpreter& interpreter, Memory* memory, const WalkLimits& limits) {

@@ -21,8 +21,11 @@
 namespace cowscope::python_heap {
 
 struct WalkLimits {
-    uint64_t edges = 10'000'000;
+    // About as many as are followed in that time.
+    uint64_t edges = 20'000'000;
     uint64_t cpu_ns = 2'000'000'000;
+    // Of the map of owners; twice as much again for what was reached and is not read yet.
+    uint64_t map_bytes = OwnerMap::kUsualBytes;
     // Shows dict keys in the names of owners.
     bool show_keys = true;
     // Asked now and then; true ends the walk.
@@ -47,6 +50,8 @@ struct OwnerStatistics {
 };
 
 struct WalkResult {
+    explicit WalkResult(size_t map_bytes = OwnerMap::kUsualBytes) : map(map_bytes) {}
+
     Labels labels;
     OwnerMap map;
     std::vector<OwnerStatistics> statistics;  // by LabelId
@@ -55,6 +60,10 @@ struct WalkResult {
     uint64_t cpu_ns = 0;
     uint32_t cut = kCutNot;
 };
+
+// For a program that has run for so long, and has so much memory: what a look takes is in
+// proportion to that, and no less than `least`.
+WalkLimits limits_for(const WalkLimits& least, uint64_t program_cpu_ns, uint64_t resident_bytes);
 
 WalkResult walk_owners(const Interpreter& interpreter, Memory* memory, const WalkLimits& limits);
 

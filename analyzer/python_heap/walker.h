@@ -31,7 +31,8 @@ class Walker {
           memory_(*memory),
           limits_(limits),
           types_(layout_, memory),
-          interpreter_(interpreter) {}
+          interpreter_(interpreter),
+          result_(limits.map_bytes) {}
 
     WalkResult run();
 

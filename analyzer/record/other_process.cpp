@@ -39,8 +39,11 @@ std::optional<ProcessStatus> parse_process_status(const std::string& text) {
     }
     ProcessStatus status;
     if (fields[3].size() != 1 || !parse_number(fields[4], &status.parent) ||
-        !parse_number(fields[9], &status.flags) || !parse_number(fields[20], &status.threads) ||
+        !parse_number(fields[9], &status.flags) || !parse_number(fields[14], &status.user_ticks) ||
+        !parse_number(fields[15], &status.system_ticks) ||
+        !parse_number(fields[20], &status.threads) ||
         !parse_number(fields[22], &status.start_ticks) ||
+        !parse_number(fields[24], &status.resident_pages) ||
         !parse_number(fields[52], &status.exit_code)) {
         return std::nullopt;
     }

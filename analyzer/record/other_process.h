@@ -18,8 +18,12 @@ struct ProcessStatus {
     pid_t parent = 0;
     uint32_t flags = 0;
     int64_t threads = 0;
-    uint64_t start_ticks = 0;  // since boot; sysconf(_SC_CLK_TCK) of them are a second
-    int exit_code = 0;         // as wait(2) gives it; 0 to whom the kernel does not tell
+    // sysconf(_SC_CLK_TCK) of them are a second
+    uint64_t user_ticks = 0;
+    uint64_t system_ticks = 0;
+    uint64_t start_ticks = 0;     // since boot
+    uint64_t resident_pages = 0;  // sysconf(_SC_PAGESIZE)
+    int exit_code = 0;            // as wait(2) gives it; 0 to whom the kernel does not tell
 
     // It has ended and nobody has waited for it. (A process whose first thread alone has ended
     // looks like it, but for the number of its threads.)

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -263,7 +264,8 @@ void OwnerWatch::look_at(Parent* parent) {
         return;
     }
     ++looks_;
-    python_heap::WalkResult walk = python_heap::walk_owners(*search.found, &memory, pace_.limits);
+    python_heap::WalkResult walk =
+        python_heap::walk_owners(*search.found, &memory, limits_of(*process));
     // It was the same process all the time if it is there still.
     if (!process->status()) walk.cut |= python_heap::kCutGone;
     const OwnersLook look = {static_cast<uint32_t>(pid), parent->segment.created_ns, start_ns,
@@ -278,6 +280,16 @@ void OwnerWatch::look_at(Parent* parent) {
     const uint64_t end_ns = monotonic_ns();
     parent->next_look_ns =
         end_ns + std::max(pace_.interval_ns, (end_ns - start_ns) * pace_.rest_per_work);
+}
+
+python_heap::WalkLimits OwnerWatch::limits_of(const OtherProcess& process) const {
+    const auto status = process.status();
+    if (!status) return pace_.limits;
+    const auto ticks = static_cast<double>(status->user_ticks + status->system_ticks);
+    const double cpu_ns = ticks / static_cast<double>(sysconf(_SC_CLK_TCK)) * 1e9;
+    return python_heap::limits_for(
+        pace_.limits, static_cast<uint64_t>(cpu_ns),
+        status->resident_pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)));
 }
 
 void OwnerWatch::note(const std::string& line) {

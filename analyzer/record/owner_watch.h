@@ -70,6 +70,7 @@ class OwnerWatch {
     void give_way();
     void look_at_due();
     void look_at(Parent* parent);
+    python_heap::WalkLimits limits_of(const OtherProcess& process) const;
     void note(const std::string& line);
 
     std::string folder_;

@@ -1,6 +1,7 @@
 #include "record/owners_file.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <vector>
 
@@ -32,7 +33,8 @@ void append_record(std::string* content, trace::RecordType type, Record record,
 // Packs ranges into records. Those that repeat a short pattern are counted.
 class RangePacker {
   public:
-    explicit RangePacker(std::string* content) : content_(*content) {}
+    RangePacker(std::string* content, size_t most_ranges)
+        : content_(*content), most_ranges_(most_ranges) {}
 
     void add(uint64_t start, uint64_t end, uint32_t owner) {
         // A longer range than its number can say comes in parts.
@@ -44,6 +46,8 @@ class RangePacker {
         }
     }
     void finish() { flush(); }
+    // No more was written out: readers take no more.
+    bool is_full() const { return is_full_; }
 
   private:
     // In units, the gap from the range before.
@@ -56,9 +60,11 @@ class RangePacker {
     // A dict's keys and values are two; an instance of a class has some more parts.
     static constexpr size_t kLongestPattern = 8;
     static constexpr size_t kMostPacked = trace::kMaxRecordBytes - sizeof(trace::RangesRecord) - 64;
+    static constexpr uint64_t kMostRepeated = uint64_t{1} << 30;  // count_ has 32 bits
 
     void add_part(uint64_t start, uint64_t end, uint32_t owner) {
-        if (packed_.size() > kMostPacked) flush();
+        if (is_full_) return;
+        if (packed_.size() > kMostPacked || repeated_ == kMostRepeated) flush();
         if (count_ == 0) {
             start_ = end_ = start;
             last_ = before_ = 0;
@@ -99,6 +105,11 @@ class RangePacker {
     }
 
     void write(const Range& range) {
+        if (written_ == most_ranges_) {
+            is_full_ = true;
+            return;
+        }
+        ++written_;
         const uint64_t how = range.owner == last_ ? 0 : range.owner == before_ ? 1 : 2;
         number(range.gap);
         number(range.length << 2 | how);
@@ -134,6 +145,9 @@ class RangePacker {
     }
 
     std::string& content_;
+    size_t most_ranges_;
+    size_t written_ = 0;
+    bool is_full_ = false;
     std::string packed_;
     uint32_t count_ = 0;
     uint64_t start_ = 0;
@@ -147,7 +161,8 @@ class RangePacker {
 
 }  // namespace
 
-std::string pack_owners(const OwnersLook& look, const python_heap::WalkResult& walk) {
+std::string pack_owners(const OwnersLook& look, const python_heap::WalkResult& walk,
+                        size_t most_ranges) {
     trace::SegmentHeader header{};
     std::memcpy(header.magic, trace::kMagic, sizeof(header.magic));
     header.version = trace::kVersion;
@@ -165,6 +180,7 @@ std::string pack_owners(const OwnersLook& look, const python_heap::WalkResult& w
     record.objects = walk.objects;
     record.python_minor = static_cast<uint32_t>(look.python_minor);
     record.cut = walk.cut;
+    const size_t cut_at = content.size() + offsetof(trace::LookRecord, cut);
     append_record(&content, trace::kLookRecord, record, {});
 
     // Only those that own something have a place in the file.
@@ -186,11 +202,15 @@ std::string pack_owners(const OwnersLook& look, const python_heap::WalkResult& w
                                          static_cast<uint32_t>(name.size())},
                       name);
     }
-    RangePacker packer(&content);
+    RangePacker packer(&content, most_ranges);
     walk.map.for_each_range([&](uint64_t start, uint64_t end, python_heap::OwnerMap::Owner owner) {
         packer.add(start, end, ids[owner]);
     });
     packer.finish();
+    if (packer.is_full()) {
+        record.cut |= trace::kCutMemory;
+        std::memcpy(content.data() + cut_at, &record.cut, sizeof(record.cut));
+    }
 
     const uint64_t bytes = content.size();
     std::memcpy(content.data() + offsetof(trace::SegmentHeader, committed_bytes), &bytes,

@@ -1,10 +1,12 @@
 // Writes what trace/owners.h describes.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "python_heap/walk.h"
 #include "record/share_of_bound.h"
+#include "trace/owners.h"
 
 namespace cowscope::record {
 
@@ -16,8 +18,10 @@ struct OwnersLook {
     int python_minor = 0;
 };
 
-// The content of the file.
-std::string pack_owners(const OwnersLook& look, const python_heap::WalkResult& walk);
+// The content of the file, with as many ranges as readers take; where there are more, the look is
+// said to have ended for want of memory.
+std::string pack_owners(const OwnersLook& look, const python_heap::WalkResult& walk,
+                        size_t most_ranges = trace::kMostRanges);
 
 // Returns 0 or an errno.
 int write_owners(const std::string& path, const OwnersLook& look,

@@ -26,6 +26,8 @@ class OwnerRanges {
 
     // How many there are, each repetition counted.
     uint64_t size() const { return size_; }
+    // How many of them are written out.
+    size_t kept() const { return ranges_.size(); }
     // Behind the last one, or where the pattern begins.
     uint64_t end() const { return end_; }
     // Of the range that holds the unit; 0 for none.

@@ -62,8 +62,7 @@ class OwnersLoader {
         if (record.bytes.size() < sizeof(RangesRecord)) fail(record, "ranges", "is too short");
         const auto fixed = record.as<RangesRecord>();
         const auto bytes = record.behind<RangesRecord>();
-        if (fixed.packed_bytes > bytes.size() ||
-            owners_.ranges.size() + fixed.count > kMostRanges) {
+        if (fixed.packed_bytes > bytes.size()) {
             fail(record, "ranges", fmt::format("claims {} and has no room", fixed.count));
         }
         rest_ = bytes.first(fixed.packed_bytes);
@@ -85,6 +84,9 @@ class OwnersLoader {
                                          ranges.repeat(gap_or_count, length_or_times);
                 if (!is_possible) fail_range(record, fixed.count - left);
                 continue;
+            }
+            if (ranges.kept() == kMostRanges) {
+                fail(record, "ranges", fmt::format("is one of more than {}", kMostRanges));
             }
             const uint64_t owner = how == 0 ? last : how == 1 ? before : number(record);
             const bool is_possible = owner <= owners_.owners.size() &&

@@ -84,7 +84,7 @@ struct RangesRecord {
 static_assert(sizeof(RangesRecord) == 24);
 
 inline constexpr uint64_t kRangeUnit = 16;
-// What a walk of 10 million edges can find, and some.
+// That are written out; repetitions cost nothing. They take 16 bytes each when they are read.
 inline constexpr size_t kMostRanges = 24'000'000;
 inline constexpr size_t kMostOwners = 1 << 16;
 

@@ -67,7 +67,10 @@ TEST_CASE("a process's status is read whatever its name is", "[outside]") {
     CHECK(status->parent == 41);
     CHECK(status->is_still_forked_image());
     CHECK(status->threads == 3);
+    CHECK(status->user_ticks == 1);
+    CHECK(status->system_ticks == 2);
     CHECK(status->start_ticks == 634900);
+    CHECK(status->resident_pages == 394);
     CHECK(status->exit_code == 9);
     CHECK_FALSE(status->is_zombie());
     for (const std::string rubbish : {"", "12", "12 (a", "12 (a) S", "12 (a) S x", "()"}) {

@@ -2,6 +2,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -57,10 +59,14 @@ std::string name_at(const trace::Owners& owners, uint64_t address) {
     return id == 0 ? "" : owners.owners.at(id - 1).name;
 }
 
-void check_dict(const trace::Owners& owners) {
+void check_dict_start(const trace::Owners& owners) {
     CHECK(name_at(owners, kStart) == "__main__.map (dict keys)");
     CHECK(name_at(owners, kStart + 63) == "__main__.map (dict keys)");
     CHECK(name_at(owners, kStart + 64) == "__main__.map (dict values)");
+}
+
+void check_dict(const trace::Owners& owners) {
+    check_dict_start(owners);
     CHECK(name_at(owners, kStart + 128 * 9999 + 111) == "__main__.map (dict values)");
     CHECK(name_at(owners, kStart + 128 * 9999 + 112).empty());
     CHECK(name_at(owners, kStart - 1).empty());
@@ -170,6 +176,53 @@ TEST_CASE("owners of memory with and without patterns are found at every address
     CHECK(owners.ranges.size() == ranges);
 }
 
+TEST_CASE("more objects than any reader could hold one by one are found by their pattern",
+          "[owners]") {
+    // Two objects, 40 million times.
+    constexpr uint64_t kTimes = 40'000'000;
+    constexpr uint64_t kFar = kStart + (uint64_t{1} << 50);
+    std::string packed = {0, 4 << 2 | 2, 1, 0, 3 << 2 | 2, 2, 2};
+    for (uint64_t number = (kTimes - 1) << 2 | 3; number != 0; number >>= 7) {
+        packed.push_back(static_cast<char>((number & 0x7f) | (number > 0x7f ? 0x80 : 0)));
+    }
+    trace::RangesRecord record{};
+    record.start = kFar;
+    record.count = 2 * kTimes;
+    record.packed_bytes = static_cast<uint32_t>(packed.size());
+    packed.resize((packed.size() + 7) / 8 * 8);
+    record.header = {static_cast<uint32_t>(sizeof(record) + packed.size()), trace::kRangesRecord,
+                     0};
+    std::string content = pack_owners(kLook, walk_of_dict(2));
+    content.append(reinterpret_cast<const char*>(&record), sizeof(record));
+    content.append(packed);
+    const uint64_t bytes = content.size();
+    std::memcpy(content.data() + offsetof(trace::SegmentHeader, committed_bytes), &bytes,
+                sizeof(bytes));
+    const TemporaryFolder folder;
+    const std::string path = folder / "owners-7-77-1000.cowown";
+    std::ofstream(path, std::ios::binary) << content;
+    const trace::Owners owners = trace::read_owners(path);
+    CHECK(owners.damage.value_or("") == "");
+    CHECK(owners.find(kFar) == 1);
+    CHECK(owners.find(kFar + 7 * 16 * (kTimes - 1) + 64) == 2);
+    CHECK(owners.find(kFar + 7 * 16 * kTimes) == 0);
+}
+
+TEST_CASE("of more ranges than readers take some are kept, and the look says so", "[owners]") {
+    const TemporaryFolder folder;
+    const std::string path = folder / "owners-7-77-1000.cowown";
+    const python_heap::WalkResult walk = walk_of_dict(60'000, Sizes::irregular);
+    std::ofstream(path, std::ios::binary) << pack_owners(kLook, walk, 50'000);
+    const trace::Owners owners = trace::read_owners(path);
+    CHECK_FALSE(owners.damage);
+    REQUIRE(owners.look);
+    CHECK((owners.look->cut & trace::kCutMemory) != 0);
+    CHECK(owners.ranges.kept() == 50'000);
+    check_dict_start(owners);
+    std::ofstream(path, std::ios::binary) << pack_owners(kLook, walk);
+    CHECK((trace::read_owners(path).look->cut & trace::kCutMemory) == 0);
+}
+
 TEST_CASE("owners torn at any length give what is whole, or an error", "[owners]") {
     const TemporaryFolder folder;
     const std::string path = folder / "owners-7-77-1000.cowown";
@@ -202,6 +255,9 @@ TEST_CASE("any byte of the owners may be wrong", "[owners]") {
             std::ofstream(path, std::ios::binary) << bad;
             try {
                 const trace::Owners owners = trace::read_owners(path);
+                // Repetitions are counted, not kept: a wrong number may claim thousands of
+                // millions.
+                if (owners.ranges.size() > 1'000'000) continue;
                 bool is_sound = true;
                 uint64_t end = 0;
                 owners.ranges.for_each_in(

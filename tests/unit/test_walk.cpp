@@ -125,6 +125,32 @@ TEST_CASE("a walk keeps to its limits", "[owners]") {
     CHECK(walk_owners(interpreter, &memory, limits).edges < 10'000);
 }
 
+TEST_CASE("a walk ends where its memory does", "[owners]") {
+    Jumble jumble(1);
+    const OwnMemory own;
+    Memory memory(own.file(), own_mappings());
+    WalkLimits limits;
+    const Interpreter interpreter{layout_of(11), 0, jumble.any_object(), ""};
+    CHECK((walk_owners(interpreter, &memory, limits).cut & kCutMemory) == 0);
+    limits.map_bytes = 1;
+    CHECK((walk_owners(interpreter, &memory, limits).cut & kCutMemory) != 0);
+}
+
+TEST_CASE("a long-lived and large program is looked at for longer", "[owners]") {
+    constexpr uint64_t kSecond = 1'000'000'000;
+    constexpr uint64_t kGiB = uint64_t{1} << 30;
+    const WalkLimits least;
+    const WalkLimits of_small = limits_for(least, 5 * kSecond, kGiB);
+    CHECK(of_small.cpu_ns == least.cpu_ns);
+    CHECK(of_small.edges == least.edges);
+    CHECK(of_small.map_bytes == least.map_bytes);
+    const WalkLimits of_large = limits_for(least, 60 * kSecond, 24 * kGiB);
+    CHECK(of_large.cpu_ns == 6 * kSecond);
+    CHECK(of_large.edges == 3 * least.edges);
+    CHECK(of_large.map_bytes == kGiB);
+    CHECK(limits_for(least, ~uint64_t{0}, ~uint64_t{0}).cpu_ns == ~uint64_t{0} / 10);
+}
+
 TEST_CASE("no version beyond those that are known is laid out", "[owners]") {
     CHECK(layout_of(5) == nullptr);
     CHECK(layout_of(15) == nullptr);
