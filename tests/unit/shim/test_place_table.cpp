@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <map>
+#include <thread>
 #include <vector>
 
 #include "segment/place_table.h"
@@ -95,6 +97,41 @@ TEST_CASE("slots whose owners were killed in the midst of them stay as they are"
     CHECK(changing.key == 1);
     CHECK(claimed.copies + changing.copies == copies);
     CHECK(table.all() == 200'000);
+}
+
+TEST_CASE("no copy is lost where many count at once", "[place_table]") {
+    constexpr uint64_t kThreads = 4;
+    constexpr uint64_t kEvents = 300'000;
+    std::vector<trace::LaterSlot> slots(80);
+    uint64_t unplaced = 0;
+    std::atomic_ref<uint64_t> all_unplaced(unplaced);
+    std::vector<std::thread> threads;
+    for (uint64_t number = 0; number < kThreads; ++number) {
+        threads.emplace_back([&, number] {
+            segment::PlaceTable places(slots.data(), slots.size(), &unplaced);
+            for (uint64_t i = 0; i < kEvents; ++i) {
+                // One in four is the same, the others are of 500.
+                const uint64_t key = i % 4 == 0 ? 7 : 100 + (i + number) * 7919 % 500;
+                const auto found = places.find(key, i * kThreads + number);
+                if (found.slot == nullptr) {
+                    ++all_unplaced;
+                    continue;
+                }
+                ++std::atomic_ref<uint64_t>(found.slot->copies);
+                if (found.is_new) std::atomic_ref<uint32_t>(found.slot->is_whole).store(1);
+            }
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    uint64_t placed = 0;
+    uint64_t of_main = 0;
+    for (const trace::LaterSlot& slot : slots) {
+        placed += slot.copies;
+        if (slot.key == 7) of_main += slot.copies;
+    }
+    CHECK(placed + unplaced == kThreads * kEvents);
+    CHECK(of_main > kThreads * kEvents / 4 * 9 / 10);
+    CHECK(of_main <= kThreads * kEvents / 4 * 11 / 10);
 }
 
 TEST_CASE("a key may be any number", "[place_table]") {
