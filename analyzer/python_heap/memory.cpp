@@ -26,27 +26,13 @@ Memory::Memory(int file, const trace::Mappings& mappings) : file_(file), pages_(
     }
 }
 
-const Memory::Range* Memory::range_of(uint64_t address) {
-    const auto holds = [&](const Range& range) {
-        return range.start <= address && address < range.end;
-    };
-    if (last_range_ != nullptr && holds(*last_range_)) return last_range_;
+const Memory::Range* Memory::find_range(uint64_t address) {
     const auto behind =
         std::upper_bound(ranges_.begin(), ranges_.end(), address,
                          [](uint64_t each, const Range& range) { return each < range.start; });
-    if (behind == ranges_.begin() || !holds(*std::prev(behind))) return nullptr;
+    if (behind == ranges_.begin() || !std::prev(behind)->holds(address)) return nullptr;
     last_range_ = &*std::prev(behind);
     return last_range_;
-}
-
-bool Memory::is_private(uint64_t address) {
-    return range_of(address) != nullptr;
-}
-
-bool Memory::is_allocated(uint64_t address) {
-    const Range* range = range_of(address);
-    const bool is_image = image_start_ <= address && address < image_end_;
-    return range != nullptr && range->is_allocated && !is_image;
 }
 
 size_t Memory::read_past_cache(uint64_t address, void* into, size_t bytes) const {

@@ -44,10 +44,17 @@ class Memory {
     // Reads past the cache, which large tables would sweep. Returns how many bytes were read.
     size_t read_past_cache(uint64_t address, void* into, size_t bytes) const;
 
-    // Whether objects may lie there.
-    bool is_private(uint64_t address);
-    // ... and were made while the program ran: it is no file's content, and not of the image.
-    bool is_allocated(uint64_t address);
+    // What may lie there: no object; one of a file's content or the interpreter's image; one that
+    // was made while the program ran.
+    enum class Place : uint8_t { none, image, allocated };
+    Place place_of(uint64_t address) {
+        const Range* range = range_of(address);
+        if (range == nullptr) return Place::none;
+        const bool is_image = image_start_ <= address && address < image_end_;
+        return range->is_allocated && !is_image ? Place::allocated : Place::image;
+    }
+    bool is_private(uint64_t address) { return range_of(address) != nullptr; }
+    bool is_allocated(uint64_t address) { return place_of(address) == Place::allocated; }
     // The interpreter's image, with its zero-initialized data, which no file holds.
     void set_image(uint64_t start, uint64_t end) {
         image_start_ = start;
@@ -63,6 +70,7 @@ class Memory {
         uint64_t start;
         uint64_t end;
         bool is_allocated;
+        bool holds(uint64_t address) const { return start <= address && address < end; }
     };
     static constexpr size_t kPage = 4096;
     static constexpr size_t kPages = 8192;  // 32 MiB
@@ -74,7 +82,11 @@ class Memory {
         std::array<std::byte, kPage> bytes;
     };
 
-    const Range* range_of(uint64_t address);
+    const Range* range_of(uint64_t address) {
+        const bool is_last = last_range_ != nullptr && last_range_->holds(address);
+        return is_last ? last_range_ : find_range(address);
+    }
+    const Range* find_range(uint64_t address);
     // nullptr where it cannot be read.
     const std::byte* page_at(uint64_t start);
 

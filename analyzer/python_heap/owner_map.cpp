@@ -1,6 +1,7 @@
 #include "python_heap/owner_map.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace cowscope::python_heap {
 
@@ -48,9 +49,14 @@ size_t OwnerMap::Page::set(size_t first, size_t behind, Owner owner) {
         Owner& few = few_[is_second ? 1 : 0];
         if (few == 0 || few == owner) {
             few = owner;
-            const auto& of_other = owned_[is_second ? 0 : 1];
-            for (size_t i = first; i < behind; ++i) {
-                if (!of_other[i]) owned_[is_second ? 1 : 0].set(i);
+            Bits& own = owned_[is_second ? 1 : 0];
+            const Bits& others = owned_[is_second ? 0 : 1];
+            for (size_t word = first / kWordBits; word * kWordBits < behind; ++word) {
+                const size_t start = word * kWordBits;
+                uint64_t bits = ~uint64_t{0};
+                if (first > start) bits &= ~uint64_t{0} << (first - start);
+                if (behind < start + kWordBits) bits &= ~(~uint64_t{0} << (behind - start));
+                own[word] |= bits & ~others[word];
             }
             return 0;
         }
@@ -66,6 +72,32 @@ size_t OwnerMap::Page::set(size_t first, size_t behind, Owner owner) {
         if ((*many_)[i] == 0) (*many_)[i] = owner;
     }
     return taken;
+}
+
+template <typename Take>
+void OwnerMap::Page::for_each_run(const Take& take) const {
+    for (size_t i = 0; i < kGranules;) {
+        const size_t first = i;
+        if (many_) {
+            const Owner owner = (*many_)[i];
+            while (i < kGranules && (*many_)[i] == owner) ++i;
+            if (owner != 0) take(first, i, owner);
+            continue;
+        }
+        // Up to the end of the word.
+        const size_t word = i / kWordBits;
+        const size_t bit = i % kWordBits;
+        const uint64_t any = (owned_[0][word] | owned_[1][word]) >> bit;
+        if (any == 0) {
+            i = (word + 1) * kWordBits;
+            continue;
+        }
+        const auto gap = static_cast<size_t>(std::countr_zero(any));
+        const size_t of = (owned_[0][word] >> bit >> gap & 1) != 0 ? 0 : 1;
+        const auto length = static_cast<size_t>(std::countr_one(owned_[of][word] >> bit >> gap));
+        take(first + gap, first + gap + length, few_[of]);
+        i = first + gap + length;
+    }
 }
 
 OwnerMap::Page* OwnerMap::page_at(uint64_t start, bool make) {
@@ -95,8 +127,7 @@ void OwnerMap::set_in_page(uint64_t start, uint64_t end, Owner owner) {
     if (page == nullptr) return;
     const uint64_t first = start % kPage / kGranule;
     const uint64_t behind = first + (end - start + kGranule - 1) / kGranule;
-    bytes_ += page->set(first, std::min<uint64_t>(behind, Page::kGranules), owner);
-    if (bytes_ > most_bytes_) is_full_ = true;
+    add_bytes(page->set(first, std::min<uint64_t>(behind, Page::kGranules), owner));
 }
 
 void OwnerMap::set(uint64_t start, uint64_t bytes, Owner owner) {
@@ -143,8 +174,9 @@ bool OwnerMap::set_if_free(uint64_t start, uint64_t bytes, Owner owner) {
     }
     // Most objects lie within a page, which is then looked up once.
     Page* page = page_at(page_start, true);
-    if (page == nullptr || page->at(first % kPage / kGranule) != 0) return false;
-    set_in_page(first, end, owner);
+    const uint64_t granule = (first - page_start) / kGranule;
+    if (page == nullptr || page->at(granule) != 0) return false;
+    add_bytes(page->set(granule, (end - page_start) / kGranule, owner));
     return true;
 }
 
@@ -162,10 +194,9 @@ void OwnerMap::for_each_range(const TakeRange& take) const {
     auto page = pages.begin();
     const auto tell_pages_before = [&](uint64_t end) {
         for (; page != pages.end() && page->first < end; ++page) {
-            for (size_t i = 0; i < Page::kGranules; ++i) {
-                const uint64_t start = page->first + i * kGranule;
-                joiner.add(start, start + kGranule, page->second->at(i));
-            }
+            page->second->for_each_run([&](size_t first, size_t behind, Owner owner) {
+                joiner.add(page->first + first * kGranule, page->first + behind * kGranule, owner);
+            });
             done = page->first + kPage;
         }
     };

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <array>
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -47,16 +46,25 @@ class OwnerMap {
 
         Owner at(size_t i) const {
             if (many_) return (*many_)[i];
-            return owned_[0][i] ? few_[0] : owned_[1][i] ? few_[1] : Owner{0};
+            const uint64_t bit = uint64_t{1} << i % kWordBits;
+            return (owned_[0][i / kWordBits] & bit) != 0   ? few_[0]
+                   : (owned_[1][i / kWordBits] & bit) != 0 ? few_[1]
+                                                           : Owner{0};
         }
         // Those of [first, behind) that have none get this one. Returns the bytes that it takes for
         // that.
         size_t set(size_t first, size_t behind, Owner owner);
+        // Calls take(first, behind, owner) for runs of one owner, in order; two that touch may have
+        // the same.
+        template <typename Take>
+        void for_each_run(const Take& take) const;
 
       private:
+        static constexpr size_t kWordBits = 64;
         using Many = std::array<Owner, kGranules>;
+        using Bits = std::array<uint64_t, kGranules / kWordBits>;
 
-        std::array<std::bitset<kGranules>, 2> owned_;  // by each of the few
+        std::array<Bits, 2> owned_{};  // by each of the few
         std::array<Owner, 2> few_{};
         std::unique_ptr<Many> many_;  // where there are more
     };
@@ -69,6 +77,10 @@ class OwnerMap {
     };
     Page* page_at(uint64_t start, bool make);
     void set_in_page(uint64_t start, uint64_t end, Owner owner);
+    void add_bytes(size_t bytes) {
+        bytes_ += bytes;
+        if (bytes_ > most_bytes_) is_full_ = true;
+    }
 
     size_t most_bytes_;
     size_t bytes_ = 0;

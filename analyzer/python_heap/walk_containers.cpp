@@ -29,18 +29,18 @@ void Walker::open_dict(const Item& item) {
             add_to(&all_keys, entry.key);
             add_to(&all_values, entry.value);
         }
-        if (all_keys) sample_of(keys).expect(shape.count);
-        if (all_values) sample_of(values).expect(shape.count);
+        begin_alike(&all_keys, keys, shape.count);
+        begin_alike(&all_values, values, shape.count);
     }
     for_each_entry(shape, &memory_, kMostItems, [&](const DictEntry& entry) {
         if (all_keys) {
-            take_alike(entry.key, all_keys, keys);
+            take_alike(entry.key, &all_keys);
         } else {
             visit(
                 entry.key, keys, [&] { return item.path; }, keys);
         }
         if (all_values) {
-            take_alike(entry.value, all_values, values);
+            take_alike(entry.value, &all_values);
         } else if (entry.value != 0) {
             visit(entry.value, values, [&] {
                 return labels().branch(item.path,
@@ -50,6 +50,8 @@ void Walker::open_dict(const Item& item) {
         }
         return !is_cut();
     });
+    end_alike(all_keys);
+    end_alike(all_values);
 }
 
 void Walker::open_words(uint64_t start, uint64_t count, const Item& item, Part part) {
@@ -62,7 +64,7 @@ void Walker::open_words(uint64_t start, uint64_t count, const Item& item, Part p
         for (const uint64_t index : sampled_indices(count)) {
             add_to(&all, memory_.word(start + index * kWordBytes));
         }
-        if (all) sample_of(items).expect(count);
+        begin_alike(&all, items, count);
     }
     for (uint64_t first = 0; first < count && !is_cut(); first += kWordsARead) {
         check_limits();
@@ -72,7 +74,7 @@ void Walker::open_words(uint64_t start, uint64_t count, const Item& item, Part p
             kWordBytes;
         for (uint64_t i = 0; i < got && !is_cut(); ++i) {
             if (all) {
-                take_alike(words[i], all, items);
+                take_alike(words[i], &all);
                 continue;
             }
             if (item.label != Labels::kNone) {
@@ -85,8 +87,9 @@ void Walker::open_words(uint64_t start, uint64_t count, const Item& item, Part p
                     kAnyEntry);
             });
         }
-        if (got < wanted) return;
+        if (got < wanted) break;
     }
+    end_alike(all);
 }
 
 void Walker::open_list(const Item& item) {

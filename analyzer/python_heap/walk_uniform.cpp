@@ -45,21 +45,43 @@ void Walker::add_to(Alike* alike, uint64_t object) {
     alike->bytes = std::min(alike->bytes, types_.size_of(object, *type));
 }
 
-void Walker::take_alike(uint64_t object, const Alike& alike, LabelId label) {
+void Walker::begin_alike(Alike* alike, LabelId label, uint64_t count) {
+    if (!*alike) return;
+    alike->label = label;
+    if (alike->type->kind != Kind::str) return;
+    alike->sample = &sample_of(label);
+    alike->sample->expect(count);
+}
+
+void Walker::take_alike(uint64_t object, Alike* alike) {
     // Where nothing is read, four cost less than one where something is.
     constexpr uint64_t kUnreadAnEdge = 4;
     if (++unread_ % kUnreadAnEdge == 0) count_edge();
-    if (object == 0 || object % kWordBytes != 0 || !memory_.is_private(object)) return;
-    if (!memory_.is_allocated(object)) label = static_label_;
-    if (!result_.map.set_if_free(object, alike.bytes, label)) return;
-    ++result_.objects;
-    OwnerStatistics& counts = statistics(label);
-    ++counts.objects;
-    if (alike.type->kind != Kind::str) return;
-    ++counts.strs;
-    if (wants_text(object, label) && types_.type_of(object) == alike.type) {
-        sample_text(object, label);
+    if (object == 0 || object % kWordBytes != 0) return;
+    const Memory::Place place = memory_.place_of(object);
+    if (place == Memory::Place::none) return;
+    if (place == Memory::Place::image) {
+        if (!result_.map.set_if_free(object, alike->bytes, static_label_)) return;
+        ++result_.objects;
+        OwnerStatistics& counts = statistics(static_label_);
+        ++counts.objects;
+        if (alike->type->kind == Kind::str) ++counts.strs;
+        return;
     }
+    if (!result_.map.set_if_free(object, alike->bytes, alike->label)) return;
+    ++alike->objects;
+    if (alike->sample != nullptr && alike->sample->wants(object) &&
+        types_.type_of(object) == alike->type) {
+        sample_text(object, alike->label);
+    }
+}
+
+void Walker::end_alike(const Alike& alike) {
+    result_.objects += alike.objects;
+    if (alike.objects == 0) return;
+    OwnerStatistics& counts = statistics(alike.label);
+    counts.objects += alike.objects;
+    if (alike.type->kind == Kind::str) counts.strs += alike.objects;
 }
 
 }  // namespace cowscope::python_heap

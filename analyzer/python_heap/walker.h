@@ -54,7 +54,6 @@ class Walker {
     void check_limits();
     OwnerStatistics& statistics(LabelId label);
     void mark(uint64_t object, const TypeInfo& type, LabelId label);
-    bool wants_text(uint64_t object, LabelId label) { return sample_of(label).wants(object); }
     void sample_text(uint64_t object, LabelId label);
     ContentSample& sample_of(LabelId label);
     void mark_block(const Block& block, LabelId label);
@@ -91,6 +90,10 @@ class Walker {
         uint64_t bytes = ~uint64_t{0};
         bool may_be = true;
         explicit operator bool() const { return may_be && type != nullptr; }
+
+        LabelId label = Labels::kNone;
+        ContentSample* sample = nullptr;  // of strs
+        uint64_t objects = 0;             // that were taken
     };
     // A container of more is sampled first.
     static constexpr uint64_t kMany = uint64_t{1} << 16;
@@ -98,8 +101,12 @@ class Walker {
     static std::vector<uint64_t> sampled_indices(uint64_t count);
     // Shown each of a sample.
     void add_to(Alike* alike, uint64_t object);
+    // Before the first of so many is taken, if all are alike.
+    void begin_alike(Alike* alike, LabelId label, uint64_t count);
     // Takes in an object that is reached now.
-    void take_alike(uint64_t object, const Alike& alike, LabelId label);
+    void take_alike(uint64_t object, Alike* alike);
+    // Behind the last one.
+    void end_alike(const Alike& alike);
 
     // What stands inside of a function or of an object made in C has its name, but for containers.
     void visit_inside(uint64_t object, const Item& from);
