@@ -326,7 +326,10 @@ struct MemoryRecord {
     RecordHeader header;
     uint64_t time_ns;
     MemoryMoment moment;
-    uint8_t padding[7];
+    uint8_t padding[3];
+    // Pss_Shmem: memory that is mapped shared. It is in private_dirty_kb where one process alone
+    // has touched it.
+    uint32_t shared_memory_kb;
     uint64_t rss_kb;
     uint64_t pss_kb;
     uint64_t private_dirty_kb;

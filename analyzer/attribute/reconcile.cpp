@@ -35,7 +35,8 @@ std::optional<std::string> difference_note(const MemoryAccount& account) {
     const std::string figures =
         fmt::format("its private memory grew by {}, its copied and fresh pages are {}",
                     mib(account.grown_kb), mib(account.counted_kb));
-    if (account.grown_kb > account.counted_kb + account.parents_copies_kb + tolerance_kb) {
+    const uint64_t others_kb = account.parents_copies_kb + account.shared_memory_kb;
+    if (account.grown_kb > account.counted_kb + others_kb + tolerance_kb) {
         return figures + ": what others gave up became its own, or pages were missed";
     }
     if (account.counted_kb > account.grown_kb + tolerance_kb) {
@@ -59,6 +60,10 @@ void add_memory_notes(const trace::Trace& trace, const Report& report,
         account.grown_kb = at_end - std::min(at_end, at_fork);
         account.counted_kb = (summary.copied_pages + summary.fresh_pages) * kPageKb;
         account.parents_copies_kb = report.processes[*parent].copied_pages * kPageKb;
+        const uint64_t shared_at_end = process.memory_at_end->shared_memory_kb;
+        account.shared_memory_kb =
+            shared_at_end -
+            std::min<uint64_t>(shared_at_end, process.memory_at_fork->shared_memory_kb);
         const auto note = difference_note(account);
         if (note && ++found <= kMostNotes) {
             notes->push_back(fmt::format("process {}: {}", summary.pid, *note));

@@ -15,6 +15,7 @@ struct MemoryAccount {
     uint64_t grown_kb = 0;           // private memory, from the fork to the end
     uint64_t counted_kb = 0;         // copied and fresh pages
     uint64_t parents_copies_kb = 0;  // of pages that may be the child's alone since
+    uint64_t shared_memory_kb = 0;   // more than at the fork, mapped shared, but maybe its alone
 };
 
 // What to say of an account that does not come out, within 2 % and 1 MiB; else nothing.

@@ -166,9 +166,10 @@ std::string describe(const RecordView& view) {
         case RecordType::memory: {
             const auto r = view.as<MemoryRecord>();
             return fmt::format(
-                "time_ns={} moment={} rss_kb={} pss_kb={} private_dirty_kb={} swap_kb={}",
+                "time_ns={} moment={} rss_kb={} pss_kb={} private_dirty_kb={} swap_kb={} "
+                "shared_memory_kb={}",
                 r.time_ns, r.moment == MemoryMoment::fork ? "fork" : "end", r.rss_kb, r.pss_kb,
-                r.private_dirty_kb, r.swap_kb);
+                r.private_dirty_kb, r.swap_kb, r.shared_memory_kb);
         }
         case RecordType::fork: {
             const auto r = view.as<ForkRecord>();

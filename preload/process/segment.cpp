@@ -133,6 +133,7 @@ void write_memory(trace::MemoryMoment moment) {
     record->time_ns = sys::monotonic_ns();
     record->moment = moment;
     std::memset(record->padding, 0, sizeof(record->padding));
+    record->shared_memory_kb = static_cast<uint32_t>(number_behind(text, "\nPss_Shmem"));
     record->rss_kb = number_behind(text, "\nRss");
     record->pss_kb = number_behind(text, "\nPss");
     record->private_dirty_kb = number_behind(text, "\nPrivate_Dirty");

@@ -60,8 +60,11 @@ PlaceTable::Found PlaceTable::find(uint64_t key, uint64_t event) {
 }
 
 trace::LaterSlot* PlaceTable::take_over(trace::LaterSlot* slot, uint64_t key) {
-    uint64_t there = shared(slot->key).load(std::memory_order_relaxed);
+    // Others may have taken it meanwhile. Whole behind its key means that this key's description
+    // is.
+    uint64_t there = shared(slot->key).load(std::memory_order_acquire);
     if (there <= kChanging || there == key ||
+        shared(slot->is_whole).load(std::memory_order_acquire) != 1 ||
         !shared(slot->key).compare_exchange_strong(there, kChanging, std::memory_order_relaxed)) {
         return nullptr;
     }

@@ -32,6 +32,12 @@ TEST_CASE("private memory beyond what was counted is said", "[reconcile]") {
     CHECK(note->find("gave up became its own") != std::string::npos);
     // What the parent has copied may be the child's alone.
     CHECK_FALSE(difference_note(account(20 * 1024, 10 * 1024, 9 * 1024)));
+    // What is mapped shared is private to who alone has touched it.
+    MemoryAccount shared = account(20 * 1024, 10 * 1024);
+    shared.shared_memory_kb = 9 * 1024;
+    CHECK_FALSE(difference_note(shared));
+    shared.shared_memory_kb = 8 * 1024;
+    CHECK(difference_note(shared));
 }
 
 TEST_CASE("private memory that lacks what was counted is said", "[reconcile]") {
