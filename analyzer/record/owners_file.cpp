@@ -64,7 +64,8 @@ class RangePacker {
 
     void add_part(uint64_t start, uint64_t end, uint32_t owner) {
         if (is_full_) return;
-        if (packed_.size() > kMostPacked || repeated_ == kMostRepeated) flush();
+        const bool is_long = !pattern_.empty() && repeated_ == kMostRepeated;
+        if (packed_.size() > kMostPacked || is_long) flush();
         if (count_ == 0) {
             start_ = end_ = start;
             last_ = before_ = 0;
