@@ -9,7 +9,8 @@ const python = process.env.COWSCOPE_PYTHON || "/usr/bin/python3";
 if (!existsSync(python)) s.skip(`no ${python}`);
 const workload = [python, join(s.source, "workloads/python/string_map.py"), "--entries", "200000"];
 const before = s.record("before", [...workload, "--processes", "3"]);
-const after = s.record("after", [...workload, "--processes", "3", "--intern"]);
+// With --memory the workers call a function that they did not call before.
+const after = s.record("after", [...workload, "--processes", "3", "--intern", "--memory"]);
 const { diff, text, page: file } = s.compare("diff", before, after);
 
 let browser, opened, page;
@@ -165,7 +166,7 @@ test("the flame graph tells less from more by mark and colour, as wide as either
   assert.match(await page.innerText("#flame-unseen"), /^Not drawn: [\d.]+ [KM]iB that only the run before the change copied here\.$/);
   // A frame that only the other run has is not there, and one that is new says so.
   const labels = await flame.locator(".frame").evaluateAll((all) => all.map((div) => div.getAttribute("aria-label")));
-  assert.ok(labels.some((label) => / 0 KiB before, .*: new$/.test(label)));
+  assert.ok(labels.some((label) => /^private_memory_kb .* 0 KiB before, .*: new$/.test(label)), labels.join("\n"));
   assert.ok(!labels.some((label) => label.endsWith(": gone")));
   await flame.getByRole("button", { name: "Before" }).click();
 
