@@ -166,6 +166,15 @@ unsigned width_of(std::string_view name, const cs_x86_op& memory) {
     return known != std::end(kWidths) ? known->bytes : memory.size;
 }
 
+// Capstone 4 takes F3 0F AE /4, which reads a word (Intel SDM, PTWRITE), for what it is without the
+// prefix: xsave.
+bool is_ptwrite(std::string_view name, const cs_insn& insn) {
+    constexpr uint8_t kRep = 0xf3;
+    constexpr uint8_t kEscape = 0x0f;
+    const auto* end = std::find(std::begin(insn.bytes), std::end(insn.bytes), kEscape);
+    return name.starts_with("xsave") && std::find(std::begin(insn.bytes), end, kRep) != end;
+}
+
 // One decoded instruction as Capstone has it.
 struct Decoded {
     std::string_view name;  // without prefixes
@@ -297,6 +306,16 @@ void describe_read(const cs_x86_op& memory, const Decoded& decoded, Instruction&
     instruction.address = address_of_operand(decoded, memory.mem);
 }
 
+void describe_ptwrite(const Decoded& decoded, Instruction& instruction) {
+    constexpr uint8_t kRexW = 8;
+    const bool is_wide = (decoded.x86().rex & kRexW) != 0;
+    const std::string_view operand = decoded.insn.op_str;
+    instruction.text = is_wide ? "ptwrite qword " : "ptwrite dword ";
+    instruction.text += operand.substr(std::min(operand.find("ptr"), operand.size()));
+    describe_read(decoded.operands[0], decoded, instruction);
+    instruction.width_bytes = is_wide ? 8 : 4;
+}
+
 // Accesses that no operand shows. False where there is none.
 bool describe_implicit(const Decoded& decoded, Instruction& instruction) {
     if (contains(kPushes, decoded.name)) {
@@ -335,6 +354,10 @@ Instruction describe(const Decoded& decoded) {
     instruction.text = insn.mnemonic;
     if (insn.op_str[0] != '\0') instruction.text += std::string(" ") + insn.op_str;
     instruction.length_bytes = insn.size;
+    if (is_ptwrite(decoded.name, insn)) {
+        describe_ptwrite(decoded, instruction);
+        return instruction;
+    }
     instruction.vector = decoded.has_vector_register();
     const uint8_t prefix = decoded.x86().prefix[0];
     instruction.locked = prefix == X86_PREFIX_LOCK;

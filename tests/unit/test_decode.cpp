@@ -197,6 +197,8 @@ TEST_CASE("instructions that write no memory", "[decode]") {
         {"48 f7 38", "idiv qword ptr [rax]", none, kRead, 8},
         {"ff 20", "jmp qword ptr [rax]", none, kRead, 8},
         {"d9 00", "fld dword ptr [rax]", none, kRead, 4},
+        {"f3 0f ae 20", "ptwrite dword ptr [rax]", none, kRead, 4},
+        {"f3 48 0f ae 20", "ptwrite qword ptr [rax]", none, kRead, 8},
         {"58", "pop rax", none, kRead, 8},
         {"c3", "ret", none, kRead, 8},
         {"0f 18 08", "prefetcht0 byte ptr [rax]", none, Access::none, 0},
