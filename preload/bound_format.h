@@ -6,6 +6,9 @@
 //     later-PID-START.cowlater   of a program that forks, named as its segment: what its processes
 //                                copied after the bound was reached, summed up for each place
 //
+// What a slot names of Python's code objects stands in the same file, so that functions that nobody
+// ran before the bound have names too.
+//
 // Both files have all their bytes from the start (a hole of a full disk would be a SIGBUS), mode
 // 0600, and are written through shared mappings by several processes at a time: the numbers of
 // LaterCounts are only added to, atomically, so that they are right whoever is killed when. Readers
@@ -25,7 +28,7 @@ inline constexpr char kLaterMagic[8] = {'C', 'O', 'W', 'L', 'A', 'T', 'E', 'R'};
 inline constexpr char kLaterPrefix[] = "later-";
 inline constexpr char kLaterSuffix[] = ".cowlater";
 // A change of any layout here raises it.
-inline constexpr uint32_t kBoundVersion = 2;
+inline constexpr uint32_t kBoundVersion = 3;
 
 // Below it there is no room for a program, its children and what the recorder adds.
 inline constexpr uint64_t kLeastMaxTrace = uint64_t{1} << 20;
@@ -58,7 +61,8 @@ struct BoundFile {
 };
 static_assert(sizeof(BoundFile) == 4096);
 
-// LaterHeader, then slot_count LaterSlots.
+// LaterHeader, then slot_count LaterSlots, code_count LaterCodes, and text_bytes of what these
+// name.
 struct LaterHeader {
     char magic[8];
     uint32_t version;
@@ -67,7 +71,12 @@ struct LaterHeader {
     uint32_t pid;
     uint32_t slot_bytes;
     LaterCounts counts;
-    uint64_t reserved[5];  // zero
+    uint32_t code_count;  // 0: of a program that had no Python when it forked first
+    uint32_t text_bytes;
+    uint32_t python_version;  // PY_VERSION_HEX
+    uint32_t padding;
+    uint64_t texts_used;   // bytes; more than there are where several asked for the last ones
+    uint64_t reserved[2];  // zero
 };
 static_assert(sizeof(LaterHeader) == 128);
 
@@ -77,9 +86,15 @@ inline constexpr size_t kLaterPythonDepth = 8;
 struct LaterPythonFrame {
     uint64_t code;               // address of the code object
     int32_t instruction_offset;  // as in PythonFrame
-    uint32_t padding;
+    uint32_t code_number;        // of its LaterCode, from 1 on; 0: it has none
 };
 static_assert(sizeof(LaterPythonFrame) == 16);
+
+// Of LaterSlot::is_whole and LaterCode::is_whole. With any other, who claimed it was killed
+// meanwhile.
+inline constexpr uint32_t kWhole = 1;
+// Somebody adds the numbers of code objects: until then nobody takes the slot over.
+inline constexpr uint32_t kBeingNamed = 2;
 
 struct LaterSlot {
     // Of the innermost frames. 0: free; 1: its place was about to lose it. It is set first, then
@@ -87,7 +102,7 @@ struct LaterSlot {
     uint64_t key;
     uint64_t copies;         // pages, since this place has the slot
     uint64_t copies_before;  // about as many were others', or came too early: only a rank
-    uint32_t is_whole;       // 1: what follows is there. Else who claimed it was killed meanwhile
+    uint32_t is_whole;       // kWhole or kBeingNamed: what follows is there
     uint32_t pid;            // who wrote first
     uint32_t tid;
     uint8_t depth;
@@ -98,5 +113,15 @@ struct LaterSlot {
     LaterPythonFrame python[kLaterPythonDepth];
 };
 static_assert(sizeof(LaterSlot) == 440);
+
+// A code object that slots name: written down once for all processes of the program.
+struct LaterCode {
+    uint64_t key;     // of what its record says; 0: free
+    uint32_t offset;  // of its record in the texts, a multiple of kLaterCodeAlignment
+    uint32_t is_whole;
+};
+static_assert(sizeof(LaterCode) == 16);
+// The record is a PythonCodeRecord (python_format.h), as in a segment, with id 0.
+inline constexpr uint64_t kLaterCodeAlignment = 8;
 
 }  // namespace cowscope::trace

@@ -17,7 +17,8 @@ namespace {
 // The processes of one program: who it was started as, and all that were forked from it.
 class Family {
   public:
-    Family(const trace::Trace& trace, const trace::Later& later) {
+    Family(const trace::Trace& trace, const trace::Later& later)
+        : version_(later.python_version), later_codes_(later.codes) {
         std::vector<bool> is_kin(trace.processes.size(), false);
         for (size_t i = 0; i < trace.processes.size(); ++i) {
             const trace::ProcessTrace& process = trace.processes[i];
@@ -34,23 +35,33 @@ class Family {
 
     // Nothing for a code object that nobody wrote down.
     std::optional<PythonFrame> frame(const trace::LaterPythonFrame& counted) const {
-        const auto code = codes_.find(counted.code);
-        if (code == codes_.end()) return std::nullopt;
-        return PythonFrame{
-            code->second->name, code->second->file,
-            trace::line_of(*code->second, version_, counted.instruction_offset).value_or(0)};
+        const trace::PythonCode* code = find_code(counted);
+        if (code == nullptr) return std::nullopt;
+        return PythonFrame{code->name, code->file,
+                           trace::line_of(*code, version_, counted.instruction_offset).value_or(0)};
     }
 
   private:
+    // As it was where the place was counted; else as somebody wrote it down before the bound.
+    const trace::PythonCode* find_code(const trace::LaterPythonFrame& counted) const {
+        const auto later = later_codes_.find(counted.code_number);
+        if (later != later_codes_.end()) return &later->second;
+        const auto code = codes_.find(counted.code);
+        return code == codes_.end() ? nullptr : code->second;
+    }
+
     void add(const trace::ProcessTrace& process) {
         if (mapped_ == nullptr && !process.mappings.empty()) mapped_ = &process;
-        if (process.python.interpreter) version_ = process.python.interpreter->version;
+        if (version_ == 0 && process.python.interpreter) {
+            version_ = process.python.interpreter->version;
+        }
         // Where another took the place of one that was freed, the younger one counts.
         for (const trace::PythonCode& code : process.python.codes) codes_[code.address] = &code;
     }
 
     const trace::ProcessTrace* mapped_ = nullptr;
-    uint32_t version_ = 0;
+    uint32_t version_;
+    const std::map<uint32_t, trace::PythonCode>& later_codes_;
     std::unordered_map<uint64_t, const trace::PythonCode*> codes_;
 };
 

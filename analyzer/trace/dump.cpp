@@ -258,10 +258,16 @@ std::string describe(const LaterCounts& counts) {
 void dump_later(const Later& later, std::FILE* out) {
     fmt::print(out, "{} later pid={} created_ns={} {}\n", plain(later.path), later.pid,
                later.created_ns, describe(later.counts));
+    for (const auto& [number, code] : later.codes) {
+        fmt::print(out, "{} - later code={} address={:#x} first_line={} name={} file={}\n",
+                   later.pid, number, code.address, code.first_line, plain(code.name),
+                   plain(code.file));
+    }
     for (const LaterSite& site : later.sites) {
         std::string python;
         for (const LaterPythonFrame& frame : site.python) {
             python += fmt::format(" {:#x}@{}", frame.code, frame.instruction_offset);
+            if (frame.code_number != 0) python += fmt::format("#{}", frame.code_number);
         }
         fmt::print(out, "{} - later copies={} pid={} tid={} code={:02x} ips={:#x} python={}\n",
                    later.pid, site.copies, site.pid, site.tid, fmt::join(site.code, ""),

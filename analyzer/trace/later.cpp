@@ -6,12 +6,15 @@
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
+#include <span>
+#include <string_view>
 
 #include <fmt/format.h>
 
 #include "error.h"
 #include "record/file_descriptor.h"
 #include "record/other_process.h"
+#include "trace/python_records.h"
 #include "trace/trace_file.h"
 
 namespace cowscope::trace {
@@ -20,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The shim's largest has half of it.
+// The shim's largest has three quarters of it.
 constexpr size_t kMostTableBytes = size_t{1} << 20;
 // One for each program that forks; those of a hostile trace must not take all memory.
 constexpr size_t kMostTables = 4096;
@@ -53,10 +56,11 @@ Header header_of(const std::string& path, const std::string& content,
     return header;
 }
 
-LaterSite site_of(const std::string& path, size_t offset, const LaterSlot& slot) {
+LaterSite site_of(const std::string& path, size_t offset, const LaterSlot& slot,
+                  uint32_t code_count) {
     LaterSite site;
     site.copies = slot.copies;
-    if (slot.is_whole != 1) return site;
+    if (slot.is_whole != kWhole && slot.is_whole != kBeingNamed) return site;
     if (slot.depth == 0 || slot.depth > kLaterDepth || slot.python_depth > kLaterPythonDepth) {
         throw Error(path, offset, "slot", "has an impossible depth");
     }
@@ -65,7 +69,85 @@ LaterSite site_of(const std::string& path, size_t offset, const LaterSlot& slot)
     std::copy(std::begin(slot.code), std::end(slot.code), site.code.begin());
     site.ips.assign(slot.ips, slot.ips + slot.depth);
     site.python.assign(slot.python, slot.python + slot.python_depth);
+    for (const LaterPythonFrame& frame : site.python) {
+        if (frame.code_number <= code_count) continue;
+        throw Error(path, offset, "slot",
+                    fmt::format("names code {} of {}", frame.code_number, code_count));
+    }
     return site;
+}
+
+// Where the parts of the file begin.
+struct Parts {
+    size_t slots = sizeof(LaterHeader);
+    size_t codes = 0;
+    size_t texts = 0;
+};
+
+Parts parts_of(const std::string& path, const LaterHeader& header, size_t bytes) {
+    Parts parts;
+    const size_t room = (bytes - parts.slots) / sizeof(LaterSlot);
+    if (header.slot_bytes != sizeof(LaterSlot) || header.slot_count > room) {
+        throw Error(fmt::format("{}: claims {} slots of {} bytes, and has room for {} of {}", path,
+                                header.slot_count, header.slot_bytes, room, sizeof(LaterSlot)));
+    }
+    parts.codes = parts.slots + header.slot_count * sizeof(LaterSlot);
+    parts.texts = parts.codes + header.code_count * sizeof(LaterCode);
+    const size_t end = parts.texts + header.text_bytes;
+    if (end > bytes) {
+        throw Error(fmt::format(
+            "{}: claims {} code objects and {} bytes of their texts, up to byte {} of {}", path,
+            header.code_count, header.text_bytes, end, bytes));
+    }
+    return parts;
+}
+
+// What the code objects' entries name.
+class Texts {
+  public:
+    Texts(const std::string& path, std::string_view texts, size_t start)
+        : path_(path), texts_(texts), start_(start), left_(texts.size()) {}
+
+    PythonCode code_at(size_t offset) {
+        if (offset % kLaterCodeAlignment != 0 || offset > texts_.size()) {
+            refuse(offset, "is not where one can be");
+        }
+        const std::string_view from = texts_.substr(offset);
+        PythonCodeRecord fixed;
+        if (from.size() < sizeof(fixed)) refuse(offset, "is cut");
+        std::memcpy(&fixed, from.data(), sizeof(fixed));
+        const size_t behind = size_t{fixed.name_bytes} + fixed.file_bytes + fixed.line_table_bytes;
+        // Each has its own: many that share one would take all memory.
+        if (behind > from.size() - sizeof(fixed) || sizeof(fixed) + behind > left_) {
+            refuse(offset, "is longer than its room");
+        }
+        left_ -= sizeof(fixed) + behind;
+        return python_code_of(fixed, fixed.header.flags,
+                              std::as_bytes(std::span(from.substr(sizeof(fixed), behind))));
+    }
+
+  private:
+    [[noreturn]] void refuse(size_t offset, const char* problem) const {
+        throw Error(path_, start_ + offset, "python_code", problem);
+    }
+
+    const std::string& path_;
+    std::string_view texts_;
+    size_t start_;  // in the file
+    size_t left_;   // bytes
+};
+
+std::map<uint32_t, PythonCode> codes_of(const std::string& path, const std::string& content,
+                                        const LaterHeader& header, const Parts& parts) {
+    std::map<uint32_t, PythonCode> codes;
+    Texts texts(path, std::string_view(content).substr(parts.texts, header.text_bytes),
+                parts.texts);
+    for (uint32_t i = 0; i < header.code_count; ++i) {
+        LaterCode code;
+        std::memcpy(&code, content.data() + parts.codes + i * sizeof(code), sizeof(code));
+        if (code.key != 0 && code.is_whole == kWhole) codes[i + 1] = texts.code_at(code.offset);
+    }
+    return codes;
 }
 
 Bound read_bound_file(const std::string& path) {
@@ -84,23 +166,21 @@ Bound read_bound_file(const std::string& path) {
 Later read_later(const std::string& path) {
     const std::string content = content_of(path, kMostTableBytes);
     const auto header = header_of<LaterHeader>(path, content, kLaterMagic);
-    const size_t room = (content.size() - sizeof(header)) / sizeof(LaterSlot);
-    if (header.slot_bytes != sizeof(LaterSlot) || header.slot_count > room) {
-        throw Error(fmt::format("{}: claims {} slots of {} bytes, and has room for {} of {}", path,
-                                header.slot_count, header.slot_bytes, room, sizeof(LaterSlot)));
-    }
+    const Parts parts = parts_of(path, header, content.size());
     Later later;
     later.path = path;
     later.pid = header.pid;
     later.created_ns = header.created_ns;
     later.counts = header.counts;
+    later.python_version = header.python_version;
+    later.codes = codes_of(path, content, header, parts);
     for (size_t i = 0; i < header.slot_count; ++i) {
-        const size_t offset = sizeof(header) + i * sizeof(LaterSlot);
+        const size_t offset = parts.slots + i * sizeof(LaterSlot);
         LaterSlot slot;
         std::memcpy(&slot, content.data() + offset, sizeof(slot));
         // Claimed, and not counted yet when its process was killed.
         if (slot.key == 0 || slot.copies == 0) continue;
-        later.sites.push_back(site_of(path, offset, slot));
+        later.sites.push_back(site_of(path, offset, slot, header.code_count));
     }
     return later;
 }

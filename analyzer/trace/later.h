@@ -3,11 +3,13 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "preload/bound_format.h"
+#include "trace/process_trace.h"
 
 namespace cowscope::trace {
 
@@ -29,6 +31,8 @@ struct Later {
     uint64_t created_ns = 0;  // and its time
     LaterCounts counts{};
     std::vector<LaterSite> sites;
+    uint32_t python_version = 0;           // PY_VERSION_HEX
+    std::map<uint32_t, PythonCode> codes;  // by LaterPythonFrame::code_number
 };
 
 struct Bound {

@@ -16,19 +16,7 @@ void take_code(const SegmentReader& reader, const RecordView& record, Python* py
         refuse(reader, record,
                fmt::format("has id {} where {} comes next", fixed.id, python->codes.size()));
     }
-    const auto bytes = record.behind<PythonCodeRecord>();
-    PythonCode code;
-    code.address = fixed.address;
-    code.bytes = fixed.bytes;
-    code.instruction_start = fixed.instruction_start;
-    code.first_line = fixed.first_line;
-    code.name = text_of(bytes, 0, fixed.name_bytes);
-    code.file = text_of(bytes, fixed.name_bytes, fixed.file_bytes);
-    const auto table =
-        text_of(bytes, size_t{fixed.name_bytes} + fixed.file_bytes, fixed.line_table_bytes);
-    code.line_table.assign(table.begin(), table.end());
-    code.line_table_truncated = (record.flags & kLineTableTruncated) != 0;
-    python->codes.push_back(std::move(code));
+    python->codes.push_back(python_code_of(fixed, record.flags, record.behind<PythonCodeRecord>()));
 }
 
 void take_stack(const SegmentReader& reader, const RecordView& record, Python* python) {
@@ -67,6 +55,22 @@ void take_value(const SegmentReader& reader, const RecordView& record, size_t si
 }
 
 }  // namespace
+
+PythonCode python_code_of(const PythonCodeRecord& fixed, uint16_t flags,
+                          std::span<const std::byte> behind) {
+    PythonCode code;
+    code.address = fixed.address;
+    code.bytes = fixed.bytes;
+    code.instruction_start = fixed.instruction_start;
+    code.first_line = fixed.first_line;
+    code.name = text_of(behind, 0, fixed.name_bytes);
+    code.file = text_of(behind, fixed.name_bytes, fixed.file_bytes);
+    const auto table =
+        text_of(behind, size_t{fixed.name_bytes} + fixed.file_bytes, fixed.line_table_bytes);
+    code.line_table.assign(table.begin(), table.end());
+    code.line_table_truncated = (flags & kLineTableTruncated) != 0;
+    return code;
+}
 
 void take_python(const SegmentReader& reader, const RecordView& record, size_t sites,
                  Python* python) {

@@ -6,6 +6,11 @@
 
 namespace cowscope::trace {
 
+// A code object, of its record's fixed part, flags and what is behind it, which is known to be
+// there.
+PythonCode python_code_of(const PythonCodeRecord& fixed, uint16_t flags,
+                          std::span<const std::byte> behind);
+
 // Adds what one of them says; others are passed over. `sites` have come before it. Throws
 // cowscope::Error where it is not what it claims to be.
 void take_python(const SegmentReader& reader, const RecordView& record, size_t sites,

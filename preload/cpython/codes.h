@@ -1,6 +1,7 @@
 // Code objects, written to the trace once each.
 #pragma once
 
+#include "cpython/code_reader.h"
 #include "segment/writer.h"
 #include "support/arena.h"
 #include "witness/intern_table.h"
@@ -16,25 +17,21 @@ class CodeTable {
     // could not be read or the trace is full.
     uint32_t find(Arena& arena, segment::Writer* writer, uint64_t address);
 
+    // For whoever writes code objects down elsewhere.
+    CodeReader* reader() { return &reader_; }
+
   private:
-    // What tells a code object from another that came to its address later.
     struct Known {
-        uint64_t name;
-        uint64_t line_table;
-        uint32_t first_line;
+        CodeIdentity identity;
         uint32_t id;
     };
-    // The longest path there is, and one of the names around it.
-    static constexpr size_t kMaxFileBytes = 4096;
-    static constexpr size_t kMaxNameBytes = 512;
 
-    bool write(segment::Writer* writer, uint64_t address, const Known& known);
+    bool write(segment::Writer* writer, uint64_t address, uint32_t id);
 
     witness::InternTable by_address_;  // indices into known_
     ArenaArray<Known> known_;
     uint32_t next_id_ = 0;
-    char file_[kMaxFileBytes];
-    char name_[kMaxNameBytes];
+    CodeReader reader_;
 };
 
 }  // namespace cowscope::cpython

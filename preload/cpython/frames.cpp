@@ -18,6 +18,12 @@ namespace {
 // Low bits of a tagged reference (3.14, _PyStackRef).
 constexpr uint64_t kReferenceTags = 3;
 
+uint64_t key_of(uint64_t code) {
+    const CodeIdentity identity = identify_code(code);
+    const uint64_t words[] = {code, identity.name, identity.line_table, identity.first_line};
+    return hash_words(words, 4);
+}
+
 }  // namespace
 
 // The thread state, if it is this thread's: up to 3.11 the unchecked getter names the thread that
@@ -205,14 +211,14 @@ uint32_t StackTable::capture(Arena& arena, segment::Writer* writer, uint64_t add
     return intern(arena, writer);
 }
 
-uint32_t StackTable::capture_addresses(uint64_t memory_version, trace::LaterPythonFrame* frames,
-                                       uint32_t limit) {
+uint32_t StackTable::capture_counted(uint64_t memory_version, CountedFrame* frames,
+                                     uint32_t limit) {
     readable_.begin(memory_version);
     const uint64_t thread = own_thread();
     const uint64_t innermost = thread == 0 ? 0 : find_innermost(thread);
     if (innermost == 0) return 0;
     const auto take = [&](uint64_t code, int32_t offset, bool) {
-        frames[depth_] = {code, offset, 0};
+        frames[depth_] = {code, key_of(code), offset};
         frames_[depth_++] = 0;
         return true;
     };

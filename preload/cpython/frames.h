@@ -1,7 +1,6 @@
 // The Python stack of the thread that stands in the fault handler.
 #pragma once
 
-#include "bound_format.h"
 #include "cpython/codes.h"
 #include "segment/writer.h"
 #include "support/arena.h"
@@ -9,6 +8,13 @@
 #include "witness/intern_table.h"
 
 namespace cowscope::cpython {
+
+// A frame as it is told where there is no trace to write to.
+struct CountedFrame {
+    uint64_t code;               // address of the code object
+    uint64_t code_key;           // a hash that tells it from others, also from later ones there
+    int32_t instruction_offset;  // as in trace::PythonFrame
+};
 
 // Async-signal-safe; callers hold the process's lock, and interpreter().layout is not null.
 //
@@ -28,8 +34,9 @@ class StackTable {
 
     // The same without a trace: fills `frames` with the innermost ones, at most `limit`. Returns
     // how many.
-    uint32_t capture_addresses(uint64_t memory_version, trace::LaterPythonFrame* frames,
-                               uint32_t limit);
+    uint32_t capture_counted(uint64_t memory_version, CountedFrame* frames, uint32_t limit);
+
+    CodeReader* code_reader() { return codes_.reader(); }
 
   private:
     static constexpr uint32_t kMaxDepth = trace::kMaxStackDepth;

@@ -72,10 +72,9 @@ Observation Observer::observe(Arena& arena, segment::Writer* writer, const Write
     return observation;
 }
 
-uint32_t Observer::capture_addresses(uint64_t memory_version, trace::LaterPythonFrame* frames,
-                                     uint32_t limit) {
+uint32_t Observer::capture_counted(uint64_t memory_version, CountedFrame* frames, uint32_t limit) {
     if (interpreter().layout == nullptr) return 0;
-    return stacks_.capture_addresses(memory_version, frames, limit);
+    return stacks_.capture_counted(memory_version, frames, limit);
 }
 
 void Observer::record_value(Arena& arena, segment::Writer* writer, const Write& write,

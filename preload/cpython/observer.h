@@ -31,8 +31,8 @@ class Observer {
                       const Observation& observation);
 
     // See StackTable; 0 frames where the interpreter's are not known.
-    uint32_t capture_addresses(uint64_t memory_version, trace::LaterPythonFrame* frames,
-                               uint32_t limit);
+    uint32_t capture_counted(uint64_t memory_version, CountedFrame* frames, uint32_t limit);
+    CodeReader* code_reader() { return stacks_.code_reader(); }
 
   private:
     // Sites whose first writes were all to no object write to none (the elements of arrays, say):

@@ -1,14 +1,10 @@
 #include "process/counting.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <sys/uio.h>
-
 #include <atomic>
 #include <cstring>
 
+#include "process/later_table.h"
 #include "process/process.h"
-#include "segment/place_table.h"
 #include "support/hash.h"
 #include "witness/fault.h"
 
@@ -18,21 +14,13 @@ namespace cowscope::process {
 namespace {
 
 constexpr uint64_t kPage = 4096;
-// Room for 300 places, and for 1200. A C program has a few dozen, a Python program 150 and more.
-constexpr uint64_t kLeastTableBytes = 128 * 1024;
-constexpr uint64_t kMostTableBytes = 512 * 1024;
-// Of what is left of the bound: many programs of one recording may fork.
-constexpr uint64_t kTablePart = 16;
 // Frames that tell places apart. What stands further out is that of the first who came by.
 // Between Python frames and the instruction stands the interpreter.
 constexpr uint32_t kPlaceDepth = 6;
 constexpr uint32_t kPlacePythonDepth = 2;
+// A place that copied so many pages gets names from what is left for them.
+constexpr uint64_t kHeavyCopies = 64;
 
-const unsigned char kZeros[kPage] = {};
-
-// Of this program, once it forks; forked children inherit both. Written to before that.
-constinit trace::LaterHeader* table = nullptr;
-constinit uint64_t table_bytes = 0;
 // A page that nobody writes to once it was forked: all of the family that live share it.
 constinit void* sentinel = nullptr;
 
@@ -42,63 +30,7 @@ uint64_t add(uint64_t& counter, uint64_t value) {
 }
 
 trace::LaterCounts& counts() {
-    return table != nullptr ? table->counts : segment::budget.file().counts;
-}
-
-uint64_t table_size() {
-    const uint64_t wanted = segment::budget.left(segment::Share::ordinary) / kTablePart;
-    const uint64_t bytes = wanted < kLeastTableBytes  ? kLeastTableBytes
-                           : wanted > kMostTableBytes ? kMostTableBytes
-                                                      : wanted;
-    return bytes & ~(kPage - 1);
-}
-
-// With all its bytes. Returns the descriptor or -errno.
-int create_table_file(int folder, const char* name, const trace::LaterHeader& header,
-                      uint64_t bytes) {
-    constexpr size_t kMostParts = kMostTableBytes / kPage + 1;
-    struct rlimit limit;
-    // Beyond it, writing would raise SIGXFSZ in the host.
-    if (sys::getrlimit(RLIMIT_FSIZE, &limit) == 0 && bytes > limit.rlim_cur) return -EFBIG;
-    const int fd = sys::open_at(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-    if (fd < 0) return fd;
-    struct iovec parts[kMostParts];
-    parts[0] = {const_cast<trace::LaterHeader*>(&header), sizeof(header)};
-    size_t count = 1;
-    for (uint64_t left = bytes - sizeof(header); left != 0; ++count) {
-        const uint64_t part = left < kPage ? left : kPage;
-        parts[count] = {const_cast<unsigned char*>(kZeros), part};
-        left -= part;
-    }
-    const long written =
-        sys::syscall5(SYS_pwritev, fd, sys::word(parts), static_cast<long>(count), 0, 0);
-    if (written == static_cast<long>(bytes)) return fd;
-    sys::close(fd);
-    sys::unlink_at(folder, name);
-    return sys::failed(written) ? static_cast<int>(written) : -ENOSPC;
-}
-
-bool map_table(const trace::LaterHeader& header, uint64_t bytes) {
-    const int folder = open_folder();
-    if (folder < 0) return false;
-    FixedText<NAME_MAX> name;
-    name.add(trace::kLaterPrefix).add_decimal(header.pid).add("-");
-    name.add_decimal(header.created_ns).add(trace::kLaterSuffix);
-    const int fd = create_table_file(folder, name.c_str(), header, bytes);
-    void* mapping = nullptr;
-    if (fd >= 0) {
-        mapping = sys::mmap(bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
-        sys::close(fd);
-        if (sys::failed(mapping)) {
-            sys::unlink_at(folder, name.c_str());
-            mapping = nullptr;
-        }
-    }
-    sys::close(folder);
-    if (mapping == nullptr) return false;
-    table = static_cast<trace::LaterHeader*>(mapping);
-    table_bytes = bytes;
-    return true;
+    return later_table.exists() ? later_table.counts() : segment::budget.file().counts;
 }
 
 void create_sentinel() {
@@ -110,48 +42,63 @@ void create_sentinel() {
 
 void start_counting() {
     process.is_counting = true;
-    // Each page that faults in the handler raises one of the witness's signals.
-    constexpr int kMadvPopulateWrite = 23;  // Linux 5.14
-    if (table != nullptr) sys::madvise(table, table_bytes, kMadvPopulateWrite);
+    later_table.populate();
     add(counts().processes, 1);
 }
 
-// The slot of `key` for the `event`th event. None where there is no table.
-segment::PlaceTable::Found find_slot(uint64_t key, uint64_t event) {
-    if (table == nullptr) return {nullptr, false};
-    // Not by the header: others may have damaged that.
-    const uint64_t count = (table_bytes - sizeof(trace::LaterHeader)) / sizeof(trace::LaterSlot);
-    auto* slots = reinterpret_cast<trace::LaterSlot*>(table + 1);
-    segment::PlaceTable places(slots, count, &table->counts.unplaced_copies);
-    return places.find(key, event);
+// The number of the code object in the table; 0 where it has no name there.
+uint32_t name_code(const cpython::CountedFrame& frame, cpython::CodeReader* reader) {
+    // Longer ones are of modules that are generated; a function has a few hundred bytes.
+    constexpr uint64_t kMaxLineTableBytes = 4096;
+    segment::CodeStore codes = later_table.codes();
+    const size_t bytes = reader->read(frame.code, kMaxLineTableBytes);
+    if (bytes == 0) return 0;
+    // Each worker that imports a module for itself has code objects of its own.
+    const uint64_t key = reader->text_key();
+    const uint32_t known = codes.find(key);
+    if (known != 0) return known;
+    auto* record = static_cast<trace::PythonCodeRecord*>(codes.take_room(bytes));
+    if (record == nullptr || !reader->fill(record)) return 0;
+    record->header.type = trace::RecordType::python_code;
+    record->header.bytes = static_cast<uint32_t>((bytes + 7) & ~size_t{7});
+    return codes.add(key, record);
 }
 
-void describe(trace::LaterSlot* slot, const CountedPlace& place) {
+void name_codes(trace::LaterSlot* slot, const CountedPlace& place) {
+    for (uint32_t i = 0; i < place.python_depth && i < slot->python_depth; ++i) {
+        // Others come by the same place with other callers.
+        if (slot->python[i].code != place.python[i].code) break;
+        slot->python[i].code_number = name_code(place.python[i], place.code_reader);
+    }
+}
+
+void describe(trace::LaterSlot* slot, const CountedPlace& place, bool is_heavy) {
     slot->pid = static_cast<uint32_t>(process.pid);
     slot->tid = place.tid;
     slot->depth = static_cast<uint8_t>(place.depth);
     slot->python_depth = static_cast<uint8_t>(place.python_depth);
     std::memcpy(slot->ips, place.ips, place.depth * sizeof(uint64_t));
-    std::memcpy(slot->python, place.python, place.python_depth * sizeof(trace::LaterPythonFrame));
+    for (uint32_t i = 0; i < place.python_depth; ++i) {
+        slot->python[i] = {place.python[i].code, place.python[i].instruction_offset, 0};
+    }
+    if (is_heavy || !later_table.codes().is_half_full()) name_codes(slot, place);
     witness::read_code(place.ips[0], slot->code);
-    std::atomic_ref<uint32_t>(slot->is_whole).store(1, std::memory_order_release);
+    segment::PlaceTable::set_whole(slot);
+}
+
+// Once more, where there was no name left for a place that copied little.
+void name_heavy_place(trace::LaterSlot* slot, uint64_t key, const CountedPlace& place) {
+    if (place.python_depth == 0 || !segment::PlaceTable::hold(slot, key)) return;
+    if (slot->python[0].code_number == 0) name_codes(slot, place);
+    segment::PlaceTable::release(slot);
 }
 
 }  // namespace
 
 void prepare_counting() {
-    if (!segment::budget.is_set() || table != nullptr) return;
+    if (!segment::budget.is_set() || later_table.exists()) return;
     if (sentinel == nullptr) create_sentinel();
-    const uint64_t bytes = table_size();
-    if (!segment::budget.take(bytes, segment::Share::ordinary)) return;
-    trace::LaterHeader header = {};
-    std::memcpy(header.magic, trace::kLaterMagic, sizeof(header.magic));
-    header.version = trace::kBoundVersion;
-    header.slot_count = static_cast<uint32_t>((bytes - sizeof(header)) / sizeof(trace::LaterSlot));
-    header.slot_bytes = sizeof(trace::LaterSlot);
-    header.created_ns = process.identity.record.start_ns;
-    header.pid = static_cast<uint32_t>(process.pid);
-    if (!map_table(header, bytes)) segment::budget.give_back(bytes);
+    later_table.create();
 }
 
 void go_on_counting() {
@@ -216,18 +163,24 @@ void count_copies(const CountedPlace& place, uint64_t copies) {
         place.python_depth < kPlacePythonDepth ? place.python_depth : kPlacePythonDepth;
     uint64_t python[2 * kPlacePythonDepth];
     for (uint32_t i = 0; i < python_depth; ++i) {
-        python[2 * i] = place.python[i].code;
+        python[2 * i] = place.python[i].code_key;
         python[2 * i + 1] = static_cast<uint64_t>(place.python[i].instruction_offset);
     }
     const uint64_t words[] = {hash_words(place.ips, depth),
                               hash_words(python, uint64_t{2} * python_depth)};
-    const auto found = find_slot(hash_words(words, 2), event);
+    const uint64_t key = hash_words(words, 2);
+    const auto found = later_table.exists() ? later_table.places().find(key, event)
+                                            : segment::PlaceTable::Found{nullptr, false};
     if (found.slot == nullptr) {
         add(all.unplaced_copies, copies);
         return;
     }
-    add(found.slot->copies, copies);
-    if (found.is_new) describe(found.slot, place);
+    const uint64_t before = add(found.slot->copies, copies);
+    if (found.is_new) {
+        describe(found.slot, place, copies >= kHeavyCopies);
+    } else if (before < kHeavyCopies && before + copies >= kHeavyCopies) {
+        name_heavy_place(found.slot, key, place);
+    }
 }
 
 void count_late_copies(uint64_t copies) {

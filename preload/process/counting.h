@@ -6,7 +6,7 @@
 // Async-signal-safe; callers hold the process's lock.
 #pragma once
 
-#include "bound_format.h"
+#include "cpython/frames.h"
 
 namespace cowscope::process {
 
@@ -31,11 +31,13 @@ bool still_shares();
 struct CountedPlace {
     const uint64_t* ips;
     uint32_t depth;  // at most trace::kLaterDepth
-    const trace::LaterPythonFrame* python;
-    uint32_t python_depth;  // at most trace::kLaterPythonDepth
+    const cpython::CountedFrame* python;
+    uint32_t python_depth;             // at most trace::kLaterPythonDepth
+    cpython::CodeReader* code_reader;  // where there is Python
     uint32_t tid;
 };
-// A fault that copied a page stands for `copies` in all. Reads the code at the place.
+// A fault that copied a page stands for `copies` in all. Reads the code at the place, the machine's
+// and Python's.
 void count_copies(const CountedPlace& place, uint64_t copies);
 void count_late_copies(uint64_t copies);
 void count_kernel_copy();

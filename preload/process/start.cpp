@@ -109,8 +109,9 @@ __attribute__((constructor)) void start(int argument_count, char** arguments, ch
         return;
     }
     look_for_interpreter();
-    pthread_atfork(look_for_interpreter, nullptr, nullptr);
+    // What is registered last is called first before a fork.
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    pthread_atfork(look_for_interpreter, nullptr, nullptr);
     on_exit(at_exit, nullptr);
     at_quick_exit(end_at_quick_exit);
 }

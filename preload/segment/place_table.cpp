@@ -29,10 +29,32 @@ bool may_take_over(uint64_t key, uint64_t event) {
     return hash_words(words, 2) % PlaceTable::kTakeOverPeriod == 0;
 }
 
+uint64_t key_in_slot(uint64_t key) {
+    return key <= kChanging ? key + 2 : key;
+}
+
 }  // namespace
 
+void PlaceTable::set_whole(trace::LaterSlot* slot) {
+    shared(slot->is_whole).store(trace::kWhole, std::memory_order_release);
+}
+
+// Whoever takes the slot over changes its key first, and then needs it to be whole.
+bool PlaceTable::hold(trace::LaterSlot* slot, uint64_t key) {
+    uint32_t whole = trace::kWhole;
+    if (!shared(slot->is_whole).compare_exchange_strong(whole, trace::kBeingNamed)) return false;
+    if (shared(slot->key).load() == key_in_slot(key)) return true;
+    release(slot);
+    return false;
+}
+
+void PlaceTable::release(trace::LaterSlot* slot) {
+    uint32_t held = trace::kBeingNamed;
+    shared(slot->is_whole).compare_exchange_strong(held, trace::kWhole, std::memory_order_release);
+}
+
 PlaceTable::Found PlaceTable::find(uint64_t key, uint64_t event) {
-    if (key <= kChanging) key += 2;
+    key = key_in_slot(key);
     trace::LaterSlot* least = nullptr;
     uint64_t least_rank = ~uint64_t{0};
     for (uint32_t i = 0; i < kMostProbes; ++i) {
@@ -45,7 +67,8 @@ PlaceTable::Found PlaceTable::find(uint64_t key, uint64_t event) {
         }
         if (there == key) return {&slot, false};
         // One that is not whole is being described, or who did so was killed.
-        if (there == kChanging || shared(slot.is_whole).load(std::memory_order_acquire) != 1) {
+        if (there == kChanging ||
+            shared(slot.is_whole).load(std::memory_order_acquire) != trace::kWhole) {
             continue;
         }
         const uint64_t rank = rank_of(slot);
@@ -64,13 +87,18 @@ trace::LaterSlot* PlaceTable::take_over(trace::LaterSlot* slot, uint64_t key) {
     // is.
     uint64_t there = shared(slot->key).load(std::memory_order_acquire);
     if (there <= kChanging || there == key ||
-        shared(slot->is_whole).load(std::memory_order_acquire) != 1 ||
-        !shared(slot->key).compare_exchange_strong(there, kChanging, std::memory_order_relaxed)) {
+        shared(slot->is_whole).load(std::memory_order_acquire) != trace::kWhole ||
+        !shared(slot->key).compare_exchange_strong(there, kChanging)) {
         return nullptr;
     }
     // In this order: whoever is killed here leaves a place with its counts, or counts without one.
     const uint64_t rank = rank_of(*slot);
-    shared(slot->is_whole).store(0, std::memory_order_release);
+    uint32_t whole = trace::kWhole;
+    if (!shared(slot->is_whole).compare_exchange_strong(whole, 0)) {
+        // It is kept.
+        shared(slot->key).store(there);
+        return nullptr;
+    }
     const uint64_t displaced = shared(slot->copies).exchange(0, std::memory_order_relaxed);
     shared(*displaced_copies_).fetch_add(displaced, std::memory_order_relaxed);
     shared(slot->copies_before).store(rank, std::memory_order_relaxed);

@@ -30,10 +30,17 @@ class PlaceTable {
 
     struct Found {
         trace::LaterSlot* slot;  // nullptr: none for this event
-        bool is_new;             // the caller describes it, and then sets is_whole
+        bool is_new;             // the caller describes it, and then calls set_whole()
     };
     // The slot of the place that `key` stands for, at an event of that number.
     Found find(uint64_t key, uint64_t event);
+    // The caller has described a new one.
+    static void set_whole(trace::LaterSlot* slot);
+
+    // Keeps the place of `key` in its slot, which find() gave, until release(). False where it has
+    // lost it, or somebody else keeps it.
+    static bool hold(trace::LaterSlot* slot, uint64_t key);
+    static void release(trace::LaterSlot* slot);
 
   private:
     trace::LaterSlot* take_over(trace::LaterSlot* slot, uint64_t key);

@@ -218,11 +218,12 @@ void count_copy(Tracked& tracked, const Fault& fault) {
     process::CountedPlace place = {};
     place.ips = tracked.ips;
     place.depth = walk_stack(tracked, fault.registers, limit, &complete);
-    trace::LaterPythonFrame python[trace::kLaterPythonDepth];
+    cpython::CountedFrame python[trace::kLaterPythonDepth];
     place.python = python;
     if (has_python(tracked)) {
-        place.python_depth = tracked.python->capture_addresses(process::memory_version(), python,
-                                                               trace::kLaterPythonDepth);
+        place.python_depth = tracked.python->capture_counted(process::memory_version(), python,
+                                                             trace::kLaterPythonDepth);
+        place.code_reader = tracked.python->code_reader();
     }
     place.tid = static_cast<uint32_t>(fault.tid);
     process::count_copies(place, uint64_t{fault.weight} * fault.pages);

@@ -9,8 +9,9 @@
 //   Lock     The process's (support/spin_lock.h), which is free while the program's own code runs.
 //            A signal that is not ours is passed on without it.
 //   Memory   It writes to the shim's arena and data, to the segment and, once the recording has
-//            reached its bound, to the table of places (process/counting.h), whose pages were
-//            written to before. It allocates from the arena only, and a full arena is a lost event.
+//            reached its bound, to its table of places and names (process/later_table.h), whose
+//            pages were written to before. It allocates from the arena only, and a full arena is a
+//            lost event.
 //   Reads    of the program's memory go through guarded_read(), but for
 //              - the page that the program has just faulted on, where no other thread can take it
 //                away, and the pool of CPython's allocator around it, once its header was found

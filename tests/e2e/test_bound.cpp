@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <string>
 
@@ -22,6 +23,8 @@ namespace {
 constexpr uint64_t kMiB = uint64_t{1} << 20;
 const std::string kServer = program_of_tests("prefork_server");
 const std::string kPythonServer = COWSCOPE_SOURCE_DIR "/tests/e2e/programs/prefork_server.py";
+const std::string kLateModuleServer =
+    COWSCOPE_SOURCE_DIR "/tests/e2e/programs/late_module_server.py";
 const std::string kManyPlacesServer =
     COWSCOPE_SOURCE_DIR "/tests/e2e/programs/many_places_server.py";
 // Of each worker: what libc and the fork itself write, in it and in the server.
@@ -354,6 +357,8 @@ TEST_CASE("a place that copies much is named however many places came before it"
     REQUIRE(after.is_object());
     // There were too many: else this tests nothing.
     CHECK(after["without_site"].get<double>() > 1500 * kRounds / 2);
+    // Nobody had run it before the bound, and by then most room for names was taken.
+    CHECK(pages_of(report, "copy_many").before == 0);
     const auto site = std::find_if(
         after["sites"].begin(), after["sites"].end(),
         [](const Json& one) { return !one["python"].empty() && one["python"][0]["line"] == 19; });
@@ -363,4 +368,43 @@ TEST_CASE("a place that copies much is named however many places came before it"
     // The first events of a place may not find a slot.
     CHECK((*site)["copies"].get<double>() > 0.9 * kPages * kRounds / 2);
     CHECK((*site)["copies"].get<double>() < 1.1 * kPages * kRounds / 2);
+}
+
+TEST_CASE("functions that nobody ran before the bound are named behind it", "[bound]") {
+    const std::string version =
+        GENERATE(as<std::string>{}, "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13");
+    const std::string python = python_of_version(version);
+    if (python.empty()) {
+        WARN("SKIPPED: no Python " << version << " on this machine; nothing was tested with it");
+        return;
+    }
+    const TemporaryFolder folder;
+    const std::string trace = folder.path().string() + "/t.cow";
+    const std::string module = folder.path().string() + "/late_module.py";
+    std::ofstream(module) << "# read by each worker\n\n"
+                             "def read_late(values):\n"
+                             "    total = 0\n"
+                             "    for value in values:\n"
+                             "        total += len(value)\n"
+                             "    return total\n";
+    const RunResult run =
+        run_cowscope(bounded(trace, "1M", {python, kLateModuleServer, "40", "20000", module}));
+    CAPTURE(python, run.err);
+    REQUIRE(run.status() == 0);
+    CHECK(run.out == "served\n");
+    CHECK(bytes_in(trace) <= kMiB);
+    const Json report = report_json(trace);
+    for (const Json& site : report["sites"]) {
+        for (const Json& frame : site["python"]) CHECK(frame["function"] != "read_late");
+    }
+    const Json& after = report["after_bound"];
+    REQUIRE(after.is_object());
+    const Json& first = after["sites"][0];
+    CAPTURE(first.dump(1));
+    REQUIRE(first["python"].size() >= 2);
+    CHECK(first["python"][0]["function"] == "read_late");
+    CHECK(first["python"][0]["line"] == 5);
+    CHECK(first["python"][0]["file"] == module);
+    CHECK(first["python"][1]["function"] == "<module>");
+    CHECK(find_note(report, {"damaged"}).empty());
 }

@@ -161,7 +161,7 @@ std::string new_bound() {
     return bytes;
 }
 
-// A table with two places.
+// A table with two places, of which one names a code object.
 std::string new_later(uint8_t process) {
     format::LaterHeader header{};
     std::memcpy(header.magic, format::kLaterMagic, sizeof(header.magic));
@@ -170,16 +170,29 @@ std::string new_later(uint8_t process) {
     header.created_ns = 1000u + process;
     header.pid = 100u + process;
     header.slot_bytes = sizeof(format::LaterSlot);
+    const std::string text("code.py!", 8);
+    header.code_count = 1;
+    header.text_bytes = static_cast<uint32_t>(sizeof(format::PythonCodeRecord) + text.size());
+    header.texts_used = header.text_bytes;
+    header.python_version = 0x030b07f0;
     std::string bytes;
     append(&bytes, header);
-    for (uint64_t key = 1; key <= header.slot_count; ++key) {
+    for (uint32_t key = 1; key <= header.slot_count; ++key) {
         format::LaterSlot slot{};
         slot.key = slot.copies = key;
-        slot.is_whole = 1;
+        slot.is_whole = format::kWhole;
         slot.depth = slot.python_depth = 1;
+        slot.python[0].code_number = key - 1;
         append(&bytes, slot);
     }
-    return bytes;
+    append(&bytes, format::LaterCode{1, 0, format::kWhole});
+    format::PythonCodeRecord code{};
+    code.header = {header.text_bytes, format::RecordType::python_code, 0};
+    code.first_line = 1;
+    code.name_bytes = code.line_table_bytes = 1;
+    code.file_bytes = 6;
+    append(&bytes, code);
+    return bytes + text;
 }
 
 File new_file(Random* random) {

@@ -73,10 +73,13 @@ void write_end(segment::Writer* writer) {
     writer->append(end.header);
 }
 
-// Of one place.
+// Of one place, whose code object has a name.
 struct Table {
     trace::LaterHeader header{};
     trace::LaterSlot slot{};
+    std::vector<trace::LaterCode> codes{{5, 0, trace::kWhole}};
+    trace::PythonCodeRecord code{};
+    std::string text = "readmain.py\x01\x02";
     std::string behind;
 
     Table() {
@@ -95,14 +98,26 @@ struct Table {
         slot.ips[0] = 0x1000;
         slot.ips[1] = 0x2000;
         slot.python_depth = 1;
-        slot.python[0] = {0x3000, 8, 0};
+        slot.python[0] = {0x3000, 8, 1};
+        header.code_count = 1;
+        header.text_bytes = static_cast<uint32_t>(sizeof(code) + text.size());
+        header.python_version = 0x030b07f0;
+        code.address = 0x3000;
+        code.first_line = 12;
+        code.name_bytes = 4;
+        code.file_bytes = 7;
+        code.line_table_bytes = 2;
     }
 
     void write(const std::string& path) const {
         std::ofstream file(path, std::ios::binary);
         file.write(reinterpret_cast<const char*>(&header), sizeof(header));
         file.write(reinterpret_cast<const char*>(&slot), sizeof(slot));
-        file << behind;
+        for (const trace::LaterCode& entry : codes) {
+            file.write(reinterpret_cast<const char*>(&entry), sizeof(entry));
+        }
+        file.write(reinterpret_cast<const char*>(&code), sizeof(code));
+        file << text << behind;
         REQUIRE(file.good());
     }
 };
@@ -297,6 +312,64 @@ TEST_CASE("a table of what came later is read, and a wrong one is one clear line
         REQUIRE(later.sites[0].python.size() == 1);
         CHECK(later.sites[0].python[0].code == 0x3000);
         CHECK(later.sites[0].python[0].instruction_offset == 8);
+        CHECK(later.python_version == 0x030b07f0);
+        REQUIRE(later.codes.count(1) == 1);
+        const trace::PythonCode& code = later.codes.at(1);
+        CHECK(code.name == "read");
+        CHECK(code.file == "main.py");
+        CHECK(code.first_line == 12);
+        CHECK(code.line_table == std::vector<uint8_t>{1, 2});
+    }
+    SECTION("who gave names was killed in the midst of it") {
+        table.slot.is_whole = trace::kBeingNamed;
+        table.codes[0].is_whole = 0;
+        table.codes[0].offset = 12345;
+        table.write(path);
+        const trace::Later later = trace::read_later(path);
+        REQUIRE(later.sites.size() == 1);
+        CHECK(later.sites[0].ips.size() == 2);
+        CHECK(later.codes.empty());
+    }
+    SECTION("a name that is not there") {
+        table.slot.python[0].code_number = GENERATE(2u, 0xffffffffu);
+        table.write(path);
+        CHECK(error_of_table(path).find("offset 128: slot record: names code ") !=
+              std::string::npos);
+    }
+    SECTION("more code objects, or texts, than there are") {
+        if (GENERATE(false, true)) {
+            table.header.code_count = GENERATE(100u, 0xffffffffu);
+        } else {
+            table.header.text_bytes = GENERATE(1000u, 0xffffffffu);
+        }
+        table.write(path);
+        CHECK(error_of_table(path).find(" bytes of their texts, up to byte ") != std::string::npos);
+    }
+    SECTION("a text elsewhere") {
+        table.codes[0].offset = GENERATE(4u, 16u, 0xfffffff8u);
+        table.write(path);
+        CHECK(error_of_table(path).find("python_code record: ") != std::string::npos);
+    }
+    SECTION("a text that is too long") {
+        switch (GENERATE(0, 1, 2)) {
+            case 0:
+                table.code.name_bytes = 0xffff;
+                break;
+            case 1:
+                table.code.file_bytes = 10;
+                break;
+            default:
+                table.code.line_table_bytes = 0xffffffff;
+        }
+        table.write(path);
+        CHECK(error_of_table(path) ==
+              path + ": offset 584: python_code record: is longer than its room");
+    }
+    SECTION("many that share a text") {
+        table.codes.assign(60'000, {5, 0, trace::kWhole});
+        table.header.code_count = 60'000;
+        table.write(path);
+        CHECK(error_of_table(path).find("is longer than its room") != std::string::npos);
     }
     SECTION("who claimed a slot was killed before it was described") {
         table.slot.is_whole = 0;
@@ -336,7 +409,7 @@ TEST_CASE("a table of what came later is read, and a wrong one is one clear line
     SECTION("of another version") {
         table.header.version = 1;
         table.write(path);
-        CHECK(error_of_table(path) == path + ": of version 1; this cowscope reads 2");
+        CHECK(error_of_table(path) == path + ": of version 1; this cowscope reads 3");
     }
     SECTION("something else") {
         table.header.magic[0] = 'X';
@@ -345,8 +418,8 @@ TEST_CASE("a table of what came later is read, and a wrong one is one clear line
     }
     SECTION("torn anywhere") {
         table.write(path);
-        const auto bytes =
-            static_cast<uintmax_t>(GENERATE(0, 1, 8, 127, 128, 129, static_cast<int>(128 + 431)));
+        const auto bytes = static_cast<uintmax_t>(
+            GENERATE(0, 1, 8, 127, 128, 129, 128 + 431, 128 + 440, 584, 630));
         CAPTURE(bytes);
         fs::resize_file(path, bytes);
         CHECK(error_of_table(path) != "no error");

@@ -1,5 +1,5 @@
 """A server that forks a worker for each request. All copy a page at each of many places, and those of
-the second half of the requests many pages at one more; so does the first, before anything else.
+the second half of the requests many pages at one more, in a function that none has called before.
 Its arguments: how many requests, how many places, and how many pages at the one."""
 import os
 import sys
@@ -11,8 +11,8 @@ STORE = [bytes(4096) for _ in range(pages)]
 FUNCTIONS = []
 for place in range(places):
     names = {"SMALL": SMALL}
-    exec("def copy_one():\n    return SMALL[%d]" % place, names)
-    FUNCTIONS.append(names["copy_one"])
+    exec("def copy_%d():\n    return SMALL[%d]" % (place, place), names)
+    FUNCTIONS.append(names["copy_%d" % place])
 
 
 def copy_many():
@@ -23,8 +23,6 @@ def copy_many():
 for number in range(rounds):
     worker = os.fork()
     if worker == 0:
-        if number == 0:
-            copy_many()
         for copy_one in FUNCTIONS:
             copy_one()
         if number >= rounds // 2:

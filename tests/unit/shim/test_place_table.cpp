@@ -24,7 +24,7 @@ class Table {
             return;
         }
         found.slot->copies += copies;
-        if (found.is_new) found.slot->is_whole = 1;
+        if (found.is_new) segment::PlaceTable::set_whole(found.slot);
     }
     // Nothing where it has no slot.
     uint64_t copies_of(uint64_t key) const {
@@ -118,7 +118,7 @@ TEST_CASE("no copy is lost where many count at once", "[place_table]") {
                     continue;
                 }
                 ++std::atomic_ref<uint64_t>(found.slot->copies);
-                if (found.is_new) std::atomic_ref<uint32_t>(found.slot->is_whole).store(1);
+                if (found.is_new) segment::PlaceTable::set_whole(found.slot);
             }
         });
     }
@@ -132,6 +132,61 @@ TEST_CASE("no copy is lost where many count at once", "[place_table]") {
     CHECK(placed + unplaced == kThreads * kEvents);
     CHECK(of_main > kThreads * kEvents / 4 * 9 / 10);
     CHECK(of_main <= kThreads * kEvents / 4 * 11 / 10);
+}
+
+TEST_CASE("a place that is kept keeps its slot", "[place_table]") {
+    Table table(100);
+    for (uint64_t key = 0; key < 100'000; ++key) table.count(1000 + key);
+    trace::LaterSlot& kept = table.slots()[0];
+    const uint64_t key = kept.key;
+    REQUIRE(segment::PlaceTable::hold(&kept, key));
+    CHECK_FALSE(segment::PlaceTable::hold(&kept, key));
+    for (uint64_t other = 0; other < 100'000; ++other) table.count(200'000 + other);
+    CHECK(kept.key == key);
+    segment::PlaceTable::release(&kept);
+    for (uint64_t other = 0; other < 100'000; ++other) table.count(400'000 + other);
+    CHECK(kept.key != key);
+    // Another has it now, or it is being described.
+    CHECK_FALSE(segment::PlaceTable::hold(&kept, key));
+    CHECK(segment::PlaceTable::hold(&kept, kept.key));
+    segment::PlaceTable::release(&kept);
+    kept.is_whole = 0;
+    CHECK_FALSE(segment::PlaceTable::hold(&kept, kept.key));
+    CHECK(kept.is_whole == 0);
+}
+
+TEST_CASE("who keeps a place finds what was said of it, whoever takes slots over",
+          "[place_table]") {
+    constexpr uint64_t kThreads = 4;
+    constexpr uint64_t kEvents = 300'000;
+    std::vector<trace::LaterSlot> slots(64);
+    uint64_t unplaced = 0;
+    std::atomic<uint64_t> held = 0;
+    std::atomic<uint64_t> wrong = 0;
+    std::vector<std::thread> threads;
+    for (uint64_t number = 0; number < kThreads; ++number) {
+        threads.emplace_back([&, number] {
+            segment::PlaceTable places(slots.data(), slots.size(), &unplaced);
+            for (uint64_t i = 0; i < kEvents; ++i) {
+                const uint64_t key = 100 + (i * kThreads + number) * 7919 % 400;
+                const auto found = places.find(key, i * kThreads + number);
+                if (found.slot == nullptr) continue;
+                ++std::atomic_ref<uint64_t>(found.slot->copies);
+                std::atomic_ref<uint32_t> described(found.slot->tid);
+                if (found.is_new) {
+                    described = static_cast<uint32_t>(key);
+                    segment::PlaceTable::set_whole(found.slot);
+                } else if (segment::PlaceTable::hold(found.slot, key)) {
+                    ++held;
+                    if (described != key) ++wrong;
+                    segment::PlaceTable::release(found.slot);
+                }
+            }
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    CHECK(held > 1000);
+    CHECK(wrong == 0);
 }
 
 TEST_CASE("a key may be any number", "[place_table]") {
