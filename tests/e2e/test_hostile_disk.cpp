@@ -102,6 +102,34 @@ TEST_CASE("a full disk costs records, never the program", "[hostile]") {
     }
 }
 
+// The kernel makes nothing read-only that has files open for writing (fs/namespace.c,
+// sb_prepare_remount_readonly()).
+TEST_CASE("a disk stays writable while a program is recorded on it", "[hostile]") {
+    const TemporaryFolder folder;
+    const SmallDisk disk(folder / "disk", size_t{8} << 20);
+    if (!disk.is_mounted()) {
+        WARN("SKIPPED: only root can make a small file system");
+        return;
+    }
+    const std::string remount = "mount -o remount,ro '" + folder / "disk" + "' 2>&1; echo $?";
+    const std::string script = "(exit 3); " + remount + "; " + kPageWriter + " > '" +
+                               folder / "truth" + "'; echo status $?; exit 5";
+    const std::string trace = folder / "disk/t.cow";
+    const RunResult run =
+        run_cowscope({"record", "--quiet", "-o", trace, "--", "/bin/sh", "-c", script});
+    CAPTURE(run.out, run.err);
+    CHECK(run.status() == 5);
+    CHECK(contains(run.out, "busy"));
+    CHECK(contains(run.out, "status 0"));
+    CHECK(run.err.empty());
+    const Json report = report_json(trace);
+    check_consistent(report);
+    CHECK(lost_events(report) == 0);
+    // Nobody holds it now.
+    CHECK(run_program({"/bin/sh", "-c", remount}).out == "0\n");
+    CHECK(run_cowscope({"report", trace}).status() == 0);
+}
+
 TEST_CASE("a disk that turns read-only costs records, never the program", "[hostile]") {
     const TemporaryFolder folder;
     const FailingDisk disk(folder / "image", folder / "disk");
