@@ -104,6 +104,11 @@ void beside_writers() {
             }
         });
     }
+    // A thread begins with all signals blocked (nptl/pthread_create.c), and so its first writes
+    // behind a fork would be told too late.
+    for (const std::atomic<int>& passed : passes) {
+        while (passed == 0) usleep(500);
+    }
     for (int i = 0; i < kWriterForks; ++i) {
         int ends[2];
         require(pipe(ends) == 0, "pipe");
