@@ -36,9 +36,13 @@ namespace {
 constexpr uint64_t kPageBytes = 4096;
 const std::string kPausedWriter = program_of_tests("paused_writer");
 
-// False when that did not come true in 20 s.
+// The recorder rests 128 times as long as it looked, and a look takes a while where the processor
+// is emulated (tests/vm).
+constexpr std::chrono::seconds kLongestWait{100};
+
+// False when that did not come true by then.
 bool wait_until(const std::function<bool()>& condition) {
-    const auto deadline = Clock::now() + std::chrono::seconds(20);
+    const auto deadline = Clock::now() + kLongestWait;
     while (!condition()) {
         if (Clock::now() > deadline) return false;
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -101,6 +105,7 @@ struct Recorded {
     void record(const Words& options, const Words& writer,
                 const std::function<void(pid_t recorder)>& steer) {
         RunOptions run_options;
+        run_options.timeout = 3 * kLongestWait;
         run_options.when_started = [&](pid_t recorder) {
             if (wait_until([&] { return fs::exists(talk / "ready"); })) {
                 ready = read_ready(talk / "ready");
