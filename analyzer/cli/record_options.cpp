@@ -54,8 +54,10 @@ record::RecordResult record_with(const CLI::App& app, const record::OptionTexts&
     }
     RecordingProgress progress(record::monotonic_ns());
     return record::record_program(options, program, say, [&](const record::SeenSoFar& seen) {
-        const auto line = progress.line_at(record::monotonic_ns(), seen);
+        const uint64_t now_ns = record::monotonic_ns();
+        const auto line = progress.line_at(now_ns, seen);
         if (line) say(*line);
+        return progress.due_in(now_ns);
     });
 }
 

@@ -1,6 +1,7 @@
 // Lines that tell of a long recording while it runs.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,6 +19,8 @@ class RecordingProgress {
 
     // The line that is due at `now_ns` (CLOCK_MONOTONIC, as start_ns).
     std::optional<std::string> line_at(uint64_t now_ns, const record::SeenSoFar& seen);
+    // In how many ns the next line is due.
+    uint64_t due_in(uint64_t now_ns) const { return next_ns_ - std::min(now_ns, next_ns_); }
 
   private:
     static constexpr uint64_t kSecondNs = 1'000'000'000;

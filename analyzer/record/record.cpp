@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <optional>
 
 #include <fmt/format.h>
@@ -127,8 +128,7 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
     const auto look_from_outside = [&]() -> uint64_t {
         if (!scan) scan.emplace(result.folder.own_path(), ScanPace{}, &share);
         const uint64_t rest_ns = scan->tick();
-        if (watch) watch(scan->seen_so_far());
-        return rest_ns;
+        return watch ? std::min(rest_ns, watch(scan->seen_so_far())) : rest_ns;
     };
     try {
         result.launch = launch(command, prepare, say_notes, look_from_outside);

@@ -1,6 +1,7 @@
 // Records one program: everything that `run` and `record` have in common.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -20,8 +21,9 @@ struct RecordResult {
 
 // Takes one line for the user, without a newline.
 using Say = std::function<void(const std::string& line)>;
-// Called now and then while the program runs.
-using Watch = std::function<void(const SeenSoFar& seen)>;
+// Called again and again while the program runs, with what the last look saw; returns in how many
+// ns at the latest to call it again.
+using Watch = std::function<uint64_t(const SeenSoFar& seen)>;
 
 // Runs `command` (not empty) with the shim and leaves its trace. Lines about what `auto` does
 // without are said unless options.quiet; that nothing was recorded is always said. Throws

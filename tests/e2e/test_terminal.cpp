@@ -19,7 +19,7 @@ namespace {
 const std::string kEscape = "\033";
 
 // Copies pages in two children, and lives long enough for the recorder to say something.
-const Words kLongProgram = {"/bin/sh", "-c", "(x=1; exec sleep 6) & (y=2; sleep 6; :) & wait"};
+const Words kLongProgram = {"/bin/sh", "-c", "(x=1; exec sleep 8) & (y=2; sleep 8; :) & wait"};
 
 struct OnTerminal {
     RunResult run;

@@ -365,3 +365,20 @@ TEST_CASE("a recording leaves a folder only if the program started", "[launch]")
         CHECK(result.folder.shown == "named");
     }
 }
+
+TEST_CASE("who watches a recording is called when they asked to be", "[launch]") {
+    const Scratch scratch;
+    const Variable shim("COWSCOPE_SHIM", harmless_shim());
+    RecordOptions options;
+    options.tracker = TrackerChoice::off;
+    options.witness = WitnessChoice::off;
+    unsigned calls = 0;
+    const auto watch = [&](const SeenSoFar&) -> uint64_t {
+        ++calls;
+        return 10'000'000;
+    };
+    record_program(
+        options, {"/bin/sleep", "2"}, [](const std::string&) {}, watch);
+    // Looks from outside are at least 250 ms apart: eight.
+    CHECK(calls > 20);
+}
