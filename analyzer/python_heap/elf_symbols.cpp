@@ -74,7 +74,7 @@ std::optional<ElfSymbols> find_symbols(const std::string& path,
         if (header.p_offset == 0) symbols.first_vaddr = header.p_vaddr;
         symbols.end_vaddr = std::max(symbols.end_vaddr, header.p_vaddr + header.p_memsz);
     }
-    for (const GElf_Word wanted : {SHT_DYNSYM, SHT_SYMTAB}) {
+    for (const GElf_Word wanted : {GElf_Word{SHT_DYNSYM}, GElf_Word{SHT_SYMTAB}}) {
         for (Elf_Scn* section = elf_nextscn(elf.get(), nullptr); section != nullptr;
              section = elf_nextscn(elf.get(), section)) {
             GElf_Shdr header;

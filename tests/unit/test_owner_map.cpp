@@ -124,7 +124,7 @@ TEST_CASE("ranges come in order whatever was set", "[owners]") {
 }
 
 TEST_CASE("each 16 bytes belong to who was set first there", "[owners]") {
-    const unsigned owners = GENERATE(1, 2, 3);
+    const unsigned owners = GENERATE(1u, 2u, 3u);
     std::mt19937_64 random(owners);
     OwnerMap map;
     std::map<uint64_t, unsigned> expected;

@@ -16,7 +16,8 @@ TEST_CASE("lines of a recording's progress become rarer", "[progress]") {
     CHECK_FALSE(progress.line_at(now_ns, {}));
 
     uint64_t passed_s = 0;
-    for (const uint64_t expected_s : {5, 10, 20, 40, 80, 160, 320, 640, 1240, 1840, 2440}) {
+    for (const uint64_t expected_s :
+         {5u, 10u, 20u, 40u, 80u, 160u, 320u, 640u, 1240u, 1840u, 2440u}) {
         CAPTURE(expected_s);
         CHECK(progress.due_in(now_ns) == (expected_s - passed_s) * kSecondNs);
         now_ns = kStartNs + expected_s * kSecondNs;
