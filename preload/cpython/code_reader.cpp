@@ -2,21 +2,12 @@
 
 #include <cstring>
 
-#include "cpython/interpreter.h"
-#include "cpython/memory.h"
 #include "support/guarded_read.h"
 #include "support/hash.h"
 
 #include "support/poison.h"
 
 namespace cowscope::cpython {
-
-CodeIdentity identify_code(uint64_t address) {
-    const Layout& layout = *interpreter().layout;
-    return {load<uint64_t>(address + layout.code_name),
-            load<uint64_t>(address + layout.code_line_table),
-            load<uint32_t>(address + layout.code_first_line)};
-}
 
 size_t CodeReader::read(uint64_t address, uint64_t most_line_table_bytes) {
     const Layout& layout = *interpreter().layout;

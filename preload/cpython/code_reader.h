@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cpython/interpreter.h"
+#include "cpython/memory.h"
 #include "cpython/text.h"
 #include "python_format.h"
 
@@ -19,7 +21,12 @@ struct CodeIdentity {
 };
 
 // Of the code object at `address`, whose memory is known to be there.
-CodeIdentity identify_code(uint64_t address);
+inline CodeIdentity identify_code(uint64_t address) {
+    const Layout& layout = *interpreter().layout;
+    return {load<uint64_t>(address + layout.code_name),
+            load<uint64_t>(address + layout.code_line_table),
+            load<uint32_t>(address + layout.code_first_line)};
+}
 
 // Async-signal-safe; callers hold the process's lock, and interpreter().layout is not null. Large:
 // for an arena.

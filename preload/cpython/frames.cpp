@@ -97,10 +97,14 @@ uint64_t StackTable::find_innermost(uint64_t thread) {
     return frame;
 }
 
-bool StackTable::is_frame(uint64_t frame) {
-    const Layout& layout = *interpreter().layout;
-    if (!may_be_object(frame) || !readable_.has(frame, layout.frame_bytes)) return false;
-    return !layout.frame_is_object || load<uint64_t>(frame + kObType) == interpreter().frame_type;
+// Whether its memory is there.
+bool StackTable::has_frame(uint64_t frame) {
+    return may_be_object(frame) && readable_.has(frame, interpreter().layout->frame_bytes);
+}
+
+bool StackTable::is_code(uint64_t code) {
+    return may_be_object(code) && readable_.has(code, interpreter().layout->code_bytes) &&
+           load<uint64_t>(code + kObType) == interpreter().code_type;
 }
 
 int32_t StackTable::instruction_offset(uint64_t frame, uint64_t code) const {
@@ -118,40 +122,54 @@ int32_t StackTable::instruction_offset(uint64_t frame, uint64_t code) const {
 }
 
 template <typename Take>
-bool StackTable::walk(uint64_t frame, uint64_t address, uint32_t limit, Take&& take) {
-    const Layout& layout = *interpreter().layout;
+bool StackTable::walk(uint64_t innermost, uint64_t address, uint32_t limit, Take&& take) {
+    const Interpreter& python = interpreter();
+    const Layout& layout = *python.layout;
     depth_ = 0;
     truncated_ = false;
-    // Frames of C that stand between Python frames count too, so that the walk ends.
-    for (uint32_t steps = 0; frame != 0; ++steps) {
-        if (depth_ == limit || steps == 2 * kMaxDepth) {
+    // Whether C called it is seen at the next step.
+    Frame met = {};
+    uint64_t frame = innermost;
+    for (uint32_t step = 0; frame != 0; ++step) {
+        if (step == kMostSteps || (met.code != 0 && depth_ + 1 == limit)) {
             truncated_ = true;
-            return true;
+            break;
         }
-        if (!is_frame(frame)) return false;
-        const bool is_c = layout.frame_owner != kNone &&
-                          load<uint8_t>(frame + layout.frame_owner) >= layout.first_c_owner;
+        const LastFrames::Frame* known = last_.find(step, frame);
+        if (known == nullptr && !has_frame(frame)) return false;
         if (layout.frame_is_object) {
+            if (load<uint64_t>(frame + kObType) != python.frame_type) return false;
             // Locals and the value stack follow.
             const uint64_t bytes =
                 layout.frame_bytes + load<uint64_t>(frame + kObSize) * sizeof(uint64_t);
             if (address - frame < bytes) holds_address_ = true;
         }
+        const bool is_c = layout.frame_owner != kNone &&
+                          load<uint8_t>(frame + layout.frame_owner) >= layout.first_c_owner;
         if (is_c) {
-            if (depth_ != 0) frames_[depth_ - 1] |= trace::kEnteredFromC;
+            met.is_entered_from_c = true;
+            if (known == nullptr) last_.set(step, {frame, 0, {}, 0});
         } else {
+            if (met.code != 0 && !take(met)) return false;
             const uint64_t code = load<uint64_t>(frame + layout.frame_code) & ~kReferenceTags;
-            if (!may_be_object(code)) return false;
-            if (!readable_.has(code, layout.code_bytes)) return false;
-            if (load<uint64_t>(code + kObType) != interpreter().code_type) return false;
-            const bool entered =
+            if (known != nullptr && !known->runs(code)) known = nullptr;
+            if (known == nullptr && !is_code(code)) return false;
+            const bool is_entered =
                 layout.frame_is_object || (layout.frame_is_entry != kNone &&
                                            load<uint8_t>(frame + layout.frame_is_entry) != 0);
-            if (!take(code, instruction_offset(frame, code), entered)) return false;
+            met = {step, frame, code, instruction_offset(frame, code), is_entered, known};
         }
         frame = load<uint64_t>(frame + layout.frame_back);
     }
-    return true;
+    return met.code == 0 || take(met);
+}
+
+uint32_t StackTable::learn(Arena& arena, segment::Writer* writer, const Frame& frame) {
+    const uint32_t id = codes_.find(arena, writer, frame.code);
+    if (id != CodeTable::kNoCode) {
+        last_.set(frame.step, {frame.address, frame.code, identify_code(frame.code), id});
+    }
+    return id;
 }
 
 uint32_t StackTable::intern(Arena& arena, segment::Writer* writer) {
@@ -188,17 +206,22 @@ uint32_t StackTable::capture(Arena& arena, segment::Writer* writer, uint64_t add
     holds_address_ = false;
     if (gave_up_) return trace::kNoPythonStack;
     readable_.begin(memory_version);
+    last_.begin(memory_version);
     const uint64_t thread = own_thread();
     if (thread == 0) return trace::kNoPythonStack;
     see_thread(arena, writer, thread);
     holds_address_ = in_stack_chunk(thread, address);
     const uint64_t innermost = find_innermost(thread);
     if (innermost == 0) return trace::kNoPythonStack;
-    const auto take = [&](uint64_t code, int32_t offset, bool is_entered) {
-        const uint32_t id = codes_.find(arena, writer, code);
+    const uint32_t last_depth = interned_depth_;
+    interned_depth_ = 0;
+    is_another_ = false;
+    const auto take = [&](const Frame& frame) {
+        const uint32_t id =
+            frame.known != nullptr ? frame.known->code_id : learn(arena, writer, frame);
         if (id == CodeTable::kNoCode) return false;
-        frames_[depth_++] = uint64_t{static_cast<uint32_t>(offset)} << 32 | id |
-                            (is_entered ? trace::kEnteredFromC : 0);
+        add(uint64_t{static_cast<uint32_t>(frame.instruction_offset)} << 32 | id |
+            (frame.is_entered_from_c ? trace::kEnteredFromC : 0));
         return true;
     };
     if (!walk(innermost, address, limit < kMaxDepth ? limit : kMaxDepth, take)) {
@@ -208,18 +231,22 @@ uint32_t StackTable::capture(Arena& arena, segment::Writer* writer, uint64_t add
     }
     if (depth_ == 0) return trace::kNoPythonStack;
     worked_ = true;
-    return intern(arena, writer);
+    if (is_another_ || depth_ != last_depth) interned_id_ = intern(arena, writer);
+    if (interned_id_ != trace::kNoPythonStack) interned_depth_ = depth_;
+    return interned_id_;
 }
 
 uint32_t StackTable::capture_counted(uint64_t memory_version, CountedFrame* frames,
                                      uint32_t limit) {
     readable_.begin(memory_version);
+    last_.begin(memory_version);
     const uint64_t thread = own_thread();
     const uint64_t innermost = thread == 0 ? 0 : find_innermost(thread);
     if (innermost == 0) return 0;
-    const auto take = [&](uint64_t code, int32_t offset, bool) {
-        frames[depth_] = {code, key_of(code), offset};
-        frames_[depth_++] = 0;
+    interned_depth_ = 0;
+    const auto take = [&](const Frame& frame) {
+        frames[depth_] = {frame.code, key_of(frame.code), frame.instruction_offset};
+        add(0);
         return true;
     };
     return walk(innermost, 0, limit, take) ? depth_ : 0;

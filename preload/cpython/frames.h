@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cpython/codes.h"
+#include "cpython/last_frames.h"
 #include "segment/writer.h"
 #include "support/arena.h"
 #include "support/readable.h"
@@ -31,6 +32,8 @@ class StackTable {
     uint32_t capture(Arena& arena, segment::Writer* writer, uint64_t address,
                      uint64_t memory_version, uint32_t limit);
     bool holds_address() const { return holds_address_; }
+    // Some time before capture(): the sooner the better.
+    void prefetch() const { last_.prefetch(); }
 
     // The same without a trace: fills `frames` with the innermost ones, at most `limit`. Returns
     // how many.
@@ -42,17 +45,34 @@ class StackTable {
     static constexpr uint32_t kMaxDepth = trace::kMaxStackDepth;
     // So many stacks in a row that could not be read, and never one that could: not our layout.
     static constexpr uint32_t kMostFailures = 64;
+    // Frames of C that stand between Python frames count too, so that a walk ends.
+    static constexpr uint32_t kMostSteps = 2 * kMaxDepth;
 
     // The thread's innermost frame; 0 where it has none.
     uint64_t find_innermost(uint64_t thread);
     bool is_own_thread(uint64_t thread);
     uint64_t own_thread();
-    // Hands take(code, instruction_offset, is_entered) each frame, which adds it to frames_ and
-    // says whether it could. False where something is not as it should be.
+    struct Frame {
+        uint32_t step;  // of the walk
+        uint64_t address;
+        uint64_t code;
+        int32_t instruction_offset;
+        bool is_entered_from_c;
+        const LastFrames::Frame* known;  // nullptr where the last walk found something else here
+    };
+    // Hands take(Frame) each frame of Python's, innermost first, which add()s it and says whether
+    // it could. False where something is not as it should be.
     template <typename Take>
-    bool walk(uint64_t frame, uint64_t address, uint32_t limit, Take&& take);
+    bool walk(uint64_t innermost, uint64_t address, uint32_t limit, Take&& take);
+    void add(uint64_t frame) {
+        if (frames_[depth_] != frame) is_another_ = true;
+        frames_[depth_++] = frame;
+    }
+    // The number of its code object; CodeTable::kNoCode where it has none.
+    uint32_t learn(Arena& arena, segment::Writer* writer, const Frame& frame);
     bool in_stack_chunk(uint64_t thread, uint64_t address);
-    bool is_frame(uint64_t frame);
+    bool has_frame(uint64_t frame);
+    bool is_code(uint64_t code);
     int32_t instruction_offset(uint64_t frame, uint64_t code) const;
     uint32_t intern(Arena& arena, segment::Writer* writer);
     void see_thread(Arena& arena, segment::Writer* writer, uint64_t thread);
@@ -61,8 +81,12 @@ class StackTable {
     CodeTable codes_;
     witness::InternTable stacks_;
     witness::InternTable threads_;
+    LastFrames last_;
     uint32_t depth_ = 0;
     bool truncated_ = false;
+    bool is_another_ = false;      // than the stack that was interned last
+    uint32_t interned_depth_ = 0;  // of that; 0: frames_ do not hold it
+    uint32_t interned_id_ = 0;
     bool holds_address_ = false;
     ReadablePages readable_;
     bool worked_ = false;

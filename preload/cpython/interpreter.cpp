@@ -7,9 +7,10 @@
 #include "support/poison.h"
 
 namespace cowscope::cpython {
-namespace {
 
-constinit Interpreter current;
+constinit Interpreter current_interpreter;
+
+namespace {
 
 enum Wanted : size_t {
     kTypeType,
@@ -187,14 +188,10 @@ void look_for_interpreter(Interpreter* found) {
     choose_layout(found);
 }
 
-const Interpreter& interpreter() {
-    return current;
-}
-
 void set_interpreter(const Interpreter& found) {
     const bool is_own = found.layout != nullptr;
-    current = found;
-    current.layout = is_own ? &current.stated : nullptr;
+    current_interpreter = found;
+    current_interpreter.layout = is_own ? &current_interpreter.stated : nullptr;
 }
 
 }  // namespace cowscope::cpython

@@ -34,7 +34,10 @@ void look_for_interpreter(Interpreter* found);
 
 // The one that counts. Callers of set_interpreter() hold the process's lock, or run before there
 // is anything to watch.
-const Interpreter& interpreter();
+extern Interpreter current_interpreter;
+inline const Interpreter& interpreter() {
+    return current_interpreter;
+}
 void set_interpreter(const Interpreter& found);
 
 }  // namespace cowscope::cpython

@@ -30,6 +30,11 @@ class Observer {
     void record_value(Arena& arena, segment::Writer* writer, const Write& write,
                       const Observation& observation);
 
+    // Some time before observe(), which then takes less.
+    void prefetch() const {
+        if (interpreter().layout != nullptr) stacks_.prefetch();
+    }
+
     // See StackTable; 0 frames where the interpreter's are not known.
     uint32_t capture_counted(uint64_t memory_version, CountedFrame* frames, uint32_t limit);
     CodeReader* code_reader() { return stacks_.code_reader(); }

@@ -14,6 +14,10 @@
 
 #include "support/poison.h"
 
+// libc's own word: the break as its brk(2) calls have left it, those of malloc's among them
+// (sysdeps/unix/sysv/linux/brk.c in glibc, and since 2.2.5 in its interface).
+extern "C" void* __curbrk __attribute__((weak));
+
 namespace cowscope::process {
 namespace {
 
@@ -109,7 +113,8 @@ void note_sharing(const void* address, size_t bytes, int advice) {
 // other threads, which there are none of without them; and large blocks, which nobody asks this
 // about.
 uint64_t memory_version() {
-    const uint64_t now = current_break();
+    const uint64_t now =
+        &__curbrk != nullptr ? reinterpret_cast<uint64_t>(__curbrk) : current_break();
     if (now != process.last_break || !is_only_thread()) ++process.removals;
     process.last_break = now;
     return uint64_t{process.removals} + 1;

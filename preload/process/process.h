@@ -15,7 +15,7 @@
 #include "support/spin_lock.h"
 #include "tracker/page_look.h"
 #include "tracker/tracker.h"
-#include "unwind/walker.h"
+#include "unwind/last_walk.h"
 #include "witness/intern_table.h"
 #include "witness/last_events.h"
 #include "witness/sampling.h"
@@ -63,7 +63,7 @@ struct Tracked {
     witness::InternTable sites;
     witness::LastEvents last_events;
     cpython::Observer* python;  // nullptr before the first event, and without an interpreter
-    uint64_t ips[trace::kMaxStackDepth];
+    unwind::LastWalk<trace::kMaxStackDepth> last_walk;
     EarlyPages early_pages;  // while witnessing
 };
 

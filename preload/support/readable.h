@@ -31,7 +31,9 @@ class ReadablePages {
     void begin(uint64_t version) {
         if (version == version_) return;
         version_ = version;
-        for (uint64_t(&known)[2] : pages_) known[0] = known[1] = kNone;
+        for (auto& set : pages_) {
+            for (uint64_t& known : set) known = kNone;
+        }
     }
     // Of at most a page.
     bool has(uint64_t address, uint64_t bytes) {
@@ -45,18 +47,24 @@ class ReadablePages {
     static constexpr uint64_t kNone = ~uint64_t{0};
 
     bool has_page(uint64_t page) {
-        uint64_t(&known)[2] = pages_[page % kSets];
-        if (known[0] == page || known[1] == page) return true;
+        // Fibonacci hashing: what is mapped far apart is often so by a power of two.
+        uint64_t(&known)[kWays] = pages_[(page * 0x9e3779b97f4a7c15u) >> kShift];
+        for (const uint64_t each : known) {
+            if (each == page) return true;
+        }
         if (!is_word_readable(page * kPage)) return false;
-        known[1] = known[0];
+        for (uint64_t i = kWays - 1; i != 0; --i) known[i] = known[i - 1];
         known[0] = page;
         return true;
     }
 
-    // A stack of Python touches a dozen.
-    static constexpr uint64_t kSets = 32;
+    // A stack of Python touches a dozen or two.
+    static constexpr uint64_t kSets = 16;
+    static constexpr uint64_t kShift = 60;
+    static constexpr uint64_t kWays = 4;
+    static_assert(kSets == uint64_t{1} << (64 - kShift));
     uint64_t version_ = 0;
-    uint64_t pages_[kSets][2];
+    uint64_t pages_[kSets][kWays];
 };
 
 }  // namespace cowscope

@@ -1,6 +1,5 @@
 #include "unwind/walker.h"
 
-#include "support/readable.h"
 #include "unwind/signal_frame.h"
 
 #include "support/poison.h"
@@ -8,36 +7,26 @@
 namespace cowscope::unwind {
 namespace {
 
-class StackReader {
+// Reads the stack for a walk, which remembers the words.
+class NotingReader {
   public:
-    explicit StackReader(const StackRange& range) : range_(range), page_(range.start / kPage) {}
+    NotingReader(const StackRange& stack, StackWords* words) : reader_(stack), words_(words) {}
     bool read(uint64_t address, uint64_t* value) {
-        if (address < range_.start || address >= range_.end ||
-            range_.end - address < sizeof(*value)) {
+        if (!reader_.read(address, value)) {
+            // It may be there the next time.
+            if (words_ != nullptr) words_->forget();
             return false;
         }
-        if (!range_.is_whole && !has(address, sizeof(*value))) return false;
-        *value = *reinterpret_cast<const uint64_t*>(address);
+        if (words_ != nullptr) words_->note(address, *value);
         return true;
     }
 
   private:
-    static constexpr uint64_t kPage = 4096;
-
-    // Frames follow each other, so the page that was asked for last is mostly the one.
-    bool has(uint64_t address, uint64_t bytes) {
-        const uint64_t last = (address + bytes - 1) / kPage;
-        if (address / kPage == page_ && last == page_) return true;
-        if (!is_readable(address, bytes)) return false;
-        page_ = last;
-        return true;
-    }
-
-    const StackRange& range_;
-    uint64_t page_;  // known to be readable
+    StackReader reader_;
+    StackWords* words_;
 };
 
-bool find_cfa(const Rule& rule, const Registers& registers, StackReader& stack, uint64_t* cfa) {
+bool find_cfa(const Rule& rule, const Registers& registers, NotingReader& stack, uint64_t* cfa) {
     const auto offset = static_cast<uint64_t>(int64_t{rule.cfa_offset});
     switch (rule.cfa) {
         case CfaKind::from_rsp:
@@ -57,7 +46,7 @@ bool find_cfa(const Rule& rule, const Registers& registers, StackReader& stack, 
 }
 
 // Moves from a frame to its caller. False when there is no way further out.
-bool step(const Rule& rule, StackReader& stack, Registers* registers) {
+bool step(const Rule& rule, NotingReader& stack, Registers* registers) {
     uint64_t cfa;
     if (!find_cfa(rule, *registers, stack, &cfa)) return false;
     // Frames only ever lie further up; anything else would be a loop.
@@ -75,6 +64,7 @@ bool step(const Rule& rule, StackReader& stack, Registers* registers) {
 }  // namespace
 
 void Walker::forget_rules() {
+    ++rules_version_;
     for (size_t i = 0; i < kCachedRules; ++i) rules_[i].instruction_pointer = 0;
 }
 
@@ -88,8 +78,8 @@ const Rule& Walker::rule_for(uint64_t ip) {
 }
 
 uint32_t Walker::walk(Registers registers, const StackRange& stack, uint64_t* ips, uint32_t limit,
-                      bool* complete) {
-    StackReader reader(stack);
+                      bool* complete, StackWords* read) {
+    NotingReader reader(stack, read);
     uint32_t count = 0;
     *complete = false;
     // A return address may lie behind the last instruction of its function: look up the call.

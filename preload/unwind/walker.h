@@ -15,6 +15,7 @@
 #include <cstddef>
 
 #include "unwind/cfi.h"
+#include "unwind/stack_words.h"
 
 namespace cowscope::unwind {
 
@@ -22,14 +23,8 @@ struct Registers {
     uint64_t ip;
     uint64_t sp;
     uint64_t bp;
-};
 
-// The part of a stack that is in use, as far as is known: `start` is where its owner is.
-struct StackRange {
-    uint64_t start;
-    uint64_t end;
-    // There is no hole in it. Others may have had neighbours in their mapping that are gone since.
-    bool is_whole = false;
+    bool operator==(const Registers&) const = default;
 };
 
 class Walker {
@@ -38,17 +33,20 @@ class Walker {
 
     // After a module went away: its addresses may come to mean other code.
     void forget_rules();
+    // Another number since.
+    uint32_t rules_version() const { return rules_version_; }
 
     // Fills `ips`, innermost first, with the interrupted instruction and then return addresses.
     // Returns how many, at least 1 and at most `limit`; *complete says whether the outermost frame
-    // was reached.
+    // was reached; *read, where it is given, what the result depends on besides.
     uint32_t walk(Registers registers, const StackRange& stack, uint64_t* ips, uint32_t limit,
-                  bool* complete);
+                  bool* complete, StackWords* read = nullptr);
 
   private:
     const Rule& rule_for(uint64_t ip);
 
     Rule rules_[kCachedRules] = {};
+    uint32_t rules_version_ = 0;
 };
 
 }  // namespace cowscope::unwind

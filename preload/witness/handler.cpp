@@ -6,7 +6,6 @@
 #include "process/counting.h"
 #include "process/process.h"
 #include "process/signals.h"
-#include "support/hash.h"
 #include "support/threads.h"
 #include "witness/fault.h"
 #include "witness/registers_x86_64.h"
@@ -40,43 +39,43 @@ bool find_stack(Tracked& tracked, uint64_t sp, unwind::StackRange* range) {
     return true;
 }
 
-InternTable::Entry* add_site(Tracked& tracked, uint64_t key, uint32_t depth, bool complete) {
+InternTable::Entry* add_site(Tracked& tracked) {
     auto& writer = process::process.writer;
     const uint32_t id = tracked.sites.count();
+    const auto& walk = tracked.last_walk;
+    const uint32_t depth = walk.depth();
     auto* stack =
         writer.begin<trace::StackRecord>(trace::RecordType::stack, depth * sizeof(uint64_t));
     if (stack == nullptr) return nullptr;
-    stack->header.flags = complete ? 0 : trace::kStackTruncated;
+    stack->header.flags = walk.is_complete() ? 0 : trace::kStackTruncated;
     stack->id = id;
     stack->depth = depth;
-    std::memcpy(stack + 1, tracked.ips, depth * sizeof(uint64_t));
+    std::memcpy(stack + 1, walk.ips(), depth * sizeof(uint64_t));
     writer.commit();
     auto* site = writer.begin<trace::SiteRecord>(trace::RecordType::site);
     if (site == nullptr) return nullptr;
     site->id = id;
     site->stack = id;
-    site->instruction_pointer = tracked.ips[0];
-    read_code(tracked.ips[0], site->code);
+    site->instruction_pointer = walk.ips()[0];
+    read_code(walk.ips()[0], site->code);
     writer.commit();
-    return tracked.sites.insert(tracked.arena, key, id);
+    return tracked.sites.insert(tracked.arena, walk.key(), id);
 }
 
-// Fills tracked.ips with the innermost frames; how many.
-uint32_t walk_stack(Tracked& tracked, const unwind::Registers& registers, uint32_t limit,
-                    bool* complete) {
+// Fills tracked.last_walk with the innermost frames.
+void walk_stack(Tracked& tracked, const unwind::Registers& registers, uint32_t limit) {
     unwind::StackRange stack = {};
-    tracked.ips[0] = registers.ip;
-    if (!find_stack(tracked, registers.sp, &stack)) return 1;
-    return process::walker.walk(registers, stack, tracked.ips, limit, complete);
+    if (find_stack(tracked, registers.sp, &stack)) {
+        tracked.last_walk.walk(&process::walker, registers, stack, limit);
+    } else {
+        tracked.last_walk.set_innermost(registers.ip);
+    }
 }
 
 InternTable::Entry* find_site(Tracked& tracked, const unwind::Registers& registers) {
-    bool complete = false;
-    const uint32_t depth =
-        walk_stack(tracked, registers, process::process.options.max_stack, &complete);
-    const uint64_t key = hash_words(tracked.ips, depth);
-    InternTable::Entry* site = tracked.sites.find(key);
-    return site != nullptr ? site : add_site(tracked, key, depth, complete);
+    walk_stack(tracked, registers, process::process.options.max_stack);
+    InternTable::Entry* site = tracked.sites.find(tracked.last_walk.key());
+    return site != nullptr ? site : add_site(tracked);
 }
 
 void write_exemplar(uint32_t site, const ucontext_t& context) {
@@ -153,6 +152,7 @@ cpython::Observation observe_python(Tracked& tracked, const Fault& fault,
 // Whether an event was recorded.
 bool record_event(Tracked& tracked, Fault& fault) {
     auto& writer = process::process.writer;
+    if (tracked.python != nullptr) tracked.python->prefetch();
 
     const bool is_unlisted = tracked.stage == process::Stage::witnessing;
     if (is_unlisted) {
@@ -214,10 +214,10 @@ bool record_event(Tracked& tracked, Fault& fault) {
 void count_copy(Tracked& tracked, const Fault& fault) {
     const uint32_t max_stack = process::process.options.max_stack;
     const uint32_t limit = max_stack < trace::kLaterDepth ? max_stack : trace::kLaterDepth;
-    bool complete = false;
+    walk_stack(tracked, fault.registers, limit);
     process::CountedPlace place = {};
-    place.ips = tracked.ips;
-    place.depth = walk_stack(tracked, fault.registers, limit, &complete);
+    place.ips = tracked.last_walk.ips();
+    place.depth = tracked.last_walk.depth();
     cpython::CountedFrame python[trace::kLaterPythonDepth];
     place.python = python;
     if (has_python(tracked)) {

@@ -24,7 +24,7 @@
 //            program's is called. process/sandbox.cpp lists them all.
 //   libc     memchr, memcmp, memcpy, memmove, memset, strchr, strcmp, strlen, strncmp, strstr and
 //            pthread_self: async-signal-safe by POSIX.1-2024. _dl_find_object: by glibc's manual.
-//            The variable __libc_single_threaded.
+//            The variables __libc_single_threaded and __curbrk.
 //            All are bound before the program starts (-z now): none enters the dynamic linker.
 //   vdso     clock_gettime, which takes no lock.
 //   CPython  PyGILState_GetThisThreadState and PyThreadState_GetUnchecked (3.12 and older: of

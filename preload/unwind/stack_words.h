@@ -1,0 +1,85 @@
+// The words of a stack that a walk reads. Async-signal-safe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "support/readable.h"
+
+namespace cowscope::unwind {
+
+// The part of a stack that is in use, as far as is known: `start` is where its owner is.
+struct StackRange {
+    uint64_t start;
+    uint64_t end;
+    // There is no hole in it. Others may have had neighbours in their mapping that are gone since.
+    bool is_whole = false;
+};
+
+// Memory is only read within the stack, and there only pages that were found to be readable.
+class StackReader {
+  public:
+    explicit StackReader(const StackRange& range) : range_(range), page_(range.start / kPage) {}
+    bool read(uint64_t address, uint64_t* value) {
+        if (address < range_.start || address >= range_.end ||
+            range_.end - address < sizeof(*value)) {
+            return false;
+        }
+        if (!range_.is_whole && !has(address, sizeof(*value))) return false;
+        *value = *reinterpret_cast<const uint64_t*>(address);
+        return true;
+    }
+
+  private:
+    static constexpr uint64_t kPage = 4096;
+
+    // Frames follow each other, so the page that was asked for last is mostly the one.
+    bool has(uint64_t address, uint64_t bytes) {
+        const uint64_t last = (address + bytes - 1) / kPage;
+        if (address / kPage == page_ && last == page_) return true;
+        if (!is_readable(address, bytes)) return false;
+        page_ = last;
+        return true;
+    }
+
+    const StackRange& range_;
+    uint64_t page_;  // known to be readable
+};
+
+// Remembers what was read. In zeroed memory it remembers nothing.
+class StackWords {
+  public:
+    void begin() { count_ = 0; }
+    void forget() { count_ = kNothing; }
+    void note(uint64_t address, uint64_t value) {
+        // Deeper stacks are walked each time.
+        if (count_ >= kMost) {
+            count_ = kNothing;
+            return;
+        }
+        words_[count_++] = {address, value};
+    }
+    // False where nothing is remembered.
+    bool are_unchanged(const StackRange& stack) const {
+        if (count_ == 0 || count_ == kNothing) return false;
+        StackReader reader(stack);
+        for (uint32_t i = 0; i < count_; ++i) {
+            uint64_t value;
+            if (!reader.read(words_[i].address, &value) || value != words_[i].value) return false;
+        }
+        return true;
+    }
+
+  private:
+    static constexpr uint32_t kMost = 128;
+    static constexpr uint32_t kNothing = ~uint32_t{0};
+    struct Word {
+        uint64_t address;
+        uint64_t value;
+    };
+
+    uint32_t count_;
+    Word words_[kMost];
+};
+
+}  // namespace cowscope::unwind
