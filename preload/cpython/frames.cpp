@@ -20,8 +20,9 @@ constexpr uint64_t kReferenceTags = 3;
 
 uint64_t key_of(uint64_t code) {
     const CodeIdentity identity = identify_code(code);
-    const uint64_t words[] = {code, identity.name, identity.line_table, identity.first_line};
-    return hash_words(words, 4);
+    const uint64_t words[] = {code, identity.name, identity.name_hash, identity.line_table,
+                              identity.first_line};
+    return hash_words(words, 5);
 }
 
 }  // namespace
@@ -102,9 +103,13 @@ bool StackTable::has_frame(uint64_t frame) {
     return may_be_object(frame) && readable_.has(frame, interpreter().layout->frame_bytes);
 }
 
+// Whether it is a code object, and its memory and its name's are there.
 bool StackTable::is_code(uint64_t code) {
-    return may_be_object(code) && readable_.has(code, interpreter().layout->code_bytes) &&
-           load<uint64_t>(code + kObType) == interpreter().code_type;
+    const Layout& layout = *interpreter().layout;
+    if (!may_be_object(code) || !readable_.has(code, layout.code_bytes)) return false;
+    if (load<uint64_t>(code + kObType) != interpreter().code_type) return false;
+    const auto name = load<uint64_t>(code + layout.code_name);
+    return may_be_object(name) && readable_.has(name, layout.ascii_bytes);
 }
 
 int32_t StackTable::instruction_offset(uint64_t frame, uint64_t code) const {

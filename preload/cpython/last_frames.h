@@ -18,7 +18,9 @@ class LastFrames {
 
         // Whether it runs the same code object still, whose memory is there as it was.
         bool runs(uint64_t wanted) const {
-            return code == wanted && identity == identify_code(wanted);
+            return code == wanted &&
+                   load<uint64_t>(code + interpreter().layout->code_name) == identity.name &&
+                   identify_code(code) == identity;
         }
     };
 
@@ -37,6 +39,7 @@ class LastFrames {
             const uint64_t code = frames_[i].code;
             __builtin_prefetch(reinterpret_cast<const void*>(code + layout.code_name));
             __builtin_prefetch(reinterpret_cast<const void*>(code + layout.code_line_table));
+            __builtin_prefetch(reinterpret_cast<const void*>(frames_[i].identity.name + kStrHash));
         }
     }
     // What was found at this step of the last walk, innermost first, whose memory is there; nullptr

@@ -111,6 +111,7 @@ inline constexpr uint64_t kDictSubclassFlag = uint64_t{1} << 29;  // Py_TPFLAGS_
 inline constexpr uint64_t kTypeSubclassFlag = uint64_t{1} << 31;  // Py_TPFLAGS_TYPE_SUBCLASS
 inline constexpr uint64_t kThreadInterpreter = 16;
 inline constexpr uint64_t kStrLength = 16;
+inline constexpr uint64_t kStrHash = 24;
 inline constexpr uint64_t kStrState = 32;
 inline constexpr uint64_t kBytesValue = 32;
 inline constexpr uint64_t kIntDigits = 24;

@@ -1,7 +1,11 @@
 // Python lines: which line of the program copied, on every interpreter of this machine.
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <string>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "tests/catch.h"
 #include "tests/e2e/cowscope_program.h"
@@ -131,6 +135,39 @@ void check_no_values(const std::string& python) {
     CHECK(contains(dump.out, " python_stack "));
 }
 
+// Functions of which each takes the place of the one before it, in memory and on the stack.
+void check_short_lived_code(const std::string& python) {
+    CAPTURE(python);
+    constexpr unsigned kFunctions = 12;
+    constexpr uint64_t kReads = 40;
+    const TemporaryFolder folder;
+    const RunResult run = record_successfully(
+        folder / "t.cow", {python, COWSCOPE_SOURCE_DIR "/tests/e2e/programs/short_lived_code.py",
+                           std::to_string(kFunctions)});
+    // Else it proves nothing.
+    CAPTURE(run.out);
+    CHECK(std::stoul(run.out) < kFunctions);
+    const Json report = report_json(folder / "t.cow");
+    check_consistent(report);
+    std::map<std::pair<std::string, unsigned>, uint64_t> pages;
+    for (const Json& site : report["sites"]) {
+        if (site["python"].empty() || site["type"] != "str") continue;
+        const Json& innermost = site["python"][0];
+        if (innermost["file"] != "made.py") continue;
+        pages[{innermost["function"], innermost["line"]}] += site["pages"].get<uint64_t>();
+    }
+    for (unsigned number = 0; number < kFunctions; ++number) {
+        for (const unsigned line : {3u, 5u}) {
+            const std::string name = fmt::format("reader_{}", number);
+            CAPTURE(name, line);
+            const uint64_t found = pages[{name, line + number}];
+            // Two values may lie on one page, with a header of malloc's each.
+            CHECK(found <= kReads + 1);
+            CHECK(found + 2 >= kReads);
+        }
+    }
+}
+
 }  // namespace
 
 TEST_CASE("an interpreter that was loaded later is looked at like others", "[python-lines]") {
@@ -242,4 +279,15 @@ TEST_CASE("Debian's Python 3.14: the line that reads is named", "[python-lines]"
     const std::string python = unpacked_python("forky", "3.14");
     COWSCOPE_REQUIRE_INTERPRETER(python, "Python 3.14 of Debian forky");
     check_reading_line(python);
+}
+
+TEST_CASE("functions that take each other's place are told apart", "[python-lines]") {
+    for (int minor = 6; minor <= 13; ++minor) {
+        const std::string python = newest_of_pyenv("3." + std::to_string(minor));
+        COWSCOPE_REQUIRE_INTERPRETER(python, "Python of pyenv");
+        check_short_lived_code(python);
+    }
+    const std::string newest = unpacked_python("forky", "3.14");
+    COWSCOPE_REQUIRE_INTERPRETER(newest, "Python 3.14 of Debian forky");
+    check_short_lived_code(newest);
 }
