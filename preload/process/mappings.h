@@ -34,9 +34,15 @@ class Mappings {
 
     const ArenaArray<Mapping>& all() const { return mappings_; }
 
-    // The mapping that holds `address`, or nullptr.
-    const Mapping* find(uint64_t address) const {
-        return find_mapping(mappings_.begin(), mappings_.size(), address);
+    // The mapping that holds `address`, or nullptr. Mostly it is the one that was found last.
+    const Mapping* find(uint64_t address) {
+        if (last_ < mappings_.size() && mappings_[last_].start <= address &&
+            address < mappings_[last_].end) {
+            return &mappings_[last_];
+        }
+        const Mapping* found = find_mapping(mappings_.begin(), mappings_.size(), address);
+        if (found != nullptr) last_ = static_cast<size_t>(found - mappings_.begin());
+        return found;
     }
 
     // Whether one of them is an io_uring's.
@@ -46,6 +52,7 @@ class Mappings {
     bool add_line(Arena& arena, const char* line);
 
     ArenaArray<Mapping> mappings_;
+    size_t last_ = 0;
     bool has_ring_ = false;
 };
 

@@ -47,8 +47,10 @@ class LastWalk {
   private:
     bool is_same(const Walker& walker, const Registers& registers, const StackRange& stack,
                  uint32_t limit) const {
-        return registers == registers_ && stack.end == end_ && limit == limit_ &&
-               walker.rules_version() == rules_version_ && words_.are_unchanged(stack);
+        return registers.ip == registers_.ip && registers.sp == registers_.sp &&
+               (registers.bp == registers_.bp || !words_.needs_bp()) && stack.end == end_ &&
+               limit == limit_ && walker.rules_version() == rules_version_ &&
+               words_.are_unchanged(stack);
     }
 
     Registers registers_;

@@ -20,11 +20,12 @@ struct StackRange {
 class StackReader {
   public:
     explicit StackReader(const StackRange& range) : range_(range), page_(range.start / kPage) {}
+    bool is_within(uint64_t address) const {
+        return address >= range_.start && address < range_.end &&
+               range_.end - address >= sizeof(uint64_t);
+    }
     bool read(uint64_t address, uint64_t* value) {
-        if (address < range_.start || address >= range_.end ||
-            range_.end - address < sizeof(*value)) {
-            return false;
-        }
+        if (!is_within(address)) return false;
         if (!range_.is_whole && !has(address, sizeof(*value))) return false;
         *value = *reinterpret_cast<const uint64_t*>(address);
         return true;
@@ -49,7 +50,13 @@ class StackReader {
 // Remembers what was read. In zeroed memory it remembers nothing.
 class StackWords {
   public:
-    void begin() { count_ = 0; }
+    void begin() {
+        count_ = 0;
+        needs_bp_ = false;
+    }
+    // The walk has used rbp as it was where it began. Most code keeps something else in it.
+    void note_bp() { needs_bp_ = true; }
+    bool needs_bp() const { return needs_bp_; }
     void forget() { count_ = kNothing; }
     void note(uint64_t address, uint64_t value) {
         // Deeper stacks are walked each time.
@@ -79,6 +86,7 @@ class StackWords {
     };
 
     uint32_t count_;
+    bool needs_bp_;
     Word words_[kMost];
 };
 

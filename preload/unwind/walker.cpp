@@ -13,18 +13,26 @@ class NotingReader {
     NotingReader(const StackRange& stack, StackWords* words) : reader_(stack), words_(words) {}
     bool read(uint64_t address, uint64_t* value) {
         if (!reader_.read(address, value)) {
-            // It may be there the next time.
-            if (words_ != nullptr) words_->forget();
+            // Its page may be there the next time.
+            if (words_ != nullptr && reader_.is_within(address)) words_->forget();
             return false;
         }
         if (words_ != nullptr) words_->note(address, *value);
         return true;
+    }
+    void note_bp() {
+        if (words_ != nullptr) words_->note_bp();
     }
 
   private:
     StackReader reader_;
     StackWords* words_;
 };
+
+bool uses_bp(const Rule& rule) {
+    return rule.cfa == CfaKind::from_rbp || rule.cfa == CfaKind::rbp_deref ||
+           rule.rbp == RbpKind::from_rbp;
+}
 
 bool find_cfa(const Rule& rule, const Registers& registers, NotingReader& stack, uint64_t* cfa) {
     const auto offset = static_cast<uint64_t>(int64_t{rule.cfa_offset});
@@ -84,6 +92,7 @@ uint32_t Walker::walk(Registers registers, const StackRange& stack, uint64_t* ip
     *complete = false;
     // A return address may lie behind the last instruction of its function: look up the call.
     uint64_t back = 0;
+    bool is_first_bp = true;  // rbp is as it was given
     while (count < limit) {
         ips[count++] = registers.ip;
         const Rule& rule = rule_for(registers.ip - back);
@@ -101,8 +110,11 @@ uint32_t Walker::walk(Registers registers, const StackRange& stack, uint64_t* ip
             }
             registers = {words[0], words[1], words[2]};
             back = 0;  // an interrupted instruction, not a call
+            is_first_bp = false;
             continue;
         }
+        if (is_first_bp && uses_bp(rule)) reader.note_bp();
+        if (rule.rbp != RbpKind::same) is_first_bp = false;
         if (!step(rule, reader, &registers)) break;
         back = 1;
     }

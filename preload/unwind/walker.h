@@ -23,8 +23,6 @@ struct Registers {
     uint64_t ip;
     uint64_t sp;
     uint64_t bp;
-
-    bool operator==(const Registers&) const = default;
 };
 
 class Walker {

@@ -45,7 +45,7 @@ const process::Mapping* find_mapping(Tracked& tracked, uint64_t address) {
     return tracked.mappings.find(address);
 }
 
-const process::Mapping* recall_mapping(const Tracked& tracked, uint64_t address) {
+const process::Mapping* recall_mapping(Tracked& tracked, uint64_t address) {
     const process::Mapping* mapping = tracked.mappings.find(address);
     return mapping != nullptr ? mapping : process::known_mappings.find(address);
 }

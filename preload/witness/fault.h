@@ -34,7 +34,7 @@ struct Fault {
 };
 
 const process::Mapping* find_mapping(Tracked& tracked, uint64_t address);
-const process::Mapping* recall_mapping(const Tracked& tracked, uint64_t address);
+const process::Mapping* recall_mapping(Tracked& tracked, uint64_t address);
 
 // The machine code there; zeros where it cannot be read.
 void read_code(uint64_t ip, uint8_t (&code)[trace::kCodeBytes]);

@@ -1,7 +1,9 @@
 // A walk that is remembered comes to what a walk anew comes to, whatever has changed in between.
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <memory>
@@ -43,9 +45,10 @@ Frames walk_again(LastWalk* last, unwind::Walker* walker, const unwind::Register
 // The words above a frame that was interrupted, where nothing but a test changes them.
 struct Copy {
     uint64_t ip = 0;
+    uint64_t bp_offset = 0;  // from the stack pointer
     std::vector<uint64_t> words;
 
-    unwind::Registers registers() const { return {ip, start(), start()}; }
+    unwind::Registers registers() const { return {ip, start(), start() + bp_offset}; }
     uint64_t start() const { return reinterpret_cast<uint64_t>(words.data()); }
     unwind::StackRange range() const { return {start(), start() + words.size() * 8, true}; }
 };
@@ -56,6 +59,7 @@ void copy_stack(int, siginfo_t*, void* raw) {
     const auto* registers = static_cast<ucontext_t*>(raw)->uc_mcontext.gregs;
     copy_to->ip = static_cast<uint64_t>(registers[REG_RIP]);
     const auto* sp = reinterpret_cast<const uint64_t*>(registers[REG_RSP]);
+    copy_to->bp_offset = static_cast<uint64_t>(registers[REG_RBP] - registers[REG_RSP]);
     copy_to->words.assign(sp, sp + 200);
 }
 
@@ -69,7 +73,22 @@ __attribute__((noinline)) int recurse(int depth) {
     return keep;
 }
 
-Copy stack_of_depth(int depth) {
+// A frame of unknown size, which rbp is the base of, where the signal comes.
+__attribute__((noinline)) int interrupted_with_alloca(unsigned bytes) {
+    auto* room = static_cast<volatile char*>(__builtin_alloca(bytes));
+    room[0] = 1;
+    long result = SYS_tgkill;
+    const long pid = getpid();
+    const long tid = syscall(SYS_gettid);
+    asm volatile("syscall"
+                 : "+a"(result)
+                 : "D"(pid), "S"(tid), "d"(long{SIGUSR1})
+                 : "rcx", "r11", "memory");
+    return room[0];
+}
+
+template <typename Interrupt>
+Copy stack_in(const Interrupt& interrupt) {
     Copy copy;
     copy_to = &copy;
     struct sigaction action {};
@@ -77,9 +96,13 @@ Copy stack_of_depth(int depth) {
     action.sa_sigaction = copy_stack;
     action.sa_flags = SA_SIGINFO;
     sigaction(SIGUSR1, &action, &old);
-    recurse(depth);
+    interrupt();
     sigaction(SIGUSR1, &old, nullptr);
     return copy;
+}
+
+Copy stack_of_depth(int depth) {
+    return stack_in([&] { recurse(depth); });
 }
 
 }  // namespace
@@ -106,7 +129,8 @@ TEST_CASE("a remembered walk sees every word of the stack that matters") {
 TEST_CASE("a remembered walk is of one place, one end and one limit") {
     auto walker = std::make_unique<unwind::Walker>();
     auto last = std::make_unique<LastWalk>();
-    const Copy copies[] = {stack_of_depth(3), stack_of_depth(5)};
+    const Copy copies[] = {stack_of_depth(3), stack_of_depth(5),
+                           stack_in([] { interrupted_with_alloca(200); })};
     for (int round = 0; round < 3; ++round) {
         for (const Copy& copy : copies) {
             for (const uint32_t limit : {kLimit, 2u, 3u, kLimit}) {
@@ -120,9 +144,32 @@ TEST_CASE("a remembered walk is of one place, one end and one limit") {
                     moved.sp += 8;
                     CHECK(walk_again(last.get(), walker.get(), moved, range, limit) ==
                           walk_anew(walker.get(), moved, range, limit));
+                    for (const uint64_t bp : {uint64_t{0}, copy.start() + 40, copy.start() + 96}) {
+                        unwind::Registers other = copy.registers();
+                        other.bp = bp;
+                        CHECK(walk_again(last.get(), walker.get(), other, range, limit) ==
+                              walk_anew(walker.get(), other, range, limit));
+                    }
                 }
             }
         }
+    }
+}
+
+TEST_CASE("a remembered walk asks for rbp where the stack hangs on it alone") {
+    auto walker = std::make_unique<unwind::Walker>();
+    for (const bool hangs_on_it : {false, true}) {
+        const Copy copy =
+            hangs_on_it ? stack_in([] { interrupted_with_alloca(300); }) : stack_of_depth(4);
+        const Frames whole = walk_anew(walker.get(), copy.registers(), copy.range());
+        REQUIRE(whole.ips.size() > 1);
+        uint64_t ips[kLimit];
+        bool complete = false;
+        unwind::StackWords words;
+        words.begin();
+        walker->walk(copy.registers(), copy.range(), ips, kLimit, &complete, &words);
+        CHECK(words.needs_bp() == hangs_on_it);
+        CHECK(words.are_unchanged(copy.range()));
     }
 }
 
