@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "python_heap/labels.h"
+#include "python_heap/owner_cursor.h"
 #include "python_heap/owner_map.h"
 #include "python_heap/samples.h"
 #include "tests/catch.h"
@@ -18,18 +19,12 @@ namespace {
 constexpr uint64_t kStart = 0x7f1234560000;
 constexpr uint64_t kPage = 4096;
 
-struct Range {
-    uint64_t start;
-    uint64_t end;
-    unsigned owner;
-    bool operator==(const Range&) const = default;
-};
+using Range = OwnerCursor::Range;
 
 std::vector<Range> ranges_of(const OwnerMap& map) {
     std::vector<Range> ranges;
-    map.for_each_range([&](uint64_t start, uint64_t end, OwnerMap::Owner owner) {
-        ranges.push_back({start, end, owner});
-    });
+    OwnerCursor cursor(map);
+    for (Range range; cursor.next(&range);) ranges.push_back(range);
     return ranges;
 }
 
