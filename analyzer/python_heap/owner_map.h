@@ -14,6 +14,12 @@
 namespace cowscope::python_heap {
 
 class OwnerMap {
+    static constexpr uint64_t kPage = OwnerPage::kBytes;
+    // Pages that lie close to each other are found through one entry.
+    static constexpr uint64_t kChunkPages = 256;
+    static constexpr uint64_t kChunk = kChunkPages * kPage;
+    using Chunk = std::array<OwnerPage*, kChunkPages>;
+
   public:
     using Owner = OwnerPage::Owner;
     static constexpr uint64_t kGranule = OwnerPage::kGranule;
@@ -31,9 +37,27 @@ class OwnerMap {
     void set(uint64_t start, uint64_t bytes, Owner owner);
     // The same, unless the first of them is owned: then false, and nothing changes.
     bool set_if_free(uint64_t start, uint64_t bytes, Owner owner) {
+        Near near;
+        return set_if_free(start, bytes, owner, &near);
+    }
+    // What was set last is near to what is set next: it is found faster.
+    class Near {
+      private:
+        friend class OwnerMap;
+        uint64_t number_ = ~uint64_t{0};
+        const Chunk* chunk_ = nullptr;
+    };
+    bool set_if_free(uint64_t start, uint64_t bytes, Owner owner, Near* near) {
+        const uint64_t number = start / kChunk;
+        if (near->number_ != number) {
+            const Chunk* chunk = slots_[slot_of(number)].chunk;
+            if (chunk == nullptr) return set_any_if_free(start, bytes, owner);
+            near->number_ = number;
+            near->chunk_ = chunk;
+        }
+        OwnerPage* page = (*near->chunk_)[start / kPage % kChunkPages];
         const uint64_t first = start % kPage / kGranule;
         const uint64_t behind = (start % kPage + bytes + kGranule - 1) / kGranule;
-        OwnerPage* page = page_at(start);
         const bool is_usual = page != nullptr && first < behind && behind <= OwnerPage::kGranules &&
                               behind - first <= OwnerPage::kWordBits && page->is_of_few(owner);
         return is_usual ? page->set_few_if_free(first, behind, owner)
@@ -46,11 +70,6 @@ class OwnerMap {
   private:
     friend class OwnerCursor;
 
-    static constexpr uint64_t kPage = OwnerPage::kBytes;
-    // Pages that lie close to each other are found through one entry.
-    static constexpr uint64_t kChunkPages = 256;
-    static constexpr uint64_t kChunk = kChunkPages * kPage;
-    using Chunk = std::array<OwnerPage*, kChunkPages>;
     struct Slot {
         uint64_t number = 0;  // of the chunk
         Chunk* chunk = nullptr;

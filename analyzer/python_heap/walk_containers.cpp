@@ -24,6 +24,7 @@ void Walker::open_dict(const Item& item) {
     Alike all_keys;
     Alike all_values;
     if (shape.count > kMany && shape.count <= kMostItems) {
+        const Memory::Sparse sparse(&memory_);
         for (const uint64_t index : sampled_indices(shape.count)) {
             const DictEntry entry = entry_at(shape, &memory_, index);
             add_to(&all_keys, entry.key);
@@ -32,7 +33,7 @@ void Walker::open_dict(const Item& item) {
         begin_alike(&all_keys, keys, shape.count);
         begin_alike(&all_values, values, shape.count);
     }
-    for_each_entry(shape, &memory_, kMostItems, [&](const DictEntry& entry) {
+    const auto take = [&](const DictEntry& entry) {
         if (all_keys) {
             take_alike(entry.key, &all_keys);
         } else {
@@ -48,8 +49,18 @@ void Walker::open_dict(const Item& item) {
                                        kAnyEntry);
             });
         }
-        return !is_cut();
-    });
+    };
+    const uint64_t unread_an_entry = (all_keys ? 1 : 0) + (all_values ? 1 : 0);
+    for (DictEntries entries(shape, memory_, kMostItems); !is_cut() && entries.read_more();) {
+        uint64_t taken = 0;
+        for (uint64_t i = 0; i < entries.size() && !is_cut(); ++i) {
+            const DictEntry entry = entries[i];
+            if (entry.key == 0) continue;
+            take(entry);
+            ++taken;
+        }
+        count_unread(taken * unread_an_entry);
+    }
     end_alike(all_keys);
     end_alike(all_values);
 }
@@ -61,6 +72,7 @@ void Walker::open_words(uint64_t start, uint64_t count, const Item& item, Part p
     std::vector<uint64_t> words(std::min(count, kWordsARead));
     Alike all;
     if (count > kMany && item.label == Labels::kNone) {
+        const Memory::Sparse sparse(&memory_);
         for (const uint64_t index : sampled_indices(count)) {
             add_to(&all, memory_.word(start + index * kWordBytes));
         }
@@ -72,11 +84,11 @@ void Walker::open_words(uint64_t start, uint64_t count, const Item& item, Part p
         const uint64_t got =
             memory_.read_past_cache(start + first * kWordBytes, words.data(), wanted * kWordBytes) /
             kWordBytes;
-        for (uint64_t i = 0; i < got && !is_cut(); ++i) {
-            if (all) {
-                take_alike(words[i], &all);
-                continue;
-            }
+        if (all) {
+            for (uint64_t i = 0; i < got; ++i) take_alike(words[i], &all);
+            count_unread(got);
+        }
+        for (uint64_t i = 0; i < got && !all && !is_cut(); ++i) {
             if (item.label != Labels::kNone) {
                 visit_inside(words[i], item);
                 continue;
