@@ -78,8 +78,8 @@ DictEntry entry_at(const DictShape& shape, Memory* memory, uint64_t index) {
     return {memory->word(at), memory->word(value)};
 }
 
-DictEntries::DictEntries(const DictShape& shape, const Memory& memory, uint64_t most)
-    : shape_(shape), memory_(memory), count_(std::min(shape.count, most)) {
+DictEntries::DictEntries(const DictShape& shape, Memory* memory, uint64_t most)
+    : shape_(shape), memory_(*memory), count_(std::min(shape.count, most)) {
     constexpr uint64_t kEntriesARead = 2048;
     const uint64_t room = std::min(count_, kEntriesARead);
     entries_.resize(room * shape_.entry_bytes);
@@ -91,12 +91,12 @@ bool DictEntries::read_more() {
     // Entries that could not all be read were the last.
     if (next_ == count_) return false;
     const uint64_t wanted = std::min(entries_.size() / entry_bytes, count_ - next_);
-    got_ = memory_.read_past_cache(shape_.entries + next_ * entry_bytes, entries_.data(),
-                                   wanted * entry_bytes) /
+    got_ = memory_.read_table(shape_.entries + next_ * entry_bytes, entries_.data(),
+                              wanted * entry_bytes) /
            entry_bytes;
     if (shape_.values != 0) {
-        const size_t read = memory_.read_past_cache(shape_.values + next_ * kWordBytes,
-                                                    values_.data(), wanted * kWordBytes);
+        const size_t read = memory_.read_table(shape_.values + next_ * kWordBytes, values_.data(),
+                                               wanted * kWordBytes);
         std::fill(values_.begin() + static_cast<ptrdiff_t>(read / kWordBytes), values_.end(), 0);
     }
     next_ = got_ < wanted ? count_ : next_ + wanted;

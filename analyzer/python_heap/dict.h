@@ -42,7 +42,7 @@ DictEntry entry_at(const DictShape& shape, Memory* memory, uint64_t index);
 // Reads entries in the order of insertion, many at a time.
 class DictEntries {
   public:
-    DictEntries(const DictShape& shape, const Memory& memory, uint64_t most);
+    DictEntries(const DictShape& shape, Memory* memory, uint64_t most);
 
     // False where there are no more, or no more that can be read.
     bool read_more();
@@ -59,7 +59,7 @@ class DictEntries {
 
   private:
     DictShape shape_;
-    const Memory& memory_;
+    Memory& memory_;
     uint64_t count_;
     uint64_t next_ = 0;
     uint64_t got_ = 0;
@@ -70,7 +70,7 @@ class DictEntries {
 // In the order of insertion, as long as `take` returns true and at most `most`.
 template <typename Take>
 void for_each_entry(const DictShape& shape, Memory* memory, uint64_t most, const Take& take) {
-    for (DictEntries entries(shape, *memory, most); entries.read_more();) {
+    for (DictEntries entries(shape, memory, most); entries.read_more();) {
         for (uint64_t i = 0; i < entries.size(); ++i) {
             const DictEntry entry = entries[i];
             if (entry.key != 0 && !take(entry)) return;

@@ -66,6 +66,14 @@ size_t Memory::read_past_cache(uint64_t address, void* into, size_t bytes) const
     return done;
 }
 
+size_t Memory::read_table(uint64_t address, void* into, size_t bytes) {
+    constexpr size_t kSmall = 2048;
+    const std::byte* content = bytes <= kSmall ? read(address, bytes) : nullptr;
+    if (content == nullptr) return read_past_cache(address, into, bytes);
+    std::memcpy(into, content, bytes);
+    return bytes;
+}
+
 const std::byte* Memory::page_at(uint64_t start) {
     // Neighbours do not push each other out.
     auto& page = pages_[(start / kPage) % kPages];

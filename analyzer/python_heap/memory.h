@@ -53,6 +53,9 @@ class Memory {
       private:
         Memory& memory_;
     };
+    // A container's table: where it is small through the cache, which has its object. Returns how
+    // many bytes were read.
+    size_t read_table(uint64_t address, void* into, size_t bytes);
     // Reads past the cache, which large tables would sweep. Returns how many bytes were read.
     size_t read_past_cache(uint64_t address, void* into, size_t bytes) const;
 

@@ -51,7 +51,7 @@ void Walker::open_dict(const Item& item) {
         }
     };
     const uint64_t unread_an_entry = (all_keys ? 1 : 0) + (all_values ? 1 : 0);
-    for (DictEntries entries(shape, memory_, kMostItems); !is_cut() && entries.read_more();) {
+    for (DictEntries entries(shape, &memory_, kMostItems); !is_cut() && entries.read_more();) {
         uint64_t taken = 0;
         for (uint64_t i = 0; i < entries.size() && !is_cut(); ++i) {
             const DictEntry entry = entries[i];
@@ -79,10 +79,10 @@ void Walker::open_words(uint64_t start, uint64_t count, const Item& item, Part p
         begin_alike(&all, items, count);
     }
     for (uint64_t first = 0; first < count && !is_cut(); first += kWordsARead) {
-        check_limits();
+        if (first != 0) check_limits();
         const uint64_t wanted = std::min(kWordsARead, count - first);
         const uint64_t got =
-            memory_.read_past_cache(start + first * kWordBytes, words.data(), wanted * kWordBytes) /
+            memory_.read_table(start + first * kWordBytes, words.data(), wanted * kWordBytes) /
             kWordBytes;
         if (all) {
             for (uint64_t i = 0; i < got; ++i) take_alike(words[i], &all);
@@ -130,10 +130,10 @@ void Walker::open_set(const Item& item) {
     constexpr uint64_t kEntriesARead = 2048;
     std::vector<uint64_t> words(std::min(slots, kEntriesARead) * 2);
     for (uint64_t first = 0; first < slots && !is_cut(); first += kEntriesARead) {
-        check_limits();
+        if (first != 0) check_limits();
         const uint64_t wanted = std::min(kEntriesARead, slots - first);
-        const uint64_t got = memory_.read_past_cache(table + first * kSetEntryBytes, words.data(),
-                                                     wanted * kSetEntryBytes) /
+        const uint64_t got = memory_.read_table(table + first * kSetEntryBytes, words.data(),
+                                                wanted * kSetEntryBytes) /
                              kSetEntryBytes;
         for (uint64_t i = 0; i < got && !is_cut(); ++i) {
             if (words[2 * i] == 0) continue;
