@@ -6,8 +6,6 @@
 namespace cowscope::python_heap {
 
 void OwnerPattern::assign(const std::vector<Part>& parts) {
-    // The same pattern is often found again behind a gap.
-    if (parts == parts_) return;
     parts_ = parts;
     stride_ = 0;
     for (const Part& part : parts_) stride_ += part.gap + part.length;

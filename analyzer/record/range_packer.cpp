@@ -60,9 +60,19 @@ bool RangePacker::begin_pattern(const Range& range) {
     return true;
 }
 
+const python_heap::OwnerPattern& RangePacker::words_of_pattern() {
+    for (const python_heap::OwnerPattern& words : words_) {
+        if (words.parts() == pattern_) return words;
+    }
+    python_heap::OwnerPattern& words = words_[oldest_];
+    words.assign(pattern_);
+    oldest_ = (oldest_ + 1) % words_.size();
+    return words;
+}
+
 void RangePacker::skip_repeats(python_heap::OwnerCursor* cursor) {
-    words_.assign(pattern_);
-    const uint64_t parts = cursor->skip_repeats(words_, expected_, kMostRepeated - repeated_);
+    const uint64_t parts =
+        cursor->skip_repeats(words_of_pattern(), expected_, kMostRepeated - repeated_);
     repeated_ += parts;
     expected_ = (expected_ + parts) % pattern_.size();
     skip_at_ = repeated_ + kRepeatsBetweenSkips;

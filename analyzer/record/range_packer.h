@@ -2,6 +2,7 @@
 // pattern are counted.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -33,6 +34,7 @@ class RangePacker {
 
     void add(uint64_t start, uint64_t end, Owner owner);
     bool begin_pattern(const Range& range);
+    const python_heap::OwnerPattern& words_of_pattern();
     void skip_repeats(python_heap::OwnerCursor* cursor);
     void end_pattern();
     void write(const Range& range);
@@ -55,7 +57,9 @@ class RangePacker {
     uint64_t repeated_ = 0;       // ranges since then
     size_t expected_ = 0;         // of the pattern, the next one
     uint64_t skip_at_ = 0;        // repeated_ when it pays to look for more at once
-    python_heap::OwnerPattern words_;
+    // Of the patterns that came last: the same come again, from their first range or another.
+    std::array<python_heap::OwnerPattern, 4> words_;
+    size_t oldest_ = 0;
 };
 
 }  // namespace cowscope::record
