@@ -1,7 +1,6 @@
 #include "python_heap/dict.h"
 
 #include <algorithm>
-#include <vector>
 
 namespace cowscope::python_heap {
 
@@ -79,38 +78,29 @@ DictEntry entry_at(const DictShape& shape, Memory* memory, uint64_t index) {
     return {memory->word(at), memory->word(value)};
 }
 
-void for_each_entry(const DictShape& shape, Memory* memory, uint64_t most, const TakeEntry& take) {
-    const uint64_t count = std::min(shape.count, most);
-    constexpr uint64_t kEntriesARead = 1024;
-    std::vector<std::byte> entries(std::min(count, kEntriesARead) * shape.entry_bytes);
-    std::vector<uint64_t> values(shape.values != 0 ? std::min(count, kEntriesARead) : 0);
-    for (uint64_t first = 0; first < count; first += kEntriesARead) {
-        const uint64_t wanted = std::min(kEntriesARead, count - first);
-        const uint64_t at = shape.entries + first * shape.entry_bytes;
-        const uint64_t got =
-            memory->read_past_cache(at, entries.data(), wanted * shape.entry_bytes) /
-            shape.entry_bytes;
-        if (shape.values != 0) {
-            const size_t bytes = wanted * kWordBytes;
-            const size_t read =
-                memory->read_past_cache(shape.values + first * kWordBytes, values.data(), bytes);
-            std::fill(values.begin() + static_cast<ptrdiff_t>(read / kWordBytes), values.end(), 0);
-        }
-        for (uint64_t i = 0; i < got; ++i) {
-            const std::byte* entry = entries.data() + i * shape.entry_bytes + shape.key_offset;
-            DictEntry result;
-            std::memcpy(&result.key, entry, sizeof(result.key));
-            std::memcpy(&result.value, entry + kWordBytes, sizeof(result.value));
-            if (shape.values != 0) result.value = values[i];
-            if (result.key != 0 && !take(result)) return;
-        }
-        if (got < wanted) return;
-    }
+DictEntries::DictEntries(const DictShape& shape, Memory* memory, uint64_t most)
+    : shape_(shape), memory_(*memory), count_(std::min(shape.count, most)) {
+    constexpr uint64_t kEntriesARead = 2048;
+    const uint64_t room = std::min(count_, kEntriesARead);
+    entries_.resize(room * shape_.entry_bytes);
+    if (shape_.values != 0) values_.resize(room);
 }
 
-void for_each_entry(const Layout& layout, Memory* memory, uint64_t dict, uint64_t most,
-                    const TakeEntry& take) {
-    for_each_entry(shape_of_dict(layout, memory, dict), memory, most, take);
+bool DictEntries::read_more() {
+    const uint64_t entry_bytes = shape_.entry_bytes;
+    // Entries that could not all be read were the last.
+    if (next_ == count_) return false;
+    const uint64_t wanted = std::min(entries_.size() / entry_bytes, count_ - next_);
+    got_ = memory_.read_table(shape_.entries + next_ * entry_bytes, entries_.data(),
+                              wanted * entry_bytes) /
+           entry_bytes;
+    if (shape_.values != 0) {
+        const size_t read = memory_.read_table(shape_.values + next_ * kWordBytes, values_.data(),
+                                               wanted * kWordBytes);
+        std::fill(values_.begin() + static_cast<ptrdiff_t>(read / kWordBytes), values_.end(), 0);
+    }
+    next_ = got_ < wanted ? count_ : next_ + wanted;
+    return got_ != 0;
 }
 
 }  // namespace cowscope::python_heap

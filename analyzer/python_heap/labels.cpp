@@ -46,9 +46,7 @@ PathId Labels::root(std::string_view name) {
 }
 
 std::optional<PathId> Labels::find_or_add(PathId path, std::string_view segment, uint32_t more) {
-    std::string key(reinterpret_cast<const char*>(&path), sizeof(path));
-    key += segment;
-    if (const auto known = path_by_key_.find(key); known != path_by_key_.end()) {
+    if (const auto known = branches_.find(BranchView{path, segment}); known != branches_.end()) {
         return known->second;
     }
     const Path& from = paths_[path];
@@ -58,7 +56,7 @@ std::optional<PathId> Labels::find_or_add(PathId path, std::string_view segment,
     ++paths_[path].branches;
     paths_.push_back(std::move(made));
     const auto id = static_cast<PathId>(paths_.size() - 1);
-    path_by_key_.emplace(std::move(key), id);
+    branches_.emplace(Branch{path, std::string(segment)}, id);
     return id;
 }
 

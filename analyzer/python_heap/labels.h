@@ -3,7 +3,9 @@
 // would go beyond shares the name of where it branches off.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -63,12 +65,38 @@ class Labels {
         PathId path = 0;
         Part part = Part::itself;
     };
+    struct Branch {
+        PathId from;
+        std::string segment;
+    };
+    struct BranchView {
+        PathId from;
+        std::string_view segment;
+    };
+    // Known ones are looked up without making a string.
+    struct BranchHash {
+        using is_transparent = void;
+        size_t operator()(const BranchView& branch) const {
+            return std::hash<std::string_view>()(branch.segment) + branch.from * kPrime;
+        }
+        size_t operator()(const Branch& branch) const {
+            return (*this)(BranchView{branch.from, branch.segment});
+        }
+        static constexpr size_t kPrime = 0x100000001b3;
+    };
+    struct BranchEqual {
+        using is_transparent = void;
+        template <typename A, typename B>
+        bool operator()(const A& a, const B& b) const {
+            return a.from == b.from && a.segment == b.segment;
+        }
+    };
     // Nothing where there are `more` branches than there may be.
     std::optional<PathId> find_or_add(PathId path, std::string_view segment, uint32_t more);
 
     std::vector<Path> paths_;
     std::vector<Label> labels_;
-    std::unordered_map<std::string, PathId> path_by_key_;
+    std::unordered_map<Branch, PathId, BranchHash, BranchEqual> branches_;
     std::unordered_map<uint64_t, LabelId> label_by_key_;
 };
 

@@ -35,6 +35,19 @@ const Memory::Range* Memory::find_range(uint64_t address) {
     return last_range_;
 }
 
+Memory::Stretch Memory::allocated_around(uint64_t address) {
+    if (!is_allocated(address)) return {};
+    const Range& range = *range_of(address);
+    Stretch around = {range.start, range.end - range.start};
+    if (address < image_start_) {
+        around.bytes = std::min(range.end, image_start_) - around.start;
+    } else if (address >= image_end_) {
+        around.start = std::max(range.start, image_end_);
+        around.bytes = range.end - around.start;
+    }
+    return around;
+}
+
 size_t Memory::read_past_cache(uint64_t address, void* into, size_t bytes) const {
     size_t done = 0;
     while (done < bytes) {
@@ -53,10 +66,18 @@ size_t Memory::read_past_cache(uint64_t address, void* into, size_t bytes) const
     return done;
 }
 
+size_t Memory::read_table(uint64_t address, void* into, size_t bytes) {
+    constexpr size_t kSmall = 2048;
+    const std::byte* content = bytes <= kSmall ? read(address, bytes) : nullptr;
+    if (content == nullptr) return read_past_cache(address, into, bytes);
+    std::memcpy(into, content, bytes);
+    return bytes;
+}
+
 const std::byte* Memory::page_at(uint64_t start) {
     // Neighbours do not push each other out.
     auto& page = pages_[(start / kPage) % kPages];
-    if (!page) page = std::make_unique<Page>();
+    if (!page) page = std::make_unique_for_overwrite<Page>();
     if (page->start != start) {
         page->start = start;
         page->is_there = read_past_cache(start, page->bytes.data(), kPage) == kPage;
@@ -64,22 +85,39 @@ const std::byte* Memory::page_at(uint64_t start) {
     return page->is_there ? page->bytes.data() : nullptr;
 }
 
+const std::byte* Memory::block_at(uint64_t start) {
+    const auto& page = pages_[(start / kPage) % kPages];
+    if (page && page->start == start - start % kPage) {
+        return page->is_there ? page->bytes.data() + start % kPage : nullptr;
+    }
+    Block& block = blocks_[(start / kBlock) % kBlocks];
+    if (block.start != start) {
+        block.start = start;
+        block.is_there = read_past_cache(start, block.bytes.data(), kBlock) == kBlock;
+    }
+    return block.is_there ? block.bytes.data() : nullptr;
+}
+
 const std::byte* Memory::read(uint64_t address, size_t bytes) {
     if (error_ != 0 || bytes > kMostBytes || address + bytes < address) return nullptr;
     const Range* range = range_of(address);
     if (range == nullptr || address + bytes > range->end) return nullptr;
-    const size_t at = address % kPage;
-    if (at + bytes <= kPage) {
-        const std::byte* page = page_at(address - at);
-        return page == nullptr ? nullptr : page + at;
+    const size_t unit = is_sparse_ ? kBlock : kPage;
+    const auto unit_at = [&](uint64_t start) {
+        return is_sparse_ ? block_at(start) : page_at(start);
+    };
+    const size_t at = address % unit;
+    if (at + bytes <= unit) {
+        const std::byte* content = unit_at(address - at);
+        return content == nullptr ? nullptr : content + at;
     }
     for (size_t done = 0; done < bytes;) {
         const uint64_t next = address + done;
-        const size_t offset = next % kPage;
-        const size_t length = std::min(kPage - offset, bytes - done);
-        const std::byte* page = page_at(next - offset);
-        if (page == nullptr) return nullptr;
-        std::memcpy(joined_.data() + done, page + offset, length);
+        const size_t offset = next % unit;
+        const size_t length = std::min(unit - offset, bytes - done);
+        const std::byte* content = unit_at(next - offset);
+        if (content == nullptr) return nullptr;
+        std::memcpy(joined_.data() + done, content + offset, length);
         done += length;
     }
     return joined_.data();

@@ -41,6 +41,21 @@ class Memory {
     uint64_t word(uint64_t address) { return value<uint64_t>(address).value_or(0); }
     // As much as there is before a NUL, at most `most` bytes.
     std::string text(uint64_t address, size_t most);
+    // While there is one, no more is read than is asked for, or little more: where objects lie far
+    // from each other a page of each would be read for nothing.
+    class Sparse {
+      public:
+        explicit Sparse(Memory* memory) : memory_(*memory) { memory_.is_sparse_ = true; }
+        ~Sparse() { memory_.is_sparse_ = false; }
+        Sparse(const Sparse&) = delete;
+        Sparse& operator=(const Sparse&) = delete;
+
+      private:
+        Memory& memory_;
+    };
+    // A container's table: where it is small through the cache, which has its object. Returns how
+    // many bytes were read.
+    size_t read_table(uint64_t address, void* into, size_t bytes);
     // Reads past the cache, which large tables would sweep. Returns how many bytes were read.
     size_t read_past_cache(uint64_t address, void* into, size_t bytes) const;
 
@@ -53,6 +68,13 @@ class Memory {
         const bool is_image = image_start_ <= address && address < image_end_;
         return range->is_allocated && !is_image ? Place::allocated : Place::image;
     }
+    // Memory around an address that is allocated; 0 bytes where it is not.
+    struct Stretch {
+        uint64_t start = 0;
+        uint64_t bytes = 0;
+        bool holds(uint64_t address) const { return address - start < bytes; }
+    };
+    Stretch allocated_around(uint64_t address);
     bool is_private(uint64_t address) { return range_of(address) != nullptr; }
     bool is_allocated(uint64_t address) { return place_of(address) == Place::allocated; }
     // The interpreter's image, with its zero-initialized data, which no file holds.
@@ -81,6 +103,14 @@ class Memory {
         bool is_there = false;
         std::array<std::byte, kPage> bytes;
     };
+    // What is read of a page while reading is sparse: most objects lie in one.
+    static constexpr size_t kBlock = 256;
+    static constexpr size_t kBlocks = 128;
+    struct Block {
+        uint64_t start = ~uint64_t{0};
+        bool is_there = false;
+        std::array<std::byte, kBlock> bytes;
+    };
 
     const Range* range_of(uint64_t address) {
         const bool is_last = last_range_ != nullptr && last_range_->holds(address);
@@ -89,11 +119,14 @@ class Memory {
     const Range* find_range(uint64_t address);
     // nullptr where it cannot be read.
     const std::byte* page_at(uint64_t start);
+    const std::byte* block_at(uint64_t start);
 
     int file_;
     std::vector<Range> ranges_;
     const Range* last_range_ = nullptr;
     std::vector<std::unique_ptr<Page>> pages_;  // each page has its place
+    std::array<Block, kBlocks> blocks_{};
+    bool is_sparse_ = false;
     std::array<std::byte, kMostBytes> joined_{};
     uint64_t image_start_ = 0;
     uint64_t image_end_ = 0;

@@ -154,6 +154,10 @@ std::string Types::text(uint64_t object, size_t most) {
     const size_t wanted = characters * text.bytes_a_character;
     const std::byte* bytes = wanted == 0 ? nullptr : memory_.read(text.start, wanted);
     std::string result;
+    const bool is_ascii =
+        bytes != nullptr && text.bytes_a_character == 1 &&
+        std::all_of(bytes, bytes + wanted, [](std::byte each) { return each < std::byte{0x80}; });
+    if (is_ascii) return result.assign(reinterpret_cast<const char*>(bytes), wanted);
     for (size_t i = 0; bytes != nullptr && i < characters; ++i) {
         uint32_t character = 0;
         std::memcpy(&character, bytes + i * text.bytes_a_character, text.bytes_a_character);

@@ -216,7 +216,7 @@ void Walker::finish() {
 WalkLimits limits_for(const WalkLimits& least, uint64_t program_cpu_ns, uint64_t resident_bytes) {
     // A look at 60 million strs takes 2 s, and a program 20 s to make them.
     constexpr uint64_t kPartOfTime = 10;
-    // The map has 112 bytes for a page of objects, and 512 more where owners are mixed.
+    // The map has 88 bytes for a page of objects, and 512 more where owners are mixed.
     constexpr uint64_t kPartOfMemory = 24;
     WalkLimits limits = least;
     limits.cpu_ns = std::max(least.cpu_ns, program_cpu_ns / kPartOfTime);

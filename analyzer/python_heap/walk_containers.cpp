@@ -24,6 +24,7 @@ void Walker::open_dict(const Item& item) {
     Alike all_keys;
     Alike all_values;
     if (shape.count > kMany && shape.count <= kMostItems) {
+        const Memory::Sparse sparse(&memory_);
         for (const uint64_t index : sampled_indices(shape.count)) {
             const DictEntry entry = entry_at(shape, &memory_, index);
             add_to(&all_keys, entry.key);
@@ -32,7 +33,7 @@ void Walker::open_dict(const Item& item) {
         begin_alike(&all_keys, keys, shape.count);
         begin_alike(&all_values, values, shape.count);
     }
-    for_each_entry(shape, &memory_, kMostItems, [&](const DictEntry& entry) {
+    const auto take = [&](const DictEntry& entry) {
         if (all_keys) {
             take_alike(entry.key, &all_keys);
         } else {
@@ -48,8 +49,18 @@ void Walker::open_dict(const Item& item) {
                                        kAnyEntry);
             });
         }
-        return !is_cut();
-    });
+    };
+    const uint64_t unread_an_entry = (all_keys ? 1 : 0) + (all_values ? 1 : 0);
+    for (DictEntries entries(shape, &memory_, kMostItems); !is_cut() && entries.read_more();) {
+        uint64_t taken = 0;
+        for (uint64_t i = 0; i < entries.size() && !is_cut(); ++i) {
+            const DictEntry entry = entries[i];
+            if (entry.key == 0) continue;
+            take(entry);
+            ++taken;
+        }
+        count_unread(taken * unread_an_entry);
+    }
     end_alike(all_keys);
     end_alike(all_values);
 }
@@ -61,22 +72,23 @@ void Walker::open_words(uint64_t start, uint64_t count, const Item& item, Part p
     std::vector<uint64_t> words(std::min(count, kWordsARead));
     Alike all;
     if (count > kMany && item.label == Labels::kNone) {
+        const Memory::Sparse sparse(&memory_);
         for (const uint64_t index : sampled_indices(count)) {
             add_to(&all, memory_.word(start + index * kWordBytes));
         }
         begin_alike(&all, items, count);
     }
     for (uint64_t first = 0; first < count && !is_cut(); first += kWordsARead) {
-        check_limits();
+        if (first != 0) check_limits();
         const uint64_t wanted = std::min(kWordsARead, count - first);
         const uint64_t got =
-            memory_.read_past_cache(start + first * kWordBytes, words.data(), wanted * kWordBytes) /
+            memory_.read_table(start + first * kWordBytes, words.data(), wanted * kWordBytes) /
             kWordBytes;
-        for (uint64_t i = 0; i < got && !is_cut(); ++i) {
-            if (all) {
-                take_alike(words[i], &all);
-                continue;
-            }
+        if (all) {
+            for (uint64_t i = 0; i < got; ++i) take_alike(words[i], &all);
+            count_unread(got);
+        }
+        for (uint64_t i = 0; i < got && !all && !is_cut(); ++i) {
             if (item.label != Labels::kNone) {
                 visit_inside(words[i], item);
                 continue;
@@ -118,10 +130,10 @@ void Walker::open_set(const Item& item) {
     constexpr uint64_t kEntriesARead = 2048;
     std::vector<uint64_t> words(std::min(slots, kEntriesARead) * 2);
     for (uint64_t first = 0; first < slots && !is_cut(); first += kEntriesARead) {
-        check_limits();
+        if (first != 0) check_limits();
         const uint64_t wanted = std::min(kEntriesARead, slots - first);
-        const uint64_t got = memory_.read_past_cache(table + first * kSetEntryBytes, words.data(),
-                                                     wanted * kSetEntryBytes) /
+        const uint64_t got = memory_.read_table(table + first * kSetEntryBytes, words.data(),
+                                                wanted * kSetEntryBytes) /
                              kSetEntryBytes;
         for (uint64_t i = 0; i < got && !is_cut(); ++i) {
             if (words[2 * i] == 0) continue;

@@ -53,27 +53,40 @@ void Walker::begin_alike(Alike* alike, LabelId label, uint64_t count) {
     alike->sample->expect(count);
 }
 
-void Walker::take_alike(uint64_t object, Alike* alike) {
+void Walker::count_unread(uint64_t references) {
     // Where nothing is read, four cost less than one where something is.
     constexpr uint64_t kUnreadAnEdge = 4;
-    if (++unread_ % kUnreadAnEdge == 0) count_edge();
+    if (references == 0) return;
+    unread_ += references;
+    result_.edges += unread_ / kUnreadAnEdge;
+    unread_ %= kUnreadAnEdge;
+    if (result_.edges >= limits_.edges) result_.cut |= kCutEdges;
+    check_limits();
+}
+
+void Walker::find_place_of_alike(uint64_t object, Alike* alike) {
     if (object == 0 || object % kWordBytes != 0) return;
-    const Memory::Place place = memory_.place_of(object);
-    if (place == Memory::Place::none) return;
-    if (place == Memory::Place::image) {
-        if (!result_.map.set_if_free(object, alike->bytes, static_label_)) return;
-        ++result_.objects;
-        OwnerStatistics& counts = statistics(static_label_);
-        ++counts.objects;
-        if (alike->type->kind == Kind::str) ++counts.strs;
-        return;
+    switch (memory_.place_of(object)) {
+        case Memory::Place::none:
+            return;
+        case Memory::Place::image: {
+            if (!result_.map.set_if_free(object, alike->bytes, static_label_)) return;
+            ++result_.objects;
+            OwnerStatistics& counts = statistics(static_label_);
+            ++counts.objects;
+            if (alike->type->kind == Kind::str) ++counts.strs;
+            return;
+        }
+        case Memory::Place::allocated:
+            alike->allocated = memory_.allocated_around(object);
+            take_alike(object, alike);
+            return;
     }
-    if (!result_.map.set_if_free(object, alike->bytes, alike->label)) return;
-    ++alike->objects;
-    if (alike->sample != nullptr && alike->sample->wants(object) &&
-        types_.type_of(object) == alike->type) {
-        sample_text(object, alike->label);
-    }
+}
+
+void Walker::sample_alike(uint64_t object, Alike* alike) {
+    const Memory::Sparse sparse(&memory_);
+    if (types_.type_of(object) == alike->type) sample_text(object, alike->label);
 }
 
 void Walker::end_alike(const Alike& alike) {

@@ -94,6 +94,8 @@ class Walker {
         LabelId label = Labels::kNone;
         ContentSample* sample = nullptr;  // of strs
         uint64_t objects = 0;             // that were taken
+        Memory::Stretch allocated;        // where the last one was
+        OwnerMap::Near near;
     };
     // A container of more is sampled first.
     static constexpr uint64_t kMany = uint64_t{1} << 16;
@@ -104,7 +106,22 @@ class Walker {
     // Before the first of so many is taken, if all are alike.
     void begin_alike(Alike* alike, LabelId label, uint64_t count);
     // Takes in an object that is reached now.
-    void take_alike(uint64_t object, Alike* alike);
+    void take_alike(uint64_t object, Alike* alike) {
+        if (!alike->allocated.holds(object)) {
+            find_place_of_alike(object, alike);
+            return;
+        }
+        if (object % kWordBytes != 0) return;
+        OwnerMap& map = result_.map;
+        if (!map.set_if_free(object, alike->bytes, alike->label, &alike->near)) return;
+        ++alike->objects;
+        if (alike->sample != nullptr && alike->sample->wants(object)) sample_alike(object, alike);
+    }
+    // The same, of one that lies elsewhere than the last.
+    void find_place_of_alike(uint64_t object, Alike* alike);
+    void sample_alike(uint64_t object, Alike* alike);
+    // Behind so many references.
+    void count_unread(uint64_t references);
     // Behind the last one.
     void end_alike(const Alike& alike);
 
@@ -167,7 +184,7 @@ class Walker {
     // Classes and functions that other modules define: their own modules name them first.
     std::deque<Item> deferred_;
     std::vector<std::unique_ptr<ContentSample>> samples_;  // by LabelId
-    uint64_t unread_ = 0;                                  // references that take_alike() took
+    uint64_t unread_ = 0;  // references not counted yet, of take_alike()
     WalkResult result_;
 };
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "python_heap/labels.h"
+#include "python_heap/owner_cursor.h"
 #include "python_heap/owner_map.h"
 #include "python_heap/samples.h"
 #include "tests/catch.h"
@@ -18,18 +19,12 @@ namespace {
 constexpr uint64_t kStart = 0x7f1234560000;
 constexpr uint64_t kPage = 4096;
 
-struct Range {
-    uint64_t start;
-    uint64_t end;
-    unsigned owner;
-    bool operator==(const Range&) const = default;
-};
+using Range = OwnerCursor::Range;
 
 std::vector<Range> ranges_of(const OwnerMap& map) {
     std::vector<Range> ranges;
-    map.for_each_range([&](uint64_t start, uint64_t end, OwnerMap::Owner owner) {
-        ranges.push_back({start, end, owner});
-    });
+    OwnerCursor cursor(map);
+    for (Range range; cursor.next(&range);) ranges.push_back(range);
     return ranges;
 }
 
@@ -104,6 +99,26 @@ TEST_CASE("a map is full by the memory that it takes", "[owners]") {
     CHECK(map.at(kStart + 512) == 2);
 }
 
+TEST_CASE("pages that lie far from each other are found, and counted with what finds them",
+          "[owners]") {
+    constexpr uint64_t kFar = 3'000'000 * kPage;
+    constexpr uint64_t kPages = 5000;
+    OwnerMap map;
+    OwnerMap small(kPages * 100);
+    for (uint64_t i = 0; i < kPages; ++i) {
+        map.set(kStart + i * kFar, 16, static_cast<OwnerMap::Owner>(1 + i % 100));
+        small.set(kStart + i * kFar, 16, 1);
+    }
+    for (uint64_t i = 0; i < kPages; ++i) {
+        if (map.at(kStart + i * kFar) != 1 + i % 100) FAIL("page " << i);
+        if (map.at(kStart + i * kFar + kPage) != 0) FAIL("behind page " << i);
+    }
+    CHECK(ranges_of(map).size() == kPages);
+    CHECK_FALSE(map.is_full());
+    CHECK(small.is_full());
+    CHECK(ranges_of(small).size() < kPages / 10);
+}
+
 TEST_CASE("ranges come in order whatever was set", "[owners]") {
     std::mt19937_64 random(1);
     for (int round = 0; round < 200; ++round) {
@@ -148,17 +163,22 @@ TEST_CASE("each 16 bytes belong to who was set first there", "[owners]") {
 
 TEST_CASE("memory that is taken where it is free is as if it had been looked at and set",
           "[owners]") {
+    const bool is_near = GENERATE(false, true);
     std::mt19937_64 random(3);
     OwnerMap map;
     OwnerMap expected;
-    for (int i = 0; i < 5000; ++i) {
-        const uint64_t start = kStart + random() % (16 * kPage) / 8 * 8;
+    OwnerMap::Near near;
+    for (int i = 0; i < 15'000; ++i) {
+        const uint64_t far = random() % 3 * (uint64_t{1} << 21);
+        const uint64_t start = kStart + far + random() % (16 * kPage) / 8 * 8;
         const uint64_t bytes = random() % 20 == 0 ? random() % (3 * kPage) : random() % 100;
         const auto owner = static_cast<OwnerMap::Owner>(random() % 4);
         const uint64_t end = (start + bytes + 15) & ~uint64_t{15};
         const bool is_free = owner != 0 && end > (start & ~uint64_t{15}) && expected.at(start) == 0;
         if (is_free) expected.set(start, bytes, owner);
-        if (map.set_if_free(start, bytes, owner) != is_free) FAIL("number " << i);
+        const bool was_free = is_near ? map.set_if_free(start, bytes, owner, &near)
+                                      : map.set_if_free(start, bytes, owner);
+        if (was_free != is_free) FAIL("number " << i);
     }
     CHECK(ranges_of(map) == ranges_of(expected));
     for (OwnerMap::Owner owner = 0; owner < 5; ++owner)

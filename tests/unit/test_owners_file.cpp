@@ -13,6 +13,7 @@
 
 #include "attribute/owners.h"
 #include "error.h"
+#include "python_heap/owner_cursor.h"
 #include "record/owners_file.h"
 #include "tests/catch.h"
 #include "tests/unit/outside_fixture.h"
@@ -154,7 +155,10 @@ TEST_CASE("owners of memory with and without patterns are found at every address
     };
     uint64_t ranges = 0;
     uint64_t end = 0;  // of the range before
-    walk.map.for_each_range([&](uint64_t start, uint64_t stop, python_heap::OwnerMap::Owner) {
+    python_heap::OwnerCursor cursor(walk.map);
+    for (python_heap::OwnerCursor::Range range; cursor.next(&range);) {
+        const uint64_t start = range.start;
+        const uint64_t stop = range.end;
         ++ranges;
         for (uint64_t each = start; each < stop; each += 16) {
             if (name_at(owners, each) != told(each)) FAIL("at " << each - kStart);
@@ -172,7 +176,7 @@ TEST_CASE("owners of memory with and without patterns are found at every address
         }
         if (on_page != expected) FAIL("on the page at " << page - kStart);
         end = stop;
-    });
+    }
     CHECK(owners.ranges.size() == ranges);
 }
 
