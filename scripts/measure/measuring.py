@@ -58,6 +58,8 @@ class Running:
                                              stdout=self._output, stderr=self._errors,
                                              env=environment)
         except OSError as error:
+            self._output.close()
+            self._errors.close()
             raise MeasuringError('cannot run %s: %s' % (command[0], error.strerror)) from error
 
     @property
