@@ -4,7 +4,7 @@ Programs that are held against each other run at the same time on one CPU (group
 the median over the rounds of the ratio within a round, with the quartiles in brackets. The program
 without cowscope is there twice: the others are held against the mean of the two, and the ratio of
 one to the other says what a ratio of 1 looks like here.
-Time is CPU time of the whole command with all its processes, the recorder among them.
+Time is CPU time of the whole command with all its processes, the recorder among them (costs.py).
 """
 
 import argparse
@@ -89,8 +89,8 @@ def measure_table(options, tools, program, cpus, clock):
         found, members = costs.measure_workload(tools, workload, costs.GROUPS, cpus,
                                                 options.rounds)
         clock.lap(workload.name)
-        costs.measure_memory_and_reports(tools, workload, found, members, options.rounds)
-        clock.lap('its memory and reports')
+        costs.measure_reports(found, members, options.rounds)
+        clock.lap('its reports')
         remove_traces(members)
         results.append(found)
     return results
@@ -102,7 +102,7 @@ def measure_all(options, tools, program, cpus, clock):
     if 'copies' in options.only:
         found, members = costs.measure_workload(
             tools, costs.long_run(program, options.copies, 1), costs.LONG_RUN_GROUPS, cpus,
-            options.rounds)
+            options.rounds, rounds_alone=1)
         remove_traces(members)
         clock.lap(found['name'])
         results['long_run'] = found

@@ -45,7 +45,7 @@ def signals_seconds(found, variant):
 
 
 def seconds_of(found, variant):
-    recorder = found['variants'][variant]['own_cpu_seconds'].median
+    recorder = found['variants'][variant]['recorder_cpu_seconds'].median
     return dict(signals_seconds(found, variant), recorder=recorder)
 
 

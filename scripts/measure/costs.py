@@ -1,5 +1,10 @@
-"""What a workload costs under each recorder: times of groups that run together (groups.py), and
-memory and reports in runs of their own."""
+"""What a workload costs under each recorder. Times are of groups that run together (groups.py), but
+for cowscope's recorder: what it does goes with the clock in part, and in a group the clock goes on
+while others run. So what it takes beside the program is measured in runs alone, as are memory and
+reports.
+"""
+
+import statistics
 
 import groups
 import measuring
@@ -10,18 +15,21 @@ from recorders import AGAIN, AUTO, CENSUS, EXACT, FLOOR, PERF_DWARF, PERF_G, PLA
 
 COWSCOPE = [CENSUS, EXACT, AUTO]
 # Of about the same length: each has a CPU of its own.
-GROUPS = [[PLAIN, AGAIN, CENSUS, EXACT, AUTO, FLOOR], [PLAIN, PERF_G, PERF_DWARF]]
+GROUPS = [[PLAIN, AGAIN, EXACT, AUTO, FLOOR], [PLAIN, CENSUS, PERF_G, PERF_DWARF]]
+ROUNDS_ALONE = 3
 LONG_RUN_GROUPS = [[PLAIN, AUTO, FLOOR]]
 
 
-def measure_workload(tools, workload, wanted, cpus, rounds):
+def measure_workload(tools, workload, wanted, cpus, rounds, rounds_alone=ROUNDS_ALONE):
     """Returns figures by variant for the table, and Members by name with their traces."""
     say('%s: %d rounds' % (workload.name, rounds))
     wanted = [tools.available(group) for group in wanted]
-    # The first run of a program is none to compare with. Each process may copy all that it has.
-    first = measuring.run(workload.command)
+    names = [name for name in (PLAIN, AGAIN, CENSUS, EXACT, AUTO, PERF_G, PERF_DWARF)
+             if any(name in group for group in wanted)]
+    alone = measure_alone(tools, workload, [name for name in names if name in COWSCOPE], cpus,
+                          rounds_alone)
     plan = groups.make_plan([group for group in wanted if group != [PLAIN]], cpus,
-                            first.peak_kb * (1 + workload.children), groups.room_kb())
+                            alone.needed_kb, groups.room_kb())
     say('  %s; %d at once' % (' | '.join(', '.join(group) for group in plan.groups),
                               plan.at_once))
 
@@ -29,19 +37,25 @@ def measure_workload(tools, workload, wanted, cpus, rounds):
         if name == FLOOR:
             return workloads.floor_of(done)
         times = workloads.times_of(workload, done)
-        found = {'cpu': done.cpu_seconds, 'own': done.own_cpu_seconds,
-                 'reading': times.reading_cpu, 'start': times.start_cpu, 'fork': times.fork_cpu}
+        found = {'cpu': done.cpu_seconds, 'recorder': 0, 'reading': times.reading_cpu,
+                 'start': times.start_cpu, 'fork': times.fork_cpu}
+        if name in COWSCOPE:
+            program = done.cpu_seconds - done.own_cpu_seconds
+            found['recorder'] = program * alone.recorder_shares[name]
+            found['cpu'] = program + found['recorder']
         if name in recorders.PERF_OPTIONS:
+            found['recorder'] = done.own_cpu_seconds
             found['samples'] = recorders.perf_samples(done)
             found['lost'] = recorders.perf_lost(done)
         return found
 
     members = groups.run_rounds(plan, rounds, tools, workload.command, figures_of)
     floor = members.pop(FLOOR, None)
-    variants = {name: times_figures(members[name]) for group in wanted for name in group
-                if name != FLOOR}
-    for name in variants:
+    variants = {name: times_figures(members[name]) for name in names}
+    for name in names:
         add_trace_figures(name, members, variants)
+        if name in COWSCOPE:
+            variants[name]['added_private_kb'] = alone.private_kb[name] - alone.private_kb[PLAIN]
     found = {'name': workload.name, 'command': workload.command, 'children': workload.children,
              'groups': plan.groups, 'at_once': plan.at_once, 'variants': variants}
     if floor:
@@ -49,9 +63,36 @@ def measure_workload(tools, workload, wanted, cpus, rounds):
     return found, members
 
 
+class Alone:
+    """What runs alone have told, by variant."""
+
+    def __init__(self, first, workload):
+        # Each process may copy all that it has.
+        self.needed_kb = first.peak_kb * (1 + workload.children)
+        self.private_kb = {PLAIN: workloads.private_kb_of(workload, first)}  # of a child
+        self.recorder_shares = {}  # CPU time of the recorder, of the program's in the same run
+
+
+def measure_alone(tools, workload, names, cpus, rounds):
+    """A program on each CPU. The first run is one without cowscope."""
+    alone = Alone(measuring.run(workload.memory_command), workload)
+    plan = groups.make_plan([[name] for name in names], cpus, alone.needed_kb, groups.room_kb())
+
+    def figures_of(_, done):
+        return {'private_kb': workloads.private_kb_of(workload, done),
+                'share': done.own_cpu_seconds / (done.cpu_seconds - done.own_cpu_seconds)}
+
+    members = groups.run_rounds(plan, rounds, tools, workload.memory_command, figures_of)
+    for name, member in members.items():
+        measuring.remove(member.tools.folder)
+        alone.private_kb[name] = statistics.mean(member.column('private_kb'))
+        alone.recorder_shares[name] = statistics.median(member.column('share'))
+    return alone
+
+
 def times_figures(member):
     return {'cpu_seconds': Series(member.column('cpu')),
-            'own_cpu_seconds': Series(member.column('own')),
+            'recorder_cpu_seconds': Series(member.column('recorder')),
             'base_cpu_seconds': Series([base['cpu'] for base in member.bases]),
             'cpu_ratio': member.ratios('cpu'), 'cpu_added_seconds': member.added('cpu'),
             'reading_ratio': member.ratios('reading'), 'fork_ratio': member.ratios('fork')}
@@ -83,29 +124,15 @@ def add_trace_figures(name, members, variants):
         figures['us_per_event'] = Series([each / figures['events'] * 1e6 for each in added])
 
 
-# --- in runs of their own
+# --- reports
 
-def measure_memory(tools, workload, found):
-    """Private memory that each child has more; reading it takes time."""
-    def private_kb(name):
-        done = measuring.run(tools.command(name, workload.memory_command))
-        measuring.remove(tools.trace(name))
-        return workloads.private_kb_of(workload, done)
-
-    plain_kb = private_kb(PLAIN)
-    for name in COWSCOPE:
-        if name in found['variants']:
-            found['variants'][name]['added_private_kb'] = private_kb(name) - plain_kb
-
-
-def measure_memory_and_reports(tools, workload, found, members, rounds):
-    """Of perf's reports a single one, as it takes up to a minute: it goes on beside the rest, as
-    the bar is far from both."""
+def measure_reports(found, members, rounds):
+    """Of perf's a single one, as it takes up to a minute: it goes on beside the others, as the bar is
+    far from both."""
     dwarf = members[PERF_DWARF].tools.start_report(PERF_DWARF) if PERF_DWARF in members else None
     try:
         add_report_figures(found, EXACT, [members[EXACT].tools.start_report(EXACT).finish()
                                           for _ in range(rounds)])
-        measure_memory(tools, workload, found)
     finally:
         done = dwarf.finish() if dwarf else None
     if done:

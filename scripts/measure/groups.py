@@ -164,7 +164,7 @@ def members_of(rows, tools):
             plains_of_round.update(plains_of(figures))
         told = set()
         for figures in round_groups:
-            plains = plains_of(figures) if len(figures) > 1 else plains_of_round
+            plains = plains_of(figures) if PLAIN in figures else plains_of_round
             for name in figures:
                 # The plain run of a later group is there for the others in it.
                 if name in told:
@@ -172,7 +172,8 @@ def members_of(rows, tools):
                 told.add(name)
                 member = found.setdefault(name, Member(tools=tools.get(name)))
                 member.runs.append(figures[name])
-                member.bases.append(base_of(name, plains))
+                if plains:
+                    member.bases.append(base_of(name, plains))
     return found
 
 

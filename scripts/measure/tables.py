@@ -51,8 +51,8 @@ def lost_text(found):
             for key, what in (('lost_events', 'events'), ('lost_chunks', 'chunks of events'))
             if figures.get(key)]
     text = '\nLost: %s.\n' % '; '.join(lost) if lost else ''
-    notes = {note for figures in found['variants'].values() for note in figures.get('notes', [])}
-    return text + ''.join('\nNote: %s\n' % note for note in sorted(notes))
+    notes = found['variants'].get(EXACT, {}).get('notes', [])
+    return text + ''.join('\nNote of exact: %s.\n' % note for note in notes)
 
 
 def floor_text(found):

@@ -152,7 +152,7 @@ class BoundTest(unittest.TestCase):
         self.found = {'floor': {'copied alone': series(2e-6), 'copied signal': series(6e-6)},
                       'variants': {recorders.EXACT: {
                           'cpu_ratio': series(1.2), 'base_cpu_seconds': series(10.0),
-                          'own_cpu_seconds': series(0.5), 'cpu_added_seconds': series(2.0),
+                          'recorder_cpu_seconds': series(0.5), 'cpu_added_seconds': series(2.0),
                           'events': 100000, 'us_per_event': series(11.0)}}}
 
     def assert_parts(self, parts, **expected):
