@@ -1,9 +1,9 @@
 """The performance table: what cowscope costs, each figure a ratio to the same program without it.
 
-Programs that are held against each other run at the same time on one CPU (groups.py); each figure is
-the median over the rounds of the ratio within a round, with the quartiles in brackets. The program
-without cowscope is there twice: the others are held against the mean of the two, and the ratio of
-one to the other says what a ratio of 1 looks like here.
+Programs that are held against each other run at the same time on one CPU (groups.py); each figure
+is the median over the rounds of the ratio within a round, with the quartiles in brackets. The
+program without cowscope is there twice in a group: the others are held against the mean of the two,
+and the ratio of one to the other says what a ratio of 1 looks like here.
 Time is CPU time of the whole command with all its processes, the recorder among them (costs.py).
 """
 

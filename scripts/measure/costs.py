@@ -127,8 +127,8 @@ def add_trace_figures(name, members, variants):
 # --- reports
 
 def measure_reports(found, members, rounds):
-    """Of perf's a single one, as it takes up to a minute: it goes on beside the others, as the bar is
-    far from both."""
+    """Of perf's a single one, as it takes up to a minute: it goes on beside the others, as the bar
+    is far from both."""
     dwarf = members[PERF_DWARF].tools.start_report(PERF_DWARF) if PERF_DWARF in members else None
     try:
         add_report_figures(found, EXACT, [members[EXACT].tools.start_report(EXACT).finish()

@@ -60,7 +60,7 @@ def floor_text(found):
         return ''
     us = {key: series.median * 1e6 for key, series in found['floor'].items()}
     return '\nµs a page of CPU time meanwhile, without cowscope: ' + '; '.join(
-        'a fault on a %s page %.2f, with a perf event %.2f, with its signal to an empty handler %.2f'
+        'a fault on a %s page %.2f, with a perf event %.2f, its signal to an empty handler %.2f'
         % (what, us[what + ' alone'], us[what + ' counted'], us[what + ' signal'])
         for what in ('copied', 'fresh')) + '.\n'
 

@@ -60,7 +60,7 @@ def seconds_of(pattern, run):
 
 
 def floor_of(run):
-    """Seconds of CPU time a page that fault_floor printed, by 'fresh alone', 'copied signal', ..."""
+    """Seconds of CPU time a page that fault_floor printed, by 'fresh alone', 'copied signal'..."""
     found = {}
     for what, *ns in FLOOR.findall(run.output):
         for kind, text in zip(('alone', 'counted', 'signal'), ns):

@@ -1,5 +1,5 @@
-"""Runs that are held against each other: who is in which group, that a group is on one CPU, and that
-the ratios are those of programs whose work is known."""
+"""Runs that are held against each other: who is in which group, that a group is on one CPU, and
+that the ratios are those of programs whose work is known."""
 
 import os
 import sys
@@ -10,9 +10,11 @@ from support import SOURCE
 
 sys.path.insert(0, os.path.join(SOURCE, 'scripts/measure'))
 
+import costs  # noqa: E402
 import groups  # noqa: E402
 import measuring  # noqa: E402
 import recorders  # noqa: E402
+import workloads  # noqa: E402
 from recorders import AGAIN, AUTO, CENSUS, EXACT, FLOOR, PERF_DWARF, PERF_G, PLAIN  # noqa: E402
 
 GIB_KB = 1 << 20
@@ -167,6 +169,25 @@ class RunTogetherTest(unittest.TestCase):
             with self.assertRaisesRegex(measuring.MeasuringError, 'ended with 3'):
                 groups.run_rounds(plan, 1, tools, None, cpu_seconds)
             self.assertTrue(os.path.exists(mark))
+
+
+class AloneTest(unittest.TestCase):
+    # What a program says of its child's memory, and a recorder that works a quarter as much as it.
+    PROGRAM = 'print("child 1: private memory 0 kB before, %d kB after")\n'
+    RECORDER = 'import os\nif os.fork() == 0:\n  i = 0\n  while i < 4000000: i += 1\n' + \
+        '  os._exit(0)\nos.wait()\n' + WORK % 1000000
+
+    def test_the_recorders_share(self):
+        plain = ['/usr/bin/python3', '-c', self.PROGRAM % 100]
+        workload = workloads.Workload('x', plain, plain, 1)
+        with tempfile.TemporaryDirectory() as folder:
+            tools = Programs(folder, {EXACT: self.PROGRAM % 350 + self.RECORDER})
+            alone = costs.measure_alone(tools, workload, [EXACT],
+                                        sorted(os.sched_getaffinity(0)), 3)
+            self.assertEqual(os.listdir(folder), [])
+        self.assertEqual(alone.private_kb, {PLAIN: 100, EXACT: 350})
+        # Its start is its own work, too.
+        self.assertTrue(0.2 < alone.recorder_shares[EXACT] < 0.45, alone.recorder_shares)
 
 
 class RecorderTest(unittest.TestCase):
