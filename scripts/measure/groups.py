@@ -26,11 +26,17 @@ class Plan:
 
     def steps(self, rounds):
         """Lists of (round, group, CPU) that run at once. A group is on another CPU each time."""
+        if self.at_once == 1:
+            return [[(number, group, self._cpu(place + number))] for number in range(rounds)
+                    for place, group in enumerate(self.groups)]
         jobs = [(number, group) for number in range(rounds) for group in self.groups]
         steps = [jobs[at:at + self.at_once] for at in range(0, len(jobs), self.at_once)]
-        return [[(number, group, self.cpus[(place + step) % len(self.cpus)])
+        return [[(number, group, self._cpu(place + step))
                  for place, (number, group) in enumerate(jobs)]
                 for step, jobs in enumerate(steps)]
+
+    def _cpu(self, turn):
+        return self.cpus[turn % len(self.cpus)]
 
 
 def make_plan(groups, cpus, member_kb, room_kb):
@@ -42,6 +48,10 @@ def make_plan(groups, cpus, member_kb, room_kb):
     if fitting < 1:
         raise MeasuringError('a run needs %.1f GiB of memory, there is room for %.1f'
                              % (member_kb / (1 << 20), max(0, room_kb) / (1 << 20)))
+    if fitting == 1:
+        # There is nothing to run together.
+        names = dict.fromkeys(name for group in groups for name in group)
+        return Plan([[name] for name in names], cpus, 1)
     if fitting < largest:
         groups = [part for group in groups for part in split(group, fitting)]
         largest = max(count_large(group) for group in groups)
@@ -53,10 +63,7 @@ def count_large(group):
 
 
 def split(group, most):
-    """Into groups of at most that many, a plain run in each; both plain ones in the first. Where
-    there is room for one only, there is nothing to run together."""
-    if most < 2:
-        return [[name] for name in group]
+    """Into groups of at most that many, a plain run in each; both plain ones in the first."""
     firsts = [name for name in group if name in (PLAIN, AGAIN, FLOOR)]
     others = [name for name in group if name not in firsts]
     room = most - count_large(firsts)

@@ -42,7 +42,9 @@ class PlanTest(unittest.TestCase):
 
     def test_one_at_a_time_at_the_worst_or_an_error(self):
         plan = groups.make_plan(TABLE, [0, 1], GIB_KB, GIB_KB)
-        self.assertTrue(all(len(group) == 1 for group in plan.groups))
+        self.assertEqual(plan.at_once, 1)
+        self.assertEqual(sorted(plan.groups),
+                         sorted([name] for name in {name for group in TABLE for name in group}))
         with self.assertRaisesRegex(measuring.MeasuringError, 'needs 2.0 GiB'):
             groups.make_plan(TABLE, [0, 1], 2 * GIB_KB, GIB_KB)
 
@@ -53,6 +55,10 @@ class PlanTest(unittest.TestCase):
             self.assertEqual([number for number, _, _ in jobs], [step, step])
             self.assertEqual([group for _, group, _ in jobs], TABLE)
             self.assertEqual([cpu for _, _, cpu in jobs], [3, 7] if step % 2 == 0 else [7, 3])
+
+        steps = groups.Plan(TABLE, [3, 7], 1).steps(2)
+        self.assertEqual([(jobs[0][0], jobs[0][2]) for jobs in steps],
+                         [(0, 3), (0, 7), (1, 7), (1, 3)])
 
     def test_rounds_of_a_single_group_run_beside_each_other(self):
         steps = groups.Plan([[PLAIN, AUTO]], [0, 1], 2).steps(3)
