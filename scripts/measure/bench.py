@@ -86,8 +86,12 @@ def measure_table(options, tools, program, cpus, clock):
                           for version, path in find_pythons(options)]
     results = []
     for workload in workload_list:
-        found, members = costs.measure_workload(tools, workload, costs.GROUPS, cpus,
-                                                options.rounds)
+        try:
+            found, members = costs.measure_workload(tools, workload, costs.GROUPS, cpus,
+                                                    options.rounds)
+        except groups.NoRoomError as error:
+            say('SKIPPED: %s: %s' % (workload.name, error))
+            continue
         clock.lap(workload.name)
         costs.measure_reports(found, members, options.rounds)
         clock.lap('its reports')
@@ -100,12 +104,14 @@ def measure_all(options, tools, program, cpus, clock):
     results = {'workloads': measure_table(options, tools, program, cpus, clock),
                'long_run': None, 'long_report': None}
     if 'copies' in options.only:
-        found, members = costs.measure_workload(
-            tools, costs.long_run(program, options.copies, 1), costs.LONG_RUN_GROUPS, cpus,
-            options.rounds, rounds_alone=1)
-        remove_traces(members)
-        clock.lap(found['name'])
-        results['long_run'] = found
+        workload = costs.long_run(program, options.copies, 1)
+        try:
+            results['long_run'], members = costs.measure_workload(
+                tools, workload, costs.LONG_RUN_GROUPS, cpus, options.rounds, rounds_alone=1)
+            remove_traces(members)
+        except groups.NoRoomError as error:
+            say('SKIPPED: %s: %s' % (workload.name, error))
+        clock.lap(workload.name)
     if 'report' in options.only:
         results['long_report'] = costs.measure_long_report(tools, program, options.events)
         clock.lap('the long report')

@@ -17,6 +17,10 @@ SPARE_KB = 1 << 20  # of memory, for what else the machine does
 MOST_AT_ONCE = 2  # groups, unless CPUs are named: more would get in each other's way
 
 
+class NoRoomError(MeasuringError):
+    """Memory has no room for a single run."""
+
+
 @dataclasses.dataclass
 class Plan:
     """Which groups are run, on which of the CPUs, and how many groups at once."""
@@ -46,8 +50,8 @@ def make_plan(groups, cpus, member_kb, room_kb):
     fitting = max(0, room_kb) // max(1, member_kb)
     largest = max(count_large(group) for group in groups)
     if fitting < 1:
-        raise MeasuringError('a run needs %.1f GiB of memory, there is room for %.1f'
-                             % (member_kb / (1 << 20), max(0, room_kb) / (1 << 20)))
+        raise NoRoomError('a run needs %.1f GiB of memory, there is room for %.1f'
+                          % (member_kb / (1 << 20), max(0, room_kb) / (1 << 20)))
     if fitting == 1:
         # There is nothing to run together.
         names = dict.fromkeys(name for group in groups for name in group)

@@ -33,7 +33,7 @@ def measure_point(tools, program, cpus, rounds, entries, children):
     names = [PLAIN, CENSUS, EXACT, AUTO]
     try:
         plan = groups.make_plan([names], cpus, needed_kb, groups.room_kb())
-    except MeasuringError as error:
+    except groups.NoRoomError as error:
         say('SKIPPED: %d entries and %d children: %s' % (entries, children, error))
         return dict(found, skipped=str(error))
     say('%d entries, %d children: %s; %d at once' % (

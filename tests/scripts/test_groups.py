@@ -45,7 +45,7 @@ class PlanTest(unittest.TestCase):
         self.assertEqual(plan.at_once, 1)
         self.assertEqual(sorted(plan.groups),
                          sorted([name] for name in {name for group in TABLE for name in group}))
-        with self.assertRaisesRegex(measuring.MeasuringError, 'needs 2.0 GiB'):
+        with self.assertRaisesRegex(groups.NoRoomError, 'needs 2.0 GiB'):
             groups.make_plan(TABLE, [0, 1], 2 * GIB_KB, GIB_KB)
 
     def test_groups_change_their_cpus(self):
