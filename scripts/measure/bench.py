@@ -77,14 +77,14 @@ def find_pythons(options):
     return chosen
 
 
-def measure_table(options, tools, program, cpus, clock):
+def measure_table(options, tools, program, cpus, clock, keep):
+    """Calls keep(figures) after each workload."""
     workload_list = []
     if 'cpp' in options.only:
         workload_list.append(workloads.cpp(program, options.entries, 2))
     if 'python' in options.only:
         workload_list += [workloads.python(path, version, options.entries, 2)
                           for version, path in find_pythons(options)]
-    results = []
     for workload in workload_list:
         try:
             found, members = costs.measure_workload(tools, workload, costs.GROUPS, cpus,
@@ -96,13 +96,18 @@ def measure_table(options, tools, program, cpus, clock):
         costs.measure_reports(found, members, options.rounds)
         clock.lap('its reports')
         remove_traces(members)
-        results.append(found)
-    return results
+        keep(found)
 
 
-def measure_all(options, tools, program, cpus, clock):
-    results = {'workloads': measure_table(options, tools, program, cpus, clock),
-               'long_run': None, 'long_report': None}
+def measure_all(options, tools, program, cpus, clock, results):
+    """Into `results`, which are written after each part: a run that is broken off has the first."""
+    results.update(workloads=[], long_run=None, long_report=None)
+
+    def keep(found):
+        results['workloads'].append(found)
+        write_table(options, results)
+
+    measure_table(options, tools, program, cpus, clock, keep)
     if 'copies' in options.only:
         workload = costs.long_run(program, options.copies, 1)
         try:
@@ -115,7 +120,6 @@ def measure_all(options, tools, program, cpus, clock):
     if 'report' in options.only:
         results['long_report'] = costs.measure_long_report(tools, program, options.events)
         clock.lap('the long report')
-    return results
 
 
 def remove_traces(members):
@@ -152,6 +156,15 @@ def write_results(options, results, text, name):
         file.write('\n')
     with open(os.path.join(options.output, name + '.md'), 'w', encoding='utf-8') as file:
         file.write(text)
+    return text
+
+
+def write_table(options, results):
+    results['bars'] = bars.all_of(results)
+    return write_results(options, results, tables.to_markdown(results), 'bench')
+
+
+def print_results(options, text, name):
     print(text)
     say('written: %s/%s.json and .md' % (options.output, name))
 
@@ -182,11 +195,11 @@ def main():
                else 'no perf', 'rounds': options.rounds, 'cpus': cpus}
     if options.growth:
         results['growth'] = growth.measure(tools, program, cpus, options.rounds)
-        write_results(options, results, growth.to_markdown(results), 'growth')
+        text = write_results(options, results, growth.to_markdown(results), 'growth')
+        print_results(options, text, 'growth')
     else:
-        results.update(measure_all(options, tools, program, cpus, clock))
-        results['bars'] = bars.all_of(results)
-        write_results(options, results, tables.to_markdown(results), 'bench')
+        measure_all(options, tools, program, cpus, clock, results)
+        print_results(options, write_table(options, results), 'bench')
     clock.finish()
     return 0
 
