@@ -1,5 +1,6 @@
 """How the costs grow with the entries of the map and with the children."""
 
+import groups
 import measuring
 import workloads
 from measuring import MeasuringError, Series, say
@@ -21,45 +22,45 @@ def points():
     return found + [(ENTRIES_OF_CHILDREN, children) for children in CHILDREN]
 
 
-def measure(tools, program, rounds):
-    return [measure_point(tools, program, rounds, entries, children)
+def measure(tools, program, cpus, rounds):
+    return [measure_point(tools, program, cpus, rounds, entries, children)
             for entries, children in points()]
 
 
-def measure_point(tools, program, rounds, entries, children):
+def measure_point(tools, program, cpus, rounds, entries, children):
     needed_kb = entries * BYTES_OF_ENTRY // 1024 * (1 + children)
     found = {'entries': entries, 'children': children}
-    if needed_kb > measuring.available_kb():
-        say('SKIPPED: %d entries and %d children need %.1f GiB' % (entries, children,
-                                                                   needed_kb / (1 << 20)))
-        return dict(found, skipped='needs %.1f GiB of memory' % (needed_kb / (1 << 20)))
-    say('%d entries, %d children' % (entries, children))
-    workload = workloads.cpp(program, entries, children)
     names = [PLAIN, CENSUS, EXACT, AUTO]
+    try:
+        plan = groups.make_plan([names], cpus, needed_kb, groups.room_kb())
+    except groups.NoRoomError as error:
+        say('SKIPPED: %d entries and %d children: %s' % (entries, children, error))
+        return dict(found, skipped=str(error))
+    say('%d entries, %d children: %s; %d at once' % (
+        entries, children, ' | '.join(', '.join(group) for group in plan.groups), plan.at_once))
+    workload = workloads.cpp(program, entries, children)
 
-    def one(name):
-        return workloads.times_of(workload, tools.run(name, workload.command))
+    def times_of(_, done):
+        times = workloads.times_of(workload, done)
+        return {'reading': times.reading_cpu, 'start': times.start_cpu}
 
-    runs = measuring.in_turns(rounds, names, one)
-    totals = {}
-    for name in names[1:]:
-        report = tools.json_report(name)
-        totals[name] = report['totals']
-        resident = max(process['inherited_pages'] for process in report['processes'])
-        if name == CENSUS:
-            found['resident_pages'] = resident
+    members = groups.run_rounds(plan, rounds, tools, workload.command, times_of)
+    reports = {name: members[name].tools.json_report(name) for name in names[1:]}
+    for folder in {member.tools.folder for member in members.values()}:
+        measuring.remove(folder)
+    found['resident_pages'] = max(process['inherited_pages']
+                                  for process in reports[CENSUS]['processes'])
     if found['resident_pages'] == 0:
         raise MeasuringError('the census lists no inherited pages')
-    found['copied_pages'] = totals[EXACT]['copied_pages']
+    found['groups'] = plan.groups
+    found['copied_pages'] = reports[EXACT]['totals']['copied_pages']
     for name in (CENSUS, EXACT, AUTO):
-        copied = totals[name]['copied_pages']
+        copied = reports[name]['totals']['copied_pages']
         found[name + '_us_per_copy'] = Series(
-            [(mine.reading_cpu - base.reading_cpu) / copied * 1e6
-             for mine, base in zip(runs[name], runs[PLAIN])])
+            [added / copied * 1e6 for added in members[name].added('reading').values])
     # Without a witness the pages are listed and protected before fork returns in the child.
-    found['arming_ns_per_page'] = Series(
-        [(mine.start_cpu - base.start_cpu) / children / found['resident_pages'] * 1e9
-         for mine, base in zip(runs[CENSUS], runs[PLAIN])])
+    found['arming_ns_per_page'] = Series([added / children / found['resident_pages'] * 1e9
+                                          for added in members[CENSUS].added('start').values])
     return found
 
 

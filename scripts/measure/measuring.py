@@ -1,5 +1,5 @@
 """What scripts/bench and scripts/reproduce share: running programs and what they cost, series of
-runs that take turns, memory of a tree of processes, the interpreters and facts of this machine.
+figures, memory of a tree of processes, the interpreters and facts of this machine.
 
 Python 3.9 and later, the standard library alone. Times are seconds, memory is kB of 1024 bytes,
 unless a name says otherwise.
@@ -39,40 +39,64 @@ class Run:
     status: int
     output: str
     errors: str
-    wall_seconds: float
     cpu_seconds: float  # user and system
+    own_cpu_seconds: float  # of it the program's own, without its children's; to 10 ms
     peak_kb: int  # resident memory of the largest of these processes
 
 
-def start(command, stdout, stderr):
-    # A hash of its own for each run would make dicts differ from run to run.
-    environment = dict(os.environ, PYTHONHASHSEED='0', LC_ALL='C.UTF-8')
-    try:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
-                                env=environment)
-    except OSError as error:
-        raise MeasuringError('cannot run %s: %s' % (command[0], error.strerror)) from error
+class Running:
+    """A program that was started; finish() waits for it. Throws MeasuringError where it fails."""
+
+    def __init__(self, command):
+        self._command = command
+        self._output = tempfile.TemporaryFile('w+')
+        self._errors = tempfile.TemporaryFile('w+')
+        # A hash of its own for each run would make dicts differ from run to run.
+        environment = dict(os.environ, PYTHONHASHSEED='0', LC_ALL='C.UTF-8')
+        try:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                             stdout=self._output, stderr=self._errors,
+                                             env=environment)
+        except OSError as error:
+            self._output.close()
+            self._errors.close()
+            raise MeasuringError('cannot run %s: %s' % (command[0], error.strerror)) from error
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def finish(self):
+        # The dead still tell their own time, until they are waited for.
+        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        own = own_cpu_seconds(self.pid)
+        _, status, usage = os.wait4(self.pid, 0)
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        with self._output, self._errors:
+            self._output.seek(0)
+            self._errors.seek(0)
+            done = Run(self._process.returncode, self._output.read(), self._errors.read(),
+                       usage.ru_utime + usage.ru_stime, own, usage.ru_maxrss)
+        if done.status != 0:
+            why = done.errors.strip().splitlines()[-1:] or ['it says nothing']
+            raise MeasuringError('%s ended with %d: %s' % (' '.join(self._command), done.status,
+                                                           why[0]))
+        return done
+
+
+def own_cpu_seconds(pid):
+    """proc(5): utime and stime are fields 14 and 15, and the name may hold anything."""
+    with open('/proc/%d/stat' % pid, encoding='utf-8', errors='replace') as file:
+        fields = file.read().rpartition(')')[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
 def run(command, watch=None):
-    """Runs a program to its end; `watch` is called with its process id meanwhile. Throws
-    MeasuringError where it fails."""
-    with tempfile.TemporaryFile('w+') as out, tempfile.TemporaryFile('w+') as err:
-        began = time.monotonic()
-        process = start(command, out, err)
-        if watch is not None:
-            watch(process.pid)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.monotonic() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        err.seek(0)
-        done = Run(process.returncode, out.read(), err.read(), wall,
-                   usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
-    if done.status != 0:
-        why = done.errors.strip().splitlines()[-1:] or ['it says nothing']
-        raise MeasuringError('%s ended with %d: %s' % (' '.join(command), done.status, why[0]))
-    return done
+    """Runs a program to its end; `watch` is called with its process id meanwhile."""
+    running = Running(command)
+    if watch is not None:
+        watch(running.pid)
+    return running.finish()
 
 
 def folder_bytes(path):
@@ -89,23 +113,7 @@ def remove(path):
         os.unlink(path)
 
 
-# --- series of runs that take turns
-
-def in_turns(rounds, names, measure):
-    """Calls measure(name) for each name, `rounds` times over. Every round begins with another name,
-    and what comes before a name changes too: what one leaves behind (cold caches, a disk that still
-    writes) is to be nobody's alone. Returns the results of each name."""
-    count = len(names)
-    # A zigzag, turned on by one each round: over `count` rounds every name follows every other one
-    # once where the count is even, and half of them twice where it is odd (E. J. Williams 1949).
-    zigzag = [(i + 1) // 2 if i % 2 else count - i // 2 for i in range(count)]
-    results = {name: [] for name in names}
-    for number in range(rounds):
-        for step in zigzag:
-            name = names[(step + number) % count]
-            results[name].append(measure(name))
-    return results
-
+# --- series of figures
 
 @dataclasses.dataclass
 class Series:

@@ -1,4 +1,5 @@
-"""What a workload is run under: nothing, cowscope, or perf."""
+"""What a workload is run under: nothing, cowscope, or perf. And what is run beside it: fault_floor,
+which tells what a page fault and a signal take meanwhile."""
 
 import dataclasses
 import json
@@ -16,6 +17,7 @@ EXACT = 'exact'
 AUTO = 'auto'
 PERF_G = 'perf -g'
 PERF_DWARF = 'perf dwarf'
+FLOOR = 'fault floor'
 
 COWSCOPE_OPTIONS = {CENSUS: ['--witness', 'off'], EXACT: ['--sample', '1'],
                     AUTO: ['--sample', 'auto']}
@@ -31,9 +33,18 @@ class Recorders:
     cowscope: str
     perf: str  # '' where there is none
     folder: str  # for traces
+    floor: str = ''  # fault_floor; '' where there is none
 
     def available(self, names):
-        return [name for name in names if self.perf or name not in PERF_OPTIONS]
+        return [name for name in names if (self.perf or name not in PERF_OPTIONS)
+                and (self.floor or name != FLOOR)]
+
+    def in_folder(self, name):
+        """The same with traces in an empty folder of that name in this one."""
+        folder = os.path.join(self.folder, name)
+        measuring.remove(folder)
+        os.makedirs(folder)
+        return dataclasses.replace(self, folder=folder)
 
     def trace(self, name):
         return os.path.join(self.folder, name.replace(' ', '-') + '.trace')
@@ -48,16 +59,16 @@ class Recorders:
         if name in PERF_OPTIONS:
             return [self.perf, 'record', '-e', 'page-faults', '-c', '1', '-d', *PERF_OPTIONS[name],
                     '-o', trace, '--', *command]
-        return command
+        return [self.floor] if name == FLOOR else command
 
     def run(self, name, command):
         return measuring.run(self.command(name, command))
 
-    def report(self, name):
-        """A run of the report on the newest trace of that recorder, its output among it."""
+    def start_report(self, name):
+        """The report on the newest trace of that recorder, its output among it."""
         if name in PERF_OPTIONS:
-            return measuring.run([self.perf, 'report', '--stdio', '-i', self.trace(name)])
-        return measuring.run([self.cowscope, 'report', self.trace(name)])
+            return measuring.Running([self.perf, 'report', '--stdio', '-i', self.trace(name)])
+        return measuring.Running([self.cowscope, 'report', self.trace(name)])
 
     def json_report(self, name):
         told = measuring.run([self.cowscope, 'report', '--format', 'json', self.trace(name)])
@@ -80,6 +91,15 @@ def find_perf(folder):
         finally:
             measuring.remove(trial)
     measuring.say('SKIPPED: nothing is held against perf: %s' % why)
+    return ''
+
+
+def find_floor(build):
+    """The build's fault_floor, or '' with a word."""
+    path = os.path.join(build, 'fault_floor')
+    if os.access(path, os.X_OK):
+        return path
+    measuring.say('SKIPPED: %s is not there, so nothing tells what a signal takes' % path)
     return ''
 
 

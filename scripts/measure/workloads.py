@@ -9,6 +9,10 @@ READING = re.compile(r'^(?:child|worker) \d+: reading took [\d.]+ ms, ([\d.]+) m
                      re.MULTILINE)
 FORK = re.compile(r'^(?:child|worker) \d+: fork took ([\d.]+) ms, '
                   r'its start ([\d.]+) ms of CPU time$', re.MULTILINE)
+FORK_CPU = re.compile(r"^(?:child|worker) \d+: its fork took ([\d.]+) ms of the parent's CPU time$",
+                      re.MULTILINE)
+FLOOR = re.compile(r'^(fresh|copied) pages: ([\d.]+) ns a page alone, ([\d.]+) counted, '
+                   r'([\d.]+) with a signal$', re.MULTILINE)
 MEMORY = re.compile(r'private memory (\d+) kB before, (\d+) kB after$', re.MULTILINE)
 
 
@@ -25,7 +29,7 @@ class Times:
     """Seconds, of all children together."""
     reading_cpu: float
     start_cpu: float  # of the children until their fork had returned
-    fork: float  # mean of the parent's calls
+    fork_cpu: float  # mean of the parent's calls, in its own CPU time
 
 
 def cpp(program, entries, children, *options):
@@ -41,13 +45,29 @@ def python(interpreter, version, entries, processes, *options):
 
 
 def times_of(workload, run):
-    reading = [float(ms) / 1e3 for ms in READING.findall(run.errors)]
-    forks = [(float(fork) / 1e3, float(start) / 1e3) for fork, start in FORK.findall(run.errors)]
-    if len(reading) != workload.children or len(forks) != workload.children:
+    """Of a run with times."""
+    reading = seconds_of(READING, run)
+    starts = [float(start) / 1e3 for _, start in FORK.findall(run.errors)]
+    forks = seconds_of(FORK_CPU, run)
+    if not len(reading) == len(starts) == len(forks) == workload.children:
         raise MeasuringError('%s printed no times of its %d children'
                              % (workload.command[0], workload.children))
-    return Times(sum(reading), sum(start for _, start in forks),
-                 sum(fork for fork, _ in forks) / len(forks))
+    return Times(sum(reading), sum(starts), sum(forks) / len(forks))
+
+
+def seconds_of(pattern, run):
+    return [float(ms) / 1e3 for ms in pattern.findall(run.errors)]
+
+
+def floor_of(run):
+    """Seconds of CPU time a page that fault_floor printed, by 'fresh alone', 'copied signal'..."""
+    found = {}
+    for what, *ns in FLOOR.findall(run.output):
+        for kind, text in zip(('alone', 'counted', 'signal'), ns):
+            found['%s %s' % (what, kind)] = float(text) / 1e9
+    if len(found) != 6:
+        raise MeasuringError('fault_floor printed no times')
+    return found
 
 
 def private_kb_of(workload, run):

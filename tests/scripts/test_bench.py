@@ -33,13 +33,19 @@ with tempfile.TemporaryDirectory() as folder:
         truth_pages = sum(len(child['pages']) for child in json.load(file)['children'])
 
 check(len(results['workloads']) == 1, 'one workload')
-variants = results['workloads'][0]['variants']
+workload = results['workloads'][0]
+variants = workload['variants']
 expected = ['without cowscope', 'the same again', 'census only', 'exact', 'auto']
 if results['perf'] == 'no perf':
     check('SKIPPED: nothing is held against perf' in said, 'that perf is missing is not said')
 else:
     expected += ['perf -g', 'perf dwarf']
 check(list(variants) == expected, 'variants: %s' % list(variants))
+
+check(all('without cowscope' in group and len(group) > 1 for group in workload['groups']),
+      'a group without a plain run: %s' % workload['groups'])
+for part in ('getting ready', 'C++ string map', 'the long report'):
+    check('%s: took ' % part in said, 'how long %s took is not said' % part)
 
 for name, figures in variants.items():
     check(len(figures['cpu_ratio']['values']) == ROUNDS, '%s: not every round' % name)
@@ -50,6 +56,7 @@ for name in ('census only', 'exact', 'auto'):
     check(near(copied, truth_pages, 0.05), '%s: %d pages copied, %d hold counts'
           % (name, copied, truth_pages))
     check('added_private_kb' in variants[name], '%s: memory is missing' % name)
+    check(variants[name]['lost_events'] == 0, '%s: lost events' % name)
 
 exact = variants['exact']
 check(near(exact['events'], truth_pages, 0.05), 'exact saw %d pages' % exact['events'])
@@ -73,11 +80,26 @@ events = results['long_report']['events']
 check(near(events, EVENTS, 0.05), 'the long report has %d events' % events)
 check(results['long_report']['trace_bytes'] > events * 64, 'a trace smaller than its events')
 
+# What the kernel takes, in the order that it must be in; a page is copied in less than 100 µs.
+floor = {key: figures['median'] for key, figures in workload['floor'].items()}
+for what in ('fresh', 'copied'):
+    alone, signal = floor[what + ' alone'], floor[what + ' signal']
+    check(0 < alone < signal < 1e-4, 'the floor of %s pages: %s' % (what, floor))
+check('fault on a copied page' in output, 'the floor is not printed')
+
 told = [bar['what'] for bar in results['bars']]
 for limit in ('census only', 'auto', 'exact'):
     check('C++ string map: CPU time of the command, %s' % limit in told, 'no bar for %s' % limit)
 for bar in results['bars']:
     verdict = 'met' if bar['measured'] <= bar['limit'] else 'MISSED'
     check(bar['verdict'] == verdict, '%s: %s' % (bar['what'], bar['verdict']))
-    check('| %s |' % bar['what'] in output, 'the bar of %s is not printed' % bar['what'])
+    row = [line for line in output.splitlines() if line.startswith('| %s |' % bar['what'])]
+    check(len(row) == 1 and row[0].endswith('| %s |' % bar['bound']),
+          'the bar of %s is not printed' % bar['what'])
+    if 'CPU time of the command' in bar['what']:
+        check(abs(sum(bar['bound_parts'].values()) - (bar['measured'] - 1)) < 1e-9,
+              '%s: its parts are %s' % (bar['what'], bar['bound']))
+        has_signals = 'census only' not in bar['what']
+        check(list(bar['bound_parts']) == ['signals'] * has_signals + ['recorder', 'rest'],
+              '%s: its parts are %s' % (bar['what'], bar['bound']))
 check('are no result' in output, 'that so few rounds are no result is not said')

@@ -1,6 +1,5 @@
 """What scripts/bench and scripts/reproduce are made of, held against what is known without them."""
 
-import collections
 import os
 import sys
 import tempfile
@@ -12,8 +11,11 @@ from support import SOURCE
 sys.path.insert(0, os.path.join(SOURCE, 'scripts/measure'))
 
 import bars  # noqa: E402
+import bounds  # noqa: E402
+import groups  # noqa: E402
 import measuring  # noqa: E402
 import plot  # noqa: E402
+import recorders  # noqa: E402
 import workloads  # noqa: E402
 
 MIB_KB = 1024
@@ -32,34 +34,25 @@ class SeriesTest(unittest.TestCase):
     def test_ratios_are_of_the_same_round(self):
         self.assertEqual(measuring.ratios([2, 9], [1, 3]).values, [2, 3])
 
-    def test_every_name_comes_first_in_turn(self):
-        order = []
-        results = measuring.in_turns(3, ['a', 'b', 'c'], lambda name: order.append(name) or name)
-        self.assertEqual(sorted(order[::3]), ['a', 'b', 'c'])
-        self.assertEqual(results, {'a': ['a'] * 3, 'b': ['b'] * 3, 'c': ['c'] * 3})
-
-    def test_no_name_always_follows_the_same_one(self):
-        for count, most in ((4, 1), (6, 1), (7, 2)):
-            names = list('abcdefg'[:count])
-            order = []
-            measuring.in_turns(count, names, order.append)
-            rounds = [order[i:i + count] for i in range(0, len(order), count)]
-            pairs = collections.Counter(pair for each in rounds for pair in zip(each, each[1:]))
-            self.assertTrue(all(sorted(each) == names for each in rounds))
-            self.assertEqual(max(pairs.values()), most)
-
 
 class RunTest(unittest.TestCase):
     def test_cpu_time_of_children_counts(self):
         burn = 'i = 0\nwhile i < 3000000: i += 1\n'
-        def cpu_seconds(code):
-            # The least of some: other programs' cache misses only add.
-            return min(measuring.run(['/usr/bin/python3', '-c', code]).cpu_seconds
-                       for _ in range(3))
-
         fork = 'import os\nif os.fork() == 0:\n  pass\nelse:\n  os.wait()\n'
-        ratio = cpu_seconds(fork + burn) / cpu_seconds(burn)
-        self.assertTrue(1.4 < ratio < 2.8, ratio)
+        cpu = min(os.sched_getaffinity(0))
+        (done,) = groups.finish_all([groups.start_on(cpu, {
+            'one': ['/usr/bin/python3', '-c', burn],
+            'two': ['/usr/bin/python3', '-c', fork + burn]})])
+        ratio = done['two'].cpu_seconds / done['one'].cpu_seconds
+        self.assertTrue(1.8 < ratio < 2.2, ratio)
+
+    def test_a_programs_own_time_is_not_its_childrens(self):
+        burn = 'i = 0\nwhile i < %d: i += 1\n'
+        fork = 'import os\nif os.fork() == 0:\n' + \
+            '  i = 0\n  while i < 4000000: i += 1\n  os._exit(0)\nos.wait()\n'
+        done = measuring.run(['/usr/bin/python3', '-c', fork + burn % 1000000])
+        share = done.own_cpu_seconds / done.cpu_seconds
+        self.assertTrue(0.1 < share < 0.35, share)
 
     def test_what_was_touched_before_is_no_programs_peak(self):
         piece_kb = 256 * MIB_KB
@@ -132,14 +125,51 @@ class WorkloadTest(unittest.TestCase):
     def test_figures_of_every_child_or_none(self):
         workload = workloads.cpp('string_map', 10, 2)
         text = ''.join('child %d: reading took 9.000 ms, 2.000 ms of CPU time\n'
-                       'child %d: fork took %d.500 ms, its start 0.250 ms of CPU time\n'
-                       % (child, child, child) for child in (1, 2))
+                       'child %d: fork took 7.000 ms, its start 0.250 ms of CPU time\n'
+                       "child %d: its fork took %d.500 ms of the parent's CPU time\n"
+                       % (child, child, child, child) for child in (1, 2))
         times = workloads.times_of(workload, measuring.Run(0, '', text, 0, 0, 0))
         self.assertAlmostEqual(times.reading_cpu, 0.004)
         self.assertAlmostEqual(times.start_cpu, 0.0005)
-        self.assertAlmostEqual(times.fork, 0.002)
+        self.assertAlmostEqual(times.fork_cpu, 0.002)
         with self.assertRaisesRegex(measuring.MeasuringError, 'no times of its 2 children'):
             workloads.times_of(workload, measuring.Run(0, '', text[:60], 0, 0, 0))
+
+    def test_the_floors_figures(self):
+        text = 'fresh pages: 1000.0 ns a page alone, 1100.0 counted, 3000.5 with a signal\n' + \
+            'copied pages: 2000.0 ns a page alone, 2200.0 counted, 5000.0 with a signal\n'
+        floor = workloads.floor_of(measuring.Run(0, text, '', 0, 0, 0))
+        self.assertAlmostEqual(floor['fresh signal'], 3.0005e-6)
+        self.assertAlmostEqual(floor['copied counted'], 2.2e-6)
+        with self.assertRaises(measuring.MeasuringError):
+            workloads.floor_of(measuring.Run(0, text[:80], '', 0, 0, 0))
+
+
+class BoundTest(unittest.TestCase):
+    """A run of 10 s to which a recorder of 0.5 s and 100,000 signals of 4 µs are added."""
+    def setUp(self):
+        series = lambda value: measuring.Series([value])  # noqa: E731
+        self.found = {'floor': {'copied alone': series(2e-6), 'copied signal': series(6e-6)},
+                      'variants': {recorders.EXACT: {
+                          'cpu_ratio': series(1.2), 'base_cpu_seconds': series(10.0),
+                          'recorder_cpu_seconds': series(0.5), 'cpu_added_seconds': series(2.0),
+                          'events': 100000, 'us_per_event': series(11.0)}}}
+
+    def assert_parts(self, parts, **expected):
+        self.assertEqual(list(parts.numbers), list(expected))
+        for name, number in expected.items():
+            self.assertAlmostEqual(parts.numbers[name], number)
+
+    def test_parts_add_up(self):
+        self.assert_parts(bounds.of_command(self.found, recorders.EXACT), signals=0.04,
+                          recorder=0.05, rest=0.11)
+        self.assert_parts(bounds.of_perf(self.found, 4.0), signals=0.1, recorder=0.125, rest=0.275)
+        self.assert_parts(bounds.of_event(self.found), signals=4.0, rest=7.0)
+        self.assertEqual(bounds.of_event(self.found).text, 'signals 4.00, rest 7.00')
+
+    def test_what_was_not_measured_is_not_told(self):
+        del self.found['floor']
+        self.assert_parts(bounds.of_command(self.found, recorders.EXACT), recorder=0.05, rest=0.15)
 
 
 class BarTest(unittest.TestCase):

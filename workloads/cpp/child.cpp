@@ -83,6 +83,7 @@ Outcome run_children(const Options& options, uint64_t expected_values,
     int fork_error = 0;
     for (Child& child : children) {
         const int64_t fork_start_ns = now_ns(CLOCK_MONOTONIC);
+        const int64_t fork_start_cpu_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID);
         const pid_t pid = fork();
         if (pid == 0) {
             measure_reading(options, read, &child);
@@ -96,6 +97,7 @@ Outcome run_children(const Options& options, uint64_t expected_values,
             break;
         }
         child.pid = pid;
+        child.fork_cpu_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID) - fork_start_cpu_ns;
         child.fork_ns = now_ns(CLOCK_MONOTONIC) - fork_start_ns;
     }
     for (Child& child : children) {

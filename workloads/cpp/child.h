@@ -29,6 +29,7 @@ struct Child {
     int64_t cpu_ns;
     int64_t start_cpu_ns;  // of the child, until its fork() had returned
     int64_t fork_ns;       // of the parent's call; written by the parent
+    int64_t fork_cpu_ns;   // the same in the parent's CPU time
 
     bool succeeded() const { return pid != 0 && wait_status == 0 && finished; }
 };

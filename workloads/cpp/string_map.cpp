@@ -114,6 +114,8 @@ void print_child(const Options& options, size_t number, const Child& child) {
         std::fprintf(stderr, "child %zu: fork took %.3f ms, its start %.3f ms of CPU time\n",
                      number, static_cast<double>(child.fork_ns) / 1e6,
                      static_cast<double>(child.start_cpu_ns) / 1e6);
+        std::fprintf(stderr, "child %zu: its fork took %.3f ms of the parent's CPU time\n", number,
+                     static_cast<double>(child.fork_cpu_ns) / 1e6);
     }
     if (child.pid == 0 || child.succeeded()) return;
     if (WIFSIGNALED(child.wait_status)) {
