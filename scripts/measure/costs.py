@@ -1,7 +1,7 @@
 """What a workload costs under each recorder. Times are of groups that run together (groups.py), but
 for cowscope's recorder: what it does goes with the clock in part, and in a group the clock goes on
-while others run. So what it takes beside the program is measured in runs alone, as are memory and
-reports.
+while others run. So what it takes beside the program, and what it writes, is measured in runs
+alone, as are memory and reports.
 """
 
 import statistics
@@ -53,7 +53,7 @@ def measure_workload(tools, workload, wanted, cpus, rounds, rounds_alone=ROUNDS_
     floor = members.pop(FLOOR, None)
     variants = {name: times_figures(members[name]) for name in names}
     for name in names:
-        add_trace_figures(name, members, variants)
+        add_trace_figures(name, members, variants, alone)
         if name in COWSCOPE:
             variants[name]['added_private_kb'] = alone.private_kb[name] - alone.private_kb[PLAIN]
     found = {'name': workload.name, 'command': workload.command, 'children': workload.children,
@@ -71,6 +71,7 @@ class Alone:
         self.needed_kb = first.peak_kb * (1 + workload.children)
         self.private_kb = {PLAIN: workloads.private_kb_of(workload, first)}  # of a child
         self.recorder_shares = {}  # CPU time of the recorder, of the program's in the same run
+        self.trace_bytes = {}
 
 
 def measure_alone(tools, workload, names, cpus, rounds):
@@ -84,6 +85,7 @@ def measure_alone(tools, workload, names, cpus, rounds):
 
     members = groups.run_rounds(plan, rounds, tools, workload.memory_command, figures_of)
     for name, member in members.items():
+        alone.trace_bytes[name] = measuring.folder_bytes(member.tools.trace(name))
         measuring.remove(member.tools.folder)
         alone.private_kb[name] = statistics.mean(member.column('private_kb'))
         alone.recorder_shares[name] = statistics.median(member.column('share'))
@@ -98,7 +100,7 @@ def times_figures(member):
             'reading_ratio': member.ratios('reading'), 'fork_ratio': member.ratios('fork')}
 
 
-def add_trace_figures(name, members, variants):
+def add_trace_figures(name, members, variants, alone):
     """What the trace of the last round tells; those before it are gone."""
     figures = variants[name]
     member = members[name]
@@ -115,7 +117,8 @@ def add_trace_figures(name, members, variants):
                        copied_pages=variants[EXACT]['copied_pages'])
     else:
         return
-    figures['trace_bytes'] = measuring.folder_bytes(member.tools.trace(name))
+    figures['trace_bytes'] = alone.trace_bytes.get(name) or \
+        measuring.folder_bytes(member.tools.trace(name))
     figures['trace_share'] = figures['trace_bytes'] / (figures['copied_pages']
                                                        * measuring.PAGE_BYTES)
     added = member.added('reading').values

@@ -121,7 +121,12 @@ class Programs:
         os.makedirs(folder)
         return Programs(folder, self._programs)
 
+    def trace(self, name):
+        return os.path.join(self.folder, name)
+
     def command(self, name, _):
+        with open(self.trace(name), 'w', encoding='ascii') as file:
+            file.write('a trace')
         return ['/usr/bin/python3', '-c', self._programs[name]]
 
 
@@ -192,6 +197,7 @@ class AloneTest(unittest.TestCase):
                                         sorted(os.sched_getaffinity(0)), 3)
             self.assertEqual(os.listdir(folder), [])
         self.assertEqual(alone.private_kb, {PLAIN: 100, EXACT: 350})
+        self.assertEqual(alone.trace_bytes, {EXACT: len('a trace')})
         # Its start is its own work, too.
         self.assertTrue(0.2 < alone.recorder_shares[EXACT] < 0.45, alone.recorder_shares)
 

@@ -40,11 +40,14 @@ class RunTest(unittest.TestCase):
         burn = 'i = 0\nwhile i < 3000000: i += 1\n'
         fork = 'import os\nif os.fork() == 0:\n  pass\nelse:\n  os.wait()\n'
         cpu = min(os.sched_getaffinity(0))
-        (done,) = groups.finish_all([groups.start_on(cpu, {
-            'one': ['/usr/bin/python3', '-c', burn],
-            'two': ['/usr/bin/python3', '-c', fork + burn]})])
-        ratio = done['two'].cpu_seconds / done['one'].cpu_seconds
-        self.assertTrue(1.8 < ratio < 2.2, ratio)
+        ratios = []
+        for _ in range(5):
+            (done,) = groups.finish_all([groups.start_on(cpu, {
+                'one': ['/usr/bin/python3', '-c', burn],
+                'two': ['/usr/bin/python3', '-c', fork + burn]})])
+            ratios.append(done['two'].cpu_seconds / done['one'].cpu_seconds)
+        ratio = measuring.Series(ratios).median
+        self.assertTrue(1.6 < ratio < 2.4, ratios)
 
     def test_a_programs_own_time_is_not_its_childrens(self):
         burn = 'i = 0\nwhile i < %d: i += 1\n'
