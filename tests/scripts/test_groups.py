@@ -160,13 +160,14 @@ class RunTogetherTest(unittest.TestCase):
         self.assertEqual(used, [cpus[0], cpus[-1], cpus[-1], cpus[0]])
 
     def test_ratios_are_those_of_the_work(self):
-        loops = 3000000
-        programs = {PLAIN: loops, AGAIN: loops, EXACT: loops * 3 // 2, AUTO: loops * 2}
+        loops = 5000000
+        # Two that take longer: one would have the CPU to itself at the end, which is faster there.
+        programs = {PLAIN: loops, AGAIN: loops, EXACT: loops * 3 // 2, AUTO: loops * 3 // 2}
         with tempfile.TemporaryDirectory() as folder:
             tools = Programs(folder, {name: WORK % count for name, count in programs.items()})
             plan = groups.Plan([list(programs)], sorted(os.sched_getaffinity(0))[:1], 1)
             members = groups.run_rounds(plan, 5, tools, None, cpu_seconds)
-        for name, truth in ((AGAIN, 1), (EXACT, 1.5), (AUTO, 2)):
+        for name, truth in ((AGAIN, 1), (EXACT, 1.5), (AUTO, 1.5)):
             measured = members[name].ratios('cpu').median
             # The interpreter's own start is in all of them.
             self.assertAlmostEqual(measured, truth, delta=0.07 * truth, msg=name)
@@ -199,7 +200,7 @@ class AloneTest(unittest.TestCase):
         self.assertEqual(alone.private_kb, {PLAIN: 100, EXACT: 350})
         self.assertEqual(alone.trace_bytes, {EXACT: len('a trace')})
         # Its start is its own work, too.
-        self.assertTrue(0.2 < alone.recorder_shares[EXACT] < 0.45, alone.recorder_shares)
+        self.assertTrue(0.15 < alone.recorder_shares[EXACT] < 0.45, alone.recorder_shares)
 
 
 class RecorderTest(unittest.TestCase):
