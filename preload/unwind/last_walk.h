@@ -1,5 +1,5 @@
 // The last walk over a stack, so that the next one from the same place is told to come to the same:
-// a loop that writes page after page has one stack, and looking its words over costs a third of
+// a loop that writes page after page has one stack, and looking its words over costs a fifth of
 // walking it anew. A walk is what its registers, the words that it reads of the stack and the rules
 // make of it: where none of these is another, neither is the result.
 //
