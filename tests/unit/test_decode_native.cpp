@@ -2,6 +2,7 @@
 // run against a page that cannot be written, to see which of them write.
 #include <cstdio>
 #include <random>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -332,6 +333,11 @@ bool is_left_out(const Instruction& instruction, const std::vector<uint8_t>& byt
            (bytes[0] == 0xf3 && bytes[1] == 0x48);
 }
 
+// xchg needs no prefix for it.
+bool is_locked(const Instruction& instruction) {
+    return instruction.text.starts_with("lock ") || instruction.text.starts_with("xchg ");
+}
+
 }  // namespace
 
 TEST_CASE("instructions write where the processor says they do", "[decode][native]") {
@@ -380,6 +386,16 @@ TEST_CASE("instructions write where the processor says they do", "[decode][nativ
             // An operand that ends with the page does not reach the next one; a byte later it does.
             const uint64_t last = NativeCpu::kPageBytes - instruction->width_bytes;
             CHECK_FALSE(run(PROT_READ | PROT_WRITE, last, bytes).is_page_fault());
+            // Machines are held up for up to a minute where a locked operand is in two cache lines.
+            // Without its prefix the same instruction is measured; predicted stores measure xchg.
+            if (is_locked(*instruction)) {
+                if (bytes[0] != 0xf0) continue;
+                const auto same =
+                    decoder.decode(std::span(bytes).subspan(1), cpu.instruction_address());
+                REQUIRE(same);
+                CHECK(same->width_bytes == instruction->width_bytes);
+                continue;
+            }
             const Outcome beyond = run(PROT_READ | PROT_WRITE, last + 1, bytes);
             // Operands that must be aligned fault otherwise.
             CHECK((beyond.is_page_fault() || beyond.trap == kGeneralProtection));
