@@ -169,7 +169,13 @@ TEST_CASE("behind the bound a sample is an estimate, and without a witness nothi
         const Json truth = Json::parse(run.out);
         const Json report = report_json(trace);
         const Json& after = report["after_bound"];
-        CHECK(number(after, "copies") == 8 * number(after, "witnessed"));
+        CAPTURE(after.dump(1));
+        // What was held back for a while has lost its place, and counts as the eight that it stands
+        // for. It is seldom, and none in most runs.
+        const uint64_t late = number(after, "late");
+        const uint64_t by_kernel = number(after, "by_kernel");
+        CHECK(number(after, "copies") == 8 * number(after, "witnessed") + late + by_kernel);
+        CHECK((late + by_kernel) * 100 <= number(after, "copies"));
         CHECK_FALSE(find_note(report, {"an estimate"}).empty());
         const Pages one = pages_of(report, "one_place");
         const auto known = static_cast<double>(number(truth, "one") - one.before);

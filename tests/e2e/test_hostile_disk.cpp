@@ -124,7 +124,12 @@ TEST_CASE("a disk stays writable while a program is recorded on it", "[hostile]"
     CHECK(run.err.empty());
     const Json report = report_json(trace);
     check_consistent(report);
-    CHECK(lost_events(report) == 0);
+    // The shell waits with all signals blocked (dash, jobs.c, waitproc()): a copy that it makes
+    // there has no place. It waits for three.
+    for (const Json& process : report["processes"]) {
+        CAPTURE(process.dump(1));
+        CHECK(process["lost_events"] <= (process["role"] == "root" ? 3 : 0));
+    }
     // Nobody holds it now.
     CHECK(run_program({"/bin/sh", "-c", remount}).out == "0\n");
     CHECK(run_cowscope({"report", trace}).status() == 0);
