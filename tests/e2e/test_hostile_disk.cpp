@@ -124,7 +124,9 @@ TEST_CASE("a disk stays writable while a program is recorded on it", "[hostile]"
     CHECK(run.err.empty());
     const Json report = report_json(trace);
     check_consistent(report);
-    CHECK(lost_events(report) == 0);
+    CHECK(find_note(report, {"found no room"}).empty());
+    // The shell blocks all signals when it waits for a child that has not ended yet.
+    if (find_note(report, {"while SIGTRAP was blocked"}).empty()) CHECK(lost_events(report) == 0);
     // Nobody holds it now.
     CHECK(run_program({"/bin/sh", "-c", remount}).out == "0\n");
     CHECK(run_cowscope({"report", trace}).status() == 0);
