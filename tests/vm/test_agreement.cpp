@@ -45,7 +45,10 @@ Traced record_with(const std::string& tracker, const Words& options) {
     // recorder's arguments, which the program does not get, and in COWSCOPE_TRACKER.
     constexpr size_t kLongestName = 11;
     REQUIRE(tracker.size() <= kLongestName);
-    run_options.environment = {"PADDING=" + std::string(kLongestName - tracker.size(), 'x')};
+    run_options.environment = {"PADDING=" + std::string(kLongestName - tracker.size(), 'x'),
+                               // The kernel writes to a thread's rseq area when it was preempted,
+                               // which is not the same both times.
+                               "GLIBC_TUNABLES=glibc.pthread.rseq=0"};
     const RunResult run =
         run_cowscope(joined({"record", "--tracker", tracker, "--witness", "off", "-o",
                              folder / "t.cow", "--", kStringMap, "--truth", folder / "truth"},
