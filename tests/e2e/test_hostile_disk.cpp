@@ -124,6 +124,7 @@ TEST_CASE("a disk stays writable while a program is recorded on it", "[hostile]"
     CHECK(run.err.empty());
     const Json report = report_json(trace);
     check_consistent(report);
+    CHECK(find_note(report, {"found no room"}).empty());
     // The shell waits with all signals blocked (dash, jobs.c, waitproc()): a copy that it makes
     // there has no place. It waits for three.
     for (const Json& process : report["processes"]) {
