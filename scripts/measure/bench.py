@@ -29,7 +29,7 @@ PYTHONS = ['3.11', '3.13']
 def parse_options():
     parser = argparse.ArgumentParser(prog='scripts/bench', allow_abbrev=False,
                                      description='Measures what cowscope costs. ' +
-                                     'Without options: the table, in a quarter of an hour.')
+                                     'Without options: the table, which took half an hour on a busy machine.')
     parser.add_argument('--build', metavar='DIR', default=os.path.join(measuring.SOURCE, 'build'),
                         help='use the build that is there, and set up nothing')
     parser.add_argument('--growth', action='store_true',
