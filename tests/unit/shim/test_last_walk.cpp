@@ -7,11 +7,10 @@
 
 #include <cstring>
 #include <memory>
-#include <string>
-#include <thread>
 #include <vector>
 
 #include "tests/catch.h"
+#include "tests/unit/shim/interrupted_stack.h"
 #include "unwind/last_walk.h"
 
 using namespace cowscope;
@@ -63,16 +62,6 @@ void copy_stack(int, siginfo_t*, void* raw) {
     copy_to->words.assign(sp, sp + 200);
 }
 
-__attribute__((noinline)) int recurse(int depth) {
-    volatile int keep = depth;
-    if (depth == 0) {
-        raise(SIGUSR1);
-    } else {
-        recurse(depth - 1);
-    }
-    return keep;
-}
-
 // A frame of unknown size, which rbp is the base of, where the signal comes.
 __attribute__((noinline)) int interrupted_with_alloca(unsigned bytes) {
     auto* room = static_cast<volatile char*>(__builtin_alloca(bytes));
@@ -91,18 +80,13 @@ template <typename Interrupt>
 Copy stack_in(const Interrupt& interrupt) {
     Copy copy;
     copy_to = &copy;
-    struct sigaction action {};
-    struct sigaction old {};
-    action.sa_sigaction = copy_stack;
-    action.sa_flags = SA_SIGINFO;
-    sigaction(SIGUSR1, &action, &old);
+    const test::SignalTaker taker(copy_stack);
     interrupt();
-    sigaction(SIGUSR1, &old, nullptr);
     return copy;
 }
 
 Copy stack_of_depth(int depth) {
-    return stack_in([&] { recurse(depth); });
+    return stack_in([&] { test::recurse(depth); });
 }
 
 }  // namespace

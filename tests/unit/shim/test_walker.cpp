@@ -16,9 +16,11 @@
 #include <vector>
 
 #include "tests/catch.h"
+#include "tests/unit/shim/interrupted_stack.h"
 #include "unwind/walker.h"
 
 using namespace cowscope;
+using test::recurse;
 
 namespace {
 
@@ -85,32 +87,17 @@ class Fixture {
     Fixture() {
         walker = &walker_;
         current = &comparison_;
-        struct sigaction action {};
-        action.sa_sigaction = on_signal;
-        action.sa_flags = SA_SIGINFO;
-        sigaction(SIGUSR1, &action, &old_);
     }
-    ~Fixture() { sigaction(SIGUSR1, &old_, nullptr); }
 
     unwind::Walker walker_;
     Comparison comparison_;
-    struct sigaction old_ {};
+    test::SignalTaker taker_{on_signal};
 };
 
 void check_agreement(const Comparison& comparison) {
     REQUIRE(comparison.walks > 0);
     CHECK(comparison.ours.ips.size() >= 4);
     CHECK(comparison.ours.ips == comparison.reference);
-}
-
-__attribute__((noinline)) int recurse(int depth) {
-    volatile int keep = depth;
-    if (depth == 0) {
-        raise(SIGUSR1);
-    } else {
-        recurse(depth - 1);
-    }
-    return keep;
 }
 
 // A frame of unknown size keeps rbp as its base.
