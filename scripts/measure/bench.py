@@ -29,11 +29,12 @@ PYTHONS = ['3.11', '3.13']
 def parse_options():
     parser = argparse.ArgumentParser(prog='scripts/bench', allow_abbrev=False,
                                      description='Measures what cowscope costs. ' +
-                                     'Without options: the table, which took half an hour on a busy machine.')
+                                     'Without options: the table, in a quarter of an hour.')
     parser.add_argument('--build', metavar='DIR', default=os.path.join(measuring.SOURCE, 'build'),
                         help='use the build that is there, and set up nothing')
     parser.add_argument('--growth', action='store_true',
-                        help='how the cost grows with the entries and the children, instead')
+                        help='how the cost grows with the entries and the children, instead: '
+                        'an hour')
     parser.add_argument('--rounds', type=int, default=7, metavar='N',
                         help='rounds of runs (default %(default)s; fewer are no result)')
     parser.add_argument('--entries', type=int, default=2000000, metavar='N',
