@@ -22,6 +22,11 @@ constexpr uint64_t kHugePageBytes = uint64_t{2} << 20;
 constexpr uint64_t kMostPiecesMoved = uint64_t{1} << 22;
 constexpr uint64_t kMostPiecesAMove = 4;
 
+// The recorder's stand in files of its own (outside.h).
+bool is_taken_by_process(CensusKind kind) {
+    return kind >= CensusKind::final && kind <= CensusKind::alone && kind != CensusKind::outside;
+}
+
 class Loader {
   public:
     explicit Loader(SegmentReader* reader) : reader_(*reader) {}
@@ -229,6 +234,7 @@ class Loader {
         if (newest == newest_.end()) {
             fail(record, fmt::format("is of generation {}, which never began", fixed.generation));
         }
+        if (!is_taken_by_process(fixed.kind)) fail(record, "is of a kind that no process takes");
         if (!census_goes_on_) census_runs_.clear();
         take_runs<CensusRecord>(record, fixed.run_count, &census_runs_);
         census_goes_on_ = (record.flags & kMoreParts) != 0;

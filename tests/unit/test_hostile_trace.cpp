@@ -89,6 +89,23 @@ TEST_CASE("a small file that claims much costs little", "[hostile]") {
     CHECK(contains(*damage, path));
 }
 
+TEST_CASE("a segment has no censuses but a process's own", "[hostile]") {
+    const auto kind = static_cast<trace::CensusKind>(GENERATE(0, 3, 9, 255));
+    const TemporaryFolder folder;
+    const std::string path = folder / "process-7-77.cowseg";
+    {
+        Segment segment(path);
+        segment.inherited(0, {{kStart, 2}});
+        segment.census(0, trace::CensusKind::generation, 8, {{kStart, 1}});
+        segment.census(0, kind, 9, {{kStart, 2}});
+    }
+    const trace::ProcessTrace process = trace::load_process(path);
+    REQUIRE(process.damage);
+    CHECK(contains(*process.damage, "census record: is of a kind that no process takes"));
+    const attribute::Report report = attribute::build_report(folder.path());
+    CHECK(report.totals.copied_pages == 1);
+}
+
 TEST_CASE("work on censuses of ranges grows in proportion", "[hostile]") {
     constexpr size_t kRanges = 20'000;
     const auto kind = GENERATE(trace::CensusKind::kernel, trace::CensusKind::given_up,
