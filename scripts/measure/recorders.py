@@ -21,11 +21,7 @@ FLOOR = 'fault floor'
 
 COWSCOPE_OPTIONS = {CENSUS: ['--witness', 'off'], EXACT: ['--sample', '1'],
                     AUTO: ['--sample', 'auto']}
-# With 8 KiB of stack in each sample the usual buffer, 512 KiB for a CPU, is full after 60 of them:
-# perf then loses every seventh while it has a CPU for itself, and half of them in a group, and what
-# is lost costs it nothing. With this one it records nearly all, as cowscope does.
-PERF_BUFFER = ['-m', '64M']
-PERF_OPTIONS = {PERF_G: ['-g'], PERF_DWARF: ['--call-graph', 'dwarf', *PERF_BUFFER]}
+PERF_OPTIONS = {PERF_G: ['-g'], PERF_DWARF: ['--call-graph', 'dwarf']}
 # "[ perf record: Captured and wrote 1064.135 MB perf.data (132061 samples) ]"; long runs say "(~N".
 PERF_SAMPLES = re.compile(r'Captured and wrote .*\(~?(\d+) samples\)')
 # "Processed 139461 events and lost 3 chunks!", where it fell behind.
@@ -38,6 +34,7 @@ class Recorders:
     perf: str  # '' where there is none
     folder: str  # for traces
     floor: str = ''  # fault_floor; '' where there is none
+    perf_buffer: str = ''  # for dwarf stacks, a CPU, as perf's -m; '' is perf's own
 
     def available(self, names):
         return [name for name in names if (self.perf or name not in PERF_OPTIONS)
@@ -61,8 +58,9 @@ class Recorders:
             return [self.cowscope, 'record', '--quiet', '-o', trace, *COWSCOPE_OPTIONS[name], '--',
                     *command]
         if name in PERF_OPTIONS:
+            buffer = buffer_options(self.perf_buffer) if name == PERF_DWARF else []
             return [self.perf, 'record', '-e', 'page-faults', '-c', '1', '-d', *PERF_OPTIONS[name],
-                    '-o', trace, '--', *command]
+                    *buffer, '-o', trace, '--', *command]
         return [self.floor] if name == FLOOR else command
 
     def run(self, name, command):
@@ -79,7 +77,11 @@ class Recorders:
         return json.loads(told.output)
 
 
-def find_perf(folder):
+def buffer_options(size):
+    return ['-m', size] if size else []
+
+
+def find_perf(folder, buffer):
     """The perf of this machine, or '' with a word why its figures will be missing. Ubuntu's is a
     script that fails where no perf of the running kernel is installed."""
     perf = shutil.which('perf')
@@ -88,7 +90,7 @@ def find_perf(folder):
         trial = os.path.join(folder, 'perf-trial')
         try:
             perf_samples(measuring.run([perf, 'record', '-e', 'page-faults', '-c', '1',
-                                        *PERF_BUFFER, '-o', trial, '--', '/bin/true']))
+                                        *buffer_options(buffer), '-o', trial, '--', '/bin/true']))
             return perf
         except MeasuringError as error:
             why = str(error)

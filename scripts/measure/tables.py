@@ -65,9 +65,14 @@ def floor_text(found):
         for what in ('copied', 'fresh')) + '.\n'
 
 
+def buffer_text(results):
+    size = results['perf_buffer']
+    return ', with -m %s for dwarf stacks' % size if size else ''
+
+
 def to_markdown(results):
     parts = ['# What cowscope costs\n', measuring.machine_line(results['machine']) + '; '
-             + results['perf'] + '. %d rounds. Times are ratios to the runs without cowscope '
+             + results['perf'] + buffer_text(results) + '. %d rounds. Times are ratios to the runs without cowscope '
              'that ran at the same time on the same CPU: median (quartiles).\n' % results['rounds']]
     parts += [workload_table(found) for found in results['workloads']]
     if results['long_run']:
