@@ -160,17 +160,18 @@ class RunTogetherTest(unittest.TestCase):
         self.assertEqual(used, [cpus[0], cpus[-1], cpus[-1], cpus[0]])
 
     def test_ratios_are_those_of_the_work(self):
-        loops = 5000000
+        # Long enough that what a virtual machine's host does in between evens out.
+        loops = 15000000
         # Two that take longer: one would have the CPU to itself at the end, which is faster there.
         programs = {PLAIN: loops, AGAIN: loops, EXACT: loops * 3 // 2, AUTO: loops * 3 // 2}
         with tempfile.TemporaryDirectory() as folder:
             tools = Programs(folder, {name: WORK % count for name, count in programs.items()})
             plan = groups.Plan([list(programs)], sorted(os.sched_getaffinity(0))[:1], 1)
-            members = groups.run_rounds(plan, 5, tools, None, cpu_seconds)
+            members = groups.run_rounds(plan, 7, tools, None, cpu_seconds)
         for name, truth in ((AGAIN, 1), (EXACT, 1.5), (AUTO, 1.5)):
             measured = members[name].ratios('cpu').median
             # The interpreter's own start is in all of them.
-            self.assertAlmostEqual(measured, truth, delta=0.07 * truth, msg=name)
+            self.assertAlmostEqual(measured, truth, delta=0.1 * truth, msg=name)
 
     def test_a_failure_leaves_none_running(self):
         with tempfile.TemporaryDirectory() as folder:
