@@ -10,6 +10,7 @@ Time is CPU time of the whole command with all its processes, the recorder among
 import argparse
 import json
 import os
+import re
 import sys
 import time
 
@@ -24,6 +25,13 @@ import workloads
 from measuring import MeasuringError, say
 
 PYTHONS = ['3.11', '3.13']
+
+
+def buffer_size(text):
+    """As perf's -m has it, without the number of pages that it takes too."""
+    if not re.fullmatch('[1-9][0-9]*[KMG]', text):
+        raise argparse.ArgumentTypeError('%r is no size such as 64M' % text)
+    return text
 
 
 def parse_options():
@@ -48,9 +56,9 @@ def parse_options():
                         help='cpp, python, copies or report; may be given again')
     parser.add_argument('--python', action='append', metavar='PATH',
                         help='an interpreter (default: 3.11 and 3.13 of this machine)')
-    parser.add_argument('--perf-buffer', metavar='SIZE', default='',
+    parser.add_argument('--perf-buffer', metavar='SIZE', type=buffer_size, default='',
                         help="perf's for dwarf stacks, for each CPU: 64M holds nearly all samples, "
-                        "and takes two minutes more (default: perf's own, which loses half)")
+                        "and takes a minute or two more (default: perf's own, which loses half)")
     parser.add_argument('--cpus', metavar='LIST',
                         help='run on these CPUs, a group of programs on each (default: two)')
     parser.add_argument('--cold', action='store_true',

@@ -72,8 +72,9 @@ def buffer_text(results):
 
 def to_markdown(results):
     parts = ['# What cowscope costs\n', measuring.machine_line(results['machine']) + '; '
-             + results['perf'] + buffer_text(results) + '. %d rounds. Times are ratios to the runs without cowscope '
-             'that ran at the same time on the same CPU: median (quartiles).\n' % results['rounds']]
+             + results['perf'] + buffer_text(results) + '. %d rounds. Times are ratios to the runs '
+             'without cowscope that ran at the same time on the same CPU: median (quartiles).\n'
+             % results['rounds']]
     parts += [workload_table(found) for found in results['workloads']]
     if results['long_run']:
         parts.append(workload_table(results['long_run']))
