@@ -56,7 +56,7 @@ def parse_options():
                         help='cpp, python, copies or report; may be given again')
     parser.add_argument('--python', action='append', metavar='PATH',
                         help='an interpreter (default: 3.11 and 3.13 of this machine)')
-    parser.add_argument('--perf-buffer', metavar='SIZE', type=buffer_size, default='',
+    parser.add_argument('--perf-buffer', metavar='SIZE', type=buffer_size,
                         help="perf's for dwarf stacks, for each CPU: 64M holds nearly all samples, "
                         "and takes a minute or two more (default: perf's own, which loses half)")
     parser.add_argument('--cpus', metavar='LIST',
@@ -69,6 +69,7 @@ def parse_options():
     if min(options.rounds, options.entries, options.copies, options.events) < 1:
         parser.error('numbers count from 1')
     options.only = options.only or ['cpp', 'python', 'copies', 'report']
+    options.perf_buffer = options.perf_buffer or ''
     options.output = options.output or os.path.join(options.build, 'bench')
     return options
 

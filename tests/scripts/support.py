@@ -23,6 +23,16 @@ def run_script(name, *arguments):
     return done.stdout, done.stderr
 
 
+def check_refuses(word, name, *arguments):
+    """That it ends at once with one line that has the word, below the usage."""
+    done = subprocess.run([os.path.join(SOURCE, 'scripts', name), *arguments],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, universal_newlines=True)
+    what = 'scripts/%s %s' % (name, ' '.join(arguments))
+    check(done.returncode == 2, '%s ended with %d' % (what, done.returncode))
+    check(word in done.stderr.splitlines()[-1], '%s says: %s' % (what, done.stderr))
+
+
 def check(holds, what):
     if not holds:
         sys.exit('FAILED: ' + what)

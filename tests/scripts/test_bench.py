@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 
-from support import check, near, run_script
+from support import check, check_refuses, near, run_script
 
 ENTRIES = 100000
 CHILDREN = 2
@@ -16,6 +16,9 @@ COPIES = 20000
 EVENTS = 30000
 
 build = sys.argv[1]
+for wrong in ('', '64', '0M', '64MB'):
+    check_refuses('no size such as 64M', 'bench', '--build', build, '--perf-buffer', wrong)
+check_refuses('count from 1', 'bench', '--build', build, '--rounds', '0')
 with tempfile.TemporaryDirectory() as folder:
     output, said = run_script('bench', '--build', build, '--only', 'cpp', '--only', 'copies',
                               '--only', 'report', '--cold', '--rounds', str(ROUNDS), '--entries',
