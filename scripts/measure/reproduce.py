@@ -30,6 +30,7 @@ QUICK_PAUSE_SECONDS = 1
 PARENT_BYTES, WORKER_BYTES = 185, 132
 SPARE_KB = 1 << 20
 MOST_WORKERS = 10
+CPP_READS = {'key': 'key', 'values': 'iterate'}
 CPP_KINDS = ['refcounted', 'interned', 'shared_ptr', 'cow-string', 'plain']
 
 
@@ -50,14 +51,18 @@ def parse_options():
     parser.add_argument('--python', action='append', metavar='PATH',
                         help='an interpreter (default: every one of this machine)')
     parser.add_argument('--only', choices=['cpp', 'python'], metavar='WHAT', help='cpp or python')
+    parser.add_argument('--read', choices=['key', 'values'], metavar='ORDER',
+                        help='key or values: in this order only, which takes half the time')
     parser.add_argument('--quick', action='store_true',
-                        help='200,000 entries, 2 workers, the smallest table: half a minute')
+                        help='200,000 entries, 2 workers, by key: half a minute')
     parser.add_argument('-o', dest='output', metavar='DIR',
                         help='for the tables and plots (default: reproduce/ in the build)')
     options = parser.parse_args()
     options.output = options.output or os.path.join(options.build, 'reproduce')
     options.sizes = options.size or ([(200000, 2)] if options.quick else
                                      [(10000000, 10), (30000000, None)])
+    options.reads = ([options.read] if options.read else ['key'] if options.quick else
+                     ['key', 'values'])
     return options
 
 
@@ -75,7 +80,7 @@ def fitting_workers(entries):
 # --- what is run
 
 def python_cases(options, interpreter, version, entries, workers, pause_seconds):
-    for read in ('key',) if options.quick else ('key', 'values'):
+    for read in options.reads:
         for interning in (False, True):
             workload = workloads.python(interpreter, version, entries, workers, '--read', read,
                                         '--pause', str(pause_seconds),
@@ -98,7 +103,7 @@ def random_cases(interpreter, version, entries, pause_seconds):
 
 
 def cpp_cases(options, program, entries, workers, pause_seconds):
-    for read in ('key',) if options.quick else ('key', 'iterate'):
+    for read in [CPP_READS[read] for read in options.reads]:
         for kind in CPP_KINDS[:2] if options.quick else CPP_KINDS:
             workload = workloads.cpp(program, entries, workers, '--values', kind, '--read', read,
                                      '--pause', str(pause_seconds))
@@ -241,7 +246,7 @@ def cases_of(options, program, entries, workers, pause_seconds, with_random):
     if options.only != 'cpp':
         for version, path in find_pythons(options):
             yield from python_cases(options, path, version, entries, workers, pause_seconds)
-            if with_random:
+            if with_random and 'values' in options.reads:
                 yield from random_cases(path, version, min(20000000, entries), pause_seconds)
     if options.only != 'python':
         yield from cpp_cases(options, program, entries, workers, pause_seconds)
