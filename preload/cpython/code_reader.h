@@ -4,31 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "cpython/interpreter.h"
-#include "cpython/memory.h"
+#include "cpython/code_identity.h"
 #include "cpython/text.h"
 #include "python_format.h"
 
 namespace cowscope::cpython {
-
-// What tells a code object from another that comes to its address later. The name's hash does where
-// the name, too, comes to where the other's was.
-struct CodeIdentity {
-    uint64_t name;
-    uint64_t name_hash;
-    uint64_t line_table;
-    uint32_t first_line;
-
-    bool operator==(const CodeIdentity&) const = default;
-};
-
-// Of the code object at `address`, whose memory and whose name's is known to be there.
-inline CodeIdentity identify_code(uint64_t address) {
-    const Layout& layout = *interpreter().layout;
-    const auto name = load<uint64_t>(address + layout.code_name);
-    return {name, load<uint64_t>(name + kStrHash), load<uint64_t>(address + layout.code_line_table),
-            load<uint32_t>(address + layout.code_first_line)};
-}
 
 // Async-signal-safe; callers hold the process's lock, and interpreter().layout is not null. Large:
 // for an arena.

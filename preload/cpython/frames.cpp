@@ -20,9 +20,15 @@ constexpr uint64_t kReferenceTags = 3;
 
 uint64_t key_of(uint64_t code) {
     const CodeIdentity identity = identify_code(code);
-    const uint64_t words[] = {code, identity.name, identity.name_hash, identity.line_table,
-                              identity.first_line};
-    return hash_words(words, 5);
+    const uint64_t words[] = {code,
+                              identity.name,
+                              identity.line_table,
+                              identity.file,
+                              uint64_t{identity.first_line} << 32 | identity.version,
+                              identity.name_hash,
+                              identity.file_shape,
+                              identity.file_hash};
+    return hash_words(words, sizeof(words) / sizeof(words[0]));
 }
 
 }  // namespace
@@ -89,8 +95,8 @@ uint64_t StackTable::find_innermost(uint64_t thread) {
     auto frame = load<uint64_t>(thread + layout.thread_frame);
     if (layout.cframe_frame != kNone) {
         const uint64_t cframe = frame;
-        if (!may_be_object(cframe) ||
-            !readable_.has(cframe + layout.cframe_frame, sizeof(uint64_t))) {
+        // It lies on a stack of C's.
+        if (!may_be_object(cframe) || !is_there(cframe + layout.cframe_frame, sizeof(uint64_t))) {
             return 0;
         }
         frame = load<uint64_t>(cframe + layout.cframe_frame);
@@ -98,18 +104,33 @@ uint64_t StackTable::find_innermost(uint64_t thread) {
     return frame;
 }
 
-// Whether its memory is there.
-bool StackTable::has_frame(uint64_t frame) {
-    return may_be_object(frame) && readable_.has(frame, interpreter().layout->frame_bytes);
+// Of memory that libc may take away without anybody being told, such as the stack of a coroutine:
+// at most a page.
+bool StackTable::is_there(uint64_t address, uint64_t bytes) const {
+    return (address >= stack_.start && address + bytes <= stack_.end) ||
+           is_readable(address, bytes);
 }
 
-// Whether it is a code object, and its memory and its name's are there.
+// Whether its memory is there.
+bool StackTable::has_frame(uint64_t thread, uint64_t frame) {
+    const Layout& layout = *interpreter().layout;
+    if (!may_be_object(frame)) return false;
+    const bool is_pythons = layout.frame_is_object || in_stack_chunk(thread, frame);
+    return is_pythons ? readable_.has(frame, layout.frame_bytes)
+                      : is_there(frame, layout.frame_bytes);
+}
+
+// Whether it is a code object, and its memory and its strs' are there.
 bool StackTable::is_code(uint64_t code) {
     const Layout& layout = *interpreter().layout;
     if (!may_be_object(code) || !readable_.has(code, layout.code_bytes)) return false;
     if (load<uint64_t>(code + kObType) != interpreter().code_type) return false;
     const auto name = load<uint64_t>(code + layout.code_name);
-    return may_be_object(name) && readable_.has(name, layout.ascii_bytes);
+    const auto file = load<uint64_t>(code + layout.code_filename);
+    if (!may_be_object(name) || !readable_.has(name, layout.ascii_bytes)) return false;
+    if (!may_be_object(file) || !readable_.has(file, layout.ascii_bytes)) return false;
+    const FileText text(file);
+    return text.bytes == 0 || readable_.has(text.from, text.bytes);
 }
 
 int32_t StackTable::instruction_offset(uint64_t frame, uint64_t code) const {
@@ -127,9 +148,11 @@ int32_t StackTable::instruction_offset(uint64_t frame, uint64_t code) const {
 }
 
 template <typename Take>
-bool StackTable::walk(uint64_t innermost, uint64_t address, uint32_t limit, Take&& take) {
+bool StackTable::walk(uint64_t thread, uint64_t innermost, uint64_t address, uint32_t limit,
+                      Take&& take) {
     const Interpreter& python = interpreter();
     const Layout& layout = *python.layout;
+    SameCode same;
     depth_ = 0;
     truncated_ = false;
     // Whether C called it is seen at the next step.
@@ -141,7 +164,8 @@ bool StackTable::walk(uint64_t innermost, uint64_t address, uint32_t limit, Take
             break;
         }
         const LastFrames::Frame* known = last_.find(step, frame);
-        if (known == nullptr && !has_frame(frame)) return false;
+        // Those of C lie on its stack.
+        if ((known == nullptr || known->code == 0) && !has_frame(thread, frame)) return false;
         if (layout.frame_is_object) {
             if (load<uint64_t>(frame + kObType) != python.frame_type) return false;
             // Locals and the value stack follow.
@@ -157,7 +181,7 @@ bool StackTable::walk(uint64_t innermost, uint64_t address, uint32_t limit, Take
         } else {
             if (met.code != 0 && !take(met)) return false;
             const uint64_t code = load<uint64_t>(frame + layout.frame_code) & ~kReferenceTags;
-            if (known != nullptr && !known->runs(code)) known = nullptr;
+            if (known != nullptr && !known->runs(code, &same)) known = nullptr;
             if (known == nullptr && !is_code(code)) return false;
             const bool is_entered =
                 layout.frame_is_object || (layout.frame_is_entry != kNone &&
@@ -206,12 +230,17 @@ void StackTable::give_up(segment::Writer* writer) {
     writer->commit();
 }
 
+void StackTable::begin(const Memory& memory) {
+    readable_.begin(memory.version);
+    last_.begin(memory.version);
+    stack_ = memory.stack;
+}
+
 uint32_t StackTable::capture(Arena& arena, segment::Writer* writer, uint64_t address,
-                             uint64_t memory_version, uint32_t limit) {
+                             const Memory& memory, uint32_t limit) {
     holds_address_ = false;
     if (gave_up_) return trace::kNoPythonStack;
-    readable_.begin(memory_version);
-    last_.begin(memory_version);
+    begin(memory);
     const uint64_t thread = own_thread();
     if (thread == 0) return trace::kNoPythonStack;
     see_thread(arena, writer, thread);
@@ -229,7 +258,7 @@ uint32_t StackTable::capture(Arena& arena, segment::Writer* writer, uint64_t add
             (frame.is_entered_from_c ? trace::kEnteredFromC : 0));
         return true;
     };
-    if (!walk(innermost, address, limit < kMaxDepth ? limit : kMaxDepth, take)) {
+    if (!walk(thread, innermost, address, limit < kMaxDepth ? limit : kMaxDepth, take)) {
         // Frames that are being set up or taken down are no stack for a moment.
         if (!worked_ && ++failures_ == kMostFailures) give_up(writer);
         return trace::kNoPythonStack;
@@ -241,10 +270,8 @@ uint32_t StackTable::capture(Arena& arena, segment::Writer* writer, uint64_t add
     return interned_id_;
 }
 
-uint32_t StackTable::capture_counted(uint64_t memory_version, CountedFrame* frames,
-                                     uint32_t limit) {
-    readable_.begin(memory_version);
-    last_.begin(memory_version);
+uint32_t StackTable::capture_counted(const Memory& memory, CountedFrame* frames, uint32_t limit) {
+    begin(memory);
     const uint64_t thread = own_thread();
     const uint64_t innermost = thread == 0 ? 0 : find_innermost(thread);
     if (innermost == 0) return 0;
@@ -254,7 +281,7 @@ uint32_t StackTable::capture_counted(uint64_t memory_version, CountedFrame* fram
         add(0);
         return true;
     };
-    return walk(innermost, 0, limit, take) ? depth_ : 0;
+    return walk(thread, innermost, 0, limit, take) ? depth_ : 0;
 }
 
 }  // namespace cowscope::cpython

@@ -6,9 +6,16 @@
 #include "segment/writer.h"
 #include "support/arena.h"
 #include "support/readable.h"
+#include "tracker/own_memory.h"
 #include "witness/intern_table.h"
 
 namespace cowscope::cpython {
+
+// What is known of the memory that is read at an event.
+struct Memory {
+    uint64_t version;             // see ReadablePages
+    tracker::AddressRange stack;  // of this thread's, what can be read as a whole; or nothing
+};
 
 // A frame as it is told where there is no trace to write to.
 struct CountedFrame {
@@ -21,23 +28,23 @@ struct CountedFrame {
 //
 // A thread's own frames, and the code objects that they run, live as long as the thread stands
 // still. But what names the innermost of them may be stale: the thread state at the end of the
-// interpreter, a frame that is being set up or taken down. So every page is checked to be readable,
-// anew where memory may have gone since.
+// interpreter, a frame that is being set up or taken down, one that was left by longjmp() or on a
+// stack that is gone. So every page is checked to be readable, anew where memory may have gone
+// since, and on a stack of C's each time.
 class StackTable {
   public:
     // Id of the stack, innermost `limit` frames; trace::kNoPythonStack where this thread runs no
     // Python, or its stack could not be read. Afterwards holds_address() says whether `address`
     // lies in a frame of it.
-    // `memory_version`: see ReadablePages.
-    uint32_t capture(Arena& arena, segment::Writer* writer, uint64_t address,
-                     uint64_t memory_version, uint32_t limit);
+    uint32_t capture(Arena& arena, segment::Writer* writer, uint64_t address, const Memory& memory,
+                     uint32_t limit);
     bool holds_address() const { return holds_address_; }
     // Some time before capture(): the sooner the better.
     void prefetch() const { last_.prefetch(); }
 
     // The same without a trace: fills `frames` with the innermost ones, at most `limit`. Returns
     // how many.
-    uint32_t capture_counted(uint64_t memory_version, CountedFrame* frames, uint32_t limit);
+    uint32_t capture_counted(const Memory& memory, CountedFrame* frames, uint32_t limit);
 
     CodeReader* code_reader() { return codes_.reader(); }
 
@@ -48,6 +55,7 @@ class StackTable {
     // Frames of C that stand between Python frames count too, so that a walk ends.
     static constexpr uint32_t kMostSteps = 2 * kMaxDepth;
 
+    void begin(const Memory& memory);
     // The thread's innermost frame; 0 where it has none.
     uint64_t find_innermost(uint64_t thread);
     bool is_own_thread(uint64_t thread);
@@ -63,7 +71,7 @@ class StackTable {
     // Hands take(Frame) each frame of Python's, innermost first, which add()s it and says whether
     // it could. False where something is not as it should be.
     template <typename Take>
-    bool walk(uint64_t innermost, uint64_t address, uint32_t limit, Take&& take);
+    bool walk(uint64_t thread, uint64_t innermost, uint64_t address, uint32_t limit, Take&& take);
     void add(uint64_t frame) {
         if (frames_[depth_] != frame) is_another_ = true;
         frames_[depth_++] = frame;
@@ -71,7 +79,8 @@ class StackTable {
     // The number of its code object; CodeTable::kNoCode where it has none.
     uint32_t learn(Arena& arena, segment::Writer* writer, const Frame& frame);
     bool in_stack_chunk(uint64_t thread, uint64_t address);
-    bool has_frame(uint64_t frame);
+    bool is_there(uint64_t address, uint64_t bytes) const;
+    bool has_frame(uint64_t thread, uint64_t frame);
     bool is_code(uint64_t code);
     int32_t instruction_offset(uint64_t frame, uint64_t code) const;
     uint32_t intern(Arena& arena, segment::Writer* writer);
@@ -89,6 +98,7 @@ class StackTable {
     uint32_t interned_id_ = 0;
     bool holds_address_ = false;
     ReadablePages readable_;
+    tracker::AddressRange stack_ = {};
     bool worked_ = false;
     bool gave_up_ = false;
     uint32_t failures_ = 0;

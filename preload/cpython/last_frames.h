@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "cpython/code_reader.h"
+#include "cpython/code_identity.h"
 
 namespace cowscope::cpython {
 
@@ -17,10 +17,8 @@ class LastFrames {
         uint32_t code_id;
 
         // Whether it runs the same code object still, whose memory is there as it was.
-        bool runs(uint64_t wanted) const {
-            return code == wanted &&
-                   load<uint64_t>(code + interpreter().layout->code_name) == identity.name &&
-                   identify_code(code) == identity;
+        bool runs(uint64_t wanted, SameCode* same) const {
+            return wanted != 0 && code == wanted && same->is(identity, code);
         }
     };
 
@@ -35,11 +33,19 @@ class LastFrames {
     // nothing.
     void prefetch() const {
         const Layout& layout = *interpreter().layout;
+        constexpr uint64_t kLine = 64;  // of the cache
+        uint64_t last_file = 0;
         for (uint32_t i = 0; i < count_; ++i) {
             const uint64_t code = frames_[i].code;
-            __builtin_prefetch(reinterpret_cast<const void*>(code + layout.code_name));
+            const CodeIdentity& identity = frames_[i].identity;
+            __builtin_prefetch(reinterpret_cast<const void*>(code + layout.code_first_line));
             __builtin_prefetch(reinterpret_cast<const void*>(code + layout.code_line_table));
-            __builtin_prefetch(reinterpret_cast<const void*>(frames_[i].identity.name + kStrHash));
+            if (identity.version != 0) continue;
+            __builtin_prefetch(reinterpret_cast<const void*>(identity.name + kStrHash));
+            if (identity.file == last_file) continue;
+            last_file = identity.file;
+            __builtin_prefetch(reinterpret_cast<const void*>(identity.file + kStrLength));
+            __builtin_prefetch(reinterpret_cast<const void*>(identity.file + kStrLength + kLine));
         }
     }
     // What was found at this step of the last walk, innermost first, whose memory is there; nullptr

@@ -58,7 +58,7 @@ Observation Observer::observe(Arena& arena, segment::Writer* writer, const Write
         said_problem_ = true;
     } else {
         observation.python_stack =
-            stacks_.capture(arena, writer, write.address, write.memory_version, limit);
+            stacks_.capture(arena, writer, write.address, write.memory, limit);
     }
     Located& object = observation.object;
     object = locate(arena, writer, &types_, write.address, write.words, write.stays_from);
@@ -72,9 +72,9 @@ Observation Observer::observe(Arena& arena, segment::Writer* writer, const Write
     return observation;
 }
 
-uint32_t Observer::capture_counted(uint64_t memory_version, CountedFrame* frames, uint32_t limit) {
+uint32_t Observer::capture_counted(const Memory& memory, CountedFrame* frames, uint32_t limit) {
     if (interpreter().layout == nullptr) return 0;
-    return stacks_.capture_counted(memory_version, frames, limit);
+    return stacks_.capture_counted(memory, frames, limit);
 }
 
 void Observer::record_value(Arena& arena, segment::Writer* writer, const Write& write,

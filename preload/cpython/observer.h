@@ -17,7 +17,7 @@ struct Write {
     // What can be read from here up to the address can be as long as it is looked at.
     uint64_t stays_from;
     uint32_t site;
-    uint64_t memory_version;  // see ReadablePages
+    Memory memory;
     uint64_t registers[trace::kRegisterCount];
 };
 
@@ -36,7 +36,7 @@ class Observer {
     }
 
     // See StackTable; 0 frames where the interpreter's are not known.
-    uint32_t capture_counted(uint64_t memory_version, CountedFrame* frames, uint32_t limit);
+    uint32_t capture_counted(const Memory& memory, CountedFrame* frames, uint32_t limit);
     CodeReader* code_reader() { return stacks_.code_reader(); }
 
   private:

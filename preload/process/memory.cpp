@@ -111,7 +111,7 @@ void note_sharing(const void* address, size_t bytes, int advice) {
 
 // What libc takes away without coming by here: the end of the heap, by the break; the heaps of
 // other threads, which there are none of without them; and large blocks, which nobody asks this
-// about.
+// about: what may be a stack is asked for each time (cpython/frames.cpp).
 uint64_t memory_version() {
     const uint64_t now =
         &__curbrk != nullptr ? reinterpret_cast<uint64_t>(__curbrk) : current_break();
@@ -205,6 +205,7 @@ COWSCOPE_INTERPOSED void* mremap(void* address, size_t old_bytes, size_t new_byt
     if ((flags & MREMAP_FIXED) != 0) giving_up(new_address, new_bytes);
     const size_t kept_bytes = new_bytes < old_bytes ? new_bytes : old_bytes;
     giving_up(static_cast<char*>(address) + kept_bytes, old_bytes - kept_bytes);
+    if ((flags & MREMAP_MAYMOVE) != 0) hiding(address, kept_bytes);
     if (!may_move_watched(address, kept_bytes)) {
         return real().mremap(address, old_bytes, new_bytes, flags, new_address);
     }

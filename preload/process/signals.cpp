@@ -38,12 +38,18 @@ bool is_ours(const struct sigaction& action) {
     return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == on_end;
 }
 
+// sigfillset() leaves out those that libc keeps for itself, which cancel threads: a thread that is
+// cancelled in a handler of ours would take our lock with it.
+void block_all(struct sigaction* action) {
+    std::memset(&action->sa_mask, 0xff, sizeof(action->sa_mask));
+}
+
 struct sigaction end_action() {
     struct sigaction action;
     std::memset(&action, 0, sizeof(action));
     action.sa_sigaction = on_end;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
-    sigfillset(&action.sa_mask);
+    block_all(&action);
     return action;
 }
 
@@ -80,7 +86,7 @@ bool handle_trap(void (*handler)(int, siginfo_t*, void*)) {
     std::memset(&action, 0, sizeof(action));
     action.sa_sigaction = handler;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
-    sigfillset(&action.sa_mask);
+    block_all(&action);
     trap_is_ours = real().sigaction(SIGTRAP, &action, &host_trap_action) == 0;
     return trap_is_ours;
 }

@@ -9,6 +9,7 @@ struct AddressRange {
     uint64_t start;
     uint64_t end;
 
+    bool empty() const { return start >= end; }
     bool overlaps(uint64_t other_start, uint64_t other_end) const {
         return other_start < end && other_end > start;
     }

@@ -27,7 +27,6 @@ struct Module {
 };
 
 bool find_module(uint64_t ip, Module* module) {
-    if (_dl_find_object == nullptr) return false;
     struct dl_find_object found;
     if (_dl_find_object(reinterpret_cast<void*>(ip), &found) != 0) return false;
     module->start = reinterpret_cast<uint64_t>(found.dlfo_map_start);
@@ -361,6 +360,7 @@ Rule to_rule(uint64_t ip, const Row& row) {
 
 Rule find_rule(uint64_t ip) {
     const Rule none = {ip, 0, 0, CfaKind::none, RbpKind::same};
+    if (_dl_find_object == nullptr) return none;
     Module module;
     if (!find_module(ip, &module)) {
         // Code of no module was generated at run time, and code generators keep frame pointers.

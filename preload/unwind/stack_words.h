@@ -14,12 +14,14 @@ struct StackRange {
     uint64_t end;
     // There is no hole in it. Others may have had neighbours in their mapping that are gone since.
     bool is_whole = false;
+    bool has_start = false;  // the page of `start` can be read
 };
 
 // Memory is only read within the stack, and there only pages that were found to be readable.
 class StackReader {
   public:
-    explicit StackReader(const StackRange& range) : range_(range), page_(range.start / kPage) {}
+    explicit StackReader(const StackRange& range)
+        : range_(range), page_(range.has_start ? range.start / kPage : kNone) {}
     bool is_within(uint64_t address) const {
         return address >= range_.start && address < range_.end &&
                range_.end - address >= sizeof(uint64_t);
@@ -33,6 +35,7 @@ class StackReader {
 
   private:
     static constexpr uint64_t kPage = 4096;
+    static constexpr uint64_t kNone = ~uint64_t{0};
 
     // Frames follow each other, so the page that was asked for last is mostly the one.
     bool has(uint64_t address, uint64_t bytes) {

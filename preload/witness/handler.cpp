@@ -26,17 +26,45 @@ constexpr uint32_t kExemplarsASite = 4;
 // (arch/x86/mm/mmap.c, mmap_base(): a gap of at least 128 MiB).
 constexpr uint64_t kMainStackReach = uint64_t{64} << 20;
 
-bool find_stack(Tracked& tracked, uint64_t sp, unwind::StackRange* range) {
+// Its part that is in use; nothing where `sp` is on another stack.
+tracker::AddressRange main_stack(uint64_t sp) {
     const auto top = reinterpret_cast<uint64_t>(process::process.environment);
-    if (sp < top && top - sp < kMainStackReach) {
-        *range = {sp, top, true};
+    if (sp >= top || top - sp >= kMainStackReach) return {};
+    return {sp, top};
+}
+
+// A stack may have been made of memory that nobody could read when the mappings were told.
+const process::Mapping* find_stack_mapping(Tracked& tracked, uint64_t sp) {
+    const process::Mapping* mapping = process::known_mappings.find(sp);
+    if (mapping != nullptr && mapping->readable) return mapping;
+    mapping = find_mapping(tracked, sp);
+    if (mapping != nullptr && !mapping->readable) mapping = reread_mapping(tracked, sp);
+    return mapping != nullptr && mapping->readable ? mapping : nullptr;
+}
+
+// Whether the kernel has just written to the page that `sp` points to: the end of this signal's
+// frame lies close below the red zone (arch/x86/kernel/signal.c, get_sigframe()). A stack may be
+// empty, and its end that of its mapping.
+bool holds_signal_frame(const Fault& fault) {
+    constexpr uint64_t kWithFrameEnd = 256;
+    return !fault.own_frames.empty() && fault.registers.sp % kPage >= kWithFrameEnd;
+}
+
+bool find_stack(Tracked& tracked, const Fault& fault, unwind::StackRange* range) {
+    const uint64_t sp = fault.registers.sp;
+    const tracker::AddressRange main = main_stack(sp);
+    if (!main.empty()) {
+        *range = {main.start, main.end, true};
         return true;
     }
-    const process::Mapping* mapping = process::known_mappings.find(sp);
-    if (mapping == nullptr) mapping = find_mapping(tracked, sp);
-    if (mapping == nullptr || !mapping->readable) return false;
-    *range = {sp, mapping->end, false};
+    const process::Mapping* mapping = find_stack_mapping(tracked, sp);
+    if (mapping == nullptr) return false;
+    *range = {sp, mapping->end, false, holds_signal_frame(fault)};
     return true;
+}
+
+cpython::Memory readable_memory(const Fault& fault) {
+    return {process::memory_version(), main_stack(fault.registers.sp)};
 }
 
 InternTable::Entry* add_site(Tracked& tracked) {
@@ -63,17 +91,17 @@ InternTable::Entry* add_site(Tracked& tracked) {
 }
 
 // Fills tracked.last_walk with the innermost frames.
-void walk_stack(Tracked& tracked, const unwind::Registers& registers, uint32_t limit) {
+void walk_stack(Tracked& tracked, const Fault& fault, uint32_t limit) {
     unwind::StackRange stack = {};
-    if (find_stack(tracked, registers.sp, &stack)) {
-        tracked.last_walk.walk(&process::walker, registers, stack, limit);
+    if (find_stack(tracked, fault, &stack)) {
+        tracked.last_walk.walk(&process::walker, fault.registers, stack, limit);
     } else {
-        tracked.last_walk.set_innermost(registers.ip);
+        tracked.last_walk.set_innermost(fault.registers.ip);
     }
 }
 
-InternTable::Entry* find_site(Tracked& tracked, const unwind::Registers& registers) {
-    walk_stack(tracked, registers, process::process.options.max_stack);
+InternTable::Entry* find_site(Tracked& tracked, const Fault& fault) {
+    walk_stack(tracked, fault, process::process.options.max_stack);
     InternTable::Entry* site = tracked.sites.find(tracked.last_walk.key());
     return site != nullptr ? site : add_site(tracked);
 }
@@ -140,8 +168,8 @@ cpython::Observation observe_python(Tracked& tracked, const Fault& fault,
     if (!has_python(tracked)) return {};
     auto& writer = process::process.writer;
     const process::Options& options = process::process.options;
-    cpython::Write write = {fault.address, {words[0], words[1]},      fault.stays_from,
-                            site,          process::memory_version(), {}};
+    cpython::Write write = {fault.address, {words[0], words[1]},   fault.stays_from,
+                            site,          readable_memory(fault), {}};
     copy_registers(*fault.context, write.registers);
     const cpython::Observation seen =
         tracked.python->observe(tracked.arena, &writer, write, options.max_stack);
@@ -178,7 +206,7 @@ bool record_event(Tracked& tracked, Fault& fault) {
     }
     fault.is_copy = true;
 
-    InternTable::Entry* site = find_site(tracked, fault.registers);
+    InternTable::Entry* site = find_site(tracked, fault);
     if (site == nullptr) {
         // Behind the bound it is counted elsewhere.
         if (!writer.reached_bound()) ++writer.loss()->unwritten_events;
@@ -214,14 +242,14 @@ bool record_event(Tracked& tracked, Fault& fault) {
 void count_copy(Tracked& tracked, const Fault& fault) {
     const uint32_t max_stack = process::process.options.max_stack;
     const uint32_t limit = max_stack < trace::kLaterDepth ? max_stack : trace::kLaterDepth;
-    walk_stack(tracked, fault.registers, limit);
+    walk_stack(tracked, fault, limit);
     process::CountedPlace place = {};
     place.ips = tracked.last_walk.ips();
     place.depth = tracked.last_walk.depth();
     cpython::CountedFrame python[trace::kLaterPythonDepth];
     place.python = python;
     if (has_python(tracked)) {
-        place.python_depth = tracked.python->capture_counted(process::memory_version(), python,
+        place.python_depth = tracked.python->capture_counted(readable_memory(fault), python,
                                                              trace::kLaterPythonDepth);
         place.code_reader = tracked.python->code_reader();
     }
@@ -295,6 +323,17 @@ bool is_restart(const TrapInfo& info) {
     return !takes;
 }
 
+// Whether this signal has interrupted the handler. All are blocked there, but where the handler
+// itself runs into memory that is not there, the kernel opens SIGSEGV, and first takes what else
+// is pending of the signals of faults, blocked or not (kernel/signal.c, dequeue_synchronous_signal()).
+// The lock is this thread's then, and the process about to end.
+bool is_within_handler(uint64_t interrupted_sp) {
+    const Tracked* tracked = process::process.tracked;
+    if (tracked == nullptr) return false;
+    const auto start = reinterpret_cast<uint64_t>(tracked->handler_stack);
+    return interrupted_sp - start <= sizeof(tracked->handler_stack);
+}
+
 void handle(pid_t tid, const TrapInfo& info, const ucontext_t& context) {
     if (weight_of(info) > 1 && is_restart(info)) return;
     Fault fault = {};
@@ -337,6 +376,7 @@ void on_trap(int signal, siginfo_t* info, void* context) {
         process::pass_trap_to_host(signal, info, context);
         return;
     }
+    if (is_within_handler(unwind_registers(*static_cast<const ucontext_t*>(context)).sp)) return;
     // Events pass to threads, not to processes: it is of this one. A thread that is alone has the
     // process's number, but for those that libc has not made; gaps are set by thread.
     const bool has_pid = is_only_thread() && weight_of(trap) == 1;

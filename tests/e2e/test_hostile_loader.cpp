@@ -1,5 +1,8 @@
 // Programs whose first writes happen inside the dynamic loader, malloc or an unwinder, and beside
 // libraries that stand where cowscope's stands.
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 
 #include "tests/catch.h"
@@ -36,6 +39,20 @@ void check_changed_pages(const AccountRun& recorded, size_t least) {
     CHECK(row["copied_pages"] <= changed.size() + kOtherCopies);
 }
 
+// cowscope in `folder`, with a library that looks for a function that is not there.
+std::string cowscope_without(const std::string& function, const TemporaryFolder& folder) {
+    std::ifstream file(kShim, std::ios::binary);
+    std::string library((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    const std::string name = '\0' + function + '\0';
+    // Once for the linker, once for debuggers.
+    REQUIRE(contains(library, name));
+    for (size_t at = 0; (at = library.find(name, at)) != std::string::npos;) library[at + 1] = '!';
+    std::ofstream(folder / "libcowscope.so", std::ios::binary) << library;
+    std::filesystem::permissions(folder / "libcowscope.so", std::filesystem::perms::owner_all);
+    std::filesystem::copy_file(kCowscope, folder / "cowscope");
+    return folder / "cowscope";
+}
+
 }  // namespace
 
 TEST_CASE("what the dynamic loader and malloc write is witnessed", "[hostile]") {
@@ -68,4 +85,23 @@ TEST_CASE("first writes in what loaders and unwinders call are witnessed", "[hos
     CHECK(row_of(recorded, child)["census"] == "final");
     // libunwind blocks all signals where it takes a lock, and writes then.
     check_copies(recorded, child, Bound::exact, name == "libunwind" ? 4 : 0);
+}
+
+// Before glibc 2.35 nothing tells in which module an address lies, without a lock.
+TEST_CASE("without a way to find modules stacks have their innermost frame alone", "[hostile]") {
+    const TemporaryFolder folder;
+    const std::string cowscope = cowscope_without("_dl_find_object", folder);
+    const RunResult run = run_program({cowscope, "record", "-o", folder / "t.cow", "--",
+                                       program_of_tests("hostile_stacks"), "at-data"});
+    CAPTURE(run.err);
+    REQUIRE(run.status() == 0);
+    const Json report = report_json(folder / "t.cow");
+    check_consistent(report);
+    CHECK(pages_of_function(report, "store_with_frame") == 16);
+    for (const Json& site : report["sites"]) {
+        const std::string stack = site["stack"].dump(1);
+        CAPTURE(stack);
+        CHECK_FALSE(contains(stack, "(no module)"));
+        CHECK_FALSE(contains(stack, "_start (hostile_stacks)"));
+    }
 }

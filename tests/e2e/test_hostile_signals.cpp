@@ -59,7 +59,8 @@ TEST_CASE("writes from small stacks are witnessed, and nothing beside them chang
 }
 
 TEST_CASE("stacks that do not look as their tables say are no harm", "[hostile]") {
-    const std::string name = GENERATE(std::string("beside-a-hole"), "anywhere");
+    const std::string name = GENERATE(std::string("beside-a-hole"), "anywhere", "at-data",
+                                      "at-the-end-of-memory", "before-what-is-hidden");
     CAPTURE(name);
     const TemporaryFolder folder;
     const AccountRun recorded =
@@ -79,9 +80,33 @@ TEST_CASE("stacks that do not look as their tables say are no harm", "[hostile]"
     }
 }
 
+TEST_CASE("a stack that was reserved before the fork is walked", "[hostile]") {
+    const TemporaryFolder folder;
+    const AccountRun recorded = record_case(folder, program_of_tests("hostile_stacks"),
+                                            "reserved-before", Instruments::all);
+    REQUIRE(recorded.account.writers().size() == 1);
+    const int pid = *recorded.account.writers().begin();
+    const Json own = report_json(recorded.folder, {"--process", std::to_string(pid)});
+    uint64_t pages = 0;
+    for (const Json& site : own["sites"]) {
+        if (!contains(site["stack"].dump(), "write_in_fiber")) continue;
+        CAPTURE(site.dump(1));
+        CHECK(contains(site["stack"].dump(), "run_fiber"));
+        pages += site["pages"].get<uint64_t>();
+    }
+    CHECK(pages == recorded.account.count(pid, "copied"));
+}
+
 TEST_CASE("signals that strike anywhere do no harm", "[hostile]") {
     const TemporaryFolder folder;
     const AccountRun recorded = record_case(folder, kSignals, "timer-everywhere", Instruments::all);
     CHECK(recorded.account.writers().size() == 20);
     for (const int pid : recorded.account.writers()) check_copies(recorded, pid);
+}
+
+TEST_CASE("a fault in the witness's handler ends the process", "[hostile]") {
+    const TemporaryFolder folder;
+    const AccountRun recorded =
+        record_case(folder, kSignals, "fault-in-handler", Instruments::all);
+    CHECK(recorded.account.figure("ended by SIGSEGV") == 64);
 }

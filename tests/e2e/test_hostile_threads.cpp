@@ -57,6 +57,24 @@ TEST_CASE("what threads write while their process forks is counted from the fork
     CHECK(root["copied_pages"] <= written + 4 * 32);
 }
 
+// pthreads(7): a thread whose cancelability type is asynchronous may be cancelled at any time.
+TEST_CASE("threads that are cancelled while they write leave nothing locked", "[hostile]") {
+    const TemporaryFolder folder;
+    const AccountRun recorded =
+        record_case(folder, program_of_tests("hostile_threads"), "cancel", Instruments::all);
+    CHECK(recorded.account.writers().size() == 40);
+    for (const int pid : recorded.account.writers()) {
+        const Json row = row_of(recorded, pid);
+        CAPTURE(row.dump(1));
+        CHECK(row["census"] == "final");
+        // glibc blocks all signals while a thread starts.
+        CHECK(row["lost_events"] <= 2);
+        const uint64_t copied = recorded.account.count(pid, "copied");
+        CHECK(row["copied_pages"] >= copied);
+        CHECK(row["copied_pages"] <= copied + 1 + kOtherCopies);
+    }
+}
+
 // A thread that spins and goes before the one that it waits for gets there when the kernel's own
 // guard stops it, which is once a second (sysctl kernel.sched_rt_runtime_us).
 TEST_CASE("a thread that goes before all others does not wait for ever", "[hostile]") {

@@ -168,6 +168,35 @@ void check_short_lived_code(const std::string& python) {
     }
 }
 
+// Files of which each takes the place of the one before it.
+void check_short_lived_files(const std::string& python) {
+    CAPTURE(python);
+    constexpr unsigned kFiles = 12;
+    constexpr uint64_t kReads = 40;
+    const TemporaryFolder folder;
+    const RunResult run = record_successfully(
+        folder / "t.cow", {python, COWSCOPE_SOURCE_DIR "/tests/e2e/programs/short_lived_files.py",
+                           std::to_string(kFiles)});
+    // Else it proves nothing.
+    CAPTURE(run.out);
+    CHECK(std::stoul(run.out) < kFiles);
+    const Json report = report_json(folder / "t.cow");
+    check_consistent(report);
+    std::map<std::string, uint64_t> pages;
+    for (const Json& site : report["sites"]) {
+        if (site["python"].empty() || site["type"] != "str") continue;
+        const Json& innermost = site["python"][0];
+        if (innermost["line"] == 2) pages[innermost["file"]] += site["pages"].get<uint64_t>();
+    }
+    for (unsigned number = 0; number < kFiles; ++number) {
+        const std::string file = fmt::format("/jobs/job_{:02}/main.py", number);
+        CAPTURE(file);
+        // Two values may lie on one page, with a header of malloc's each.
+        CHECK(pages[file] <= kReads + 1);
+        CHECK(pages[file] + 2 >= kReads);
+    }
+}
+
 }  // namespace
 
 TEST_CASE("an interpreter that was loaded later is looked at like others", "[python-lines]") {
@@ -290,4 +319,15 @@ TEST_CASE("functions that take each other's place are told apart", "[python-line
     const std::string newest = unpacked_python("forky", "3.14");
     COWSCOPE_REQUIRE_INTERPRETER(newest, "Python 3.14 of Debian forky");
     check_short_lived_code(newest);
+}
+
+TEST_CASE("files that take each other's place are told apart", "[python-lines]") {
+    for (int minor = 6; minor <= 13; ++minor) {
+        const std::string python = newest_of_pyenv("3." + std::to_string(minor));
+        COWSCOPE_REQUIRE_INTERPRETER(python, "Python of pyenv");
+        check_short_lived_files(python);
+    }
+    const std::string newest = unpacked_python("forky", "3.14");
+    COWSCOPE_REQUIRE_INTERPRETER(newest, "Python 3.14 of Debian forky");
+    check_short_lived_files(newest);
 }

@@ -1,7 +1,9 @@
 // Programs that use signals and stacks in ways that a profiler in the same process could disturb.
 // What they do with their own signals must come out the same, or they end with status 98.
+#include <alloca.h>
 #include <pthread.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <ucontext.h>
 
@@ -335,6 +337,59 @@ void timer_everywhere() {
     require(ticks > 0, "the timer never struck");
 }
 
+// --- a recorder that cannot go on ------------------------------------------------------------------
+
+// Hides the segments from who writes to them in this process, the witness's handler.
+void hide_segments() {
+    FILE* maps = std::fopen("/proc/self/maps", "r");
+    require(maps != nullptr, "/proc/self/maps");
+    char line[4096];
+    int hidden = 0;
+    while (std::fgets(line, sizeof(line), maps) != nullptr) {
+        unsigned long start = 0;
+        unsigned long end = 0;
+        if (std::strstr(line, ".cowseg") == nullptr) continue;
+        require(std::sscanf(line, "%lx-%lx", &start, &end) == 2, "a mapping");
+        require(syscall(SYS_mprotect, start, end - start, PROT_NONE) == 0, "mprotect");
+        ++hidden;
+    }
+    std::fclose(maps);
+    require(hidden > 0, "no segment is mapped");
+}
+
+[[gnu::noinline]] void write_all_below(size_t bytes) {
+    auto* room = static_cast<volatile char*>(alloca(bytes));
+    for (size_t i = 0; i < bytes; ++i) room[i] = 1;
+}
+[[gnu::noinline]] void write_far_below(size_t bytes) {
+    auto* room = static_cast<volatile char*>(alloca(bytes));
+    room[0] = 1;
+}
+
+// A fault of the handler's own must end the process, as any program's would, and not let it wait.
+// Where the handler's stack begins a page that the process shares, a signal of its own is pending
+// when it faults: one of the places to begin will be so.
+void fault_in_handler() {
+    constexpr size_t kFar = 64 * 1024;
+    constexpr size_t kPlaces = 64;
+    write_all_below(2 * kFar);
+    int64_t ended = 0;
+    for (size_t place = 0; place < kPlaces; ++place) {
+        std::fflush(nullptr);
+        const pid_t child = fork();
+        require(child >= 0, "fork");
+        if (child == 0) {
+            hide_segments();
+            write_far_below(kFar + place * (kPageBytes / kPlaces));
+            _exit(0);
+        }
+        int status = 0;
+        require(waitpid(child, &status, 0) == child, "waitpid");
+        ended += WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV ? 1 : 0;
+    }
+    note_figure("ended by SIGSEGV", ended);
+}
+
 const Case kCases[] = {
     {"trap-handled-before", trap_handled_before},
     {"trap-handled-after", trap_handled_after},
@@ -351,6 +406,7 @@ const Case kCases[] = {
     {"small-thread-stack", small_thread_stack},
     {"fork-in-handler", fork_in_handler},
     {"timer-everywhere", timer_everywhere},
+    {"fault-in-handler", fault_in_handler},
 };
 
 }  // namespace

@@ -160,9 +160,50 @@ void beside_real_time() {
     }));
 }
 
+constexpr size_t kCancelPages = 16 * 1024;
+unsigned char* cancel_region;
+std::atomic<size_t> cancel_reached;
+
+// Is cancelled between any two of its instructions.
+void* write_until_cancelled(void*) {
+    require(pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, nullptr) == 0, "canceltype");
+    for (size_t i = 1; i < kCancelPages; ++i) {
+        account::store_to_shared(cancel_region + i * kPageBytes, 1, 1);
+        cancel_reached.store(i, std::memory_order_relaxed);
+    }
+    for (;;) {
+    }
+}
+
+// What the thread has reached is not sharp: the write that it was cancelled in may be done.
+void cancel_while_writing() {
+    cancel_region = map(kCancelPages);
+    account::fill(cancel_region, kCancelPages);
+    constexpr int kRounds = 40;
+    for (int round = 0; round < kRounds; ++round) {
+        wait_for_child(start_child([=] {
+            pthread_t writer;
+            require(pthread_create(&writer, nullptr, write_until_cancelled, nullptr) == 0,
+                    "pthread_create");
+            const size_t some = 100 + static_cast<size_t>(round) * 50;
+            while (cancel_reached < some) sched_yield();
+            require(pthread_cancel(writer) == 0, "pthread_cancel");
+            require(pthread_join(writer, nullptr) == 0, "pthread_join");
+            account::store_to_shared(cancel_region, 1, 1);
+            account::add_written(account::Kind::copied, cancel_region + kPageBytes,
+                                 cancel_reached.load(), 1);
+        }));
+    }
+}
+
 const Case kCases[] = {
-    {"writers", beside_writers}, {"malloc", beside_malloc}, {"dlopen", beside_dlopen},
-    {"throw", beside_throw},     {"fork", beside_fork},     {"real-time", beside_real_time},
+    {"writers", beside_writers},
+    {"malloc", beside_malloc},
+    {"dlopen", beside_dlopen},
+    {"throw", beside_throw},
+    {"fork", beside_fork},
+    {"real-time", beside_real_time},
+    {"cancel", cancel_while_writing},
 };
 
 }  // namespace
