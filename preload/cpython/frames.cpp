@@ -111,13 +111,13 @@ bool StackTable::is_there(uint64_t address, uint64_t bytes) const {
            is_readable(address, bytes);
 }
 
-// Whether its memory is there.
-bool StackTable::has_frame(uint64_t thread, uint64_t frame) {
+// Whether its memory is there. It may be one of C's, from 3.12 on: only pages of Python's frames
+// are remembered.
+bool StackTable::has_frame(uint64_t frame) {
     const Layout& layout = *interpreter().layout;
     if (!may_be_object(frame)) return false;
-    const bool is_pythons = layout.frame_is_object || in_stack_chunk(thread, frame);
-    return is_pythons ? readable_.has(frame, layout.frame_bytes)
-                      : is_there(frame, layout.frame_bytes);
+    if (layout.frame_owner == kNone) return readable_.has(frame, layout.frame_bytes);
+    return readable_.knows(frame, layout.frame_bytes) || is_there(frame, layout.frame_bytes);
 }
 
 // Whether it is a code object, and its memory and its strs' are there.
@@ -148,8 +148,7 @@ int32_t StackTable::instruction_offset(uint64_t frame, uint64_t code) const {
 }
 
 template <typename Take>
-bool StackTable::walk(uint64_t thread, uint64_t innermost, uint64_t address, uint32_t limit,
-                      Take&& take) {
+bool StackTable::walk(uint64_t innermost, uint64_t address, uint32_t limit, Take&& take) {
     const Interpreter& python = interpreter();
     const Layout& layout = *python.layout;
     SameCode same;
@@ -165,7 +164,7 @@ bool StackTable::walk(uint64_t thread, uint64_t innermost, uint64_t address, uin
         }
         const LastFrames::Frame* known = last_.find(step, frame);
         // Those of C lie on its stack.
-        if ((known == nullptr || known->code == 0) && !has_frame(thread, frame)) return false;
+        if ((known == nullptr || known->code == 0) && !has_frame(frame)) return false;
         if (layout.frame_is_object) {
             if (load<uint64_t>(frame + kObType) != python.frame_type) return false;
             // Locals and the value stack follow.
@@ -182,7 +181,10 @@ bool StackTable::walk(uint64_t thread, uint64_t innermost, uint64_t address, uin
             if (met.code != 0 && !take(met)) return false;
             const uint64_t code = load<uint64_t>(frame + layout.frame_code) & ~kReferenceTags;
             if (known != nullptr && !known->runs(code, &same)) known = nullptr;
-            if (known == nullptr && !is_code(code)) return false;
+            if (known == nullptr) {
+                if (!is_code(code)) return false;
+                readable_.note(frame, layout.frame_bytes);
+            }
             const bool is_entered =
                 layout.frame_is_object || (layout.frame_is_entry != kNone &&
                                            load<uint8_t>(frame + layout.frame_is_entry) != 0);
@@ -258,7 +260,7 @@ uint32_t StackTable::capture(Arena& arena, segment::Writer* writer, uint64_t add
             (frame.is_entered_from_c ? trace::kEnteredFromC : 0));
         return true;
     };
-    if (!walk(thread, innermost, address, limit < kMaxDepth ? limit : kMaxDepth, take)) {
+    if (!walk(innermost, address, limit < kMaxDepth ? limit : kMaxDepth, take)) {
         // Frames that are being set up or taken down are no stack for a moment.
         if (!worked_ && ++failures_ == kMostFailures) give_up(writer);
         return trace::kNoPythonStack;
@@ -281,7 +283,7 @@ uint32_t StackTable::capture_counted(const Memory& memory, CountedFrame* frames,
         add(0);
         return true;
     };
-    return walk(thread, innermost, 0, limit, take) ? depth_ : 0;
+    return walk(innermost, 0, limit, take) ? depth_ : 0;
 }
 
 }  // namespace cowscope::cpython

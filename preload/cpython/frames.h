@@ -30,7 +30,7 @@ struct CountedFrame {
 // still. But what names the innermost of them may be stale: the thread state at the end of the
 // interpreter, a frame that is being set up or taken down, one that was left by longjmp() or on a
 // stack that is gone. So every page is checked to be readable, anew where memory may have gone
-// since, and on a stack of C's each time.
+// since, and each time where frames of C's lie on another stack than the main thread's.
 class StackTable {
   public:
     // Id of the stack, innermost `limit` frames; trace::kNoPythonStack where this thread runs no
@@ -71,7 +71,7 @@ class StackTable {
     // Hands take(Frame) each frame of Python's, innermost first, which add()s it and says whether
     // it could. False where something is not as it should be.
     template <typename Take>
-    bool walk(uint64_t thread, uint64_t innermost, uint64_t address, uint32_t limit, Take&& take);
+    bool walk(uint64_t innermost, uint64_t address, uint32_t limit, Take&& take);
     void add(uint64_t frame) {
         if (frames_[depth_] != frame) is_another_ = true;
         frames_[depth_++] = frame;
@@ -80,7 +80,7 @@ class StackTable {
     uint32_t learn(Arena& arena, segment::Writer* writer, const Frame& frame);
     bool in_stack_chunk(uint64_t thread, uint64_t address);
     bool is_there(uint64_t address, uint64_t bytes) const;
-    bool has_frame(uint64_t thread, uint64_t frame);
+    bool has_frame(uint64_t frame);
     bool is_code(uint64_t code);
     int32_t instruction_offset(uint64_t frame, uint64_t code) const;
     uint32_t intern(Arena& arena, segment::Writer* writer);

@@ -1,5 +1,7 @@
 #include "process/signals.h"
 
+#include <ucontext.h>
+
 #include <cstring>
 
 #include "process/interpose.h"
@@ -38,8 +40,8 @@ bool is_ours(const struct sigaction& action) {
     return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == on_end;
 }
 
-// sigfillset() leaves out those that libc keeps for itself, which cancel threads: a thread that is
-// cancelled in a handler of ours would take our lock with it.
+// sigfillset() leaves out those that libc keeps for itself, of which one cancels threads: a thread
+// that is cancelled in a handler of ours would take our lock with it.
 void block_all(struct sigaction* action) {
     std::memset(&action->sa_mask, 0xff, sizeof(action->sa_mask));
 }
@@ -58,6 +60,17 @@ bool is_ending_signal(int signal) {
         if (each == signal) return true;
     }
     return false;
+}
+
+// What the kernel would block while this action's handler runs (sigaction(2)).
+void block_as_for(const struct sigaction& action, int signal, const ucontext_t& interrupted) {
+    sys::SignalMask before;
+    sys::SignalMask asked_for;
+    std::memcpy(&before, &interrupted.uc_sigmask, sizeof(before));
+    std::memcpy(&asked_for, &action.sa_mask, sizeof(asked_for));
+    const sys::SignalMask itself =
+        (action.sa_flags & SA_NODEFER) != 0 ? 0 : sys::SignalMask{1} << (signal - 1);
+    sys::set_signal_mask(before | asked_for | itself);
 }
 
 int change_trap_action(const struct sigaction* action, struct sigaction* old) {
@@ -93,11 +106,16 @@ bool handle_trap(void (*handler)(int, siginfo_t*, void*)) {
 
 void pass_trap_to_host(int signal, siginfo_t* info, void* context) {
     const struct sigaction action = host_trap_action;
-    if ((action.sa_flags & SA_SIGINFO) != 0) {
-        action.sa_sigaction(signal, info, context);
-    } else if (action.sa_handler == SIG_DFL) {
+    const bool takes_info = (action.sa_flags & SA_SIGINFO) != 0;
+    if (!takes_info && action.sa_handler == SIG_DFL) {
         on_end(signal, info, context);
-    } else if (action.sa_handler != SIG_IGN) {
+        return;
+    }
+    if (!takes_info && action.sa_handler == SIG_IGN) return;
+    block_as_for(action, signal, *static_cast<const ucontext_t*>(context));
+    if (takes_info) {
+        action.sa_sigaction(signal, info, context);
+    } else {
         action.sa_handler(signal);
     }
 }

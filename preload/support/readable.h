@@ -41,20 +41,40 @@ class ReadablePages {
         const uint64_t last = (address + bytes - 1) / kPage;
         return has_page(first) && (first == last || has_page(last));
     }
+    // The same without asking for what is not remembered.
+    bool knows(uint64_t address, uint64_t bytes) const {
+        return knows_page(address / kPage) && knows_page((address + bytes - 1) / kPage);
+    }
+    // Remembers what was found to be readable.
+    void note(uint64_t address, uint64_t bytes) {
+        note_page(address / kPage);
+        note_page((address + bytes - 1) / kPage);
+    }
 
   private:
     static constexpr uint64_t kPage = 4096;
     static constexpr uint64_t kNone = ~uint64_t{0};
 
-    bool has_page(uint64_t page) {
+    static uint64_t set_of(uint64_t page) {
         // Fibonacci hashing: what is mapped far apart is often so by a power of two.
-        uint64_t(&known)[kWays] = pages_[(page * 0x9e3779b97f4a7c15u) >> kShift];
-        for (const uint64_t each : known) {
+        return (page * 0x9e3779b97f4a7c15u) >> kShift;
+    }
+    bool knows_page(uint64_t page) const {
+        for (const uint64_t each : pages_[set_of(page)]) {
             if (each == page) return true;
         }
-        if (!is_word_readable(page * kPage)) return false;
+        return false;
+    }
+    void note_page(uint64_t page) {
+        if (knows_page(page)) return;
+        uint64_t(&known)[kWays] = pages_[set_of(page)];
         for (uint64_t i = kWays - 1; i != 0; --i) known[i] = known[i - 1];
         known[0] = page;
+    }
+    bool has_page(uint64_t page) {
+        if (knows_page(page)) return true;
+        if (!is_word_readable(page * kPage)) return false;
+        note_page(page);
         return true;
     }
 

@@ -1,11 +1,15 @@
 // A lock for the shim's own state.
 //
 // Locking contract: the holder has all signals blocked (the fault handler by its sa_mask, everybody
-// else by process::Locked), so no handler can find the lock held by the thread it interrupted.
+// else by process::Locked), so no handler waits for the thread that it interrupted. Only where the
+// holder itself runs into memory that is not there may the witness's handler be called all the same
+// (witness/handler.cpp), and asks is_held_here().
 // Never held while the host's code runs, nor across a fork: glibc takes malloc's locks in there,
 // and a thread that holds one may be in the fault handler. A forked child, in which the holder does
 // not exist, makes it free.
 #pragma once
+
+#include <pthread.h>
 
 #include <atomic>
 
@@ -28,9 +32,18 @@ class SpinLock {
                 sys::sleep_ns(kSleepNs);
             }
         }
+        holder_.store(pthread_self(), std::memory_order_relaxed);
     }
     void free_in_child() { unlock(); }
-    void unlock() { taken_.store(false, std::memory_order_release); }
+    void unlock() {
+        holder_.store(0, std::memory_order_relaxed);
+        taken_.store(false, std::memory_order_release);
+    }
+    // By this thread, or by one that shares its thread-local variables (clone(2) without
+    // CLONE_SETTLS).
+    bool is_held_here() const {
+        return holder_.load(std::memory_order_relaxed) == pthread_self();
+    }
 
   private:
     // A spin takes some 10 ns, a yield 1 us; an event takes the lock for 3 to 10 us.
@@ -39,6 +52,7 @@ class SpinLock {
     static constexpr long kSleepNs = 20'000;
 
     std::atomic<bool> taken_{false};
+    std::atomic<pthread_t> holder_{0};
 };
 
 }  // namespace cowscope

@@ -41,10 +41,6 @@ const process::Mapping* find_mapping(Tracked& tracked, uint64_t address) {
     const process::Mapping* mapping = tracked.mappings.find(address);
     if (mapping != nullptr) return mapping;
     // It is younger than what was read.
-    return reread_mapping(tracked, address);
-}
-
-const process::Mapping* reread_mapping(Tracked& tracked, uint64_t address) {
     if (tracked.mappings.read(tracked.arena, tracked.scratch) != 0) return nullptr;
     return tracked.mappings.find(address);
 }

@@ -34,7 +34,6 @@ struct Fault {
 };
 
 const process::Mapping* find_mapping(Tracked& tracked, uint64_t address);
-const process::Mapping* reread_mapping(Tracked& tracked, uint64_t address);
 const process::Mapping* recall_mapping(Tracked& tracked, uint64_t address);
 
 // The machine code there; zeros where it cannot be read.

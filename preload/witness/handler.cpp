@@ -6,6 +6,7 @@
 #include "process/counting.h"
 #include "process/process.h"
 #include "process/signals.h"
+#include "support/readable.h"
 #include "support/threads.h"
 #include "witness/fault.h"
 #include "witness/registers_x86_64.h"
@@ -33,13 +34,13 @@ tracker::AddressRange main_stack(uint64_t sp) {
     return {sp, top};
 }
 
-// A stack may have been made of memory that nobody could read when the mappings were told.
 const process::Mapping* find_stack_mapping(Tracked& tracked, uint64_t sp) {
     const process::Mapping* mapping = process::known_mappings.find(sp);
-    if (mapping != nullptr && mapping->readable) return mapping;
-    mapping = find_mapping(tracked, sp);
-    if (mapping != nullptr && !mapping->readable) mapping = reread_mapping(tracked, sp);
-    return mapping != nullptr && mapping->readable ? mapping : nullptr;
+    if (mapping == nullptr) mapping = find_mapping(tracked, sp);
+    if (mapping == nullptr) return nullptr;
+    // The stack may have been made of memory that nobody could read when the mappings were told. Or
+    // it is empty, and what begins at its end is another one's guard.
+    return mapping->readable || is_word_readable(sp) ? mapping : nullptr;
 }
 
 // Whether the kernel has just written to the page that `sp` points to: the end of this signal's
@@ -323,17 +324,6 @@ bool is_restart(const TrapInfo& info) {
     return !takes;
 }
 
-// Whether this signal has interrupted the handler. All are blocked there, but where the handler
-// itself runs into memory that is not there, the kernel opens SIGSEGV, and first takes what else
-// is pending of the signals of faults, blocked or not (kernel/signal.c, dequeue_synchronous_signal()).
-// The lock is this thread's then, and the process about to end.
-bool is_within_handler(uint64_t interrupted_sp) {
-    const Tracked* tracked = process::process.tracked;
-    if (tracked == nullptr) return false;
-    const auto start = reinterpret_cast<uint64_t>(tracked->handler_stack);
-    return interrupted_sp - start <= sizeof(tracked->handler_stack);
-}
-
 void handle(pid_t tid, const TrapInfo& info, const ucontext_t& context) {
     if (weight_of(info) > 1 && is_restart(info)) return;
     Fault fault = {};
@@ -376,7 +366,11 @@ void on_trap(int signal, siginfo_t* info, void* context) {
         process::pass_trap_to_host(signal, info, context);
         return;
     }
-    if (is_within_handler(unwind_registers(*static_cast<const ucontext_t*>(context)).sp)) return;
+    // Whoever holds the lock has all signals blocked. But where the holder itself runs into memory
+    // that is not there, the kernel opens SIGSEGV, and first takes what else is pending of the
+    // signals of faults, blocked or not (kernel/signal.c, dequeue_synchronous_signal()). The process
+    // is about to end.
+    if (process::process.lock.is_held_here()) return;
     // Events pass to threads, not to processes: it is of this one. A thread that is alone has the
     // process's number, but for those that libc has not made; gaps are set by thread.
     const bool has_pid = is_only_thread() && weight_of(trap) == 1;

@@ -104,9 +104,20 @@ TEST_CASE("signals that strike anywhere do no harm", "[hostile]") {
     for (const int pid : recorded.account.writers()) check_copies(recorded, pid);
 }
 
-TEST_CASE("a fault in the witness's handler ends the process", "[hostile]") {
+TEST_CASE("a fault of the recorder's own ends the process", "[hostile]") {
+    const std::string name = GENERATE(std::string("fault-in-handler"), "fault-in-hook");
+    CAPTURE(name);
     const TemporaryFolder folder;
-    const AccountRun recorded =
-        record_case(folder, kSignals, "fault-in-handler", Instruments::all);
+    const AccountRun recorded = record_case(folder, kSignals, name, Instruments::all);
     CHECK(recorded.account.figure("ended by SIGSEGV") == 64);
+}
+
+TEST_CASE("a SIGTRAP handler of the program's is open to what libc sends", "[hostile]") {
+    const std::string name =
+        GENERATE(std::string("trap-handler-cancelled"), "trap-handler-changes-user");
+    CAPTURE(name);
+    const TemporaryFolder folder;
+    const AccountRun recorded = record_case(folder, kSignals, name, Instruments::all);
+    CHECK(recorded.account.writers().size() == 1);
+    for (const int pid : recorded.account.writers()) check_copies(recorded, pid, Bound::exact, 4);
 }
