@@ -86,8 +86,9 @@ inline CodeIdentity identify_code(uint64_t address) {
 // Asks whether code objects are still those that they were, at one moment.
 class SameCode {
   public:
-    // Whether the one at `address` is what it was as `known`, and all memory of that is there still.
-    // What is there now need be no code object any more: nothing is followed that has changed.
+    // Whether the one at `address` is what it was as `known`, and all memory of that is there
+    // still. What is there now need be no code object any more: nothing is followed that has
+    // changed.
     bool is(const CodeIdentity& known, uint64_t address) {
         const Layout& layout = *interpreter().layout;
         if (load<uint64_t>(address + layout.code_name) != known.name ||
@@ -100,8 +101,8 @@ class SameCode {
             load<uint32_t>(address + layout.code_version) != known.version) {
             return false;
         }
-        return known.version != 0 || (load<uint64_t>(known.name + kStrHash) == known.name_hash &&
-                                      is_file(known));
+        return known.version != 0 ||
+               (load<uint64_t>(known.name + kStrHash) == known.name_hash && is_file(known));
     }
 
   private:

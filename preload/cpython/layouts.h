@@ -62,41 +62,41 @@ struct Layout {
 
 inline constexpr Layout kLayouts[] = {
     // 3.6.15, pyenv, gcc 12
-    {0x0306, 24,    kNone, 152,  2272,  120,  true, 24, 32,  120, InstructionField::byte_offset,
-     kNone,  kNone, 0,     384,  kNone, 144,  36,   96, 104, 112, kNone, kNone,
-     48,     72,    32,    4096, false, false},
+    {0x0306, 24,    kNone, 152, 2272,  120,   true, 24, 32,  120, InstructionField::byte_offset,
+     kNone,  kNone, 0,     384, kNone, 144,   36,   96, 104, 112, kNone,
+     kNone,  48,    72,    32,  4096,  false, false},
     // 3.7.16, pyenv, gcc 12
-    {0x0307, 24,    kNone, 176,  280,   2568, true, 24, 32,  104, InstructionField::byte_offset,
-     kNone,  kNone, 0,     368,  kNone, 144,  36,   96, 104, 112, kNone, kNone,
-     48,     72,    32,    4096, false, false},
+    {0x0307, 24,    kNone, 176, 280,   2568,  true, 24, 32,  104, InstructionField::byte_offset,
+     kNone,  kNone, 0,     368, kNone, 144,   36,   96, 104, 112, kNone,
+     kNone,  48,    72,    32,  4096,  false, false},
     // 3.8.18, pyenv, gcc 12
-    {0x0308, 24,    kNone, 176,  264,   2720, true, 24,  32,  104, InstructionField::byte_offset,
-     kNone,  kNone, 0,     368,  kNone, 176,  40,   104, 112, 120, kNone, kNone,
-     48,     72,    16,    4096, false, false},
+    {0x0308, 24,    kNone, 176, 264,   2720,  true, 24,  32,  104, InstructionField::byte_offset,
+     kNone,  kNone, 0,     368, kNone, 176,   40,   104, 112, 120, kNone,
+     kNone,  48,    72,    16,  4096,  false, false},
     // 3.9.18, pyenv, gcc 12
-    {0x0309, 24,    kNone, 176,  264,   5656, true, 24,  32,  104, InstructionField::byte_offset,
-     kNone,  kNone, 0,     368,  kNone, 176,  40,   104, 112, 120, kNone, kNone,
-     48,     72,    16,    4096, false, false},
+    {0x0309, 24,    kNone, 176, 264,   5656,  true, 24,  32,  104, InstructionField::byte_offset,
+     kNone,  kNone, 0,     368, kNone, 176,   40,   104, 112, 120, kNone,
+     kNone,  48,    72,    16,  4096,  false, false},
     // 3.10.13, pyenv, gcc 12
-    {0x030a, 24,    kNone, 176,   280,   113528, true, 24,  32,  96,  InstructionField::unit_offset,
-     kNone,  kNone, 0,     360,   kNone, 176,    40,   104, 112, 120, kNone, kNone,
-     48,     72,    16,    16384, false, false},
+    {0x030a, 24,    kNone, 176, 280,   113528, true, 24,  32,  96,  InstructionField::unit_offset,
+     kNone,  kNone, 0,     360, kNone, 176,    40,   104, 112, 120, kNone,
+     kNone,  48,    72,    16,  16384, false,  false},
     // 3.11.7, pyenv, gcc 12; 3.11.2, Debian 12
-    {0x030b, 56,    8,  152,   360,   107752, false, 48,  32,  56,  InstructionField::pointer,
-     68,     kNone, 0,  72,    296,   192,    72,    112, 128, 136, 184,   kNone,
-     48,     72,    16, 16384, false, true},
+    {0x030b, 56,    8,  152, 360,   107752, false, 48,  32,  56,  InstructionField::pointer,
+     68,     kNone, 0,  72,  296,   192,    72,    112, 128, 136, 184,
+     kNone,  48,    72, 16,  16384, false,  true},
     // 3.12.1, pyenv, gcc 12
-    {0x030c, 56, 0,  136,   288,  383552, false, 8,   0,   56,  InstructionField::pointer,
-     kNone,  70, 3,  72,    232,  200,    68,    112, 128, 136, 192,    92,
-     40,     56, 16, 16384, true, true},
+    {0x030c, 56, 0,  136, 288,   383552, false, 8,   0,   56,  InstructionField::pointer,
+     kNone,  70, 3,  72,  232,   200,    68,    112, 128, 136, 192,
+     92,     40, 56, 16,  16384, true,   true},
     // 3.13.0, pyenv, gcc 12
-    {0x030d, 72, kNone, 152,   304,  194968, false, 8,   0,   56,  InstructionField::pointer,
-     kNone,  70, 3,     72,    232,  208,    68,    112, 128, 136, 200,    92,
-     40,     56, 16,    16384, true, true},
+    {0x030d, 72, kNone, 152, 304,   194968, false, 8,   0,   56,  InstructionField::pointer,
+     kNone,  70, 3,     72,  232,   208,    68,    112, 128, 136, 200,
+     92,     40, 56,    16,  16384, true,   true},
     // 3.14.10, Debian, gcc 16
-    {0x030e, 72, kNone, 152,   304,  194968, false, 8,   0,   56,  InstructionField::pointer,
-     kNone,  74, 3,     80,    232,  216,    68,    112, 128, 136, 208,    92,
-     40,     56, 16,    16384, true, true},
+    {0x030e, 72, kNone, 152, 304,   194968, false, 8,   0,   56,  InstructionField::pointer,
+     kNone,  74, 3,     80,  232,   216,    68,    112, 128, 136, 208,
+     92,     40, 56,    16,  16384, true,   true},
 };
 
 // The same in all of them (object.h, unicodeobject.h, bytesobject.h, longintrepr.h, dict-common.h).

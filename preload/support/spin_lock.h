@@ -41,9 +41,7 @@ class SpinLock {
     }
     // By this thread, or by one that shares its thread-local variables (clone(2) without
     // CLONE_SETTLS).
-    bool is_held_here() const {
-        return holder_.load(std::memory_order_relaxed) == pthread_self();
-    }
+    bool is_held_here() const { return holder_.load(std::memory_order_relaxed) == pthread_self(); }
 
   private:
     // A spin takes some 10 ns, a yield 1 us; an event takes the lock for 3 to 10 us.

@@ -368,8 +368,8 @@ void on_trap(int signal, siginfo_t* info, void* context) {
     }
     // Whoever holds the lock has all signals blocked. But where the holder itself runs into memory
     // that is not there, the kernel opens SIGSEGV, and first takes what else is pending of the
-    // signals of faults, blocked or not (kernel/signal.c, dequeue_synchronous_signal()). The process
-    // is about to end.
+    // signals of faults, blocked or not (kernel/signal.c, dequeue_synchronous_signal()). The
+    // process is about to end.
     if (process::process.lock.is_held_here()) return;
     // Events pass to threads, not to processes: it is of this one. A thread that is alone has the
     // process's number, but for those that libc has not made; gaps are set by thread.

@@ -76,8 +76,8 @@ void call_on_freed_stack(Function function, volatile char* start, long pages) {
 }
 
 void call_on_moved_stack(Function function, volatile char* start, long pages) {
-    void* stack = mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                       -1, 0);
+    void* stack =
+        mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     // So that it cannot grow where it is.
     mmap(static_cast<char*>(stack) + kStackBytes, kPageBytes, PROT_READ,
          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);

@@ -380,7 +380,8 @@ void trap_handler_changes_user() {
     });
 }
 
-// --- a recorder that cannot go on ------------------------------------------------------------------
+// --- a recorder that cannot go on
+// ------------------------------------------------------------------
 
 struct Range {
     unsigned long start;

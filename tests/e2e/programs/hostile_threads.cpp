@@ -197,12 +197,8 @@ void cancel_while_writing() {
 }
 
 const Case kCases[] = {
-    {"writers", beside_writers},
-    {"malloc", beside_malloc},
-    {"dlopen", beside_dlopen},
-    {"throw", beside_throw},
-    {"fork", beside_fork},
-    {"real-time", beside_real_time},
+    {"writers", beside_writers},      {"malloc", beside_malloc}, {"dlopen", beside_dlopen},
+    {"throw", beside_throw},          {"fork", beside_fork},     {"real-time", beside_real_time},
     {"cancel", cancel_while_writing},
 };
 
