@@ -111,13 +111,10 @@ bool StackTable::is_there(uint64_t address, uint64_t bytes) const {
            is_readable(address, bytes);
 }
 
-// Whether its memory is there. It may be one of C's, from 3.12 on: only pages of Python's frames
-// are remembered.
+// Whether its memory is there. It may be one of C's: only pages of Python's frames are remembered.
 bool StackTable::has_frame(uint64_t frame) {
-    const Layout& layout = *interpreter().layout;
-    if (!may_be_object(frame)) return false;
-    if (layout.frame_owner == kNone) return readable_.has(frame, layout.frame_bytes);
-    return readable_.knows(frame, layout.frame_bytes) || is_there(frame, layout.frame_bytes);
+    const uint64_t bytes = interpreter().layout->frame_bytes;
+    return may_be_object(frame) && (readable_.knows(frame, bytes) || is_there(frame, bytes));
 }
 
 // Whether it is a code object, and its memory and its strs' are there.

@@ -78,3 +78,20 @@ inline std::string unpacked_python(const std::string& suite, const std::string& 
         WARN("SKIPPED: no " name " on this machine; nothing was tested with it"); \
         return;                                                                   \
     }
+
+namespace cowscope::e2e {
+
+// check(path) with the newest of each version that is looked into: of pyenv, and Debian's 3.14.
+template <typename Check>
+void with_each_python(Check&& check) {
+    for (int minor = 6; minor <= 13; ++minor) {
+        const std::string python = newest_of_pyenv("3." + std::to_string(minor));
+        COWSCOPE_REQUIRE_INTERPRETER(python, "Python of pyenv");
+        check(python);
+    }
+    const std::string newest = unpacked_python("forky", "3.14");
+    COWSCOPE_REQUIRE_INTERPRETER(newest, "Python 3.14 of Debian forky");
+    check(newest);
+}
+
+}  // namespace cowscope::e2e

@@ -40,12 +40,5 @@ void check_abandoned_call(const std::string& python, const std::string& way) {
 TEST_CASE("calls that Python never returns from do no harm", "[hostile]") {
     const std::string way =
         GENERATE(std::string("call_and_jump_out"), "call_on_freed_stack", "call_on_moved_stack");
-    for (int minor = 6; minor <= 13; ++minor) {
-        const std::string python = newest_of_pyenv("3." + std::to_string(minor));
-        COWSCOPE_REQUIRE_INTERPRETER(python, "Python of pyenv");
-        check_abandoned_call(python, way);
-    }
-    const std::string newest = unpacked_python("forky", "3.14");
-    COWSCOPE_REQUIRE_INTERPRETER(newest, "Python 3.14 of Debian forky");
-    check_abandoned_call(newest, way);
+    with_each_python([&](const std::string& python) { check_abandoned_call(python, way); });
 }

@@ -108,7 +108,8 @@ TEST_CASE("a fault of the recorder's own ends the process", "[hostile]") {
     const std::string name = GENERATE(std::string("fault-in-handler"), "fault-in-hook");
     CAPTURE(name);
     const TemporaryFolder folder;
-    const AccountRun recorded = record_case(folder, kSignals, name, Instruments::all);
+    const AccountRun recorded =
+        record_case(folder, program_of_tests("hostile_segments"), name, Instruments::all);
     CHECK(recorded.account.figure("ended by SIGSEGV") == 64);
 }
 

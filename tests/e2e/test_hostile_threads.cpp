@@ -57,7 +57,7 @@ TEST_CASE("what threads write while their process forks is counted from the fork
     CHECK(root["copied_pages"] <= written + 4 * 32);
 }
 
-// pthreads(7): a thread whose cancelability type is asynchronous may be cancelled at any time.
+// At any time, as they have it (pthread_setcanceltype(3), PTHREAD_CANCEL_ASYNCHRONOUS).
 TEST_CASE("threads that are cancelled while they write leave nothing locked", "[hostile]") {
     const TemporaryFolder folder;
     const AccountRun recorded =

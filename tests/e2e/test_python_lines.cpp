@@ -135,20 +135,32 @@ void check_no_values(const std::string& python) {
     CHECK(contains(dump.out, " python_stack "));
 }
 
-// Functions of which each takes the place of the one before it, in memory and on the stack.
-void check_short_lived_code(const std::string& python) {
-    CAPTURE(python);
-    constexpr unsigned kFunctions = 12;
-    constexpr uint64_t kReads = 40;
+// Code that is thrown away, of which each piece takes the place of the one before it.
+constexpr unsigned kPieces = 12;
+constexpr uint64_t kReadsOfPiece = 40;
+
+Json record_short_lived(const std::string& python, const std::string& script) {
     const TemporaryFolder folder;
     const RunResult run = record_successfully(
-        folder / "t.cow", {python, COWSCOPE_SOURCE_DIR "/tests/e2e/programs/short_lived_code.py",
-                           std::to_string(kFunctions)});
+        folder / "t.cow",
+        {python, COWSCOPE_SOURCE_DIR "/tests/e2e/programs/" + script, std::to_string(kPieces)});
     // Else it proves nothing.
     CAPTURE(run.out);
-    CHECK(std::stoul(run.out) < kFunctions);
-    const Json report = report_json(folder / "t.cow");
+    CHECK(std::stoul(run.out) < kPieces);
+    Json report = report_json(folder / "t.cow");
     check_consistent(report);
+    return report;
+}
+
+void check_reads_of_piece(uint64_t pages) {
+    // Two values may lie on one page, with a header of malloc's each.
+    CHECK(pages <= kReadsOfPiece + 1);
+    CHECK(pages + 2 >= kReadsOfPiece);
+}
+
+void check_short_lived_code(const std::string& python) {
+    CAPTURE(python);
+    const Json report = record_short_lived(python, "short_lived_code.py");
     std::map<std::pair<std::string, unsigned>, uint64_t> pages;
     for (const Json& site : report["sites"]) {
         if (site["python"].empty() || site["type"] != "str") continue;
@@ -156,44 +168,28 @@ void check_short_lived_code(const std::string& python) {
         if (innermost["file"] != "made.py") continue;
         pages[{innermost["function"], innermost["line"]}] += site["pages"].get<uint64_t>();
     }
-    for (unsigned number = 0; number < kFunctions; ++number) {
+    for (unsigned number = 0; number < kPieces; ++number) {
         for (const unsigned line : {3u, 5u}) {
             const std::string name = fmt::format("reader_{}", number);
             CAPTURE(name, line);
-            const uint64_t found = pages[{name, line + number}];
-            // Two values may lie on one page, with a header of malloc's each.
-            CHECK(found <= kReads + 1);
-            CHECK(found + 2 >= kReads);
+            check_reads_of_piece(pages[{name, line + number}]);
         }
     }
 }
 
-// Files of which each takes the place of the one before it.
 void check_short_lived_files(const std::string& python) {
     CAPTURE(python);
-    constexpr unsigned kFiles = 12;
-    constexpr uint64_t kReads = 40;
-    const TemporaryFolder folder;
-    const RunResult run = record_successfully(
-        folder / "t.cow", {python, COWSCOPE_SOURCE_DIR "/tests/e2e/programs/short_lived_files.py",
-                           std::to_string(kFiles)});
-    // Else it proves nothing.
-    CAPTURE(run.out);
-    CHECK(std::stoul(run.out) < kFiles);
-    const Json report = report_json(folder / "t.cow");
-    check_consistent(report);
+    const Json report = record_short_lived(python, "short_lived_files.py");
     std::map<std::string, uint64_t> pages;
     for (const Json& site : report["sites"]) {
         if (site["python"].empty() || site["type"] != "str") continue;
         const Json& innermost = site["python"][0];
         if (innermost["line"] == 2) pages[innermost["file"]] += site["pages"].get<uint64_t>();
     }
-    for (unsigned number = 0; number < kFiles; ++number) {
+    for (unsigned number = 0; number < kPieces; ++number) {
         const std::string file = fmt::format("/jobs/job_{:02}/main.py", number);
         CAPTURE(file);
-        // Two values may lie on one page, with a header of malloc's each.
-        CHECK(pages[file] <= kReads + 1);
-        CHECK(pages[file] + 2 >= kReads);
+        check_reads_of_piece(pages[file]);
     }
 }
 
@@ -311,23 +307,9 @@ TEST_CASE("Debian's Python 3.14: the line that reads is named", "[python-lines]"
 }
 
 TEST_CASE("functions that take each other's place are told apart", "[python-lines]") {
-    for (int minor = 6; minor <= 13; ++minor) {
-        const std::string python = newest_of_pyenv("3." + std::to_string(minor));
-        COWSCOPE_REQUIRE_INTERPRETER(python, "Python of pyenv");
-        check_short_lived_code(python);
-    }
-    const std::string newest = unpacked_python("forky", "3.14");
-    COWSCOPE_REQUIRE_INTERPRETER(newest, "Python 3.14 of Debian forky");
-    check_short_lived_code(newest);
+    with_each_python(check_short_lived_code);
 }
 
 TEST_CASE("files that take each other's place are told apart", "[python-lines]") {
-    for (int minor = 6; minor <= 13; ++minor) {
-        const std::string python = newest_of_pyenv("3." + std::to_string(minor));
-        COWSCOPE_REQUIRE_INTERPRETER(python, "Python of pyenv");
-        check_short_lived_files(python);
-    }
-    const std::string newest = unpacked_python("forky", "3.14");
-    COWSCOPE_REQUIRE_INTERPRETER(newest, "Python 3.14 of Debian forky");
-    check_short_lived_files(newest);
+    with_each_python(check_short_lived_files);
 }

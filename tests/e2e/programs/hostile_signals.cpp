@@ -1,9 +1,7 @@
 // Programs that use signals and stacks in ways that a profiler in the same process could disturb.
 // What they do with their own signals must come out the same, or they end with status 98.
-#include <alloca.h>
 #include <pthread.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <ucontext.h>
 
@@ -116,6 +114,49 @@ void trap_waited_for() {
         sigpending(&pending);
         require(sigismember(&pending, SIGTRAP) == 0, "a SIGTRAP is pending that nobody sent");
     }));
+}
+
+// The program's handler waits until it is written to, or cancelled: its thread must be open to what
+// libc sends it meanwhile.
+int to_handler[2];
+std::atomic<bool> in_handler{false};
+
+void wait_in_handler(int, siginfo_t*, void*) {
+    in_handler = true;
+    char byte;
+    while (read(to_handler[0], &byte, 1) != 1) {
+    }
+}
+
+void trap_handler_waits(void (*meanwhile)(pthread_t)) {
+    require(pipe(to_handler) == 0, "pipe");
+    set_action(SIGTRAP, wait_in_handler);
+    static void (*act)(pthread_t);
+    act = meanwhile;
+    wait_for_child(start_child([] {
+        alarm(20);  // in place of waiting for ever
+        pthread_t waiting;
+        const auto trap = [](void*) -> void* {
+            raise(SIGTRAP);
+            return nullptr;
+        };
+        require(pthread_create(&waiting, nullptr, trap, nullptr) == 0, "pthread_create");
+        while (!in_handler) sched_yield();
+        act(waiting);
+        require(pthread_join(waiting, nullptr) == 0, "pthread_join");
+        write_copied(region, 16);
+    }));
+}
+void trap_handler_is_cancelled() {
+    trap_handler_waits(
+        [](pthread_t waiting) { require(pthread_cancel(waiting) == 0, "pthread_cancel"); });
+}
+// Which libc does in all threads.
+void trap_handler_changes_user() {
+    trap_handler_waits([](pthread_t) {
+        require(setuid(getuid()) == 0, "setuid");
+        require(write(to_handler[1], "x", 1) == 1, "write");
+    });
 }
 
 // --- faults of the host's own --------------------------------------------------------------------
@@ -337,144 +378,14 @@ void timer_everywhere() {
     require(ticks > 0, "the timer never struck");
 }
 
-// The program's handler waits until it is written to, or cancelled: its thread must be open to what
-// libc sends it meanwhile.
-int to_handler[2];
-std::atomic<bool> in_handler{false};
-
-void wait_in_handler(int, siginfo_t*, void*) {
-    in_handler = true;
-    char byte;
-    while (read(to_handler[0], &byte, 1) != 1) {
-    }
-}
-
-void trap_handler_waits(void (*meanwhile)(pthread_t)) {
-    require(pipe(to_handler) == 0, "pipe");
-    set_action(SIGTRAP, wait_in_handler);
-    static void (*act)(pthread_t);
-    act = meanwhile;
-    wait_for_child(start_child([] {
-        alarm(20);  // in place of waiting for ever
-        pthread_t waiting;
-        const auto trap = [](void*) -> void* {
-            raise(SIGTRAP);
-            return nullptr;
-        };
-        require(pthread_create(&waiting, nullptr, trap, nullptr) == 0, "pthread_create");
-        while (!in_handler) sched_yield();
-        act(waiting);
-        require(pthread_join(waiting, nullptr) == 0, "pthread_join");
-        write_copied(region, 16);
-    }));
-}
-void trap_handler_is_cancelled() {
-    trap_handler_waits(
-        [](pthread_t waiting) { require(pthread_cancel(waiting) == 0, "pthread_cancel"); });
-}
-// Which libc does in all threads.
-void trap_handler_changes_user() {
-    trap_handler_waits([](pthread_t) {
-        require(setuid(getuid()) == 0, "setuid");
-        require(write(to_handler[1], "x", 1) == 1, "write");
-    });
-}
-
-// --- a recorder that cannot go on
-// ------------------------------------------------------------------
-
-struct Range {
-    unsigned long start;
-    unsigned long end;
-};
-Range segments[8];
-size_t segment_count = 0;
-
-void find_segments() {
-    FILE* maps = std::fopen("/proc/self/maps", "r");
-    require(maps != nullptr, "/proc/self/maps");
-    char line[4096];
-    segment_count = 0;
-    while (std::fgets(line, sizeof(line), maps) != nullptr) {
-        if (std::strstr(line, ".cowseg") == nullptr) continue;
-        require(segment_count < sizeof(segments) / sizeof(segments[0]), "many segments");
-        Range& segment = segments[segment_count++];
-        require(std::sscanf(line, "%lx-%lx", &segment.start, &segment.end) == 2, "a mapping");
-    }
-    std::fclose(maps);
-    require(segment_count > 0, "no segment is mapped");
-}
-
-// From who writes there in this process, the recorder. Writes nothing itself.
-[[gnu::always_inline]] inline void hide(const Range& range) {
-    long result;
-    asm volatile("syscall"
-                 : "=a"(result)
-                 : "0"(static_cast<long>(SYS_mprotect)), "D"(range.start),
-                   "S"(range.end - range.start), "d"(static_cast<long>(PROT_NONE))
-                 : "rcx", "r11", "memory");
-}
-
-[[gnu::noinline]] void write_all_below(size_t bytes) {
-    auto* room = static_cast<volatile char*>(alloca(bytes));
-    for (size_t i = 0; i < bytes; ++i) room[i] = 1;
-}
-[[gnu::noinline]] void write_far_below(size_t bytes) {
-    auto* room = static_cast<volatile char*>(alloca(bytes));
-    room[0] = 1;
-}
-// What is written below the first page is the hook's.
-[[gnu::noinline]] void unmap_far_below(size_t bytes) {
-    auto* room = static_cast<volatile char*>(alloca(bytes));
-    room[0] = 1;
-    for (size_t i = 0; i < segment_count; ++i) hide(segments[i]);
-    munmap(region, kPages * kPageBytes);
-}
-
-// A fault of the recorder's own must end the process, as any program's would, and not let it wait.
-// Where its stack begins a page that the process shares, a signal of its own is pending when it
-// faults: one of the places to begin will be so.
-void end_in_recorder(void (*act)(size_t bytes_below)) {
-    constexpr size_t kFar = 64 * 1024;
-    constexpr size_t kPlaces = 64;
-    write_all_below(2 * kFar);
-    int64_t ended = 0;
-    for (size_t place = 0; place < kPlaces; ++place) {
-        std::fflush(nullptr);
-        const pid_t child = fork();
-        require(child >= 0, "fork");
-        if (child == 0) {
-            act(kFar + place * (kPageBytes / kPlaces));
-            _exit(0);
-        }
-        int status = 0;
-        require(waitpid(child, &status, 0) == child, "waitpid");
-        ended += WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV ? 1 : 0;
-    }
-    note_figure("ended by SIGSEGV", ended);
-}
-void fault_in_handler() {
-    end_in_recorder([](size_t bytes_below) {
-        find_segments();
-        for (size_t i = 0; i < segment_count; ++i) hide(segments[i]);
-        write_far_below(bytes_below);
-    });
-}
-// Where it stands in for a function of libc's, and writes down what it has copied so far.
-void fault_in_hook() {
-    end_in_recorder([](size_t bytes_below) {
-        for (size_t i = 0; i < kPages; i += 2) *at(i) = 1;
-        find_segments();
-        unmap_far_below(bytes_below);
-    });
-}
-
 const Case kCases[] = {
     {"trap-handled-before", trap_handled_before},
     {"trap-handled-after", trap_handled_after},
     {"trap-ignored", trap_ignored},
     {"trap-by-default", trap_by_default},
     {"trap-waited-for", trap_waited_for},
+    {"trap-handler-cancelled", trap_handler_is_cancelled},
+    {"trap-handler-changes-user", trap_handler_changes_user},
     {"segv-handled", segv_handled_here},
     {"segv-on-alternate-stack", segv_on_alternate_stack},
     {"alternate-stack-after-fork", alternate_stack_after_fork},
@@ -485,10 +396,6 @@ const Case kCases[] = {
     {"small-thread-stack", small_thread_stack},
     {"fork-in-handler", fork_in_handler},
     {"timer-everywhere", timer_everywhere},
-    {"trap-handler-cancelled", trap_handler_is_cancelled},
-    {"trap-handler-changes-user", trap_handler_changes_user},
-    {"fault-in-handler", fault_in_handler},
-    {"fault-in-hook", fault_in_hook},
 };
 
 }  // namespace
