@@ -54,6 +54,7 @@ class Builder {
         finish_owners();
         finish_advice();
         report_.after_bound = find_after_bound(trace_, start_ns_, &symbolizer_);
+        for (const std::string& note : symbolizer_.notes()) report_.notes.push_back(note);
         add_notes(trace_, &report_);
         add_memory_notes(trace_, report_, &report_.notes);
         return std::move(report_);

@@ -4,64 +4,42 @@
 
 #include <fmt/format.h>
 
+#include "printable.h"
+
 namespace cowscope::attribute {
 namespace {
 
 // Enough to recognize a value by.
 constexpr size_t kShownCharacters = 32;
 
-// The length of the UTF-8 character that starts at text[at], 0 where none does.
-size_t utf8_length(const std::string& text, size_t at) {
-    const auto lead = static_cast<unsigned char>(text[at]);
-    const size_t length = lead < 0x80             ? 1
-                          : (lead & 0xe0) == 0xc0 ? 2
-                          : (lead & 0xf0) == 0xe0 ? 3
-                          : (lead & 0xf8) == 0xf0 ? 4
-                                                  : 0;
-    if (length == 0 || at + length > text.size()) return 0;
-    for (size_t i = 1; i < length; ++i) {
-        if ((static_cast<unsigned char>(text[at + i]) & 0xc0) != 0x80) return 0;
-    }
-    return length;
-}
-
-bool is_control(const std::string& text, size_t at, size_t length) {
-    const auto first = static_cast<unsigned char>(text[at]);
-    if (length == 1) return first < 0x20 || first == 0x7f;
-    // U+0080 to U+009f.
-    return length == 2 && first == 0xc2 && static_cast<unsigned char>(text[at + 1]) < 0xa0;
-}
-
-std::string escaped(unsigned char byte) {
-    if (byte == '\n') return "\\n";
-    if (byte == '\t') return "\\t";
-    if (byte == '\r') return "\\r";
-    return fmt::format("\\x{:02x}", byte);
+// As Python would write it in a string: what is no UTF-8 byte by byte.
+std::string escaped(const Character& character, unsigned char byte) {
+    const uint32_t code = character.bytes == 0 ? byte : character.code;
+    if (code == '\n') return "\\n";
+    if (code == '\t') return "\\t";
+    if (code == '\r') return "\\r";
+    if (code < 0x100) return fmt::format("\\x{:02x}", code);
+    return code < 0x10000 ? fmt::format("\\u{:04x}", code) : fmt::format("\\U{:08x}", code);
 }
 
 // Between quotes. `is_text`: UTF-8 is shown as it is.
-std::string quoted(const std::string& text, bool is_text, bool truncated) {
+std::string quoted(std::string_view text, bool is_text, bool truncated) {
     std::string out = "'";
-    size_t shown = 0;
-    for (size_t at = 0; at < text.size(); ++shown) {
+    for (size_t shown = 0; !text.empty(); ++shown) {
         if (shown == kShownCharacters) {
             truncated = true;
             break;
         }
-        const size_t length = is_text ? utf8_length(text, at) : 0;
-        const auto byte = static_cast<unsigned char>(text[at]);
-        const bool plain_byte = !is_text && byte >= 0x20 && byte < 0x7f;
-        if (byte == '\'' || byte == '\\') {
-            out += '\\';
-            out += text[at++];
-        } else if (plain_byte || (length != 0 && !is_control(text, at, length))) {
-            const size_t taken = plain_byte ? 1 : length;
-            out += text.substr(at, taken);
-            at += taken;
+        const auto byte = static_cast<unsigned char>(text.front());
+        const bool is_one = is_text || byte < 0x80;
+        const Character character = is_one ? first_character(text) : Character{};
+        if (byte == '\'' || byte == '\\') out += '\\';
+        if (character.bytes != 0 && is_printable(character.code)) {
+            out += text.substr(0, character.bytes);
         } else {
-            out += escaped(byte);
-            ++at;
+            out += escaped(character, byte);
         }
+        text.remove_prefix(std::max<size_t>(character.bytes, 1));
     }
     return out + (truncated ? "…'" : "'");
 }

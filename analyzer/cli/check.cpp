@@ -12,6 +12,7 @@
 #include "cli/trace_argument.h"
 #include "compare/limits.h"
 #include "error.h"
+#include "printable.h"
 #include "report/format.h"
 
 namespace cowscope::cli {
@@ -47,8 +48,8 @@ std::string table_of(const std::vector<compare::Finding>& findings) {
     constexpr const char* kRow = "{:<38}{:>12}{:>12}{}\n";
     std::string text = fmt::format(fmt::runtime(kRow), "", "allowed", "found", "");
     for (const compare::Finding& finding : findings) {
-        text += fmt::format(fmt::runtime(kRow), finding.what, report::size_text(finding.limit),
-                            report::size_text(finding.found),
+        text += fmt::format(fmt::runtime(kRow), printable(finding.what),
+                            report::size_text(finding.limit), report::size_text(finding.found),
                             finding.is_over()
                                 ? "  over by " + report::size_text(finding.found - finding.limit)
                                 : "  ok");
@@ -94,7 +95,7 @@ int check_command(const Arguments& arguments) {
     const auto findings = compare::hold_against(limits, report);
     std::string text = table_of(findings);
     // What a trace may lack makes it look better than it is.
-    for (const std::string& note : report.notes) text += "note: " + report::printable(note) + "\n";
+    for (const std::string& note : report.notes) text += "note: " + printable(note) + "\n";
     print(text);
     const bool over = std::any_of(findings.begin(), findings.end(),
                                   [](const compare::Finding& each) { return each.is_over(); });

@@ -3,10 +3,12 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/parse.h"
+#include "printable.h"
 #include "record/capabilities.h"
 #include "record/kernel_abi.h"
 #include "record/machine.h"
 #include "record/shim.h"
+#include "report/json_value.h"
 
 namespace cowscope::cli {
 
@@ -88,7 +90,7 @@ std::string verdict(const Examination& found) {
 constexpr const char* kRow = "{:<22}{}\n";
 
 void append_row(std::string& text, const std::string& label, const std::string& value) {
-    text += fmt::format(fmt::runtime(kRow), label, value);
+    text += fmt::format(fmt::runtime(kRow), label, printable(value));
 }
 
 void append_capability(std::string& text, const std::string& label, const Capability& capability,
@@ -164,7 +166,7 @@ std::string to_json(const Examination& found) {
                         {"soft-dirty", to_json(found.capabilities.soft_dirty)}};
     json["witnesses"] = {{"trap", to_json(found.capabilities.trap)}};
     constexpr int kIndent = 2;
-    return json.dump(kIndent, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+    return report::json_text(json, kIndent) + '\n';
 }
 
 }  // namespace

@@ -83,6 +83,7 @@ int export_command(const Arguments& arguments) {
     for (const std::string& damage : facts.damage) {
         say(fmt::format("damaged trace: {}; what stands before it is exported", damage));
     }
+    for (const std::string& note : facts.left_out) say(note);
     return kSuccess;
 }
 

@@ -71,6 +71,7 @@ std::string page_about_change(const std::string& before_trace, const std::string
     return report::to_html({&before, &before_details}, {&after, &after_details});
 }
 
+// For its owner alone, as the trace is: values of the program stand in both.
 void write_page(const std::string& file, const std::string& page) {
     std::error_code error;
     const fs::file_status status = fs::status(file, error);
@@ -87,7 +88,7 @@ void write_page(const std::string& file, const std::string& page) {
     } else {
         // Behind a link.
         const fs::path target = fs::exists(status) ? fs::canonical(file, error) : fs::path(file);
-        failure = record::replace_file(error ? file : target.string(), page, 0666);
+        failure = record::replace_file(error ? file : target.string(), page);
     }
     if (failure != 0) {
         throw Error(fmt::format("cannot write '{}': {}", file, std::strerror(failure)));

@@ -1,6 +1,7 @@
 // cowscope: what fork() really costs. Finds the command and turns every error into one line.
 #include <array>
 #include <exception>
+#include <new>
 #include <string>
 
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 #include "cli/parse.h"
 #include "cli/record_options.h"
 #include "error.h"
+#include "trace/trace_file.h"
 
 namespace cowscope::cli {
 
@@ -96,6 +98,10 @@ int execute(const Arguments& arguments) {
 int main(int argc, char** argv) {
     try {
         return cowscope::cli::execute({argv + 1, argv + argc});
+    } catch (const std::bad_alloc&) {
+        const std::string& file = cowscope::trace::last_trace_file();
+        cowscope::cli::say(file.empty() ? "out of memory"
+                                        : file + ": out of memory; this file was read last");
     } catch (const std::exception& error) {
         cowscope::cli::say(error.what());
     } catch (...) {

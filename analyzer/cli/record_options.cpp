@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -10,6 +9,7 @@
 
 #include "cli/recording_progress.h"
 #include "error.h"
+#include "printable.h"
 #include "record/clock.h"
 #include "trace/later.h"
 
@@ -70,13 +70,9 @@ void say_bound(const record::TraceFolder& folder) {
 }
 
 void say(const std::string& line) {
-    std::string text = "cowscope: " + line;
     // Names of files and arguments may hold anything. The promise is one line, and no file of a
     // trace steers the terminal.
-    std::replace_if(
-        text.begin(), text.end(),
-        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
-    text += '\n';
+    const std::string text = "cowscope: " + printable(line) + '\n';
     // One write, so that the line stays whole among what the program writes.
     std::fwrite(text.data(), 1, text.size(), stderr);
     std::fflush(stderr);

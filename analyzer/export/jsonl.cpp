@@ -4,6 +4,7 @@
 
 #include "export/formats.h"
 #include "export/names.h"
+#include "printable.h"
 
 namespace cowscope::exports {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json text_or_null(const std::string& text) {
-    return text.empty() ? Json() : Json(clean(text));
+    return text.empty() ? Json() : Json(printable(text));
 }
 
 Json line_or_null(unsigned line) {
@@ -38,7 +39,7 @@ class JsonlWriter : public Writer {
         head["command"] = text_or_null(process.command);
         head["pid"] = process.pid;
         head["parent"] = process.parent;
-        head["role"] = process.role;
+        head["role"] = printable(process.role);
         const std::string start = opened(head);
         // What a sample's pages have in common is put into text once.
         std::vector<std::string> ends;
@@ -67,7 +68,7 @@ class JsonlWriter : public Writer {
     }
 
     static std::string end_of(const Sample& sample) {
-        const Json fields = {{"cause", sample.cause},
+        const Json fields = {{"cause", printable(sample.cause)},
                              {"type", text_or_null(sample.type)},
                              {"owner", text_or_null(sample.owner)},
                              {"module", text_or_null(sample.module)},

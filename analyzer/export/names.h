@@ -2,14 +2,10 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "export/samples.h"
 
 namespace cowscope::exports {
-
-// One line of valid UTF-8, whatever the program's names hold.
-std::string clean(std::string_view name);
 
 // "read_map (string_map.py:34)", "memcpy (libc.so.6)", short.
 std::string frame_name(const attribute::StackFrame& frame);

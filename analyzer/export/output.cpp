@@ -43,7 +43,7 @@ Output::Output(const std::string& path) : name_(path), path_(path) {
         if (is_there && access(path_.c_str(), W_OK) != 0) fail(errno);
         unfinished_ = fmt::format("{}.{}.tmp", path_, getpid());
         file_ = record::FileDescriptor(
-            open(unfinished_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+            open(unfinished_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
         if (!file_.is_open()) unfinished_.clear();
     }
     if (!file_.is_open()) fail(errno);

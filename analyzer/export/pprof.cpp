@@ -11,6 +11,7 @@
 #include "error.h"
 #include "export/formats.h"
 #include "export/names.h"
+#include "printable.h"
 #include "profile.pb.h"
 
 namespace cowscope::exports {
@@ -103,7 +104,8 @@ class PprofWriter : public Writer {
     }
 
     int64_t string_id(const std::string& text) {
-        const auto [at, is_new] = strings_.try_emplace(clean(text), profile_.string_table_size());
+        const auto [at, is_new] =
+            strings_.try_emplace(printable(text), profile_.string_table_size());
         if (is_new) profile_.add_string_table(at->first);
         return at->second;
     }

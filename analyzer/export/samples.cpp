@@ -32,10 +32,11 @@ class Exporter {
         : trace_(trace), sharing_(trace), owners_(trace), writer_(*writer) {}
 
     TraceFacts run() {
-        const TraceFacts facts = find_facts();
+        TraceFacts facts = find_facts();
         writer_.begin(facts);
         for (size_t i = 0; i < trace_.processes.size(); ++i) add_process(i);
         writer_.finish([this](const std::string& path) { return symbolizer_.build_id(path); });
+        facts.left_out = symbolizer_.notes();
         return facts;
     }
 

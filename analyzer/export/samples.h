@@ -60,6 +60,8 @@ struct TraceFacts {
     uint64_t page_bytes = 4096;
     std::vector<std::string> notes;
     std::vector<std::string> damage;  // what could not be read of the trace
+    // Known at the end alone: what could not be read of the program's files.
+    std::vector<std::string> left_out;
 };
 
 // One format.

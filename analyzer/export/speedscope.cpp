@@ -7,6 +7,7 @@
 
 #include "export/formats.h"
 #include "export/names.h"
+#include "printable.h"
 #include "symbolize/demangle.h"
 
 namespace cowscope::exports {
@@ -20,13 +21,14 @@ class SpeedscopeWriter : public Writer {
 
     void begin(const TraceFacts& facts) override {
         page_bytes_ = facts.page_bytes;
-        name_ = clean(facts.trace);
+        name_ = printable(facts.trace);
         profiles_.push_back({"all processes", {}});
     }
 
     void add(const ProcessSamples& process) override {
         Profile profile;
-        profile.name = clean(fmt::format("{} {}: {}", process.role, process.pid, process.command));
+        profile.name =
+            printable(fmt::format("{} {}: {}", process.role, process.pid, process.command));
         for (const Sample& sample : process.samples) {
             const Stack stack = stack_of(sample);
             profile.pages[stack] += sample.pages;
@@ -87,13 +89,14 @@ class SpeedscopeWriter : public Writer {
 
     static Json to_json_value(const attribute::StackFrame& frame) {
         if (frame.is_python) {
-            return {
-                {"name", clean(frame.function)}, {"file", clean(frame.file)}, {"line", frame.line}};
+            return {{"name", printable(frame.function)},
+                    {"file", printable(frame.file)},
+                    {"line", frame.line}};
         }
         const std::string name = symbolize::short_name(frame.function);
-        Json json = {{"name", name.empty() ? "?" : clean(name)}};
+        Json json = {{"name", name.empty() ? "?" : printable(name)}};
         const std::string& file = frame.file.empty() ? frame.module : frame.file;
-        if (!file.empty()) json["file"] = clean(file);
+        if (!file.empty()) json["file"] = printable(file);
         if (frame.line != 0) json["line"] = frame.line;
         return json;
     }

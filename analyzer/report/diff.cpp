@@ -9,7 +9,9 @@
 #include <nlohmann/json.hpp>
 
 #include "attribute/report_model.h"
+#include "printable.h"
 #include "report/format.h"
+#include "report/json_value.h"
 
 namespace cowscope::report {
 namespace {
@@ -83,7 +85,9 @@ class DiffText {
     static constexpr size_t kFateWidth = 9;
     size_t name_width() const { return width_ - 3 * kSizeWidth - kFateWidth; }
 
-    void line(const std::string& text = "") { text_ += text + "\n"; }
+    void line(const std::string& text = "") {
+        text_ += printable_line(text, options_.color) + "\n";
+    }
 
     void sentence(const std::string& text) {
         for (const std::string& each : wrapped(printable(text), width_)) line(each);
@@ -115,7 +119,7 @@ class DiffText {
         const std::string head =
             fmt::format("{:<{}}{:>{}}{:>{}}{:>{}}", title, name_width(), "before", kSizeWidth,
                         "after", kSizeWidth, "change", kSizeWidth);
-        line(options_.color ? "\033[1m" + head + "\033[0m" : head);
+        line(options_.color ? emphasized(head) : head);
         // What is next to nothing of all copies is not worth its line.
         constexpr double kLeastShare = 0.001;
         const double least = kLeastShare * std::max(diff_.copied.before, diff_.copied.after);
@@ -217,8 +221,7 @@ Json to_json_value(const Diff& diff) {
 }
 
 std::string to_json(const Diff& diff) {
-    // Names come from the watched program and may be no UTF-8.
-    return to_json_value(diff).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    return json_text(to_json_value(diff), 2) + "\n";
 }
 
 }  // namespace cowscope::report

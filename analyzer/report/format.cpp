@@ -6,8 +6,13 @@
 
 #include <fmt/format.h>
 
+#include "printable.h"
+
 namespace cowscope::report {
 namespace {
+
+constexpr std::string_view kEmphasis = "\033[1m";
+constexpr std::string_view kPlain = "\033[0m";
 
 // Bytes of UTF-8 that continue a character take no column.
 bool continues_character(char c) {
@@ -97,12 +102,22 @@ std::vector<std::string> wrapped(std::string_view text, size_t columns) {
     return lines;
 }
 
-std::string printable(std::string_view text) {
-    std::string result(text);
-    for (char& c : result) {
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+std::string emphasized(const std::string& text) {
+    return std::string(kEmphasis) + text + std::string(kPlain);
+}
+
+std::string printable_line(std::string_view line, bool may_be_emphasized) {
+    if (!may_be_emphasized) return printable(line);
+    std::string result;
+    while (!line.empty()) {
+        const size_t mark = std::min(line.find(kEmphasis), line.find(kPlain));
+        if (mark == std::string_view::npos) break;
+        const std::string_view found = line.substr(mark).starts_with(kPlain) ? kPlain : kEmphasis;
+        result += printable(line.substr(0, mark));
+        result += found;
+        line.remove_prefix(mark + found.size());
     }
-    return result;
+    return result + printable(line);
 }
 
 std::string_view last_component(std::string_view path) {

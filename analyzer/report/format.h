@@ -21,8 +21,12 @@ std::string cut_start(std::string_view text, size_t columns);
 // Lines of at most `columns`, broken at spaces.
 std::vector<std::string> wrapped(std::string_view text, size_t columns);
 
-// Control characters become spaces: names come from the watched program.
-std::string printable(std::string_view text);
+// Emphasis of a terminal's (ECMA-48, SGR) around a text.
+std::string emphasized(const std::string& text);
+
+// A line of an output with emphasis: printable (printable.h) but for emphasized()'s own marks. The
+// last gate of each line, so that no name passes because somebody forgot it.
+std::string printable_line(std::string_view line, bool may_be_emphasized);
 
 // The last component of a path.
 std::string_view last_component(std::string_view path);

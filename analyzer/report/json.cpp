@@ -164,8 +164,7 @@ Json to_json_value(const Report& report) {
 }
 
 std::string to_json(const Report& report) {
-    // Paths and names may hold any bytes.
-    return to_json_value(report).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    return json_text(to_json_value(report), 2) + "\n";
 }
 
 }  // namespace cowscope::report

@@ -225,21 +225,16 @@ Json diff_value(const compare::Diff& diff) {
     return value;
 }
 
-// Paths and names may hold any bytes.
-std::string compact(const Json& data) {
-    return data.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 }  // namespace
 
 std::string page_data(const PageRun& run) {
-    return compact({{"schema", "cowscope.page/1"}, {"runs", {PageData(run).build()}}});
+    return json_text({{"schema", "cowscope.page/1"}, {"runs", {PageData(run).build()}}});
 }
 
 std::string page_data(const PageRun& before, const PageRun& after, const compare::Diff& diff) {
-    return compact({{"schema", "cowscope.page/1"},
-                    {"runs", {PageData(before, &diff).build(), PageData(after, &diff).build()}},
-                    {"diff", diff_value(diff)}});
+    return json_text({{"schema", "cowscope.page/1"},
+                      {"runs", {PageData(before, &diff).build(), PageData(after, &diff).build()}},
+                      {"diff", diff_value(diff)}});
 }
 
 }  // namespace cowscope::report

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "printable.h"
 #include "report/format.h"
 
 namespace cowscope::report {

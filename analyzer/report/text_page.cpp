@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "printable.h"
 #include "report/format.h"
 #include "symbolize/demangle.h"
 
@@ -18,7 +19,7 @@ TextPage::TextPage(const TextOptions& options, const attribute::Report& report)
       share_width_(kShareWidth + (report.totals.represented_pages != 0 ? kMarginWidth : 0)) {}
 
 std::string TextPage::emphasized(const std::string& text) const {
-    return has_color_ ? "\033[1m" + text + "\033[0m" : text;
+    return has_color_ ? report::emphasized(text) : text;
 }
 
 void TextPage::heading(const std::string& title) {

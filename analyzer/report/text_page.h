@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "report/format.h"
 #include "report/report.h"
 
 namespace cowscope::report {
@@ -25,7 +26,7 @@ class TextPage {
     size_t name_width() const { return width_ - kPagesWidth - kSizeWidth - share_width_; }
     std::string emphasized(const std::string& text) const;
 
-    void line(const std::string& text = "") { text_ += text + "\n"; }
+    void line(const std::string& text = "") { text_ += printable_line(text, has_color_) + "\n"; }
     void heading(const std::string& title);
     void table_heading(const std::string& title);
     // `margin` of the pages; shown beside the share where it is not 0.

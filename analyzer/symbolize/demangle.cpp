@@ -6,14 +6,50 @@
 #include <cstdlib>
 #include <memory>
 
+#include "printable.h"
+
 namespace cowscope::symbolize {
+
+namespace {
+
+DemangleGuard* guard = nullptr;
+
+// Longer ones are of use to nobody.
+constexpr size_t kMostFullBytes = size_t{64} << 10;
+constexpr size_t kMostShownBytes = 4096;
+
+class Guarded {
+  public:
+    explicit Guarded(std::string_view symbol)
+        : may_begin_(guard == nullptr || guard->begin(symbol)) {}
+    ~Guarded() {
+        if (guard != nullptr && may_begin_) guard->end();
+    }
+    Guarded(const Guarded&) = delete;
+    Guarded& operator=(const Guarded&) = delete;
+    [[nodiscard]] bool may_begin() const { return may_begin_; }
+
+  private:
+    bool may_begin_;
+};
+
+}  // namespace
+
+void guard_demangling(DemangleGuard* new_guard) {
+    guard = new_guard;
+}
 
 std::string demangle(const std::string& symbol) {
     if (!symbol.starts_with("_Z")) return symbol;
+    const Guarded guarded(symbol);
+    if (!guarded.may_begin()) return symbol;
     int status = 0;
     const std::unique_ptr<char, decltype(&std::free)> text(
         abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status), &std::free);
-    return text == nullptr ? symbol : text.get();
+    if (text == nullptr) return symbol;
+    const std::string_view full = text.get();
+    if (full.size() <= kMostShownBytes) return std::string(full);
+    return full.size() > kMostFullBytes ? symbol : shortened(short_name(full), kMostShownBytes);
 }
 
 namespace {
@@ -119,6 +155,8 @@ std::string without_brackets(std::string_view text) {
 }  // namespace
 
 std::string short_name(std::string_view function) {
+    // What comes behind is of use to nobody, and a name of brackets takes the square of its length.
+    function = function.substr(0, kMostFullBytes);
     std::string name = without_brackets(function);
     // What is left may be "void ns::f", "ns::C::f const" or "ns::f [clone ...]" cut to "ns::f ".
     for (const std::string_view qualifier : {" const", " volatile", " &&", " &"}) {

@@ -2,14 +2,19 @@
 
 #include <dwarf.h>
 
+#include <climits>
 #include <optional>
 #include <string_view>
 
 #include "symbolize/demangle.h"
+#include "symbolize/elf_opening.h"
 
 namespace cowscope::symbolize {
 
 namespace {
+
+// Calls that were inlined into each other at one address: more than any compiler does.
+constexpr size_t kMostInlined = 100;
 
 bool has_ranges(Dwarf_Die* die) {
     return dwarf_hasattr(die, DW_AT_low_pc) != 0 || dwarf_hasattr(die, DW_AT_ranges) != 0;
@@ -18,7 +23,9 @@ bool has_ranges(Dwarf_Die* die) {
 // The inlined calls that lead to the address, outermost first.
 void add_inlined(Dwarf_Die scope, Dwarf_Addr address, int depth, std::vector<Dwarf_Die>& calls) {
     Dwarf_Die die;
-    if (depth == kMaxDepth || dwarf_child(&scope, &die) != 0) return;
+    if (depth == kMaxDepth || calls.size() == kMostInlined || dwarf_child(&scope, &die) != 0) {
+        return;
+    }
     do {
         const int tag = dwarf_tag(&die);
         const bool is_call = tag == DW_TAG_inlined_subroutine;
@@ -56,7 +63,7 @@ const char* text(Dwarf_Die* die, unsigned name) {
 std::string linkage_name(Dwarf_Die* die) {
     const char* name = text(die, DW_AT_linkage_name);
     if (name == nullptr) name = text(die, DW_AT_MIPS_linkage_name);
-    return name == nullptr ? "" : name;
+    return capped_text(name);
 }
 
 // With scopes and parameters; empty where the symbol does not tell them.
@@ -85,10 +92,11 @@ Dwarf_Die declaration_of(Dwarf_Die die) {
 // write "./libio" for it.
 std::string full_path(const char* path, Dwarf_Die* cu) {
     if (path == nullptr) return {};
+    const std::string name = capped_text(path, PATH_MAX);
     const char* folder = text(cu, DW_AT_comp_dir);
-    if (path[0] == '/' || folder == nullptr) return path;
-    const std::string prefix = std::string(folder) + "/";
-    return std::string_view(path).starts_with(prefix) ? path : prefix + path;
+    if (name.starts_with('/') || folder == nullptr) return name;
+    const std::string prefix = capped_text(folder, PATH_MAX) + "/";
+    return name.starts_with(prefix) ? name : prefix + name;
 }
 
 struct Place {
@@ -116,14 +124,21 @@ Place call_of(Dwarf_Die inlined, Dwarf_Die* root) {
 
 }  // namespace
 
-DwarfFrames::DwarfFrames(Dwarf* dwarf, IsCode is_code)
+DwarfFrames::DwarfFrames(Dwarf* dwarf, IsCode is_code, const MayOpenSplit& may_open_split)
     : dwarf_(dwarf), is_code_(std::move(is_code)) {
     Dwarf_CU* cu = nullptr;
     Unit unit = {};
     uint8_t type = 0;
-    while (dwarf_get_units(dwarf_, cu, &cu, nullptr, &type, &unit.cu, &unit.root) == 0) {
+    while (dwarf_get_units(dwarf_, cu, &cu, nullptr, &type, &unit.cu, nullptr) == 0) {
         if (type != DW_UT_compile && type != DW_UT_skeleton) continue;
-        if (type == DW_UT_compile || unit.root.addr == nullptr) unit.root = unit.cu;
+        unit.root = unit.cu;
+        // libdw opens a unit's split part itself, and only when it is asked for it.
+        Dwarf_Die split = {};
+        const bool has_split =
+            type == DW_UT_skeleton && may_open_split(unit.cu) &&
+            dwarf_cu_info(cu, nullptr, nullptr, nullptr, &split, nullptr, nullptr, nullptr) == 0 &&
+            split.addr != nullptr;
+        if (has_split) unit.root = split;
         add_ranges(&unit.cu, is_code_, unit, units_);
     }
     units_.finish();
@@ -149,8 +164,8 @@ std::string DwarfFrames::qualified_name(Dwarf_Die die) {
     const char* name = dwarf_diename(&declaration);
     if (name == nullptr) return linkage_name(&die);
     Dwarf_Die root;
-    if (dwarf_diecu(&declaration, &root, nullptr, nullptr) == nullptr) return name;
-    return index_of(root).scope_of(declaration) + name;
+    if (dwarf_diecu(&declaration, &root, nullptr, nullptr) == nullptr) return capped_text(name);
+    return index_of(root).scope_of(declaration) + capped_text(name);
 }
 
 const std::string& DwarfFrames::function_name(const Dwarf_Die& die) {

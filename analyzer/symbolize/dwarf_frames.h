@@ -1,6 +1,7 @@
 // From an address to the functions and lines there, inlined ones included.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -15,8 +16,11 @@ namespace cowscope::symbolize {
 
 class DwarfFrames {
   public:
+    // Whether the file that a unit names for its split debug information may be opened.
+    using MayOpenSplit = std::function<bool(const Dwarf_Die& unit)>;
+
     // `dwarf` must outlive this. Addresses here and in `is_code` are those of the DWARF.
-    DwarfFrames(Dwarf* dwarf, IsCode is_code);
+    DwarfFrames(Dwarf* dwarf, IsCode is_code, const MayOpenSplit& may_open_split);
 
     // As Location::frames; empty where the DWARF does not cover the address. `symbol` is the symbol
     // table's name there: it names code without a function in the DWARF (assembly), and C++

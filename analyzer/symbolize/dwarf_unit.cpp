@@ -2,6 +2,8 @@
 
 #include <dwarf.h>
 
+#include "symbolize/elf_opening.h"
+
 namespace cowscope::symbolize {
 
 namespace {
@@ -28,8 +30,8 @@ std::string scope_name(Dwarf_Die scope) {
     const int tag = dwarf_tag(&scope);
     if (!is_scope(tag) && tag != DW_TAG_subprogram) return {};
     const char* name = dwarf_diename(&scope);
-    if (tag == DW_TAG_subprogram) return name == nullptr ? "" : std::string(name) + "()::";
-    if (name != nullptr) return std::string(name) + "::";
+    if (tag == DW_TAG_subprogram) return name == nullptr ? "" : capped_text(name) + "()::";
+    if (name != nullptr) return capped_text(name) + "::";
     return tag == DW_TAG_namespace ? "(anonymous namespace)::" : "(anonymous)::";
 }
 
@@ -77,6 +79,7 @@ std::string DwarfUnit::scope_of(const Dwarf_Die& die) {
     for (auto found = parents_.find(die.addr); found != parents_.end();
          found = parents_.find(found->second.addr)) {
         scope = scope_name(found->second) + scope;
+        if (scope.size() > kMostNameBytes) break;
     }
     return scope;
 }

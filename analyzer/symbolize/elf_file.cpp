@@ -1,6 +1,5 @@
 #include "symbolize/elf_file.h"
 
-#include <fcntl.h>
 #include <gelf.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,31 +13,11 @@
 #include <elfutils/libdwfl.h>
 
 #include "symbolize/debug_file_search.h"
+#include "symbolize/elf_opening.h"
 
 namespace cowscope::symbolize {
 
 namespace {
-
-// Mappings start at multiples of this (x86-64 ABI: page size of 4 KiB in use).
-constexpr uint64_t kPageBytes = 4096;
-
-// A file descriptor of a regular ELF file, or -1. A FIFO or device is not even opened: that can
-// block or have effects.
-int open_elf(const std::string& path) {
-    struct stat status = {};
-    // Mapped files have absolute paths; everything else in /proc/PID/maps ([heap]) is no file.
-    if (path.empty() || path.front() != '/') return -1;
-    if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return -1;
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0) return -1;
-    unsigned char ident[EI_NIDENT] = {};
-    const bool is_elf = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-                        pread(fd, ident, sizeof ident, 0) == ssize_t{sizeof ident} &&
-                        std::memcmp(ident, ELFMAG, SELFMAG) == 0;
-    if (is_elf) return fd;
-    close(fd);
-    return -1;
-}
 
 bool is_loadable(Elf* elf) {
     GElf_Ehdr header;
@@ -100,58 +79,77 @@ uint64_t end_of(const Symbol& symbol) {
 
 }  // namespace
 
-std::unique_ptr<ElfFile> ElfFile::open(const std::string& path, const DebugFileSearch& search) {
-    const int fd = open_elf(path);
-    if (fd < 0) return nullptr;
+std::unique_ptr<ElfFile> ElfFile::open(const std::string& path, const DebugFileSearch& search,
+                                       std::string* problem) {
+    struct stat status = {};
+    // Mapped files have absolute paths; everything else in /proc/PID/maps ([heap]) is no file. That
+    // a program has mapped a device is nothing to tell.
+    if (path.empty() || path.front() != '/') return nullptr;
+    if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return nullptr;
+    const OpenedElf opened = open_elf(path);
+    *problem = opened.problem;
+    if (opened.fd < 0) return nullptr;
     Dwfl* dwfl = dwfl_begin(search.callbacks());
     if (dwfl == nullptr) {
-        close(fd);
+        close(opened.fd);
         return nullptr;
     }
-    // Takes over fd where it succeeds.
-    Dwfl_Module* module = dwfl_report_offline(dwfl, path.c_str(), path.c_str(), fd);
-    if (module == nullptr) close(fd);
+    // Takes over the descriptor where it succeeds.
+    Dwfl_Module* module = dwfl_report_offline(dwfl, path.c_str(), path.c_str(), opened.fd);
+    if (module == nullptr) close(opened.fd);
     dwfl_report_end(dwfl, nullptr, nullptr);
+    if (module != nullptr) search.attach(module);
     GElf_Addr bias = 0;
     Elf* elf = module == nullptr ? nullptr : dwfl_module_getelf(module, &bias);
     if (elf == nullptr || !is_loadable(elf)) {
         dwfl_end(dwfl);
         return nullptr;
     }
-    return std::unique_ptr<ElfFile>(new ElfFile(dwfl, module, elf, bias));
+    return std::unique_ptr<ElfFile>(new ElfFile(dwfl, module, elf, bias, path, &search));
 }
 
-ElfFile::ElfFile(Dwfl* dwfl, Dwfl_Module* module, Elf* elf, uint64_t bias)
-    : dwfl_(dwfl), module_(module), elf_(elf), bias_(bias) {}
+ElfFile::ElfFile(Dwfl* dwfl, Dwfl_Module* module, Elf* elf, uint64_t bias, const std::string& path,
+                 const DebugFileSearch* search)
+    : dwfl_(dwfl),
+      module_(module),
+      elf_(elf),
+      bias_(bias),
+      path_(path),
+      search_(search),
+      layout_(read_layout()) {}
 
 ElfFile::~ElfFile() {
     dwfl_end(dwfl_);
+    if (shared_ != nullptr) dwarf_end(shared_);
+    if (shared_fd_ >= 0) close(shared_fd_);
 }
 
-std::optional<uint64_t> ElfFile::vaddr_of_offset(uint64_t file_offset) const {
-    std::optional<uint64_t> vaddr;
-    const auto exact = [&](const GElf_Phdr& segment) {
-        if (file_offset < segment.p_offset) return false;
-        const uint64_t inside = file_offset - segment.p_offset;
-        if (inside >= segment.p_filesz) return false;
-        vaddr = segment.p_vaddr + inside;
-        return true;
-    };
-    // Whole pages are mapped: what surrounds a segment in its first and last page is in memory too,
-    // behind the end mostly as the start of .bss.
-    const auto in_its_pages = [&](const GElf_Phdr& segment) {
-        const uint64_t before = segment.p_offset % kPageBytes;
-        const uint64_t first = segment.p_offset - before;
-        if (file_offset < first) return false;
-        const uint64_t inside = file_offset - first;
-        const uint64_t mapped_bytes =
-            (before + segment.p_filesz + kPageBytes - 1) / kPageBytes * kPageBytes;
-        if (segment.p_filesz == 0 || inside >= mapped_bytes) return false;
-        vaddr = segment.p_vaddr - before + inside;
-        return true;
-    };
-    if (!any_segment(elf_, exact)) any_segment(elf_, in_its_pages);
-    return vaddr;
+ModuleLayout ElfFile::read_layout() const {
+    ModuleLayout layout;
+    any_segment(elf_, [&](const GElf_Phdr& segment) {
+        layout.segments.push_back({segment.p_offset, segment.p_filesz, segment.p_vaddr});
+        return layout.segments.size() == ModuleLayout::kMostSegments;
+    });
+    size_t names = 0;
+    if (elf_getshdrstrndx(elf_, &names) == 0) {
+        any_section(elf_, [&](const GElf_Shdr& section) {
+            constexpr size_t kMostSectionNameBytes = 256;
+            layout.sections.push_back(
+                {section.sh_addr, section.sh_size,
+                 capped_text(elf_strptr(elf_, names, section.sh_name), kMostSectionNameBytes)});
+            return layout.sections.size() == ModuleLayout::kMostSections;
+        });
+    }
+    const unsigned char* bits = nullptr;
+    GElf_Addr address = 0;
+    constexpr int kMostIdBytes = 64;
+    const int count = std::min(dwfl_module_build_id(module_, &bits, &address), kMostIdBytes);
+    constexpr char kDigits[] = "0123456789abcdef";
+    for (int i = 0; i < count; ++i) {
+        layout.build_id += kDigits[bits[i] >> 4];
+        layout.build_id += kDigits[bits[i] & 15];
+    }
+    return layout;
 }
 
 bool ElfFile::is_code(uint64_t vaddr) const {
@@ -159,19 +157,6 @@ bool ElfFile::is_code(uint64_t vaddr) const {
         return (segment.p_flags & PF_X) != 0 && vaddr >= segment.p_vaddr &&
                vaddr - segment.p_vaddr < segment.p_memsz;
     });
-}
-
-std::string ElfFile::section_at(uint64_t vaddr) const {
-    size_t names = 0;
-    if (elf_getshdrstrndx(elf_, &names) != 0) return {};
-    std::string found;
-    any_section(elf_, [&](const GElf_Shdr& section) {
-        if (vaddr < section.sh_addr || vaddr - section.sh_addr >= section.sh_size) return false;
-        const char* name = elf_strptr(elf_, names, section.sh_name);
-        found = name == nullptr ? "" : name;
-        return true;
-    });
-    return found;
 }
 
 uint64_t ElfFile::end_of_section(uint64_t vaddr) const {
@@ -189,19 +174,6 @@ uint64_t ElfFile::end_of_section(uint64_t vaddr) const {
         });
     }
     return end;
-}
-
-std::string ElfFile::build_id() const {
-    const unsigned char* bits = nullptr;
-    GElf_Addr address = 0;
-    const int count = dwfl_module_build_id(module_, &bits, &address);
-    std::string text;
-    constexpr char kDigits[] = "0123456789abcdef";
-    for (int i = 0; i < count; ++i) {
-        text += kDigits[bits[i] >> 4];
-        text += kDigits[bits[i] & 15];
-    }
-    return text;
 }
 
 void ElfFile::read_symbols() {
@@ -235,7 +207,7 @@ void ElfFile::read_symbols() {
         const bool is_code_symbol =
             type == STT_FUNC || type == STT_GNU_IFUNC || (type == STT_NOTYPE && in_code);
         if (is_code_symbol) starts.push_back(vaddr);
-        candidates.push_back({{name, vaddr, entry.st_size},
+        candidates.push_back({{{name, strnlen(name, kMostNameBytes)}, vaddr, entry.st_size},
                               GELF_ST_BIND(entry.st_info),
                               is_code_symbol,
                               is_code_symbol && in_code && is_full_table});
@@ -244,17 +216,17 @@ void ElfFile::read_symbols() {
         return preference(candidate.symbol, candidate.binding);
     });
     std::ranges::sort(starts);
-    for (Candidate& candidate : candidates) {
-        Symbol& symbol = candidate.symbol;
+    for (const Candidate& candidate : candidates) {
+        const Symbol& symbol = candidate.symbol;
         const uint64_t start = symbol.vaddr;
         if (symbol.size_bytes != 0) {
             auto& symbols = candidate.is_code ? code_symbols_ : data_symbols_;
-            symbols.add(start, end_of(symbol), std::move(symbol));
+            symbols.add(start, end_of(symbol), symbol);
         } else if (candidate.is_label) {
             const auto next = std::ranges::upper_bound(starts, start);
             uint64_t end = end_of_section(start);
             if (next != starts.end()) end = std::min(end, *next);
-            code_labels_.add(start, end, std::move(symbol));
+            code_labels_.add(start, end, symbol);
         }
     }
     code_symbols_.finish();
@@ -277,7 +249,21 @@ const Symbol* ElfFile::data_symbol(uint64_t vaddr) {
 ElfFile::DebugInfo ElfFile::debug_info() {
     Dwarf_Addr dwarf_bias = 0;
     Dwarf* dwarf = dwfl_module_getdwarf(module_, &dwarf_bias);
-    return {dwarf, bias_ - dwarf_bias};
+    if (dwarf == nullptr) return {};
+    const char* main_file = nullptr;
+    const char* debug_file = nullptr;
+    dwfl_module_info(module_, nullptr, nullptr, nullptr, nullptr, nullptr, &main_file, &debug_file);
+    const DebugInfo info{dwarf, bias_ - dwarf_bias, debug_file != nullptr ? debug_file : path_};
+    find_shared(info);
+    return info;
+}
+
+void ElfFile::find_shared(const DebugInfo& info) {
+    if (shared_ != nullptr) return;
+    shared_fd_ = search_->open_shared(info.dwarf, info.file);
+    if (shared_fd_ < 0) return;
+    shared_ = dwarf_begin(shared_fd_, DWARF_C_READ);
+    if (shared_ != nullptr) dwarf_setalt(info.dwarf, shared_);
 }
 
 }  // namespace cowscope::symbolize

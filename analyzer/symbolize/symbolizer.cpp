@@ -4,116 +4,97 @@
 #include <unordered_map>
 #include <utility>
 
-#include "symbolize/debug_file_search.h"
-#include "symbolize/demangle.h"
-#include "symbolize/dwarf_frames.h"
-#include "symbolize/elf_file.h"
+#include "symbolize/symbol_helper.h"
 
 namespace cowscope::symbolize {
 
 namespace {
 
-// A file with all that was found out about it.
-class Module {
-  public:
-    Module(const std::string& path, const DebugFileSearch& search)
-        : path_(path), elf_(ElfFile::open(path, search)) {}
+// All names that are kept. A hostile trace has any number of places, each with names as long as
+// any.
+constexpr size_t kMostKeptBytes = size_t{128} << 20;
 
-    // nullptr where the path names no ELF file.
-    [[nodiscard]] ElfFile* elf() const { return elf_.get(); }
-
-    const Location& at_offset(uint64_t file_offset) {
-        const auto [found, is_new] = locations_.try_emplace(file_offset);
-        if (is_new) found->second = locate(file_offset);
-        return found->second;
+size_t bytes_of(const Location& location) {
+    size_t bytes = sizeof(location) + location.module.size() + location.symbol.size();
+    for (const Frame& frame : location.frames) {
+        bytes += sizeof(frame) + frame.function.size() + frame.file.size();
     }
+    return bytes;
+}
 
-  private:
-    Location locate(uint64_t file_offset) {
-        Location location;
-        location.module = path_;
-        if (elf_ == nullptr) return location;
-        const auto vaddr = elf_->vaddr_of_offset(file_offset);
-        if (!vaddr) return location;
-        if (const Symbol* symbol = elf_->code_symbol(*vaddr); symbol != nullptr) {
-            location.symbol = symbol->name;
-            location.symbol_offset = *vaddr - symbol->vaddr;
-        }
-        location.frames = frames_at(*vaddr, location.symbol);
-        location.has_debug_info = !location.frames.empty();
-        if (location.frames.empty() && !location.symbol.empty()) {
-            location.frames.push_back({demangle(location.symbol), "", 0, false});
-        }
-        return location;
-    }
-
-    std::vector<Frame> frames_at(uint64_t vaddr, const std::string& symbol) {
-        if (!searched_debug_info_) {
-            searched_debug_info_ = true;
-            const ElfFile::DebugInfo debug = elf_->debug_info();
-            bias_ = debug.bias;
-            const auto is_code = [this](uint64_t address) {
-                return elf_->is_code(address - bias_);
-            };
-            if (debug.dwarf != nullptr) {
-                dwarf_ = std::make_unique<DwarfFrames>(debug.dwarf, is_code);
-            }
-        }
-        return dwarf_ == nullptr ? std::vector<Frame>{} : dwarf_->at(vaddr + bias_, symbol);
-    }
-
-    std::string path_;
-    std::unique_ptr<ElfFile> elf_;
-    std::unique_ptr<DwarfFrames> dwarf_;
-    uint64_t bias_ = 0;  // from a vaddr to an address in the DWARF
-    bool searched_debug_info_ = false;
+// What is known of a file.
+struct Known {
+    std::optional<ModuleLayout> layout;
     // References to the values stay valid when more are added.
-    std::unordered_map<uint64_t, Location> locations_;
+    std::unordered_map<uint64_t, Location> locations;
+    std::unordered_map<uint64_t, std::optional<ObjectSymbol>> data;
 };
 
 }  // namespace
 
 struct Symbolizer::State {
-    explicit State(const std::string& debug_path) : search(debug_path) {}
+    State(const std::string& debug_path, const HelperLimits& limits) : helper(debug_path, limits) {}
 
-    Module& module(const std::string& path) {
-        return modules.try_emplace(path, path, search).first->second;
+    const ModuleLayout& layout(const std::string& path) {
+        std::optional<ModuleLayout>& known = modules[path].layout;
+        if (!known) {
+            // Only what has an absolute path is a file ([heap] is none).
+            const bool is_file = path.starts_with('/');
+            known = is_file ? helper.layout(path).value_or(ModuleLayout{}) : ModuleLayout{};
+        }
+        return *known;
     }
 
-    DebugFileSearch search;
-    std::map<std::string, Module> modules;
+    Location locate(const std::string& path, uint64_t file_offset) {
+        // Nothing is asked for that the file has no part for, as where there is none.
+        const bool is_there =
+            kept_bytes < kMostKeptBytes && layout(path).vaddr_of_offset(file_offset).has_value();
+        Location location =
+            is_there ? helper.locate(path, file_offset).value_or(Location{}) : Location{};
+        location.module = path;
+        kept_bytes += bytes_of(location);
+        return location;
+    }
+
+    SymbolHelper helper;
+    size_t kept_bytes = 0;
+    std::map<std::string, Known> modules;
 };
 
-Symbolizer::Symbolizer(const std::string& debug_path)
-    : state_(std::make_unique<State>(debug_path)) {}
+Symbolizer::Symbolizer(const std::string& debug_path) : Symbolizer(debug_path, HelperLimits{}) {}
+Symbolizer::Symbolizer(const std::string& debug_path, const HelperLimits& limits)
+    : state_(std::make_unique<State>(debug_path, limits)) {}
 Symbolizer::~Symbolizer() = default;
 Symbolizer::Symbolizer(Symbolizer&&) noexcept = default;
 Symbolizer& Symbolizer::operator=(Symbolizer&&) noexcept = default;
 
 const Location& Symbolizer::resolve(const std::string& path, uint64_t file_offset) {
-    return state_->module(path).at_offset(file_offset);
+    const auto [found, is_new] = state_->modules[path].locations.try_emplace(file_offset);
+    if (is_new) found->second = state_->locate(path, file_offset);
+    return found->second;
 }
 
 std::optional<uint64_t> Symbolizer::vaddr_of_offset(const std::string& path, uint64_t file_offset) {
-    const ElfFile* elf = state_->module(path).elf();
-    return elf == nullptr ? std::nullopt : elf->vaddr_of_offset(file_offset);
+    return state_->layout(path).vaddr_of_offset(file_offset);
 }
 
 std::optional<ObjectSymbol> Symbolizer::data_symbol(const std::string& path, uint64_t vaddr) {
-    ElfFile* elf = state_->module(path).elf();
-    const Symbol* symbol = elf == nullptr ? nullptr : elf->data_symbol(vaddr);
-    if (symbol == nullptr) return std::nullopt;
-    return ObjectSymbol{demangle(symbol->name), vaddr - symbol->vaddr, symbol->size_bytes};
+    const auto [found, is_new] = state_->modules[path].data.try_emplace(vaddr);
+    const bool is_file = is_new && !state_->layout(path).segments.empty();
+    if (is_file) found->second = state_->helper.data_symbol(path, vaddr);
+    return found->second;
 }
 
 std::string Symbolizer::section_at(const std::string& path, uint64_t vaddr) {
-    const ElfFile* elf = state_->module(path).elf();
-    return elf == nullptr ? "" : elf->section_at(vaddr);
+    return state_->layout(path).section_at(vaddr);
 }
 
 std::string Symbolizer::build_id(const std::string& path) {
-    const ElfFile* elf = state_->module(path).elf();
-    return elf == nullptr ? "" : elf->build_id();
+    return state_->layout(path).build_id;
+}
+
+const std::vector<std::string>& Symbolizer::notes() const {
+    return state_->helper.notes();
 }
 
 }  // namespace cowscope::symbolize

@@ -15,6 +15,9 @@
 // .gnu_debuglink; never on the network. Files are opened once and stay open; answers are kept. A
 // path that names no readable ELF file (deleted, [vdso], anonymous, a FIFO) has no answers, which
 // is no error. Not for use by two threads at once.
+//
+// Files may wish us ill: a process of our own reads them, with limits (symbol_helper.h). What it
+// cannot read within them is left out, and told in notes().
 #pragma once
 
 #include <cstdint>
@@ -51,10 +54,13 @@ struct ObjectSymbol {
     std::uint64_t size_bytes = 0;
 };
 
+struct HelperLimits;
+
 class Symbolizer {
   public:
     // `debug_path`: folders with separate debug files, divided by colons.
     explicit Symbolizer(const std::string& debug_path = "/usr/lib/debug");
+    Symbolizer(const std::string& debug_path, const HelperLimits& limits);
     ~Symbolizer();
     Symbolizer(Symbolizer&&) noexcept;
     Symbolizer& operator=(Symbolizer&&) noexcept;
@@ -73,6 +79,9 @@ class Symbolizer {
 
     // Lower-case hex; empty where the file has none.
     std::string build_id(const std::string& path);
+
+    // What was left out so far, and why: a line each.
+    const std::vector<std::string>& notes() const;
 
   private:
     struct State;

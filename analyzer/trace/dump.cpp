@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "preload/python_format.h"
+#include "printable.h"
 #include "trace/outside.h"
 #include "trace/segment_reader.h"
 #include "trace/trace.h"
@@ -14,16 +15,15 @@
 namespace cowscope::trace {
 namespace {
 
-// On one line, whatever it holds.
-std::string plain(std::string text) {
-    for (char& c : text) {
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-    }
-    return text;
+// One line, whatever its names hold.
+template <typename... Values>
+void print_line(std::FILE* out, fmt::format_string<Values...> form, Values&&... values) {
+    const std::string line = printable(fmt::format(form, std::forward<Values>(values)...)) + '\n';
+    std::fwrite(line.data(), 1, line.size(), out);
 }
 
 std::string text_behind(std::span<const std::byte> bytes, size_t length) {
-    return plain({reinterpret_cast<const char*>(bytes.data()), length});
+    return {reinterpret_cast<const char*>(bytes.data()), length};
 }
 
 std::string runs_behind(std::span<const std::byte> bytes, uint32_t count) {
@@ -256,12 +256,11 @@ std::string describe(const LaterCounts& counts) {
 }
 
 void dump_later(const Later& later, std::FILE* out) {
-    fmt::print(out, "{} later pid={} created_ns={} {}\n", plain(later.path), later.pid,
-               later.created_ns, describe(later.counts));
+    print_line(out, "{} later pid={} created_ns={} {}", later.path, later.pid, later.created_ns,
+               describe(later.counts));
     for (const auto& [number, code] : later.codes) {
-        fmt::print(out, "{} - later code={} address={:#x} first_line={} name={} file={}\n",
-                   later.pid, number, code.address, code.first_line, plain(code.name),
-                   plain(code.file));
+        print_line(out, "{} - later code={} address={:#x} first_line={} name={} file={}", later.pid,
+                   number, code.address, code.first_line, code.name, code.file);
     }
     for (const LaterSite& site : later.sites) {
         std::string python;
@@ -269,7 +268,7 @@ void dump_later(const Later& later, std::FILE* out) {
             python += fmt::format(" {:#x}@{}", frame.code, frame.instruction_offset);
             if (frame.code_number != 0) python += fmt::format("#{}", frame.code_number);
         }
-        fmt::print(out, "{} - later copies={} pid={} tid={} code={:02x} ips={:#x} python={}\n",
+        print_line(out, "{} - later copies={} pid={} tid={} code={:02x} ips={:#x} python={}",
                    later.pid, site.copies, site.pid, site.tid, fmt::join(site.code, ""),
                    fmt::join(site.ips, " "), python);
     }
@@ -279,24 +278,24 @@ void dump_bound(const std::string& folder, std::FILE* out) {
     std::vector<std::string> damage;
     const auto bound = read_bound(folder, &damage);
     if (bound) {
-        fmt::print(out,
+        print_line(out,
                    "{} bound limit_bytes={} used_bytes={} reached_ns={} programs_not_recorded={} "
-                   "{}\n",
-                   plain(folder + "/" + kBoundFile), bound->limit_bytes, bound->used_bytes,
+                   "{}",
+                   folder + "/" + kBoundFile, bound->limit_bytes, bound->used_bytes,
                    bound->reached_ns, bound->programs_not_recorded, describe(bound->counts));
         for (const Later& later : bound->later) dump_later(later, out);
     }
-    for (const std::string& line : damage) fmt::print(out, "damaged: {}\n", plain(line));
+    for (const std::string& line : damage) print_line(out, "damaged: {}", line);
 }
 
 void dump_segment(const std::string& path, std::FILE* out) {
     SegmentReader reader(path);
     const SegmentHeader& header = reader.header();
-    fmt::print(out, "{} segment version={} pid={} created_ns={} committed_bytes={} missing={}\n",
-               plain(path), header.version, header.pid, header.created_ns, header.committed_bytes,
+    print_line(out, "{} segment version={} pid={} created_ns={} committed_bytes={} missing={}",
+               path, header.version, header.pid, header.created_ns, header.committed_bytes,
                reader.missing_bytes());
     while (const auto record = reader.next()) {
-        fmt::print(out, "{} {} {} {}\n", header.pid, record->offset, kind_of(record->type),
+        print_line(out, "{} {} {} {}", header.pid, record->offset, kind_of(record->type),
                    describe(*record));
     }
 }
@@ -308,7 +307,7 @@ void dump(const std::string& folder, std::FILE* out) {
         try {
             dump_segment(path, out);
         } catch (const Error& error) {
-            fmt::print(out, "damaged: {}\n", plain(error.what()));
+            print_line(out, "damaged: {}", error.what());
         }
     };
     for (const std::string& path : find_segments(folder)) {

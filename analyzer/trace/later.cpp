@@ -27,6 +27,7 @@ namespace fs = std::filesystem;
 constexpr size_t kMostTableBytes = size_t{1} << 20;
 // One for each program that forks; those of a hostile trace must not take all memory.
 constexpr size_t kMostTables = 4096;
+constexpr size_t kMostTablesBytes = size_t{128} << 20;  // of all
 
 std::string content_of(const std::string& path, size_t most_bytes) {
     const record::FileDescriptor file(open_trace_file(path));
@@ -150,6 +151,14 @@ std::map<uint32_t, PythonCode> codes_of(const std::string& path, const std::stri
     return codes;
 }
 
+size_t bytes_of(const Later& later) {
+    size_t bytes = sizeof(later) + later.sites.size() * sizeof(LaterSlot);
+    for (const auto& [number, code] : later.codes) {
+        bytes += sizeof(code) + code.name.size() + code.file.size();
+    }
+    return bytes;
+}
+
 Bound read_bound_file(const std::string& path) {
     const auto file = header_of<BoundFile>(path, content_of(path, sizeof(BoundFile)), kBoundMagic);
     Bound bound;
@@ -209,13 +218,21 @@ std::optional<Bound> read_bound(const std::string& folder, std::vector<std::stri
     }
     // Nothing was counted in them before.
     if (bound.reached_ns == 0) return bound;
+    size_t kept_bytes = 0;
     for (const std::string& table : find_later(folder)) {
         if (bound.later.size() == kMostTables) {
             damage->push_back(fmt::format("{}: more than {} tables", folder, kMostTables));
             break;
         }
         try {
-            bound.later.push_back(read_later(table));
+            Later later = read_later(table);
+            kept_bytes += bytes_of(later);
+            if (kept_bytes > kMostTablesBytes) {
+                damage->push_back(fmt::format("{}: its tables hold more than {} bytes", folder,
+                                              kMostTablesBytes));
+                break;
+            }
+            bound.later.push_back(std::move(later));
         } catch (const Error& error) {
             damage->emplace_back(error.what());
         }

@@ -28,6 +28,10 @@ class OwnerRanges {
     uint64_t size() const { return size_; }
     // How many of them are written out.
     size_t kept() const { return ranges_.size(); }
+    // As many as it takes memory of: patterns take some, too.
+    size_t weight() const {
+        return ranges_.size() + pieces_.size() * (sizeof(Piece) / sizeof(Range));
+    }
     // Behind the last one, or where the pattern begins.
     uint64_t end() const { return end_; }
     // Of the range that holds the unit; 0 for none.

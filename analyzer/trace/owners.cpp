@@ -13,7 +13,8 @@ namespace {
 
 class OwnersLoader {
   public:
-    explicit OwnersLoader(const std::string& path) : reader_(path) {}
+    OwnersLoader(const std::string& path, size_t most_ranges)
+        : reader_(path), most_ranges_(most_ranges) {}
 
     Owners load() {
         owners_.pid = reader_.header().pid;
@@ -85,8 +86,8 @@ class OwnersLoader {
                 if (!is_possible) fail_range(record, fixed.count - left);
                 continue;
             }
-            if (ranges.kept() == kMostRanges) {
-                fail(record, "ranges", fmt::format("is one of more than {}", kMostRanges));
+            if (ranges.weight() >= most_ranges_) {
+                fail(record, "ranges", fmt::format("is one of more than {}", most_ranges_));
             }
             const uint64_t owner = how == 0 ? last : how == 1 ? before : number(record);
             const bool is_possible = owner <= owners_.owners.size() &&
@@ -117,6 +118,7 @@ class OwnersLoader {
     }
 
     SegmentReader reader_;
+    size_t most_ranges_;
     Owners owners_;
     std::span<const std::byte> rest_;
 };
@@ -127,8 +129,8 @@ uint32_t Owners::find(uint64_t address) const {
     return ranges.find(address / kRangeUnit);
 }
 
-Owners read_owners(const std::string& path) {
-    return OwnersLoader(path).load();
+Owners read_owners(const std::string& path, size_t most_ranges) {
+    return OwnersLoader(path, most_ranges).load();
 }
 
 std::vector<Owners> load_owners(const std::string& folder, std::vector<std::string>* damage) {
@@ -141,9 +143,11 @@ std::vector<Owners> load_owners(const std::string& folder, std::vector<std::stri
     }
     std::sort(paths.begin(), paths.end());
     std::vector<Owners> all;
+    size_t ranges_left = kMostRanges;
     for (const std::string& path : paths) {
         try {
-            Owners owners = read_owners(path);
+            Owners owners = read_owners(path, ranges_left);
+            ranges_left -= std::min(ranges_left, owners.ranges.weight());
             if (owners.damage) damage->push_back(*owners.damage);
             if (owners.look) all.push_back(std::move(owners));
         } catch (const Error& problem) {

@@ -116,8 +116,9 @@ struct Owners {
     OwnerRanges ranges;
 };
 
-// Throws cowscope::Error for a file that is no such file; damage further in is noted.
-Owners read_owners(const std::string& path);
+// Throws cowscope::Error for a file that is no such file; damage further in is noted, and what has
+// more than `most_ranges` is damaged.
+Owners read_owners(const std::string& path, size_t most_ranges = kMostRanges);
 
 // All in the trace's folder, by the time of the look. Files that cannot be read at all become lines
 // of `damage`.

@@ -11,7 +11,19 @@
 
 namespace cowscope::trace {
 
+namespace {
+
+// Recorders read in threads of their own.
+thread_local std::string last_file;
+
+}  // namespace
+
+const std::string& last_trace_file() {
+    return last_file;
+}
+
 int open_trace_file(const std::string& path) {
+    last_file = path;
     const auto require_regular = [&](const struct stat& status) {
         if (S_ISLNK(status.st_mode)) throw Error(path + ": a link; a trace has none");
         if (!S_ISREG(status.st_mode)) throw Error(path + ": not a regular file");

@@ -9,4 +9,7 @@ namespace cowscope::trace {
 // opened, and no link is followed, since it may lead out of the trace.
 int open_trace_file(const std::string& path);
 
+// The one that was opened last, or "": for who runs out of memory.
+const std::string& last_trace_file();
+
 }  // namespace cowscope::trace

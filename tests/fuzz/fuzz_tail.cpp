@@ -7,6 +7,8 @@ using namespace cowscope;
 
 namespace {
 
+constexpr fuzz::Kind kKinds[] = {fuzz::Kind::segment};
+
 // What can be scanned can be read, or is refused with one line.
 void look(record::SegmentTail* tail) {
     try {
@@ -23,10 +25,12 @@ void look(record::SegmentTail* tail) {
 
 }  // namespace
 
+const fuzz::Kinds fuzz::kFuzzedKinds = kKinds;
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     static const fuzz::Folder folder;
     folder.clear();
-    for (const fuzz::File& file : fuzz::parse(data, size)) {
+    for (const fuzz::File& file : fuzz::parse(data, size, fuzz::kFuzzedKinds)) {
         if (file.kind != fuzz::Kind::segment) continue;
         const std::string name = fuzz::name_of(file);
         record::SegmentTail tail(folder.path() + "/" + name);

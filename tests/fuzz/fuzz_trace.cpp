@@ -1,9 +1,10 @@
 // Every reader of a whole trace: whatever stands in its files, a report or one line that says why
 // not.
-#include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <iterator>
 #include <memory>
+#include <sstream>
 
 #include "attribute/build_report.h"
 #include "attribute/details.h"
@@ -20,13 +21,6 @@ using namespace cowscope;
 
 namespace {
 
-// A trace must not steer the terminal that shows it.
-bool is_plain(const std::string& text) {
-    return std::none_of(text.begin(), text.end(), [](char c) {
-        return (static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7f;
-    });
-}
-
 // What scripts read must be JSON, and what people read must have an end.
 // `choice`: of the tables, by the input, since each takes its time.
 void check_report(const attribute::Report& report, size_t choice) {
@@ -36,8 +30,10 @@ void check_report(const attribute::Report& report, size_t choice) {
     options.native = choice % 2 == 0;
     const std::string text = report::to_text(report, options);
     if (text.empty() || text.back() != '\n') fuzz::fail("a text report without an end");
-    if (!is_plain(text)) fuzz::fail("a text report with control characters");
-    const auto json = report::Json::parse(report::to_json(report), nullptr, false);
+    if (!fuzz::is_plain(text)) fuzz::fail("a text report that holds what may not be shown");
+    const std::string json_text = report::to_json(report);
+    if (!fuzz::is_plain(json_text)) fuzz::fail("a JSON report that holds what may not be shown");
+    const auto json = report::Json::parse(json_text, nullptr, false);
     if (json.is_discarded()) fuzz::fail("a JSON report that is no JSON");
     const auto explained = json.at("totals").at("explained");
     if (!explained.is_number() || explained < 0.0 || explained > 1.0) {
@@ -54,15 +50,35 @@ void read_all(const std::string& folder, size_t choice) {
     if (page.is_discarded()) fuzz::fail("data of a page that are no JSON");
 }
 
+std::string content_of(const std::string& path) {
+    std::ostringstream text;
+    text << std::ifstream(path, std::ios::binary).rdbuf();
+    return text.str();
+}
+
 // In one format, by the input: each reads the whole trace again.
-void export_one(const std::string& folder, size_t choice) {
+void export_one(const std::string& folder, const std::string& path, size_t choice) {
     constexpr std::unique_ptr<exports::Writer> (*kMake[])(exports::Output*) = {
         exports::collapsed_writer, exports::jsonl_writer, exports::pprof_writer,
         exports::speedscope_writer};
-    exports::Output output("/dev/null");
+    // A line for each page can be more than any disk holds, and a profile is no text.
+    const bool is_checked = kMake[choice % std::size(kMake)] == exports::collapsed_writer ||
+                            kMake[choice % std::size(kMake)] == exports::speedscope_writer;
+    exports::Output output(is_checked ? path : "/dev/null");
     const auto writer = kMake[choice % std::size(kMake)](&output);
     exports::export_trace(folder, writer.get());
     output.finish();
+    if (is_checked && !fuzz::is_plain(content_of(path))) {
+        fuzz::fail("an export that holds what may not be shown");
+    }
+}
+
+void dump(const std::string& folder, const std::string& path) {
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> out(std::fopen(path.c_str(), "we"),
+                                                              std::fclose);
+    trace::dump(folder, out.get());
+    std::fflush(out.get());
+    if (!fuzz::is_plain(content_of(path))) fuzz::fail("a dump that holds what may not be shown");
 }
 
 template <typename Work>
@@ -79,16 +95,17 @@ void attempt(const Work& work) {
 
 }  // namespace
 
+const fuzz::Kinds fuzz::kFuzzedKinds = fuzz::kAllKinds;
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     static const fuzz::Folder folder;
-    static const std::unique_ptr<std::FILE, int (*)(std::FILE*)> nowhere(
-        std::fopen("/dev/null", "we"), std::fclose);
+    static const fuzz::Folder outputs;
     folder.clear();
-    for (const fuzz::File& file : fuzz::parse(data, size)) {
+    for (const fuzz::File& file : fuzz::parse(data, size, fuzz::kFuzzedKinds)) {
         folder.write(fuzz::name_of(file), fuzz::bytes_of(file));
     }
     attempt([&] { read_all(folder.path(), size / 8); });
-    attempt([&] { export_one(folder.path(), size / 8); });
-    attempt([&] { trace::dump(folder.path(), nowhere.get()); });
+    attempt([&] { export_one(folder.path(), outputs.path() + "/export", size / 8); });
+    attempt([&] { dump(folder.path(), outputs.path() + "/dump"); });
     return 0;
 }

@@ -1,10 +1,11 @@
-// What the fuzzers share: libFuzzer's mutation hooks over trace_files.h, and a folder for each
-// input's files.
+// What the fuzzers share: a folder for each input's files, and what an output must be. Those of
+// traces have libFuzzer's hooks for mutations over trace_files.h, too (trace_hooks.cpp).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "tests/fuzz/trace_files.h"
 
@@ -28,5 +29,11 @@ class Folder {
 
 // What must never happen: libFuzzer keeps the input.
 [[noreturn]] void fail(const char* what);
+
+// Whether a text, of one line or more, holds nothing but what may be shown (printable.h).
+bool is_plain(std::string_view text);
+
+// Which files inputs are made of. Each fuzzer of traces defines its own.
+extern const Kinds kFuzzedKinds;
 
 }  // namespace cowscope::fuzz

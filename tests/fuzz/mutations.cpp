@@ -195,9 +195,9 @@ std::string new_later(uint8_t process) {
     return bytes + text;
 }
 
-File new_file(Random* random) {
+File new_file(Kinds kinds, Random* random) {
     File file;
-    file.kind = static_cast<Kind>(below(random, kKinds));
+    file.kind = kinds[below(random, kinds.size())];
     file.process = static_cast<uint8_t>(below(random, kProcesses));
     if (is_framed(file)) {
         file.header = new_header(file.process);
@@ -330,9 +330,9 @@ void set_committed(File* file) {
 
 }  // namespace
 
-void mutate(Files* files, Random* random) {
+void mutate(Files* files, Kinds kinds, Random* random) {
     if (files->empty() || (files->size() < kMostFiles && one_in(random, 24))) {
-        files->push_back(new_file(random));
+        files->push_back(new_file(kinds, random));
     }
     const size_t at = below(random, files->size());
     File& file = (*files)[at];

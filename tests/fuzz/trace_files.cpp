@@ -13,9 +13,12 @@ namespace format = cowscope::trace;
 
 constexpr size_t kFileHeaderBytes = 4;
 
-File parse_file(uint8_t head, const std::string& bytes) {
+File parse_file(uint8_t head, const std::string& bytes, Kinds kinds) {
     File file;
     file.kind = static_cast<Kind>((head & 7) % kKinds);
+    if (std::find(kinds.begin(), kinds.end(), file.kind) == kinds.end()) {
+        file.kind = kinds[(head & 7) % kinds.size()];
+    }
     file.process = head >> 3 & 3;
     if (!is_framed(file)) {
         file.records.push_back(bytes);
@@ -39,13 +42,14 @@ bool is_framed(const File& file) {
     return file.kind == Kind::segment || file.kind == Kind::outside || file.kind == Kind::owners;
 }
 
-Files parse(const uint8_t* data, size_t size) {
+Files parse(const uint8_t* data, size_t size, Kinds kinds) {
     Files files;
     while (size >= kFileHeaderBytes && files.size() < kMostFiles) {
         const size_t claimed = size_t{data[1]} | size_t{data[2]} << 8 | size_t{data[3]} << 16;
         const size_t length = std::min(claimed, size - kFileHeaderBytes);
         files.push_back(parse_file(
-            data[0], std::string(reinterpret_cast<const char*>(data) + kFileHeaderBytes, length)));
+            data[0], std::string(reinterpret_cast<const char*>(data) + kFileHeaderBytes, length),
+            kinds));
         data += kFileHeaderBytes + length;
         size -= kFileHeaderBytes + length;
     }

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,10 @@ namespace cowscope::fuzz {
 
 enum class Kind : uint8_t { segment, outside, owners, recording, bound, later };
 inline constexpr uint8_t kKinds = 6;
+inline constexpr Kind kAllKinds[] = {Kind::segment,   Kind::outside, Kind::owners,
+                                     Kind::recording, Kind::bound,   Kind::later};
+// Those that a fuzzer is about.
+using Kinds = std::span<const Kind>;
 inline constexpr uint8_t kProcesses = 4;
 inline constexpr size_t kMostFiles = 12;
 
@@ -35,7 +40,8 @@ using Files = std::vector<File>;
 // Of a framed file.
 inline constexpr size_t kHeaderBytes = sizeof(trace::SegmentHeader);
 
-Files parse(const uint8_t* data, size_t size);
+// A file of another kind than those becomes one of them.
+Files parse(const uint8_t* data, size_t size, Kinds kinds = kAllKinds);
 std::string to_input(const Files& files);
 
 std::string bytes_of(const File& file);

@@ -1,0 +1,42 @@
+// What a bounded recording has only counted: the bound, and the table of each program.
+#include "error.h"
+#include "tests/fuzz/fuzzer.h"
+#include "trace/later.h"
+
+using namespace cowscope;
+
+namespace {
+
+constexpr fuzz::Kind kKinds[] = {fuzz::Kind::bound, fuzz::Kind::later};
+
+}  // namespace
+
+const fuzz::Kinds fuzz::kFuzzedKinds = kKinds;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+    static const fuzz::Folder folder;
+    folder.clear();
+    for (const fuzz::File& file : fuzz::parse(data, size, fuzz::kFuzzedKinds)) {
+        folder.write(fuzz::name_of(file), fuzz::bytes_of(file));
+    }
+    std::vector<std::string> damage;
+    const auto bound = trace::read_bound(folder.path(), &damage);
+    for (const std::string& path : trace::find_later(folder.path())) {
+        try {
+            const trace::Later later = trace::read_later(path);
+            for (const trace::LaterSite& site : later.sites) {
+                if (site.copies == 0) fuzz::fail("a place that copied nothing");
+                if (site.ips.size() > trace::kLaterDepth) fuzz::fail("a stack too deep");
+                if (site.python.size() > trace::kLaterPythonDepth) fuzz::fail("a stack too deep");
+            }
+            size_t bytes = 0;
+            for (const auto& [number, code] : later.codes) {
+                bytes += code.name.size() + code.file.size() + code.line_table.size();
+            }
+            if (bytes > size) fuzz::fail("more text than the file holds");
+        } catch (const Error&) {
+        }
+    }
+    if (!bound && !damage.empty() && damage.front().empty()) fuzz::fail("damage without a word");
+    return 0;
+}

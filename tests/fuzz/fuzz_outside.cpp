@@ -1,0 +1,34 @@
+// What the recorder has seen from outside.
+#include "error.h"
+#include "tests/fuzz/fuzzer.h"
+#include "trace/outside.h"
+
+using namespace cowscope;
+
+namespace {
+
+constexpr fuzz::Kind kKinds[] = {fuzz::Kind::outside};
+
+}  // namespace
+
+const fuzz::Kinds fuzz::kFuzzedKinds = kKinds;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+    static const fuzz::Folder folder;
+    folder.clear();
+    for (const fuzz::File& file : fuzz::parse(data, size, fuzz::kFuzzedKinds)) {
+        folder.write("file", fuzz::bytes_of(file));
+        try {
+            const auto outside = trace::read_outside(folder.path() + "/file");
+            if (!outside) fuzz::fail("a file that is there is not read");
+            if (outside->samples.size() > trace::kMaxOutsideSamples) fuzz::fail("too many samples");
+            uint64_t last_ns = 0;
+            for (const trace::OutsideSample& sample : outside->samples) {
+                if (sample.time_ns < last_ns) fuzz::fail("samples out of order");
+                last_ns = sample.time_ns;
+            }
+        } catch (const Error&) {
+        }
+    }
+    return 0;
+}
