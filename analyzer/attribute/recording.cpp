@@ -133,6 +133,7 @@ class RecordingReader : public nlohmann::json_sax<nlohmann::json> {
             "",          "command",    "command[]", "start_ns",      "end_ns", "exit",
             "exit.kind", "exit.value", "host",      "start_unix_ns", "notes",  "notes[]"};
         const std::string name = place();
+        if (name.empty()) throw Error(fmt::format("the whole is {}", what));
         if (kKnown.count(name) != 0) throw Error(fmt::format("'{}' is {}", name, what));
         return true;
     }
