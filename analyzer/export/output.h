@@ -9,7 +9,8 @@
 namespace cowscope::exports {
 
 // A regular file appears, or is replaced, when all of it is written: until then it is a file beside
-// it. Its owner alone may read it: it holds what the trace holds, values of the program among it. What is none (a pipe, a terminal, /dev/null) is written to directly.
+// it. Its owner alone may read it: it holds what the trace holds, values of the program among it.
+// What is none (a pipe, a terminal, /dev/null) is written to directly.
 class Output {
   public:
     // "-" is standard output. Throws cowscope::Error, as the other functions do.

@@ -98,8 +98,8 @@ void reset_signals() {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
-    for (const int each : {SIGPROF, SIGVTALRM, SIGXCPU, SIGTERM, SIGINT, SIGBUS, SIGSEGV, SIGABRT,
-                           SIGFPE, SIGILL}) {
+    for (const int each :
+         {SIGPROF, SIGVTALRM, SIGXCPU, SIGTERM, SIGINT, SIGBUS, SIGSEGV, SIGABRT, SIGFPE, SIGILL}) {
         std::signal(each, SIG_DFL);
     }
 }
