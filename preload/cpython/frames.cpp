@@ -31,6 +31,15 @@ uint64_t key_of(uint64_t code) {
     return hash_words(words, sizeof(words) / sizeof(words[0]));
 }
 
+// Whether the functions that name the thread state can be called.
+bool may_call(InPython in_python) {
+    if (in_python == InPython::yes) return true;
+    const auto is_there = [](void* (*function)()) {
+        return function == nullptr || is_word_readable(reinterpret_cast<uint64_t>(function));
+    };
+    return is_there(interpreter().own_thread) && is_there(interpreter().unchecked_thread);
+}
+
 }  // namespace
 
 // The thread state, if it is this thread's: up to 3.11 the unchecked getter names the thread that
@@ -41,7 +50,8 @@ bool StackTable::is_own_thread(uint64_t thread) {
            load<uint64_t>(thread + layout.thread_id) == static_cast<uint64_t>(pthread_self());
 }
 
-uint64_t StackTable::own_thread() {
+uint64_t StackTable::own_thread(InPython in_python) {
+    if (in_python == InPython::no || !may_call(in_python)) return 0;
     // From 3.12 on the unchecked one reads a thread-local variable and knows subinterpreters.
     constexpr uint16_t kThreadLocalSince = 0x030c;
     const Interpreter& python = interpreter();
@@ -240,7 +250,7 @@ uint32_t StackTable::capture(Arena& arena, segment::Writer* writer, uint64_t add
     holds_address_ = false;
     if (gave_up_) return trace::kNoPythonStack;
     begin(memory);
-    const uint64_t thread = own_thread();
+    const uint64_t thread = own_thread(memory.in_python);
     if (thread == 0) return trace::kNoPythonStack;
     see_thread(arena, writer, thread);
     holds_address_ = in_stack_chunk(thread, address);
@@ -271,7 +281,7 @@ uint32_t StackTable::capture(Arena& arena, segment::Writer* writer, uint64_t add
 
 uint32_t StackTable::capture_counted(const Memory& memory, CountedFrame* frames, uint32_t limit) {
     begin(memory);
-    const uint64_t thread = own_thread();
+    const uint64_t thread = own_thread(memory.in_python);
     const uint64_t innermost = thread == 0 ? 0 : find_innermost(thread);
     if (innermost == 0) return 0;
     interned_depth_ = 0;

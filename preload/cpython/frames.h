@@ -11,10 +11,16 @@
 
 namespace cowscope::cpython {
 
+// Whether a thread is in the middle of the interpreter's own code, by its native stack. One that is
+// could not go on without that code and its data; for others they may be gone, where the module's
+// file was truncated.
+enum class InPython : uint8_t { yes, no, unknown };
+
 // What is known of the memory that is read at an event.
 struct Memory {
     uint64_t version;             // see ReadablePages
     tracker::AddressRange stack;  // of this thread's, what can be read as a whole; or nothing
+    InPython in_python;
 };
 
 // A frame as it is told where there is no trace to write to.
@@ -59,7 +65,7 @@ class StackTable {
     // The thread's innermost frame; 0 where it has none.
     uint64_t find_innermost(uint64_t thread);
     bool is_own_thread(uint64_t thread);
-    uint64_t own_thread();
+    uint64_t own_thread(InPython in_python);
     struct Frame {
         uint32_t step;  // of the walk
         uint64_t address;

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "support/guarded_read.h"
 #include "support/symbol_lookup.h"
 
 #include "support/poison.h"
@@ -29,11 +30,12 @@ enum Wanted : size_t {
     kWantedCount,
 };
 
+// The interpreter's own variables, in memory of a module whose file may have been truncated since:
+// 0 where there is nothing to read.
 template <typename T>
 T load(uint64_t address) {
     T value;
-    std::memcpy(&value, reinterpret_cast<const void*>(address), sizeof(value));
-    return value;
+    return guarded_read(address, &value) ? value : T{};
 }
 
 // "3.6.15 (default, …" as PY_VERSION_HEX without the release level; 0 for anything else.
@@ -57,7 +59,10 @@ uint32_t version_of(const Symbol (&symbols)[kWantedCount]) {
     if (symbols[kVersionNumber].address != 0) {
         return static_cast<uint32_t>(load<unsigned long>(symbols[kVersionNumber].address));
     }
-    if (symbols[kVersionText].address == 0) return 0;
+    // A function that is called needs its code.
+    if (symbols[kVersionText].address == 0 || !is_word_readable(symbols[kVersionText].address)) {
+        return 0;
+    }
     const auto get_version = reinterpret_cast<const char* (*)()>(symbols[kVersionText].address);
     return parse_version(get_version());
 }
@@ -127,10 +132,9 @@ void choose_layout(Interpreter* found) {
         if (stated.version != known->version) continue;
         constexpr char kCookie[] = "xdebugpy";
         const uint64_t runtime = found->runtime_start;
-        if (runtime == 0 || found->runtime_bytes < 64 * sizeof(uint64_t) ||
-            std::memcmp(reinterpret_cast<const void*>(runtime), kCookie, 8) != 0) {
-            return;
-        }
+        if (runtime == 0 || found->runtime_bytes < 64 * sizeof(uint64_t)) return;
+        const auto cookie = load<uint64_t>(runtime);
+        if (std::memcmp(&cookie, kCookie, sizeof(cookie)) != 0) return;
         if (load<uint64_t>(runtime + kFreeThreadedWord * sizeof(uint64_t)) != 0) {
             found->problem = trace::NoteCode::python_free_threaded;
             return;
@@ -171,6 +175,8 @@ void look_for_interpreter(Interpreter* found) {
     };
     find_symbols(symbols, kWantedCount);
     found->type_type = symbols[kTypeType].address;
+    found->module_start = symbols[kTypeType].module_start;
+    found->module_end = symbols[kTypeType].module_end;
     found->code_type = symbols[kCodeType].address;
     found->frame_type = symbols[kFrameType].address;
     found->str_type = symbols[kStrType].address;

@@ -10,6 +10,9 @@ namespace cowscope::cpython {
 struct Interpreter {
     // PyType_Type; 0 without an interpreter. Types are told by it in every version.
     uint64_t type_type = 0;
+    // Of the module that it is in: code that runs Python is there.
+    uint64_t module_start = 0;
+    uint64_t module_end = 0;
     // Frames and objects are looked at only where this is not null.
     const Layout* layout = nullptr;
     Layout stated = {};            // from 3.13 on: the row with what the interpreter says

@@ -2,6 +2,8 @@
 
 #include "cpython/containers.h"
 #include "cpython/interpreter.h"
+#include "cpython/memory.h"
+#include "support/guarded_read.h"
 
 #include "support/poison.h"
 
@@ -19,8 +21,15 @@ void write_problem(segment::Writer* writer) {
 }
 
 // A thread state, from the beginning of the end on.
-bool is_finalizing(const Interpreter& python) {
-    return python.finalizing != 0 && *reinterpret_cast<const uint64_t*>(python.finalizing) != 0;
+bool is_finalizing(const Interpreter& python, InPython in_python) {
+    if (python.finalizing == 0) return false;
+    uint64_t thread = 0;
+    if (in_python == InPython::yes) {
+        thread = load<uint64_t>(python.finalizing);
+    } else if (!guarded_read(python.finalizing, &thread)) {
+        return false;
+    }
+    return thread != 0;
 }
 
 }  // namespace
@@ -63,7 +72,7 @@ Observation Observer::observe(Arena& arena, segment::Writer* writer, const Write
     Located& object = observation.object;
     object = locate(arena, writer, &types_, write.address, write.words, write.stays_from);
     if (python.layout == nullptr) return observation;
-    if (is_finalizing(python)) object.flags |= trace::kPythonFinalizing;
+    if (is_finalizing(python, write.memory.in_python)) object.flags |= trace::kPythonFinalizing;
     const bool is_frame = stacks_.holds_address();
     if (is_frame) object.flags |= trace::kPythonFrame;
     if (object.type == 0 && !is_frame && (object.flags & trace::kPoolHeader) == 0) {

@@ -115,9 +115,9 @@ void note_sharing(const void* address, size_t bytes, int advice) {
 uint64_t memory_version() {
     const uint64_t now =
         &__curbrk != nullptr ? reinterpret_cast<uint64_t>(__curbrk) : current_break();
-    if (now != process.last_break || !is_only_thread()) ++process.removals;
+    if (now != process.last_break || !is_only_thread()) ++process.unseen_removals;
     process.last_break = now;
-    return uint64_t{process.removals} + 1;
+    return removals_version() + process.unseen_removals;
 }
 
 void UnsharedRanges::remove(uint64_t start, uint64_t end) {

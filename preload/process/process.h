@@ -64,6 +64,7 @@ struct Tracked {
     witness::LastEvents last_events;
     cpython::Observer* python;  // nullptr before the first event, and without an interpreter
     unwind::LastWalk<trace::kMaxStackDepth> last_walk;
+    unwind::StackPages main_stack;
     EarlyPages early_pages;  // while witnessing
 };
 
@@ -112,7 +113,8 @@ struct alignas(4096) Process {
     pid_t daemon_tid = 0;
     // This process was cloned with its parent's very descriptors (CLONE_FILES).
     bool shares_descriptors = false;
-    uint32_t removals = 0;  // see memory_version()
+    uint64_t removals = 0;         // of memory, that came by here
+    uint64_t unseen_removals = 0;  // or may have been, without coming by here
     uint64_t last_break = 0;
     // The program has an io_uring: the kernel may write to its memory at any time.
     bool has_ring = false;
@@ -254,6 +256,10 @@ void record_page(trace::CensusKind kind, uint64_t page);
 // Another number than before where memory may have been taken away, or made unreadable, since it
 // was asked last. Never 0. The lock is held.
 uint64_t memory_version();
+// The same of what only the program itself takes away, such as the main thread's stack.
+inline uint64_t removals_version() {
+    return process.removals + 1;
+}
 
 // [start, end) of a file's mapping will be writable: its pages are inherited like others. The lock
 // is held.

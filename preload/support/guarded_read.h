@@ -4,6 +4,9 @@
 
 #include <sys/uio.h>
 
+#include <cstring>
+
+#include "support/readable.h"
 #include "support/syscall.h"
 
 namespace cowscope {
@@ -11,18 +14,41 @@ namespace cowscope {
 // By process_vm_writev(2) on itself. Its opposite would pin the pages that are read, and of pages
 // that a fork shares the kernel pins only a copy (linux/mm/gup.c, gup_must_unshare); this one pins
 // where it writes to, and reads like any write(2).
-inline bool guarded_read(const void* from, void* to, size_t bytes) {
+// How many bytes were copied, up to the first that cannot be read; -EFAULT where that is none.
+inline long copy_guarded(const void* from, void* to, size_t bytes) {
     struct iovec local = {const_cast<void*>(from), bytes};
     struct iovec remote = {to, bytes};
     // The pid is asked anew: a cached one names the parent in a child that nobody announced.
-    const long got = sys::syscall6(SYS_process_vm_writev, sys::getpid(), sys::word(&local), 1,
-                                   sys::word(&remote), 1, 0);
-    return got == static_cast<long>(bytes);
+    return sys::syscall6(SYS_process_vm_writev, sys::getpid(), sys::word(&local), 1,
+                         sys::word(&remote), 1, 0);
+}
+
+inline bool guarded_read(const void* from, void* to, size_t bytes) {
+    return copy_guarded(from, to, bytes) == static_cast<long>(bytes);
 }
 
 template <typename T>
 inline bool guarded_read(uint64_t from, T* to) {
     return guarded_read(reinterpret_cast<const void*>(from), to, sizeof(T));
+}
+
+// Copies what can be read of [from, from + bytes), up to the first byte that cannot. Returns how
+// many. Where the kernel has no such copying, or a filter of system calls refuses it, each page is
+// asked for first, and nothing may take it away in between.
+inline size_t read_what_is_there(uint64_t from, void* to, size_t bytes) {
+    const long got = copy_guarded(reinterpret_cast<const void*>(from), to, bytes);
+    constexpr long kFault = -14;  // -EFAULT
+    if (got >= 0 || got == kFault) return got > 0 ? static_cast<size_t>(got) : 0;
+    constexpr uint64_t kPage = 4096;
+    size_t done = 0;
+    while (done < bytes && is_word_readable((from + done) & ~uint64_t{7})) {
+        const size_t left = kPage - (from + done) % kPage;
+        const size_t step = left < bytes - done ? left : bytes - done;
+        std::memcpy(static_cast<char*>(to) + done, reinterpret_cast<const void*>(from + done),
+                    step);
+        done += step;
+    }
+    return done;
 }
 
 }  // namespace cowscope

@@ -1,61 +1,72 @@
-// Reads DWARF's encodings from memory, never past the end it was given.
+// Reads DWARF's encodings, never past the end it was given. The memory is a module's, which may go
+// at any time: another thread unmaps or protects it, or somebody truncates the file that it is
+// mapped from. So the kernel copies it out, a small part at a time, and what cannot be copied ends
+// the reading. Async-signal-safe.
 #pragma once
 
 #include <cstdint>
 #include <cstring>
 
+#include "support/guarded_read.h"
+
 namespace cowscope::unwind {
 
 class ByteReader {
   public:
-    ByteReader(uint64_t start, uint64_t end) : at_(start), end_(end) {}
+    ByteReader(uint64_t start, uint64_t end) : at_(start), end_(end < start ? start : end) {}
 
     bool ok() const { return ok_; }
     bool done() const { return !ok_ || at_ >= end_; }
     uint64_t position() const { return at_; }
     void skip(uint64_t bytes) {
         if (bytes > end_ - at_) {
-            ok_ = false;
-            at_ = end_;
+            fail();
         } else {
             at_ += bytes;
         }
+    }
+    // Makes the end an earlier one. False where it is not.
+    bool set_end(uint64_t end) {
+        if (end < at_ || end > end_) fail();
+        end_ = ok_ ? end : end_;
+        return ok_;
     }
 
     template <typename T>
     T fixed() {
         T value{};
-        if (end_ - at_ < sizeof(T)) {
-            ok_ = false;
-            at_ = end_;
+        static_assert(sizeof(T) <= sizeof(window_));
+        if (end_ - at_ < sizeof(T) || !fill(sizeof(T))) {
+            fail();
             return value;
         }
-        std::memcpy(&value, reinterpret_cast<const void*>(at_), sizeof(T));
+        std::memcpy(&value, window_ + (at_ - window_start_), sizeof(T));
         at_ += sizeof(T);
         return value;
     }
 
     uint64_t uleb() {
         uint64_t value = 0;
-        unsigned shift = 0;
-        for (;;) {
+        for (unsigned shift = 0; shift < kMostShift; shift += 7) {
             const auto byte = fixed<uint8_t>();
             if (shift < 64) value |= static_cast<uint64_t>(byte & 0x7f) << shift;
-            shift += 7;
             if ((byte & 0x80) == 0) return value;
         }
+        fail();
+        return 0;
     }
     int64_t sleb() {
         uint64_t value = 0;
-        unsigned shift = 0;
-        uint8_t byte;
-        do {
-            byte = fixed<uint8_t>();
+        for (unsigned shift = 0; shift < kMostShift;) {
+            const auto byte = fixed<uint8_t>();
             if (shift < 64) value |= static_cast<uint64_t>(byte & 0x7f) << shift;
             shift += 7;
-        } while ((byte & 0x80) != 0);
-        if (shift < 64 && (byte & 0x40) != 0) value |= ~uint64_t{0} << shift;
-        return static_cast<int64_t>(value);
+            if ((byte & 0x80) != 0) continue;
+            if (shift < 64 && (byte & 0x40) != 0) value |= ~uint64_t{0} << shift;
+            return static_cast<int64_t>(value);
+        }
+        fail();
+        return 0;
     }
 
     // A pointer in an encoding of the Linux Standard Base ("DWARF Exception Header Encoding").
@@ -92,7 +103,7 @@ class ByteReader {
                 value = fixed<uint64_t>();
                 break;
             default:
-                ok_ = false;
+                fail();
                 return 0;
         }
         switch (encoding & 0xf0) {
@@ -103,15 +114,36 @@ class ByteReader {
             case 0x30:
                 return value + data_base;
             default:
-                ok_ = false;
+                fail();
                 return 0;
         }
     }
 
   private:
+    // Ten bytes of seven bits hold every number; padded ones are hardly longer.
+    static constexpr unsigned kMostShift = 16 * 7;
+    // Most descriptions have some dozen bytes.
+    static constexpr size_t kWindowBytes = 256;
+
+    void fail() {
+        ok_ = false;
+        at_ = end_;
+    }
+    // Whether `bytes` at the position are in the window, into which they are copied if need be.
+    bool fill(size_t bytes) {
+        if (at_ >= window_start_ && at_ - window_start_ + bytes <= window_bytes_) return true;
+        const uint64_t left = end_ - at_;
+        window_start_ = at_;
+        window_bytes_ = read_what_is_there(at_, window_, left < kWindowBytes ? left : kWindowBytes);
+        return window_bytes_ >= bytes;
+    }
+
     uint64_t at_;
     uint64_t end_;
     bool ok_ = true;
+    uint64_t window_start_ = 0;
+    uint64_t window_bytes_ = 0;
+    unsigned char window_[kWindowBytes];
 };
 
 }  // namespace cowscope::unwind

@@ -18,13 +18,8 @@ constexpr uint64_t kRbp = 6;
 constexpr uint64_t kRsp = 7;
 constexpr uint64_t kReturnAddress = 16;
 
-constexpr uint8_t kOmitted = 0xff;  // DW_EH_PE_omit
-
-struct Module {
-    uint64_t start;
-    uint64_t end;
-    uint64_t eh_frame_header;
-};
+constexpr uint8_t kOmitted = 0xff;                // DW_EH_PE_omit
+constexpr uint32_t kExtendedLength = 0xffffffff;  // a length of 64 bits follows
 
 bool find_module(uint64_t ip, Module* module) {
     struct dl_find_object found;
@@ -34,6 +29,89 @@ bool find_module(uint64_t ip, Module* module) {
     module->eh_frame_header = reinterpret_cast<uint64_t>(found.dlfo_eh_frame);
     return module->eh_frame_header >= module->start && module->eh_frame_header < module->end;
 }
+
+// The table of a module's .eh_frame_hdr: where functions start, in order, and what describes each.
+struct TableEntry {
+    int32_t location;
+    int32_t fde;
+};
+
+class Table {
+  public:
+    Table(uint64_t base, uint64_t start, uint64_t count)
+        : base_(base), start_(start), count_(count) {}
+
+    // The description of the last function that starts at or below `ip`; 0 where there is none.
+    // `first_location`: of the first function, relative to the table's base. The linker sorts the
+    // table; where it is not sorted, what is found is another one.
+    uint64_t find(uint64_t ip, int32_t first_location) {
+        uint64_t low = 0;
+        uint64_t high = count_;
+        // Functions are spread about evenly, so their place can be guessed: each look costs a
+        // system call. Where they are not, halving finds them.
+        uint64_t low_location = base_ + static_cast<uint64_t>(int64_t{first_location});
+        uint64_t high_location = 0;
+        if (count_ > kWindow) {
+            if (!look(count_ - 1, 1)) return 0;
+            high_location = location(0);
+        }
+        for (unsigned steps = 0; high - low > kWindow; ++steps) {
+            const bool can_guess = steps < kGuesses && low_location <= ip && ip < high_location;
+            const uint64_t at =
+                can_guess ? guess(low, high, ip - low_location, high_location - low_location)
+                          : low + (high - low) / 2;
+            const uint64_t first = at - low < kWindow / 2 ? low : at - kWindow / 2;
+            const uint64_t count = high - first < kWindow ? high - first : kWindow;
+            if (!look(first, count)) return 0;
+            if (location(0) > ip) {
+                high = first;
+                high_location = location(0);
+            } else if (location(count - 1) <= ip) {
+                low = first + count - 1;
+                low_location = location(count - 1);
+            } else {
+                return find_in_window(count, ip);
+            }
+        }
+        const uint64_t count = high - low;
+        return count != 0 && look(low, count) ? find_in_window(count, ip) : 0;
+    }
+
+  private:
+    static constexpr uint64_t kWindow = 128;
+    static constexpr unsigned kGuesses = 3;
+
+    static uint64_t guess(uint64_t low, uint64_t high, uint64_t into, uint64_t of) {
+        // Both are less than 2^33: offsets in the table have 32 bits.
+        return low +
+               static_cast<uint64_t>(static_cast<unsigned __int128>(into) * (high - low) / of);
+    }
+    bool look(uint64_t first, uint64_t count) {
+        const uint64_t bytes = count * sizeof(TableEntry);
+        return read_what_is_there(start_ + first * sizeof(TableEntry), window_, bytes) == bytes;
+    }
+    uint64_t location(uint64_t index) const {
+        return base_ + static_cast<uint64_t>(int64_t{window_[index].location});
+    }
+    uint64_t find_in_window(uint64_t count, uint64_t ip) const {
+        uint64_t low = 0;
+        uint64_t high = count;
+        while (low < high) {
+            const uint64_t middle = low + (high - low) / 2;
+            if (location(middle) <= ip) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        return low == 0 ? 0 : base_ + static_cast<uint64_t>(int64_t{window_[low - 1].fde});
+    }
+
+    uint64_t base_;
+    uint64_t start_;
+    uint64_t count_;
+    TableEntry window_[kWindow];
+};
 
 // The address of the frame description entry (FDE) that may cover `ip`, from the module's sorted
 // table, or 0.
@@ -49,27 +127,10 @@ uint64_t find_fde(const Module& module, uint64_t ip) {
     }
     reader.encoded(frame_encoding, module.eh_frame_header);
     const uint64_t count = reader.encoded(count_encoding, module.eh_frame_header);
-    struct Entry {
-        int32_t location;
-        int32_t fde;
-    };
     const uint64_t table = reader.position();
-    if (!reader.ok() || count == 0 || count > (module.end - table) / sizeof(Entry)) return 0;
-    const auto* entries = reinterpret_cast<const Entry*>(table);
-    uint64_t low = 0;
-    uint64_t high = count;
-    while (low < high) {
-        const uint64_t middle = low + (high - low) / 2;
-        const uint64_t location =
-            module.eh_frame_header + static_cast<uint64_t>(int64_t{entries[middle].location});
-        if (location <= ip) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    if (low == 0) return 0;
-    return module.eh_frame_header + static_cast<uint64_t>(int64_t{entries[low - 1].fde});
+    if (!reader.ok() || count > (module.end - table) / sizeof(TableEntry)) return 0;
+    const auto first_location = reader.fixed<int32_t>();
+    return reader.ok() ? Table(module.eh_frame_header, table, count).find(ip, first_location) : 0;
 }
 
 struct Cie {
@@ -86,24 +147,28 @@ bool read_cie(uint64_t address, const Module& module, Cie* cie) {
     ByteReader reader(address, module.end);
     const auto length = reader.fixed<uint32_t>();
     cie->end = reader.position() + length;
-    if (!reader.ok() || length == 0xffffffff || cie->end > module.end) return false;
+    if (!reader.ok() || length == kExtendedLength || !reader.set_end(cie->end)) return false;
     if (reader.fixed<uint32_t>() != 0) return false;
     const auto version = reader.fixed<uint8_t>();
-    const uint64_t augmentation = reader.position();
-    while (reader.ok() && reader.fixed<char>() != '\0') {
-    }
+    // "zPLRSB" is all that there is.
+    char letters[8];
+    size_t letter_count = 0;
+    do {
+        if (letter_count == sizeof(letters)) return false;
+        letters[letter_count] = reader.fixed<char>();
+    } while (letters[letter_count++] != '\0');
     cie->code_alignment = reader.uleb();
     cie->data_alignment = reader.sleb();
     const uint64_t return_register = version == 1 ? reader.fixed<uint8_t>() : reader.uleb();
     if (!reader.ok() || return_register != kReturnAddress) return false;
-    const auto* letters = reinterpret_cast<const char*>(augmentation);
     cie->instructions = reader.position();
     if (letters[0] == '\0') return true;
     if (letters[0] != 'z') return false;
     cie->has_augmentation = true;
     const uint64_t bytes = reader.uleb();
+    if (!reader.ok() || bytes > cie->end - reader.position()) return false;
     cie->instructions = reader.position() + bytes;
-    for (const char* letter = letters + 1; *letter != '\0' && reader.ok(); ++letter) {
+    for (const char* letter = letters + 1; *letter != '\0'; ++letter) {
         switch (*letter) {
             case 'R':
                 cie->pointer_encoding = reader.fixed<uint8_t>();
@@ -124,7 +189,7 @@ bool read_cie(uint64_t address, const Module& module, Cie* cie) {
                 return false;
         }
     }
-    return reader.ok() && cie->instructions <= cie->end;
+    return reader.ok();
 }
 
 enum class Saved : uint8_t { same, at_cfa, at_rbp, undefined, unknown };
@@ -148,7 +213,7 @@ struct Row {
 };
 
 // The few expressions that compilers and linkers write for the CFA.
-void read_cfa_expression(ByteReader reader, Row* row) {
+void read_cfa_expression(ByteReader& reader, Row* row) {
     constexpr uint8_t kBregRbp = 0x76;  // DW_OP_breg6
     constexpr uint8_t kBregRsp = 0x77;  // DW_OP_breg7
     constexpr uint8_t kDeref = 0x06;    // DW_OP_deref
@@ -166,7 +231,7 @@ void read_cfa_expression(ByteReader reader, Row* row) {
     }
 }
 
-SavedRegister read_register_expression(ByteReader reader) {
+SavedRegister read_register_expression(ByteReader& reader) {
     constexpr uint8_t kBregRbp = 0x76;
     const auto first = reader.fixed<uint8_t>();
     const int64_t offset = reader.sleb();
@@ -183,7 +248,7 @@ class Interpreter {
         ByteReader reader(start, end);
         location_ = location;
         while (!reader.done() && location_ <= ip) {
-            if (!step(&reader)) return false;
+            if (instructions_++ == kMostInstructions || !step(&reader)) return false;
         }
         return reader.ok();
     }
@@ -205,7 +270,20 @@ class Interpreter {
         if (SavedRegister* place = row_.of(dwarf_register)) *place = *initial_.of(dwarf_register);
     }
 
+    // A multiple of `factor`. What does not fit is no offset of a frame's, and is refused later.
+    static int64_t scaled(uint64_t factored, int64_t factor) {
+        return static_cast<int64_t>(factored * static_cast<uint64_t>(factor));
+    }
+    int64_t scaled_uleb(ByteReader* reader) const {
+        return scaled(reader->uleb(), cie_.data_alignment);
+    }
+    int64_t scaled_sleb(ByteReader* reader) const {
+        return scaled(static_cast<uint64_t>(reader->sleb()), cie_.data_alignment);
+    }
+
     static constexpr unsigned kRememberDepth = 8;
+    // Functions have some dozens. The handler that this runs in must come to an end.
+    static constexpr uint32_t kMostInstructions = 1 << 16;
     const Cie& cie_;
     const Module& module_;
     Row row_;
@@ -213,19 +291,19 @@ class Interpreter {
     Row remembered_[kRememberDepth];
     unsigned remembered_count_ = 0;
     uint64_t location_ = 0;
+    uint32_t instructions_ = 0;
 };
 
 bool Interpreter::step(ByteReader* reader) {
     const auto opcode = reader->fixed<uint8_t>();
     const uint64_t low = opcode & 0x3f;
-    const int64_t data = cie_.data_alignment;
     uint64_t delta = 0;
     switch (opcode & 0xc0) {
         case 0x40:  // DW_CFA_advance_loc
             location_ += low * cie_.code_alignment;
             return true;
         case 0x80:  // DW_CFA_offset
-            save(low, {Saved::at_cfa, static_cast<int64_t>(reader->uleb()) * data});
+            save(low, {Saved::at_cfa, scaled_uleb(reader)});
             return true;
         case 0xc0:  // DW_CFA_restore
             restore(low);
@@ -250,12 +328,12 @@ bool Interpreter::step(ByteReader* reader) {
             break;    // DW_CFA_advance_loc4
         case 0x05: {  // DW_CFA_offset_extended
             const uint64_t number = reader->uleb();
-            save(number, {Saved::at_cfa, static_cast<int64_t>(reader->uleb()) * data});
+            save(number, {Saved::at_cfa, scaled_uleb(reader)});
             return true;
         }
         case 0x11: {  // DW_CFA_offset_extended_sf
             const uint64_t number = reader->uleb();
-            save(number, {Saved::at_cfa, reader->sleb() * data});
+            save(number, {Saved::at_cfa, scaled_sleb(reader)});
             return true;
         }
         case 0x06:
@@ -288,7 +366,7 @@ bool Interpreter::step(ByteReader* reader) {
         }
         case 0x12: {  // DW_CFA_def_cfa_sf
             const uint64_t number = reader->uleb();
-            set_cfa(number, reader->sleb() * data);
+            set_cfa(number, scaled_sleb(reader));
             return true;
         }
         case 0x0d:  // DW_CFA_def_cfa_register
@@ -298,13 +376,15 @@ bool Interpreter::step(ByteReader* reader) {
             row_.cfa_offset = static_cast<int64_t>(reader->uleb());
             return true;
         case 0x13:
-            row_.cfa_offset = reader->sleb() * data;
+            row_.cfa_offset = scaled_sleb(reader);
             return true;
         case 0x0f: {  // DW_CFA_def_cfa_expression
             const uint64_t bytes = reader->uleb();
             const uint64_t start = reader->position();
             reader->skip(bytes);
-            if (reader->ok()) read_cfa_expression(ByteReader(start, start + bytes), &row_);
+            if (!reader->ok()) return false;
+            ByteReader expression(start, start + bytes);
+            read_cfa_expression(expression, &row_);
             return true;
         }
         case 0x10:    // DW_CFA_expression
@@ -314,8 +394,12 @@ bool Interpreter::step(ByteReader* reader) {
             const uint64_t start = reader->position();
             reader->skip(bytes);
             if (!reader->ok()) return false;
-            save(number, opcode == 0x10 ? read_register_expression(ByteReader(start, start + bytes))
-                                        : SavedRegister{Saved::unknown, 0});
+            SavedRegister saved = {Saved::unknown, 0};
+            if (opcode == 0x10) {
+                ByteReader expression(start, start + bytes);
+                saved = read_register_expression(expression);
+            }
+            save(number, saved);
             return true;
         }
         case 0x14:  // DW_CFA_val_offset
@@ -358,21 +442,17 @@ Rule to_rule(uint64_t ip, const Row& row) {
 
 }  // namespace
 
-Rule find_rule(uint64_t ip) {
+Rule find_rule_in(const Module& module, uint64_t ip) {
     const Rule none = {ip, 0, 0, CfaKind::none, RbpKind::same};
-    if (_dl_find_object == nullptr) return none;
-    Module module;
-    if (!find_module(ip, &module)) {
-        // Code of no module was generated at run time, and code generators keep frame pointers.
-        return {ip, 16, -16, CfaKind::from_rbp, RbpKind::from_cfa};
-    }
     const uint64_t fde = find_fde(module, ip);
     if (fde < module.start || fde >= module.end) return none;
 
     ByteReader reader(fde, module.end);
     const auto length = reader.fixed<uint32_t>();
     const uint64_t end = reader.position() + length;
-    if (!reader.ok() || length == 0 || length == 0xffffffff || end > module.end) return none;
+    if (!reader.ok() || length == 0 || length == kExtendedLength || !reader.set_end(end)) {
+        return none;
+    }
     const uint64_t cie_field = reader.position();
     const auto cie_distance = reader.fixed<uint32_t>();
     if (cie_distance == 0 || cie_distance > cie_field - module.start) return none;
@@ -390,6 +470,16 @@ Rule find_rule(uint64_t ip) {
     interpreter.set_initial();
     if (!interpreter.run(reader.position(), end, first, ip)) return none;
     return to_rule(ip, interpreter.row());
+}
+
+Rule find_rule(uint64_t ip) {
+    if (_dl_find_object == nullptr) return {ip, 0, 0, CfaKind::none, RbpKind::same};
+    Module module;
+    if (!find_module(ip, &module)) {
+        // Code of no module was generated at run time, and code generators keep frame pointers.
+        return {ip, 16, -16, CfaKind::from_rbp, RbpKind::from_cfa};
+    }
+    return find_rule_in(module, ip);
 }
 
 }  // namespace cowscope::unwind

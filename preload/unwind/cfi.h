@@ -3,8 +3,10 @@
 //
 // Only what stack walking needs is kept: the rules for the canonical frame address (CFA), the
 // return address and rbp. Async-signal-safe: the module is found with _dl_find_object (glibc 2.35,
-// lock-free), and everything that is read lies in a module that is mapped because its code is on
-// the stack. Nothing is allocated.
+// lock-free), and nothing is allocated.
+//
+// Whatever stands in the tables, and whether they are there or not: a rule, or none, in bounded
+// time, and never a fault. Everything is read through a ByteReader, within the module.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +37,15 @@ struct Rule {
     RbpKind rbp;
 };
 
+// A module, as the dynamic linker tells of it.
+struct Module {
+    uint64_t start;
+    uint64_t end;
+    uint64_t eh_frame_header;  // within
+};
+
 // The rule that holds while the instruction at `ip` executes. For a return address pass it minus 1.
 Rule find_rule(uint64_t ip);
+Rule find_rule_in(const Module& module, uint64_t ip);
 
 }  // namespace cowscope::unwind

@@ -8,13 +8,40 @@
 
 namespace cowscope::unwind {
 
+// Pages of one stack that could be read a moment ago. To stand in zeroed memory.
+class StackPages {
+  public:
+    // `version` of the process's memory, never 0: where it is the last one's, nothing was taken
+    // away in between.
+    void begin(uint64_t version) {
+        if (version == version_) return;
+        version_ = version;
+        for (uint64_t& page : pages_) page = 0;
+    }
+    bool has(uint64_t page) {
+        // They stand side by side.
+        uint64_t& known = pages_[page % kMost];
+        if (known == page) return true;
+        if (!is_word_readable(page * kPage)) return false;
+        known = page;
+        return true;
+    }
+
+  private:
+    static constexpr uint64_t kPage = 4096;
+    static constexpr uint64_t kMost = 16;
+
+    uint64_t version_;
+    uint64_t pages_[kMost];
+};
+
 // The part of a stack that is in use, as far as is known: `start` is where its owner is.
 struct StackRange {
     uint64_t start;
     uint64_t end;
-    // There is no hole in it. Others may have had neighbours in their mapping that are gone since.
-    bool is_whole = false;
     bool has_start = false;  // the page of `start` can be read
+    // Where it is given, pages of it that can be read are remembered there.
+    StackPages* known = nullptr;
 };
 
 // Memory is only read within the stack, and there only pages that were found to be readable.
@@ -28,7 +55,7 @@ class StackReader {
     }
     bool read(uint64_t address, uint64_t* value) {
         if (!is_within(address)) return false;
-        if (!range_.is_whole && !has(address, sizeof(*value))) return false;
+        if (!has(address, sizeof(*value))) return false;
         *value = *reinterpret_cast<const uint64_t*>(address);
         return true;
     }
@@ -41,7 +68,11 @@ class StackReader {
     bool has(uint64_t address, uint64_t bytes) {
         const uint64_t last = (address + bytes - 1) / kPage;
         if (address / kPage == page_ && last == page_) return true;
-        if (!is_readable(address, bytes)) return false;
+        if (range_.known == nullptr) {
+            if (!is_readable(address, bytes)) return false;
+        } else if (!range_.known->has(address / kPage) || !range_.known->has(last)) {
+            return false;
+        }
         page_ = last;
         return true;
     }

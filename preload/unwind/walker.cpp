@@ -73,16 +73,22 @@ bool step(const Rule& rule, NotingReader& stack, Registers* registers) {
 
 void Walker::forget_rules() {
     ++rules_version_;
-    for (size_t i = 0; i < kCachedRules; ++i) rules_[i].instruction_pointer = 0;
+    for (auto& set : rules_) {
+        for (Rule& rule : set) rule.instruction_pointer = 0;
+    }
 }
 
 const Rule& Walker::rule_for(uint64_t ip) {
     // Fibonacci hashing: the high bits of the product depend on all bits of the address.
-    const uint64_t slot = (ip * 0x9e3779b97f4a7c15u) >> 55;
-    static_assert(kCachedRules == size_t{1} << (64 - 55));
-    Rule& rule = rules_[slot];
-    if (rule.instruction_pointer != ip) rule = find_rule(ip);
-    return rule;
+    Rule(&set)[kWays] = rules_[(ip * 0x9e3779b97f4a7c15u) >> 56];
+    static_assert(kSets == size_t{1} << (64 - 56));
+    if (set[0].instruction_pointer == ip) return set[0];
+    if (set[1].instruction_pointer == ip) return set[1];
+    const Rule found = find_rule(ip);
+    // Every process that finds one writes to this page: what is found again is left where it is.
+    if (set[0].instruction_pointer != 0) set[1] = set[0];
+    set[0] = found;
+    return set[0];
 }
 
 uint32_t Walker::walk(Registers registers, const StackRange& stack, uint64_t* ips, uint32_t limit,

@@ -9,7 +9,7 @@
 // To stand in zeroed static memory, so that forked children have the rules that their parent found.
 // Async-signal-safe. Not thread-safe: callers hold the process's lock. Memory is only read within
 // the stack, and there only pages that were found to be readable, so a wrong rule is a missing
-// frame, never a fault.
+// frame, never a fault; unwind tables are read as unwind/cfi.h says.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,10 @@ struct Registers {
 
 class Walker {
   public:
-    static constexpr size_t kCachedRules = 512;  // a power of two
+    // To find a rule takes some system calls. Two to a set: with one, a stack of some dozens of
+    // frames would have a pair that push each other out at every walk.
+    static constexpr size_t kSets = 256;  // a power of two
+    static constexpr size_t kWays = 2;
 
     // After a module went away: its addresses may come to mean other code.
     void forget_rules();
@@ -43,7 +46,7 @@ class Walker {
   private:
     const Rule& rule_for(uint64_t ip);
 
-    Rule rules_[kCachedRules] = {};
+    Rule rules_[kSets][kWays] = {};
     uint32_t rules_version_ = 0;
 };
 

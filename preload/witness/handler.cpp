@@ -55,17 +55,30 @@ bool find_stack(Tracked& tracked, const Fault& fault, unwind::StackRange* range)
     const uint64_t sp = fault.registers.sp;
     const tracker::AddressRange main = main_stack(sp);
     if (!main.empty()) {
-        *range = {main.start, main.end, true};
+        tracked.main_stack.begin(process::removals_version());
+        *range = {sp, main.end, holds_signal_frame(fault), &tracked.main_stack};
         return true;
     }
     const process::Mapping* mapping = find_stack_mapping(tracked, sp);
     if (mapping == nullptr) return false;
-    *range = {sp, mapping->end, false, holds_signal_frame(fault)};
+    *range = {sp, mapping->end, holds_signal_frame(fault)};
     return true;
 }
 
-cpython::Memory readable_memory(const Fault& fault) {
-    return {process::memory_version(), main_stack(fault.registers.sp)};
+// Whether the thread is in the interpreter's code, by the walk that has just been made.
+cpython::InPython in_python(const Tracked& tracked) {
+    const cpython::Interpreter& python = cpython::interpreter();
+    const auto& walk = tracked.last_walk;
+    for (uint32_t i = 0; i < walk.depth(); ++i) {
+        if (walk.ips()[i] >= python.module_start && walk.ips()[i] < python.module_end) {
+            return cpython::InPython::yes;
+        }
+    }
+    return walk.is_complete() ? cpython::InPython::no : cpython::InPython::unknown;
+}
+
+cpython::Memory readable_memory(const Tracked& tracked, const Fault& fault) {
+    return {process::memory_version(), main_stack(fault.registers.sp), in_python(tracked)};
 }
 
 InternTable::Entry* add_site(Tracked& tracked) {
@@ -169,8 +182,12 @@ cpython::Observation observe_python(Tracked& tracked, const Fault& fault,
     if (!has_python(tracked)) return {};
     auto& writer = process::process.writer;
     const process::Options& options = process::process.options;
-    cpython::Write write = {fault.address, {words[0], words[1]},   fault.stays_from,
-                            site,          readable_memory(fault), {}};
+    cpython::Write write = {fault.address,
+                            {words[0], words[1]},
+                            fault.stays_from,
+                            site,
+                            readable_memory(tracked, fault),
+                            {}};
     copy_registers(*fault.context, write.registers);
     const cpython::Observation seen =
         tracked.python->observe(tracked.arena, &writer, write, options.max_stack);
@@ -250,8 +267,8 @@ void count_copy(Tracked& tracked, const Fault& fault) {
     cpython::CountedFrame python[trace::kLaterPythonDepth];
     place.python = python;
     if (has_python(tracked)) {
-        place.python_depth = tracked.python->capture_counted(readable_memory(fault), python,
-                                                             trace::kLaterPythonDepth);
+        place.python_depth = tracked.python->capture_counted(readable_memory(tracked, fault),
+                                                             python, trace::kLaterPythonDepth);
         place.code_reader = tracked.python->code_reader();
     }
     place.tid = static_cast<uint32_t>(fault.tid);

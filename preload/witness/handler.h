@@ -16,10 +16,9 @@
 //              - the page that the program has just faulted on, where no other thread can take it
 //                away, and the pool of CPython's allocator around it, once its header was found
 //                (cpython/memory.h); of the same mapping that header, whose page is asked for,
-//              - its stack, the pages of which are asked for (unwind/walker.cpp),
+//              - its stack, the pages of which are asked for (unwind/stack_words.h),
 //              - what CPython's running frames of this very thread keep alive, the pages of which
-//                are asked for while memory may have gone (process::memory_version()),
-//              - the unwind tables of modules that the return addresses of this thread lie in.
+//                are asked for while memory may have gone (process::memory_version()).
 //   Kernel   Raw system calls (support/syscall.h), so errno stays as it is and no symbol of the
 //            program's is called. process/sandbox.cpp lists them all.
 //   libc     memchr, memcmp, memcpy, memmove, memset, strchr, strcmp, strlen, strncmp, strstr and
