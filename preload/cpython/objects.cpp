@@ -1,5 +1,7 @@
 #include "cpython/objects.h"
 
+#include <cstring>
+
 #include "cpython/interpreter.h"
 #include "cpython/memory.h"
 #include "support/guarded_read.h"
@@ -65,16 +67,33 @@ bool is_alive(uint64_t count, const Block& block) {
     return count != 0 && (count & ~(pool_bytes - 1)) != (block.start & ~(pool_bytes - 1));
 }
 
+// The first words of a block. What looks like a pool may be none: but for the page that is written
+// to, it may have holes.
+bool read_start(const Block& block, uint64_t address, uint64_t (&words)[8]) {
+    const uint64_t bytes = block.bytes < sizeof(words) ? block.bytes : sizeof(words);
+    const uint64_t page = address / kPage;
+    const auto* from = reinterpret_cast<const void*>(block.start);
+    if (block.start / kPage != page || (block.start + bytes - 1) / kPage != page) {
+        return guarded_read(from, words, bytes);
+    }
+    std::memcpy(words, from, bytes);
+    return true;
+}
+
 // An object starts a block, behind the collector's header if it has one.
-Located object_in(const Block& block, Arena& arena, segment::Writer* writer, TypeCache* types) {
+Located object_in(const Block& block, uint64_t address, Arena& arena, segment::Writer* writer,
+                  TypeCache* types) {
     const uint64_t head = interpreter().layout->gc_head_bytes;
     const uint64_t starts[] = {0, head, head + kManagedWords};
+    uint64_t words[8] = {};
+    if (!read_start(block, address, words)) return {};
     for (const uint64_t start : starts) {
-        if (start + kObSize > block.bytes) break;
-        const auto type = load<uint64_t>(block.start + start + kObType);
+        if (start + kObSize > block.bytes || start + kObSize > sizeof(words)) break;
+        const uint64_t* object = &words[start / sizeof(words[0])];
+        const uint64_t type = object[kObType / sizeof(words[0])];
         const TypeFacts* facts = types->find(arena, writer, type);
         if (facts != nullptr && facts->has_gc == (start != 0)) {
-            if (!is_alive(load<uint64_t>(block.start + start), block)) return {};
+            if (!is_alive(object[0], block)) return {};
             return {type, static_cast<int32_t>(start), 0, facts};
         }
     }
@@ -118,7 +137,7 @@ Located locate(Arena& arena, segment::Writer* writer, TypeCache* types, uint64_t
     if (layout == nullptr) return located;
     const uint16_t flags = located.flags;
     if (block.bytes != 0) {
-        located = object_in(block, arena, writer, types);
+        located = object_in(block, address, arena, writer, types);
         if (located.facts != nullptr) {
             located.offset = static_cast<int32_t>(address - block.start) - located.offset;
         }

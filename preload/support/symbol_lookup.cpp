@@ -34,6 +34,11 @@ class Segments {
         const size_t bytes = count * sizeof(ElfW(Phdr));
         const auto from = reinterpret_cast<uint64_t>(module.dlpi_phdr);
         count_ = read_what_is_there(from, headers_, bytes) / sizeof(ElfW(Phdr));
+        for (size_t i = 0; i < count_; ++i) {
+            // None ends before it starts.
+            const uint64_t start = base_ + headers_[i].p_vaddr;
+            if (start + headers_[i].p_memsz < start) headers_[i].p_type = PT_NULL;
+        }
     }
     // Bytes from `address` to the end of the readable segment that holds it; 0 where there is none.
     uint64_t bytes_from(uint64_t address) const {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "support/readable.h"
 
@@ -56,7 +57,7 @@ class StackReader {
     bool read(uint64_t address, uint64_t* value) {
         if (!is_within(address)) return false;
         if (!has(address, sizeof(*value))) return false;
-        *value = *reinterpret_cast<const uint64_t*>(address);
+        std::memcpy(value, reinterpret_cast<const void*>(address), sizeof(*value));
         return true;
     }
 

@@ -14,8 +14,8 @@
 //            lost event.
 //   Reads    of the program's memory go through guarded_read(), but for
 //              - the page that the program has just faulted on, where no other thread can take it
-//                away, and the pool of CPython's allocator around it, once its header was found
-//                (cpython/memory.h); of the same mapping that header, whose page is asked for,
+//                away; of the same mapping the header of a pool of CPython's allocator, whose page
+//                is asked for (cpython/objects.cpp),
 //              - its stack, the pages of which are asked for (unwind/stack_words.h),
 //              - what CPython's running frames of this very thread keep alive, the pages of which
 //                are asked for while memory may have gone (process::memory_version()).

@@ -1,4 +1,5 @@
 // Interpreters that are left in a state in which what they name is not there any more.
+#include <filesystem>
 #include <string>
 
 #include "tests/catch.h"
@@ -41,4 +42,36 @@ TEST_CASE("calls that Python never returns from do no harm", "[hostile]") {
     const std::string way =
         GENERATE(std::string("call_and_jump_out"), "call_on_freed_stack", "call_on_moved_stack");
     with_each_python([&](const std::string& python) { check_abandoned_call(python, way); });
+}
+
+TEST_CASE("memory that looks like a pool of CPython's, with a hole, does no harm", "[hostile]") {
+    with_each_python([](const std::string& python) {
+        CAPTURE(python);
+        const TemporaryFolder folder;
+        const RunResult run = record_successfully(
+            folder / "t.cow", {python, COWSCOPE_SOURCE_DIR "/tests/e2e/programs/forged_pool.py"});
+        CHECK(run.out == std::to_string(7 << 8) + "\n");
+    });
+}
+
+TEST_CASE("a libpython that nobody runs may be emptied", "[hostile]") {
+    with_each_python([](const std::string& python) {
+        const auto folder_of_libraries =
+            std::filesystem::path(python).parent_path().parent_path() / "lib";
+        std::string library;
+        for (const auto& entry : std::filesystem::directory_iterator(folder_of_libraries)) {
+            const std::string name = entry.path().filename();
+            if (name.rfind("libpython3.", 0) == 0 && contains(name, ".so.")) library = entry.path();
+        }
+        if (library.empty()) return;  // linked in: Debian's
+        CAPTURE(library);
+        const TemporaryFolder folder;
+        const std::string copy = folder / std::filesystem::path(library).filename().string();
+        std::filesystem::copy_file(library, copy);
+        record_successfully(folder / "t.cow",
+                            {COWSCOPE_E2E_PROGRAMS "/python_host", copy, "--truncate"});
+        const Json report = report_json(folder / "t.cow");
+        check_consistent(report);
+        CHECK(report["totals"]["copied_pages"] >= 400);
+    });
 }

@@ -4,6 +4,9 @@
 // again: then it forks, and the child calls the script's read_all(), ends the interpreter, gives
 // its memory back, writes to memory that has nothing to do with Python, and starts another; four
 // times.
+//
+// python_host LIBPYTHON --truncate: it never starts Python, forks, empties the library's file, and
+// forks a child that writes to memory that has nothing to do with Python.
 #include <dlfcn.h>
 #include <malloc.h>
 #include <sys/wait.h>
@@ -30,6 +33,24 @@ Function function_of(void* library, const char* name) {
     }
 }
 
+int status_of_child(void (*run)(unsigned char*), unsigned char* pages) {
+    const pid_t child = fork();
+    if (child == 0) {
+        run(pages);
+        _exit(0);
+    }
+    int status = 0;
+    if (waitpid(child, &status, 0) != child) return 2;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int run_without_library(const char* path) {
+    std::vector<unsigned char> memory((kPagesARound + 1) * kPageBytes, 1);
+    if (status_of_child(write_after_end, memory.data()) != 0) return 3;
+    if (truncate(path, 0) != 0) return 4;
+    return status_of_child(write_after_end, memory.data());
+}
+
 }  // namespace
 
 int main(int argument_count, char** arguments) {
@@ -39,6 +60,8 @@ int main(int argument_count, char** arguments) {
         std::fprintf(stderr, "%s\n", dlerror());
         return 2;
     }
+    // The library is left alone at the end, too.
+    if (std::strcmp(arguments[2], "--truncate") == 0) _exit(run_without_library(arguments[1]));
     const auto initialize = function_of<void (*)()>(library, "Py_Initialize");
     const auto finish = function_of<int (*)()>(library, "Py_FinalizeEx");
     // New in 3.7.
