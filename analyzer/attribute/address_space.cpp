@@ -16,7 +16,7 @@ std::string file_name(const std::string& path) {
 }
 
 AddressSpace::AddressSpace(const trace::ProcessTrace& process, symbolize::Symbolizer* symbolizer)
-    : process_(process), symbolizer_(symbolizer), regions_(1) {
+    : process_(process), index_(process.mappings), symbolizer_(symbolizer), regions_(1) {
     // Where a thread's stack pointer points is a stack, whatever the kernel calls the mapping.
     for (const auto& [site, exemplars] : process.exemplars) {
         for (const trace::Exemplar& exemplar : exemplars) {
@@ -24,13 +24,6 @@ AddressSpace::AddressSpace(const trace::ProcessTrace& process, symbolize::Symbol
             if (mapping != nullptr && mapping->path.empty()) stack_mappings_.insert(mapping->start);
         }
     }
-}
-
-const trace::Mapping* AddressSpace::find(uint64_t address) const {
-    for (const auto& mappings : process_.mappings) {
-        if (const trace::Mapping* found = mappings->find(address)) return found;
-    }
-    return nullptr;
 }
 
 uint32_t AddressSpace::region_of(uint64_t address) {
@@ -75,10 +68,15 @@ RegionInfo AddressSpace::classify(const trace::Mapping& mapping, uint64_t addres
     }
     if (mapping.path == "[heap]") return {Region::heap, "", ""};
     if (mapping.is_file()) return module_data(mapping, address);
-    for (const auto& mappings : process_.mappings) {
-        const trace::Mapping* same = mappings->find(address);
+    // What lies before it can differ from list to list, if it ever does.
+    constexpr size_t kMostLists = 64;
+    const size_t first = index_.find(address).list;
+    const size_t end = std::min(process_.mappings.size(), first + kMostLists);
+    for (size_t list = first; list < end; ++list) {
+        const trace::Mappings& mappings = *process_.mappings[list];
+        const trace::Mapping* same = mappings.find(address);
         if (same == nullptr || same->start != mapping.start) continue;
-        const trace::Mapping* before = mappings->file_before(*same);
+        const trace::Mapping* before = mappings.file_before(*same);
         if (before == nullptr) continue;
         // The kernel maps zero-initialized data behind the file's last mapping; the file says
         // whether it reaches this far.

@@ -10,6 +10,7 @@
 
 #include "attribute/cause.h"
 #include "symbolize/symbolizer.h"
+#include "trace/mapping_index.h"
 #include "trace/process_trace.h"
 
 namespace cowscope::attribute {
@@ -41,12 +42,13 @@ class AddressSpace {
     std::string module_path_at(uint64_t address);
 
   private:
-    const trace::Mapping* find(uint64_t address) const;
+    const trace::Mapping* find(uint64_t address) const { return index_.find(address).mapping; }
     uint32_t add_region(const trace::Mapping& mapping, uint64_t address);
     RegionInfo classify(const trace::Mapping& mapping, uint64_t address) const;
     RegionInfo module_data(const trace::Mapping& file, uint64_t address) const;
 
     const trace::ProcessTrace& process_;
+    trace::MappingIndex index_;
     symbolize::Symbolizer* symbolizer_;
     std::unordered_set<uint64_t> stack_mappings_;  // start addresses
     // The first one: unknown. A deque, because who holds one may ask for another.

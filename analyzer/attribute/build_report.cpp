@@ -55,12 +55,21 @@ class Builder {
         finish_advice();
         report_.after_bound = find_after_bound(trace_, start_ns_, &symbolizer_);
         for (const std::string& note : symbolizer_.notes()) report_.notes.push_back(note);
+        if (cut_stacks_ != 0) {
+            report_.notes.push_back(
+                fmt::format("stacks are cut to their innermost frame for {} sites: all of them "
+                            "would take more than {} MiB",
+                            cut_stacks_, kMostStackBytes >> 20));
+        }
         add_notes(trace_, &report_);
         add_memory_notes(trace_, report_, &report_.notes);
         return std::move(report_);
     }
 
   private:
+    // Of all sites' stacks.
+    static constexpr size_t kMostStackBytes = size_t{96} << 20;
+
     // Cause, module, function, inlined function, file, line and instruction; then the Python
     // function, file and line.
     using SiteKey = std::tuple<std::string, std::string, std::string, std::string, std::string,
@@ -180,8 +189,7 @@ class Builder {
         }
         share.instruction = resolved.instruction ? resolved.instruction->text : "";
         share.finalizing = write.is_finalizing;
-        const auto& python = sites->python_stacks().frames(write.python_stack);
-        const PythonFrame line = python.empty() ? PythonFrame{} : python.front();
+        const PythonFrame line = sites->python_stacks().innermost(write.python_stack);
         const SiteKey key{cause,      share.module, share.function,    share.inlined,
                           share.file, share.line,   share.instruction, line.function,
                           line.file,  line.line,    share.finalizing};
@@ -196,13 +204,43 @@ class Builder {
         if (write.pages > heaviest_[at->second]) {
             heaviest_[at->second] = write.pages;
             total.evidence = write.verdict.evidence;
-            total.stack = sites->stack_text(write.site);
-            total.python = python;
-            total.mixed_stack = sites->mixed_stack_text(write.site, write.python_stack);
+            set_stacks(write, sites, &total);
             total.type = write.type;
             total.examples = examples_of(process, write.site, write.type_address);
         }
         return total.id;
+    }
+
+    // Any number of sites can have stacks of many and long names.
+    void set_stacks(const WriteClass& write, SiteResolver* sites, SiteShare* share) {
+        stack_bytes_ -= bytes_of(*share);
+        share->stack = sites->stack_text(write.site);
+        share->python = sites->python_stacks().frames(write.python_stack);
+        share->mixed_stack = sites->mixed_stack_text(write.site, write.python_stack);
+        if (stack_bytes_ + bytes_of(*share) > kMostStackBytes) {
+            ++cut_stacks_;
+            keep_innermost(&share->stack);
+            keep_innermost(&share->python);
+            keep_innermost(&share->mixed_stack);
+        }
+        stack_bytes_ += bytes_of(*share);
+    }
+
+    template <typename Frame>
+    static void keep_innermost(std::vector<Frame>* stack) {
+        if (!stack->empty()) stack->erase(stack->begin() + 1, stack->end());
+        stack->shrink_to_fit();
+    }
+
+    static size_t bytes_of(const SiteShare& share) {
+        size_t bytes = 0;
+        for (const auto* stack : {&share.stack, &share.mixed_stack}) {
+            for (const std::string& frame : *stack) bytes += sizeof(frame) + frame.size();
+        }
+        for (const PythonFrame& frame : share.python) {
+            bytes += sizeof(frame) + frame.function.size() + frame.file.size();
+        }
+        return bytes;
     }
 
     // Names in margins_.
@@ -382,6 +420,8 @@ class Builder {
     std::map<OwnerId, OwnerPages> owners_;  // 0: nobody
     std::map<std::string, uint64_t> ended_causes_;
     std::map<SiteKey, size_t> site_index_;
+    size_t stack_bytes_ = 0;
+    size_t cut_stacks_ = 0;
     std::vector<uint64_t> heaviest_;  // pages of the class that gave each site its stack
 };
 

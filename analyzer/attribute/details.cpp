@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "trace/mapping_index.h"
+
 namespace cowscope::attribute {
 namespace {
 
@@ -50,17 +52,6 @@ std::vector<Run> inherited_runs(const trace::ProcessTrace& process) {
     return runs;
 }
 
-const trace::Mapping* find_mapping(const trace::ProcessTrace& process, uint64_t address,
-                                   const trace::Mappings** of) {
-    for (const auto& mappings : process.mappings) {
-        if (const trace::Mapping* found = mappings->find(address)) {
-            *of = mappings.get();
-            return found;
-        }
-    }
-    return nullptr;
-}
-
 std::string region_name(const trace::Mapping& mapping, const trace::Mappings& mappings) {
     if (!mapping.path.empty()) return mapping.path;
     if (const trace::Mapping* file = mappings.file_before(mapping)) return file->path + " (.bss)";
@@ -69,6 +60,7 @@ std::string region_name(const trace::Mapping& mapping, const trace::Mappings& ma
 
 std::vector<Details::Region> regions_of(const trace::ProcessTrace& process,
                                         const std::vector<Run>& runs) {
+    const trace::MappingIndex index(process.mappings);
     std::vector<Details::Region> regions;
     uint64_t mapping_end = 0;  // of the last region's
     for (const Run& run : runs) {
@@ -78,15 +70,14 @@ std::vector<Details::Region> regions_of(const trace::ProcessTrace& process,
                 at = regions.back().end;
                 continue;
             }
-            const trace::Mappings* mappings = nullptr;
-            const trace::Mapping* mapping = find_mapping(process, at, &mappings);
+            const auto [mapping, list] = index.find(at);
             if (mapping == nullptr) {
                 mapping_end = run.end;
                 regions.push_back({at, run.end, "mapped for a while"});
             } else {
                 mapping_end = mapping->end;
-                regions.push_back(
-                    {at, std::min(run.end, mapping_end), region_name(*mapping, *mappings)});
+                regions.push_back({at, std::min(run.end, mapping_end),
+                                   region_name(*mapping, *process.mappings[list])});
             }
             at = regions.back().end;
         }
@@ -138,7 +129,7 @@ void Details::add_stacks(const Copies& copies, SiteResolver* sites) {
             }
         }
         const auto [mixed, new_stack] = mixed_of.try_emplace({write.site, write.python_stack});
-        const bool has_python = !sites->python_stacks().frames(write.python_stack).empty();
+        const bool has_python = sites->python_stacks().depth(write.python_stack) != 0;
         if (new_stack && has_python) {
             for (const StackFrame& frame : sites->stack(write.site, write.python_stack)) {
                 mixed->second.push_back(frame_id(text_of(frame), frame.is_python));

@@ -2,28 +2,31 @@
 
 #include <algorithm>
 
-#include "trace/python_lines.h"
-
 namespace cowscope::attribute {
 
-PythonFrame PythonStacks::describe(const trace::PythonFrame& frame) const {
-    const trace::PythonCode& code = python_.codes[frame.code & ~trace::kEnteredFromC];
+PythonFrame PythonStacks::describe(const trace::PythonFrame& frame) {
+    const uint32_t id = frame.code & ~trace::kEnteredFromC;
+    const trace::PythonCode& code = python_.codes[id];
     const uint32_t version = python_.interpreter ? python_.interpreter->version : 0;
-    return {code.name, code.file,
-            trace::line_of(code, version, frame.instruction_offset).value_or(0)};
+    if (!lines_[id]) lines_[id].emplace(code, version);
+    return {code.name, code.file, lines_[id]->find(frame.instruction_offset).value_or(0)};
 }
 
-const std::vector<PythonFrame>& PythonStacks::frames(uint32_t stack) {
-    static const std::vector<PythonFrame> kNone;
-    if (stack >= stacks_.size()) return kNone;
-    auto& described = stacks_[stack];
-    if (!described) {
-        described.emplace();
-        for (const trace::PythonFrame& frame : python_.stacks[stack].frames) {
-            described->push_back(describe(frame));
-        }
+std::vector<PythonFrame> PythonStacks::frames(uint32_t stack) {
+    std::vector<PythonFrame> described;
+    described.reserve(depth(stack));
+    for (size_t i = 0; i < depth(stack); ++i) {
+        described.push_back(describe(python_.stacks[stack].frames[i]));
     }
-    return *described;
+    return described;
+}
+
+PythonFrame PythonStacks::innermost(uint32_t stack) {
+    return depth(stack) == 0 ? PythonFrame{} : describe(python_.stacks[stack].frames.front());
+}
+
+size_t PythonStacks::depth(uint32_t stack) const {
+    return stack >= python_.stacks.size() ? 0 : python_.stacks[stack].frames.size();
 }
 
 int32_t PythonStacks::first_line(uint32_t stack, size_t frame) const {
@@ -32,7 +35,7 @@ int32_t PythonStacks::first_line(uint32_t stack, size_t frame) const {
 }
 
 size_t PythonStacks::frames_in_one_loop(uint32_t stack, size_t first) const {
-    if (stack >= stacks_.size()) return 0;
+    if (stack >= python_.stacks.size()) return 0;
     const auto& frames = python_.stacks[stack].frames;
     size_t end = first;
     while (end < frames.size()) {
@@ -44,7 +47,7 @@ size_t PythonStacks::frames_in_one_loop(uint32_t stack, size_t first) const {
 std::vector<MixedFrame> mix_frames(const std::vector<NativeFrameKind>& native, PythonStacks* stacks,
                                    uint32_t python_stack) {
     std::vector<MixedFrame> mixed;
-    const size_t python_count = stacks->frames(python_stack).size();
+    const size_t python_count = stacks->depth(python_stack);
     size_t next = 0;
     const auto take_until = [&](size_t end) {
         for (; next < end; ++next) mixed.push_back({true, next});

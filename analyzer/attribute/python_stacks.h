@@ -7,6 +7,7 @@
 
 #include "attribute/report_model.h"
 #include "trace/process_trace.h"
+#include "trace/python_lines.h"
 
 namespace cowscope::attribute {
 
@@ -14,10 +15,14 @@ class PythonStacks {
   public:
     // Must outlive this object.
     explicit PythonStacks(const trace::ProcessTrace& process)
-        : python_(process.python), stacks_(process.python.stacks.size()) {}
+        : python_(process.python), lines_(process.python.codes.size()) {}
 
-    // Innermost first; empty for trace::kNoPythonStack.
-    const std::vector<PythonFrame>& frames(uint32_t stack);
+    // Innermost first; empty for trace::kNoPythonStack. Their names are not kept: any number of
+    // stacks can tell the same ones.
+    std::vector<PythonFrame> frames(uint32_t stack);
+    // The innermost, or an empty one.
+    PythonFrame innermost(uint32_t stack);
+    size_t depth(uint32_t stack) const;
 
     // Of the function of one of them.
     int32_t first_line(uint32_t stack, size_t frame) const;
@@ -27,10 +32,10 @@ class PythonStacks {
     size_t frames_in_one_loop(uint32_t stack, size_t first) const;
 
   private:
-    PythonFrame describe(const trace::PythonFrame& frame) const;
+    PythonFrame describe(const trace::PythonFrame& frame);
 
     const trace::Python& python_;
-    std::vector<std::optional<std::vector<PythonFrame>>> stacks_;
+    std::vector<std::optional<trace::LineTable>> lines_;  // by code
 };
 
 struct MixedFrame {

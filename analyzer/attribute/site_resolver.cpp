@@ -177,7 +177,7 @@ std::vector<StackFrame> SiteResolver::stack(uint32_t id, uint32_t python_stack) 
     const auto add_native = [&frames](const NativeFrame& each) {
         frames.insert(frames.end(), each.frames.begin(), each.frames.end());
     };
-    const std::vector<PythonFrame>& python = python_stacks_.frames(python_stack);
+    const std::vector<PythonFrame> python = python_stacks_.frames(python_stack);
     if (python.empty()) {
         for (const NativeFrame& each : native) add_native(each);
         return frames;
@@ -205,7 +205,7 @@ bool SiteResolver::is_truncated(uint32_t id, uint32_t python_stack) const {
 }
 
 std::vector<std::string> SiteResolver::mixed_stack_text(uint32_t id, uint32_t python_stack) {
-    if (python_stacks_.frames(python_stack).empty()) return {};
+    if (python_stacks_.depth(python_stack) == 0) return {};
     std::vector<std::string> text;
     for (const StackFrame& frame : stack(id, python_stack)) text.push_back(text_of(frame));
     return text;

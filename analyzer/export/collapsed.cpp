@@ -28,7 +28,14 @@ class CollapsedWriter : public Writer {
             for (auto frame = sample.stack.rbegin(); frame != sample.stack.rend(); ++frame) {
                 line += without_semicolons(frame_name(*frame)) + ";";
             }
-            pages_[line + without_semicolons(cause_name(sample))] += sample.pages;
+            line += without_semicolons(cause_name(sample));
+            // All lines of all processes are held at once.
+            if (line_bytes_ > kMostLineBytes && pages_.count(line) == 0) {
+                line = fmt::format("{};{}", kStackGoesOn, without_semicolons(cause_name(sample)));
+            }
+            const auto [at, is_new] = pages_.try_emplace(line, 0);
+            if (is_new) line_bytes_ += line.size();
+            at->second += sample.pages;
         }
     }
 
@@ -39,8 +46,11 @@ class CollapsedWriter : public Writer {
     }
 
   private:
+    static constexpr size_t kMostLineBytes = size_t{384} << 20;
+
     Output& output_;
     std::map<std::string, uint64_t> pages_;
+    size_t line_bytes_ = 0;
 };
 
 }  // namespace

@@ -14,6 +14,8 @@
 namespace cowscope::exports {
 namespace {
 
+// Of the stacks of one process.
+constexpr size_t kMostStackBytes = size_t{256} << 20;
 // Of one process without an event: 256 GiB. A damaged census may name more than fit in memory.
 constexpr uint64_t kMostListed = uint64_t{1} << 26;
 
@@ -37,6 +39,12 @@ class Exporter {
         for (size_t i = 0; i < trace_.processes.size(); ++i) add_process(i);
         writer_.finish([this](const std::string& path) { return symbolizer_.build_id(path); });
         facts.left_out = symbolizer_.notes();
+        if (cut_stacks_ != 0) {
+            facts.left_out.push_back(
+                fmt::format("{} stacks are cut to their innermost frame: all of a process's would "
+                            "take more than {} MiB",
+                            cut_stacks_, kMostStackBytes >> 20));
+        }
         return facts;
     }
 
@@ -73,6 +81,7 @@ class Exporter {
             attribute::find_copies(process, index, sharing_, &space, &sites, &owners_, pages);
         if (copies.copied_pages == 0) return;
 
+        stack_bytes_ = 0;
         ProcessSamples found;
         found.pid = static_cast<int>(process.pid());
         found.parent = static_cast<int>(process.process.parent_pid);
@@ -105,6 +114,7 @@ class Exporter {
         sample.type = write.type;
         if (write.owner != 0) sample.owner = owners_.owner(write.owner).name;
         sample.stack = sites->stack(write.site, write.python_stack);
+        cut_beyond_bound(&sample);
         sample.is_witnessed = true;
         sample.is_truncated = sites->is_truncated(write.site, write.python_stack);
         const attribute::ResolvedSite& site = sites->resolve(write.site);
@@ -116,10 +126,25 @@ class Exporter {
             sample.inlined = site.inlined;
         }
         if (site.instruction) sample.instruction = site.instruction->text;
-        const auto& python = sites->python_stacks().frames(write.python_stack);
-        if (!python.empty()) sample.python = python.front();
+        sample.python = sites->python_stacks().innermost(write.python_stack);
         sample.pages = write.pages;
         return sample;
+    }
+
+    // All stacks of a process are held at once, any number of them with many and long names.
+    void cut_beyond_bound(Sample* sample) {
+        size_t bytes = 0;
+        for (const attribute::StackFrame& frame : sample->stack) {
+            bytes += sizeof(frame) + frame.function.size() + frame.file.size() +
+                     frame.symbol.size() + frame.module.size();
+        }
+        stack_bytes_ += bytes;
+        if (stack_bytes_ <= kMostStackBytes || sample->stack.size() < 2) return;
+        sample->stack.erase(sample->stack.begin() + 1, sample->stack.end());
+        sample->stack.shrink_to_fit();
+        sample->is_truncated = true;
+        stack_bytes_ -= bytes;
+        ++cut_stacks_;
     }
 
     static void require_listable(const trace::ProcessTrace& process, uint64_t pages) {
@@ -165,6 +190,8 @@ class Exporter {
     decode::Decoder decoder_;
     Writer& writer_;
     uint64_t start_ns_ = 0;
+    size_t stack_bytes_ = 0;  // of this process
+    size_t cut_stacks_ = 0;
 };
 
 }  // namespace

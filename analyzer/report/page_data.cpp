@@ -68,6 +68,9 @@ class PageData {
     // `diff`: where the run is one of two.
     explicit PageData(const PageRun& run, const compare::Diff* diff = nullptr)
         : report_(*run.report), details_(*run.details), diff_(diff) {
+        for (const TimelinePoint& point : report_.timeline) {
+            timeline_of_pid_[point.pid].push_back(point);
+        }
         if (diff == nullptr) return;
         for (const compare::Change& change : diff->sites) {
             place_of_change_.emplace(change.name, static_cast<int>(place_of_change_.size()));
@@ -193,10 +196,14 @@ class PageData {
     }
 
     // Of the images of one pid each has its own part of the time.
-    std::vector<TimelinePoint> timeline_of(const ProcessSummary& process) const {
+    std::vector<TimelinePoint> timeline_of(const ProcessSummary& process) {
         std::vector<TimelinePoint> points;
-        for (const TimelinePoint& point : report_.timeline) {
-            if (point.pid == process.pid && point.time_ns >= process.start_ns &&
+        const auto of_pid = timeline_of_pid_.find(process.pid);
+        if (of_pid == timeline_of_pid_.end()) return points;
+        for (const TimelinePoint& point : of_pid->second) {
+            if (points_looked_at_ == kMostPoints) break;
+            ++points_looked_at_;
+            if (point.time_ns >= process.start_ns &&
                 point.time_ns <= std::max(process.end_ns, process.start_ns)) {
                 points.push_back(point);
             }
@@ -208,6 +215,10 @@ class PageData {
     const Details& details_;
     const compare::Diff* diff_;
     std::unordered_map<std::string, int> place_of_change_;
+    std::unordered_map<int, std::vector<TimelinePoint>> timeline_of_pid_;
+    // Any number of images may claim one pid, and each look through all of its points.
+    static constexpr size_t kMostPoints = 20'000'000;
+    size_t points_looked_at_ = 0;
     Strings strings_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <climits>
 
 namespace cowscope::trace {
 namespace {
@@ -34,7 +35,8 @@ bool parse_line(std::string_view line, Mapping* mapping) {
         line.remove_prefix(space + 1);
     }
     const size_t path = line.find_first_not_of(' ');
-    if (path != std::string_view::npos) mapping->path = line.substr(path);
+    // As long as the kernel lets one be.
+    if (path != std::string_view::npos) mapping->path = line.substr(path, PATH_MAX);
     return true;
 }
 

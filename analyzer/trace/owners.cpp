@@ -6,10 +6,14 @@
 #include <fmt/format.h>
 
 #include "error.h"
+#include "printable.h"
 #include "trace/segment_reader.h"
 
 namespace cowscope::trace {
 namespace {
+
+// The recorder's are far shorter.
+constexpr size_t kMostLabelBytes = 4096;
 
 class OwnersLoader {
   public:
@@ -55,7 +59,8 @@ class OwnersLoader {
             fail(record, "owner", fmt::format("{} is impossible there", fixed.id));
         }
         owners_.owners.push_back(
-            {std::string(reinterpret_cast<const char*>(name.data()), fixed.name_bytes),
+            {shortened({reinterpret_cast<const char*>(name.data()), fixed.name_bytes},
+                       kMostLabelBytes),
              fixed.objects, fixed.strs, fixed.sampled, fixed.distinct});
     }
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "error.h"
+#include "printable.h"
 #include "trace/generation_counter.h"
 #include "trace/python_records.h"
 
@@ -313,7 +314,8 @@ class Loader {
 
     void take_type(const RecordView& record) {
         const auto fixed = record.as<TypeRecord>();
-        process_.types[fixed.address] = text_of(record.behind<TypeRecord>(), 0, fixed.name_bytes);
+        process_.types[fixed.address] =
+            shortened(text_of(record.behind<TypeRecord>(), 0, fixed.name_bytes), kMostNameBytes);
     }
 
     void take_event(const RecordView& record) {

@@ -1,6 +1,8 @@
 #include "trace/python_lines.h"
 
 #include <algorithm>
+#include <limits>
+#include <span>
 
 namespace cowscope::trace {
 namespace {
@@ -10,23 +12,28 @@ std::optional<unsigned> checked(int64_t line) {
     return static_cast<unsigned>(line);
 }
 
+// What comes of each table: calls take(end, line) for each range of offsets, in order; a line of
+// std::nullopt where there is none.
+
 // co_lnotab up to 3.9 (Objects/lnotab_notes.txt): pairs of an unsigned step of the offset and a
 // signed one of the line. Offsets behind the last pair have its line.
-std::optional<unsigned> from_lnotab(const PythonCode& code, int32_t offset) {
+template <typename Take>
+void read_lnotab(const PythonCode& code, const Take& take) {
     int64_t line = code.first_line;
     int64_t at = 0;
     for (size_t i = 0; i + 1 < code.line_table.size(); i += 2) {
         at += code.line_table[i];
-        if (at > offset) return checked(line);
+        take(at, checked(line));
         line += static_cast<int8_t>(code.line_table[i + 1]);
     }
-    if (code.line_table_truncated) return std::nullopt;
-    return checked(line);
+    constexpr int64_t kToTheEnd = std::numeric_limits<int64_t>::max();
+    if (!code.line_table_truncated) take(kToTheEnd, checked(line));
 }
 
 // co_linetable of 3.10 (PEP 626, Objects/lnotab_notes.txt): pairs of the length of a range and the
 // signed step of the line before it; -128: no line.
-std::optional<unsigned> from_ranges(const PythonCode& code, int32_t offset) {
+template <typename Take>
+void read_ranges(const PythonCode& code, const Take& take) {
     constexpr int8_t kNoLine = -128;
     int64_t line = code.first_line;
     int64_t end = 0;
@@ -34,9 +41,8 @@ std::optional<unsigned> from_ranges(const PythonCode& code, int32_t offset) {
         const auto step = static_cast<int8_t>(code.line_table[i + 1]);
         end += code.line_table[i];
         if (step != kNoLine) line += step;
-        if (offset < end) return step == kNoLine ? std::nullopt : checked(line);
+        take(end, step == kNoLine ? std::nullopt : checked(line));
     }
-    return std::nullopt;
 }
 
 // co_linetable from 3.11 on (Objects/locations.md): entries of one byte 1cccclll (code, length - 1
@@ -45,7 +51,8 @@ class Locations {
   public:
     explicit Locations(std::span<const uint8_t> table) : table_(table) {}
 
-    std::optional<unsigned> find(int32_t first_line, int32_t offset) {
+    template <typename Take>
+    void read(int32_t first_line, const Take& take) {
         int64_t line = first_line;
         int64_t end = 0;
         while (at_ < table_.size()) {
@@ -68,10 +75,9 @@ class Locations {
             } else {  // the same line, one byte of columns
                 at_ += 1;
             }
-            if (at_ > table_.size()) return std::nullopt;
-            if (offset < end) return has_line ? checked(line) : std::nullopt;
+            if (at_ > table_.size()) return;
+            take(end, has_line ? checked(line) : std::nullopt);
         }
-        return std::nullopt;
     }
 
   private:
@@ -99,13 +105,42 @@ class Locations {
 
 }  // namespace
 
-std::optional<unsigned> line_of(const PythonCode& code, uint32_t version, int32_t offset) {
+LineTable::LineTable(const PythonCode& code, uint32_t version)
+    : first_line_(checked(code.first_line)) {
     constexpr uint32_t k310 = 0x030a;
-    if (offset < 0) return checked(code.first_line);
+    int64_t last_end = 0;
+    const auto take = [&](int64_t end, std::optional<unsigned> line) {
+        // An empty range holds no offset.
+        if (end <= last_end) return;
+        last_end = end;
+        constexpr int64_t kLast = std::numeric_limits<int32_t>::max();
+        const auto kept = static_cast<int32_t>(std::min(end, kLast));
+        if (!ranges_.empty() && ranges_.back().line == line) {
+            ranges_.back().end = kept;
+        } else {
+            ranges_.push_back({kept, line});
+        }
+    };
     const uint32_t minor = version >> 16;
-    if (minor < k310) return from_lnotab(code, offset);
-    if (minor == k310) return from_ranges(code, offset);
-    return Locations(code.line_table).find(code.first_line, offset);
+    if (minor < k310) {
+        read_lnotab(code, take);
+    } else if (minor == k310) {
+        read_ranges(code, take);
+    } else {
+        Locations(code.line_table).read(code.first_line, take);
+    }
+    ranges_.shrink_to_fit();
+}
+
+std::optional<unsigned> LineTable::find(int32_t offset) const {
+    if (offset < 0) return first_line_;
+    const auto range = std::partition_point(ranges_.begin(), ranges_.end(),
+                                            [&](const Range& each) { return each.end <= offset; });
+    return range == ranges_.end() ? std::nullopt : range->line;
+}
+
+std::optional<unsigned> line_of(const PythonCode& code, uint32_t version, int32_t offset) {
+    return LineTable(code, version).find(offset);
 }
 
 }  // namespace cowscope::trace

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "printable.h"
+
 namespace cowscope::trace {
 namespace {
 
@@ -63,8 +65,8 @@ PythonCode python_code_of(const PythonCodeRecord& fixed, uint16_t flags,
     code.bytes = fixed.bytes;
     code.instruction_start = fixed.instruction_start;
     code.first_line = fixed.first_line;
-    code.name = text_of(behind, 0, fixed.name_bytes);
-    code.file = text_of(behind, fixed.name_bytes, fixed.file_bytes);
+    code.name = shortened(text_of(behind, 0, fixed.name_bytes), kMostNameBytes);
+    code.file = shortened(text_of(behind, fixed.name_bytes, fixed.file_bytes), kMostPathBytes);
     const auto table =
         text_of(behind, size_t{fixed.name_bytes} + fixed.file_bytes, fixed.line_table_bytes);
     code.line_table.assign(table.begin(), table.end());

@@ -6,6 +6,10 @@
 
 namespace cowscope::trace {
 
+// Longer names and paths are cut: each can be told in any number of frames.
+inline constexpr size_t kMostNameBytes = 1024;
+inline constexpr size_t kMostPathBytes = 4096;
+
 // A code object, of its record's fixed part, flags and what is behind it, which is known to be
 // there.
 PythonCode python_code_of(const PythonCodeRecord& fixed, uint16_t flags,

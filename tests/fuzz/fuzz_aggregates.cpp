@@ -7,11 +7,11 @@ using namespace cowscope;
 
 namespace {
 
-constexpr fuzz::Kind kKinds[] = {fuzz::Kind::bound, fuzz::Kind::later};
+constexpr fuzz::Kind kOnlyKinds[] = {fuzz::Kind::bound, fuzz::Kind::later};
 
 }  // namespace
 
-const fuzz::Kinds fuzz::kFuzzedKinds = kKinds;
+const fuzz::Kinds fuzz::kFuzzedKinds = kOnlyKinds;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     static const fuzz::Folder folder;

@@ -7,7 +7,7 @@ using namespace cowscope;
 
 namespace {
 
-constexpr fuzz::Kind kKinds[] = {fuzz::Kind::segment};
+constexpr fuzz::Kind kOnlyKinds[] = {fuzz::Kind::segment};
 
 // What can be scanned can be read, or is refused with one line.
 void look(record::SegmentTail* tail) {
@@ -25,7 +25,7 @@ void look(record::SegmentTail* tail) {
 
 }  // namespace
 
-const fuzz::Kinds fuzz::kFuzzedKinds = kKinds;
+const fuzz::Kinds fuzz::kFuzzedKinds = kOnlyKinds;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     static const fuzz::Folder folder;
