@@ -150,7 +150,7 @@ static_assert(sizeof(GenerationRecord) == 24);
 // inherited. Begins the generation where no GenerationRecord did.
 // InheritedRecord, then run_count PageRuns in ascending order.
 struct InheritedRecord {
-    RecordHeader header;  // flags: kMoreParts
+    RecordHeader header;  // flags: kMoreParts, kInheritedMore
     uint64_t time_ns;
     uint32_t generation;
     Tracker tracker;
@@ -160,6 +160,9 @@ struct InheritedRecord {
     uint32_t padding2;
 };
 static_assert(sizeof(InheritedRecord) == 32);
+// The process had more pages at the fork than it has now that they are listed: it has unmapped or
+// discarded some meanwhile.
+inline constexpr uint16_t kInheritedMore = 2;
 
 // The pages of `generation` are protected: from now on a census, also one that is taken from
 // outside (analyzer/record/outside_scan.h), tells which were written. May stand before the
@@ -382,6 +385,9 @@ enum class NoteCode : uint32_t {
     python_layout_differs = 9,   // its memory does not look like that version's (a debug build?)
     // A seccomp filter would have killed the program for a call of the shim's, so that left.
     sandboxed = 10,
+    // No tracker, because the program had given up the rights that it takes before it forked (a
+    // change of user or group, capabilities, PR_SET_DUMPABLE). value: errno
+    not_dumpable = 35,
 };
 
 struct NoteRecord {

@@ -89,6 +89,8 @@ class Builder {
         const ProcessSummary& summary = report_.processes.back();
         Totals& totals = report_.totals;
         totals.inherited_pages += summary.inherited_pages;
+        totals.inherited_at_least = totals.inherited_at_least || summary.inherited_at_least;
+        totals.copied_at_least = totals.copied_at_least || summary.copied_at_least;
         totals.copied_pages += summary.copied_pages;
         totals.fresh_pages += summary.fresh_pages;
         totals.witnessed_pages += summary.witnessed_pages;
@@ -110,6 +112,15 @@ class Builder {
         }
         const auto points = timeline_of(process, copies, start_ns_);
         report_.timeline.insert(report_.timeline.end(), points.begin(), points.end());
+    }
+
+    // Whether a process that shares pages had a tracker once it was needed.
+    static bool lacks_tracker(const trace::ProcessTrace& process) {
+        return std::any_of(process.notes.begin(), process.notes.end(),
+                           [](const trace::NoteRecord& note) {
+                               return note.code == trace::NoteCode::tracker_unavailable ||
+                                      note.code == trace::NoteCode::not_dumpable;
+                           });
     }
 
     ProcessSummary summary_of(size_t index, const Copies& copies,
@@ -136,6 +147,8 @@ class Builder {
             if (!final) summary.census_age_ns = census_age_ns(process);
         }
         summary.inherited_pages = copies.inherited_pages;
+        summary.inherited_at_least = copies.inherited_more;
+        summary.copied_at_least = lacks_tracker(process);
         summary.copied_pages = copies.copied_pages;
         summary.fresh_pages = copies.fresh_pages;
         summary.witnessed_pages = copies.witnessed_pages;

@@ -149,6 +149,7 @@ class Collector {
                              [](const trace::Generation& each) { return each.is_listed; });
             if (listed != process_.generations.end()) {
                 copies_.inherited_pages = listed->inherited.pages();
+                copies_.inherited_more = listed->had_more;
             }
             copies_.fresh_pages = process_.generations.back().fresh_pages;
         }

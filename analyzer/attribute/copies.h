@@ -49,6 +49,7 @@ struct UnwitnessedRun {
 
 struct Copies {
     uint64_t inherited_pages = 0;
+    bool inherited_more = false;  // there were more than these
     uint64_t copied_pages = 0;
     uint64_t fresh_pages = 0;
     uint64_t witnessed_pages = 0;    // copies with an event

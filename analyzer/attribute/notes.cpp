@@ -51,6 +51,13 @@ void add_shim_notes(const trace::Trace& trace, std::vector<std::string>* notes) 
                                       in)
                         : fmt::format("{}: a census failed ({})", in, error));
                 break;
+            case trace::NoteCode::not_dumpable:
+                notes->push_back(fmt::format(
+                    "{}: no tracker: the program had given up rights before it forked (a change of "
+                    "user or group, or PR_SET_DUMPABLE), and may not look at its own pages any "
+                    "more; copies that the witness did not see (writes by the kernel) are missing",
+                    in));
+                break;
             case trace::NoteCode::sandboxed:
                 notes->push_back(fmt::format(
                     "{}: a seccomp filter kills for system calls that cowscope needs; nothing was "

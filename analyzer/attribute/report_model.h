@@ -26,6 +26,8 @@ struct ProcessSummary {
     // afterwards. 0 for a final one.
     uint64_t census_age_ns = 0;
     uint64_t inherited_pages = 0;
+    bool inherited_at_least = false;  // some were given up before they were listed
+    bool copied_at_least = false;     // nothing but the witness tells of its copies
     uint64_t copied_pages = 0;
     uint64_t fresh_pages = 0;
     uint64_t witnessed_pages = 0;
@@ -124,6 +126,8 @@ struct TimelinePoint {
 struct Totals {
     uint64_t processes = 0;
     uint64_t inherited_pages = 0;
+    bool inherited_at_least = false;
+    bool copied_at_least = false;
     uint64_t copied_pages = 0;
     uint64_t fresh_pages = 0;
     uint64_t witnessed_pages = 0;

@@ -21,11 +21,13 @@ int record_command(const Arguments& arguments) {
     const SplitArguments split = split_at_program(app, arguments);
     if (const auto status = parse(app, split.own)) return *status;
 
-    const record::RecordResult result = record_with(app, texts, split.program);
+    record::RecordResult result = record_with(app, texts, split.program);
     if (result.has_segments && !texts.quiet) {
         say_bound(result.folder);
         say(fmt::format("recorded in {0} (cowscope report {0})", result.folder.shown));
     }
+    // No signal may turn it into another status any more.
+    static_cast<void>(result.gate.release());
     return result.launch.ending.status();
 }
 

@@ -50,8 +50,10 @@ int run_command(const Arguments& arguments) {
     const SplitArguments split = split_at_program(app, arguments);
     if (const auto status = parse(app, split.own)) return *status;
 
-    const record::RecordResult result = record_with(app, texts, split.program);
+    record::RecordResult result = record_with(app, texts, split.program);
     if (result.has_segments) print_report(result.folder, texts.quiet);
+    // No signal may turn it into another status any more.
+    static_cast<void>(result.gate.release());
     return result.launch.ending.status();
 }
 

@@ -8,7 +8,6 @@
 // The child has no other way to go on: without a whole environment it ends.
 #include "record/launch.h"
 
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,9 +15,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <ctime>
 #include <optional>
-#include <utility>
 
 #include <fmt/format.h>
 
@@ -26,6 +23,11 @@
 #include "record/clock.h"
 #include "record/file_descriptor.h"
 #include "record/find_program.h"
+#include "record/group_listener.h"
+#include "record/interval_timers.h"
+#include "record/repeated_work.h"
+#include "record/signal_mask.h"
+#include "record/signal_relay.h"
 
 namespace cowscope::record {
 
@@ -95,119 +97,63 @@ bool receive_environment(int socket, std::string& text) {
     _exit(kNotStarted);
 }
 
-volatile pid_t forward_to = 0;
-
-void forward(int signal_number, siginfo_t* info, void*) {
-    // What the kernel sends (a closed terminal) reaches the program as well; only what a process
-    // sent to us alone must be passed on. si_code is above 0 for signals of the kernel,
-    // sigaction(2).
-    if (info->si_code > 0) return;
-    const int saved_errno = errno;
-    kill(forward_to, signal_number);
-    errno = saved_errno;
-}
-
-// Blocks all signals but while it is told to let them in; its end restores the mask of its start.
-class SignalGate {
+// An ignored SIGCHLD, which is inherited, would lose the program's exit status.
+class StandardChildSignal {
   public:
-    SignalGate() {
-        sigprocmask(SIG_SETMASK, nullptr, &before_);
-        shut();
+    StandardChildSignal() {
+        struct sigaction standard {};
+        standard.sa_handler = SIG_DFL;
+        sigaction(SIGCHLD, &standard, &before_);
     }
-    SignalGate(const SignalGate&) = delete;
-    SignalGate& operator=(const SignalGate&) = delete;
-    ~SignalGate() { open(); }
-    void open() const { sigprocmask(SIG_SETMASK, &before_, nullptr); }
-    // Lets in what open() does, but SIGCHLD only within wait().
-    void open_but_for_child() const {
-        sigset_t but_child = before_;
-        sigaddset(&but_child, SIGCHLD);
-        sigprocmask(SIG_SETMASK, &but_child, nullptr);
-    }
-    // Until a signal comes, or for `most_ns`.
-    void wait(const std::optional<uint64_t>& most_ns) const {
-        constexpr uint64_t kSecondNs = 1'000'000'000;
-        sigset_t with_child = before_;
-        sigdelset(&with_child, SIGCHLD);
-        timespec timeout{};
-        if (most_ns) {
-            timeout.tv_sec = static_cast<time_t>(*most_ns / kSecondNs);
-            timeout.tv_nsec = static_cast<long>(*most_ns % kSecondNs);
-        }
-        ppoll(nullptr, 0, most_ns ? &timeout : nullptr, &with_child);
-    }
-    void shut() const {
-        sigset_t all;
-        sigfillset(&all);
-        sigprocmask(SIG_SETMASK, &all, nullptr);
-    }
+    StandardChildSignal(const StandardChildSignal&) = delete;
+    StandardChildSignal& operator=(const StandardChildSignal&) = delete;
+    ~StandardChildSignal() { restore(); }
+    // In the program's process, too.
+    void restore() const { sigaction(SIGCHLD, &before_, nullptr); }
 
   private:
-    sigset_t before_{};
+    struct sigaction before_ {};
 };
 
-// What this process does with signals while the program runs.
-class WaitingDispositions {
-  public:
-    explicit WaitingDispositions(pid_t program) {
-        forward_to = program;
-        set(SIGINT, SIG_IGN);
-        set(SIGQUIT, SIG_IGN);
-        // An ignored SIGCHLD, which is inherited, would lose the program's exit status; one without
-        // a handler would not interrupt a wait.
-        set(
-            SIGCHLD, [](int) {}, SA_RESTART | SA_NOCLDSTOP);
-        pass_on(SIGTERM);
-        pass_on(SIGHUP);
-    }
-    WaitingDispositions(const WaitingDispositions&) = delete;
-    WaitingDispositions& operator=(const WaitingDispositions&) = delete;
-    ~WaitingDispositions() {
-        for (const auto& [number, action] : before_) sigaction(number, &action, nullptr);
-    }
-
-  private:
-    void set(int number, void (*disposition)(int), int flags = 0) {
-        struct sigaction action {};
-        action.sa_handler = disposition;
-        action.sa_flags = flags;
-        install(number, action);
-    }
-    // One that is ignored (nohup) stays so for this process and the program.
-    void pass_on(int number) {
-        struct sigaction current {};
-        sigaction(number, nullptr, &current);
-        if ((current.sa_flags & SA_SIGINFO) == 0 && current.sa_handler == SIG_IGN) return;
-        struct sigaction action {};
-        action.sa_sigaction = forward;
-        action.sa_flags = SA_SIGINFO | SA_RESTART;
-        install(number, action);
-    }
-    void install(int number, const struct sigaction& action) {
-        struct sigaction before {};
-        sigaction(number, &action, &before);
-        before_.emplace_back(number, before);
-    }
-
-    std::vector<std::pair<int, struct sigaction>> before_;
-};
-
-bool has_ended(pid_t pid) {
+// What wait() may tell of a child, without waiting; si_pid 0: nothing.
+siginfo_t ask_of_child(idtype_t kind, pid_t pid, int what) {
     siginfo_t info{};
-    int result = 0;
-    do {
-        result = waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT | WNOHANG);
-    } while (result != 0 && errno == EINTR);
-    // On an error there is nothing to wait for: reap() will say so.
-    return result != 0 || info.si_pid != 0;
+    while (waitid(kind, static_cast<id_t>(pid), &info, what | WNOHANG) != 0) {
+        info.si_pid = 0;
+        if (errno != EINTR) break;
+    }
+    return info;
 }
 
-void wait_until_ended(pid_t pid, const SignalGate& gate, const Meanwhile& meanwhile) {
-    gate.open_but_for_child();
-    while (!has_ended(pid)) {
+// Whether the program has ended, which is left for reap(). Reaps others: a process may have had
+// children when it executed cowscope, and a container's first one gets all that lose their parent.
+bool look_at_children(pid_t program, SignalRelay* relay) {
+    while (true) {
+        const siginfo_t ended = ask_of_child(P_ALL, 0, WEXITED | WNOWAIT);
+        if (ended.si_pid == program) return true;
+        if (ended.si_pid == 0) break;
+        ask_of_child(P_PID, ended.si_pid, WEXITED);
+    }
+    const siginfo_t changed = ask_of_child(P_PID, program, WSTOPPED | WCONTINUED);
+    if (changed.si_pid == program && changed.si_code == CLD_STOPPED) {
+        relay->stop_as_well(changed.si_status);
+        // Perhaps it has ended meanwhile.
+        return look_at_children(program, relay);
+    }
+    // It cannot be waited for: reap() will say so.
+    siginfo_t info{};
+    return waitid(P_PID, static_cast<id_t>(program), &info, WEXITED | WNOWAIT | WNOHANG) != 0;
+}
+
+void wait_until_ended(pid_t program, SignalRelay* relay, const Meanwhile& meanwhile) {
+    std::optional<RepeatedWork> work;
+    if (meanwhile) work.emplace(meanwhile);
+    const bool works_here = meanwhile && !work->has_thread();
+    while (!look_at_children(program, relay)) {
         std::optional<uint64_t> most_ns;
-        if (meanwhile) most_ns = meanwhile();
-        gate.wait(most_ns);
+        if (works_here) most_ns = meanwhile();
+        siginfo_t info;
+        if (wait_for_signal(kAllSignals, &info, most_ns) != 0) relay->take(info);
     }
 }
 
@@ -243,8 +189,9 @@ int Ending::status() const {
     return by_signal ? kSignalStatusBase + value : value;
 }
 
-LaunchResult launch(const std::vector<std::string>& command, const PrepareEnvironment& prepare,
-                    const std::function<void()>& started, const Meanwhile& meanwhile) {
+LaunchResult launch(SignalGate* gate, const std::vector<std::string>& command,
+                    const PrepareEnvironment& prepare, const std::function<void()>& started,
+                    const Meanwhile& meanwhile) {
     int pair[2] = {-1, -1};
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
         throw Error(fmt::format("cannot run '{}': {}", command[0], std::strerror(errno)));
@@ -253,18 +200,22 @@ LaunchResult launch(const std::vector<std::string>& command, const PrepareEnviro
     FileDescriptor theirs(pair[1]);
 
     LaunchResult result;
-    // Declared before the dispositions, so that signals stay out until these are restored.
-    const SignalGate gate;
+    const StandardChildSignal child_signal;
+    const IntervalTimers timers;
+    GroupListener listener;
+    SignalRelay relay(&listener);
     const pid_t pid = fork();
     if (pid < 0) throw Error(fmt::format("cannot run '{}': {}", command[0], std::strerror(errno)));
     if (pid == 0) {
         ours.reset();
-        gate.open();
+        child_signal.restore();
+        timers.set();
+        change_mask(SIG_SETMASK, gate->mask_before());
         run_child(theirs.get(), command);
     }
     theirs.reset();
     result.pid = pid;
-    const WaitingDispositions dispositions(pid);
+    relay.set_program(pid);
 
     std::vector<std::string> environment;
     try {
@@ -281,13 +232,11 @@ LaunchResult launch(const std::vector<std::string>& command, const PrepareEnviro
         throw Error(why_not_started(command[0], error));
     }
 
-    gate.open();
     started();
-    wait_until_ended(pid, gate, meanwhile);
+    wait_until_ended(pid, &relay, meanwhile);
     result.end_ns = monotonic_ns();
-    // Once reaped, the pid may become someone else's: no signal may be passed on to it any more.
-    gate.shut();
     result.ending = reap(pid);
+    gate->program_has_ended(result.ending.status());
     return result;
 }
 

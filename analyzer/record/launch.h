@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "record/signal_gate.h"
+
 namespace cowscope::record {
 
 struct Ending {
@@ -30,16 +32,18 @@ struct LaunchResult {
 // returns its environment ("NAME=VALUE" each). If it throws, the program is not started.
 using PrepareEnvironment = std::function<std::vector<std::string>(pid_t pid)>;
 
-// Called again and again while the program runs; returns after how many ns at the latest to call it
-// again. The program's end is not noticed while it works. It must not throw.
+// Called again and again while the program runs, in a thread of its own; returns after how many ns
+// at the latest to call it again. When launch() returns, it has returned. An exception ends it for
+// good.
 using Meanwhile = std::function<uint64_t()>;
 
 // `command` is not empty; command[0] is looked up in PATH like execvp(3). `started` is called once
-// when the program runs. While the program runs,
-// SIGINT and SIGQUIT are left to it (a terminal sends them to both) and SIGTERM and SIGHUP that
-// someone sends to this process are passed on. Throws cowscope::Error if the program cannot be
-// started.
-LaunchResult launch(const std::vector<std::string>& command, const PrepareEnvironment& prepare,
-                    const std::function<void()>& started, const Meanwhile& meanwhile = {});
+// when the program runs. While the program runs, what is signalled to this process alone is passed
+// on to it (signal_relay.h), this process stops and goes on with it, and other children are reaped.
+// Behind the program's end `gate` keeps this process alive. Throws cowscope::Error if the program
+// cannot be started.
+LaunchResult launch(SignalGate* gate, const std::vector<std::string>& command,
+                    const PrepareEnvironment& prepare, const std::function<void()>& started,
+                    const Meanwhile& meanwhile = {});
 
 }  // namespace cowscope::record

@@ -1,7 +1,6 @@
 #include "record/owner_watch.h"
 
 #include <poll.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
@@ -10,7 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <exception>
 #include <filesystem>
@@ -23,6 +21,7 @@
 #include "record/clock.h"
 #include "record/owners_file.h"
 #include "record/segment_name.h"
+#include "record/signal_mask.h"
 #include "trace/mappings.h"
 #include "trace/owners.h"
 #include "trace/segment_reader.h"
@@ -64,16 +63,13 @@ OwnerWatch::OwnerWatch(std::string folder, OwnerPace pace, ShareOfBound* share)
         return must_end_.load(std::memory_order_relaxed);
     };
     // Signals are the other thread's: it passes them on to the program.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const SignalMask before = change_mask(SIG_SETMASK, kAllSignals);
     try {
         thread_ = std::thread([this] { run(); });
     } catch (const std::exception& error) {
         note(fmt::format("owners were not looked for: {}", error.what()));
     }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    change_mask(SIG_SETMASK, before);
 }
 
 OwnerWatch::~OwnerWatch() {
@@ -95,6 +91,8 @@ void OwnerWatch::give_way() {
 }
 
 void OwnerWatch::run() {
+    // libc opens one (SIGCANCEL) in every new thread.
+    change_mask(SIG_SETMASK, kAllSignals);
     while (!must_end_) {
         try {
             wait();

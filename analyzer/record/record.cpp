@@ -131,7 +131,8 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
         return watch ? std::min(rest_ns, watch(scan->seen_so_far())) : rest_ns;
     };
     try {
-        result.launch = launch(command, prepare, say_notes, look_from_outside);
+        result.gate = std::make_unique<SignalGate>();
+        result.launch = launch(result.gate.get(), command, prepare, say_notes, look_from_outside);
     } catch (...) {
         owners.reset();
         if (result.folder.created) rmdir(result.folder.path.c_str());

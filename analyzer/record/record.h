@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "record/launch.h"
 #include "record/options.h"
 #include "record/outside_scan.h"
+#include "record/signal_gate.h"
 #include "record/trace_folder.h"
 
 namespace cowscope::record {
@@ -17,6 +19,8 @@ struct RecordResult {
     TraceFolder folder;
     LaunchResult launch;
     bool has_segments = false;  // something was recorded
+    // Keeps this process alive until it has written what the program's end leaves to be written.
+    std::unique_ptr<SignalGate> gate;
 };
 
 // Takes one line for the user, without a newline.

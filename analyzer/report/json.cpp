@@ -18,6 +18,8 @@ Json to_json_value(const ProcessSummary& process) {
             {"census_age_ns", process.census_age_ns},
             {"bound_ns", process.bound_ns},
             {"inherited_pages", process.inherited_pages},
+            {"inherited_at_least", process.inherited_at_least},
+            {"copied_at_least", process.copied_at_least},
             {"copied_pages", process.copied_pages},
             {"fresh_pages", process.fresh_pages},
             {"witnessed_pages", process.witnessed_pages},
@@ -108,6 +110,8 @@ Json to_json_value(const Report& report) {
     const Totals& totals = report.totals;
     json["totals"] = {{"processes", totals.processes},
                       {"inherited_pages", totals.inherited_pages},
+                      {"inherited_at_least", totals.inherited_at_least},
+                      {"copied_at_least", totals.copied_at_least},
                       {"copied_pages", totals.copied_pages},
                       {"copied_bytes", totals.copied_pages * report.page_size},
                       {"fresh_pages", totals.fresh_pages},

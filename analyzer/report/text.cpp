@@ -92,11 +92,15 @@ void TextReport::head() {
     }
     const auto copying = std::count_if(report_.processes.begin(), report_.processes.end(),
                                        [](const ProcessSummary& p) { return p.copied_pages != 0; });
-    page_.paragraph(fmt::format("Copied after fork: {}, {}, by {} of {} processes; {} explained.",
-                                page_count(totals.copied_pages),
-                                size_text(totals.copied_pages * report_.page_size), copying,
-                                totals.processes, percent(totals.explained)),
-                    0, 0);
+    // What nobody counted is no part of a share.
+    const std::string explained =
+        totals.copied_at_least ? "" : fmt::format("; {} explained", percent(totals.explained));
+    page_.paragraph(
+        fmt::format("Copied after fork: {}{}, {}, by {} of {} processes{}.",
+                    totals.copied_at_least ? "at least " : "", page_count(totals.copied_pages),
+                    size_text(totals.copied_pages * report_.page_size), copying, totals.processes,
+                    explained),
+        0, 0);
     after_bound_line(report_, &page_);
 }
 
@@ -350,10 +354,12 @@ void TextReport::processes() {
         if (p.bound_ns != 0)
             end = p.exit_kind == "bound" ? "bound reached" : end + ", bound reached";
         if (p.inherited_pages != 0 && p.census != "final") end += ", no final census";
-        std::vector<std::string> sizes;
-        for (const uint64_t pages : {p.inherited_pages, p.copied_pages, p.fresh_pages}) {
-            sizes.push_back(size(pages * report_.page_size));
-        }
+        const auto at_least = [&](bool is_least, uint64_t pages) {
+            return (is_least && pages != 0 ? "≥ " : "") + size(pages * report_.page_size);
+        };
+        std::vector<std::string> sizes = {at_least(p.inherited_at_least, p.inherited_pages),
+                                          at_least(p.copied_at_least, p.copied_pages),
+                                          size(p.fresh_pages * report_.page_size)};
         if (whole) sizes.push_back(size(p.private_dirty_kb_at_end * 1024));
         row_of(std::to_string(p.pid), p.role, sizes, end);
     }

@@ -226,6 +226,7 @@ class Loader {
         generation.tracker = fixed.tracker;
         generation.witness = fixed.witness;
         generation.is_listed = true;
+        generation.had_more = (fixed.header.flags & kInheritedMore) != 0;
         take_runs<InheritedRecord>(record, fixed.run_count, &generation.inherited);
     }
 

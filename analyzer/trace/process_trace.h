@@ -26,6 +26,7 @@ struct Generation {
     Tracker tracker = Tracker::off;
     Witness witness = Witness::off;
     bool is_listed = false;  // `inherited` is known
+    bool had_more = false;   // at the fork, than `inherited`
     PageSet inherited;
     // By the last census, and by those of ranges. Pages that were moved are named where they were
     // inherited, here and there.

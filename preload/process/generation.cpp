@@ -192,9 +192,13 @@ void begin_generation() {
     tracked.faults_until_asking = 0;
     tracked.stage = Stage::off;
     tracked.has_unseen_faults = false;
+    tracked.pages_at_start = 0;
     tracked.pages_before_tracking = 0;
     tracked.lacks_tracker = tracked.lacks_tracker || process.is_counting ||
                             process.options.tracker == TrackerChoice::off;
+    // Now, because the program may give up the rights that it takes.
+    if (process.look.works()) process.look.open();
+    if (!tracked.lacks_tracker && process.tracker.needs_rights()) start_tracker();
     const bool is_witnessed = start_witness();
     if (process.is_counting) {
         if (is_witnessed) tracked.stage = Stage::witnessing;
@@ -206,6 +210,7 @@ void begin_generation() {
     }
     tracked.stage = Stage::witnessing;
     tracked.faults_at_start = all_faults();
+    tracked.pages_at_start = count_own_pages();
     if (!tracked.lacks_tracker) tracked.pages_before_tracking = kPagesBeforeTracking;
     write_generation();
     // So that the trace says which tracker there is, though all children be short-lived.

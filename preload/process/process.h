@@ -53,6 +53,7 @@ struct Tracked {
     // Pages to judge one by one before tracking starts; 0: it has, or never will.
     uint32_t pages_before_tracking;
     uint64_t faults_at_start;  // of the generation, by the kernel's count
+    uint64_t pages_at_start;   // of its own, likewise; 0 where it was not asked
     uint64_t frame_page;       // the last page that was found under a signal's frame
     // Inherited pages below this one were found to be nobody else's (alone.cpp).
     uint64_t maybe_shared;
@@ -284,5 +285,7 @@ void before_seccomp(unsigned operation, const void* arguments);
 
 void write_note(trace::NoteCode code, int value, uint64_t address = 0);
 void write_memory(trace::MemoryMoment moment);
+// How many pages of its own the process has, by the kernel's count; 0 where it cannot be asked.
+uint64_t count_own_pages();
 
 }  // namespace cowscope::process

@@ -27,6 +27,8 @@ namespace {
 // every hook. A clone() of this file's own comes before all others of it.
 constexpr int kCalls[] = {
     SYS_brk,
+    SYS_capget,
+    SYS_capset,
     SYS_clock_gettime,
     SYS_clock_nanosleep,
     SYS_clone,

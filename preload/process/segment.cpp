@@ -123,6 +123,21 @@ void write_note(trace::NoteCode code, int value, uint64_t address) {
     process.writer.commit();
 }
 
+uint64_t count_own_pages() {
+    // Size, resident, shared: pages. proc(5)
+    char text[128];
+    const size_t bytes = read_file("/proc/thread-self/statm", text, sizeof(text) - 1);
+    text[bytes] = '\0';
+    const char* at = text;
+    uint64_t numbers[3] = {};
+    for (uint64_t& number : numbers) {
+        for (; *at >= '0' && *at <= '9'; ++at)
+            number = number * 10 + static_cast<uint64_t>(*at - '0');
+        if (*at == ' ') ++at;
+    }
+    return numbers[1] > numbers[2] ? numbers[1] - numbers[2] : 0;
+}
+
 void write_memory(trace::MemoryMoment moment) {
     char text[2048];
     const size_t bytes = read_file("/proc/thread-self/smaps_rollup", text, sizeof(text) - 1);

@@ -1,6 +1,7 @@
 // Tracking: the inherited pages are listed and protected.
 
 #include <errno.h>
+#include <sys/prctl.h>
 
 #include <cstring>
 
@@ -19,11 +20,23 @@ constexpr uint64_t kPage = tracker::kPageBytes;
 // How far below the page of its own frame the shim's code around a fork may reach.
 constexpr uint64_t kUsedStackBytes = 3 * kPage;
 
+// Whether the process had more of its own than what is listed now: the kernel counts them within
+// some dozens a CPU.
+bool had_more_at_start() {
+    const Tracked& tracked = *process.tracked;
+    constexpr uint64_t kSlackPages = 256;
+    constexpr uint64_t kSlackPart = 64;
+    const uint64_t listed = tracked.inherited.pages();
+    return tracked.pages_at_start > listed + kSlackPages + listed / kSlackPart;
+}
+
 void write_inherited(trace::Tracker tracker) {
     const uint64_t now = sys::monotonic_ns();
     Tracked& tracked = *process.tracked;
+    const bool had_more = had_more_at_start();
     write_runs<trace::InheritedRecord>(
         trace::RecordType::inherited, tracked.inherited, [&](trace::InheritedRecord* record) {
+            if (had_more) record->header.flags |= trace::kInheritedMore;
             record->time_ns = now;
             record->generation = tracked.generation;
             record->tracker = tracker;
@@ -102,16 +115,21 @@ bool start_tracker() {
     }
     int result = -EOPNOTSUPP;
     if (process.options.tracker != TrackerChoice::soft_dirty) {
-        result = process.tracker.open(trace::Tracker::userfaultfd);
+        result = process.tracker.open(trace::Tracker::userfaultfd, process.look.descriptor());
         if (result == 0) return true;
     }
     if (process.options.tracker != TrackerChoice::userfaultfd) {
-        const int soft_dirty = process.tracker.open(trace::Tracker::soft_dirty);
+        const int soft_dirty =
+            process.tracker.open(trace::Tracker::soft_dirty, process.look.descriptor());
         if (soft_dirty == 0) return true;
         // Why the better one is missing says more.
         if (process.options.tracker == TrackerChoice::soft_dirty) result = soft_dirty;
     }
-    write_note(trace::NoteCode::tracker_unavailable, -result);
+    // A process that has given up rights owns none of its own files in /proc.
+    const bool is_dumpable = sys::syscall5(SYS_prctl, PR_GET_DUMPABLE, 0, 0, 0, 0) == 1;
+    write_note(result == -EACCES && !is_dumpable ? trace::NoteCode::not_dumpable
+                                                 : trace::NoteCode::tracker_unavailable,
+               -result);
     return false;
 }
 
@@ -152,6 +170,8 @@ void list_at_end() {
     tracked.inherited.clear();
     const int result = process.look.list_private(tracked.arena, tracked.scan_buffer,
                                                  tracked.mappings, tracked.own, &tracked.inherited);
+    // Of what cannot be asked nothing is said.
+    if (result == -ENOENT) return;
     if (result != 0) write_note(trace::NoteCode::census_failed, -result);
     settle_inherited();
     write_inherited(process.tracker.kind());

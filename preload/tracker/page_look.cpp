@@ -4,6 +4,7 @@
 #include "support/text.h"
 #include "tracker/census.h"
 #include "tracker/kernel_abi.h"
+#include "tracker/own_pagemap.h"
 
 #include "support/poison.h"
 
@@ -179,7 +180,7 @@ bool PageLook::is_unshared(uint64_t entry) {
 
 bool PageLook::open() {
     if (pagemap_.is_open()) return true;
-    const int fd = sys::open("/proc/thread-self/pagemap", O_RDONLY);
+    const int fd = open_own_pagemap();
     return fd >= 0 && pagemap_.keep(fd);
 }
 

@@ -49,6 +49,9 @@ class PageLook {
     // children too.
     bool works();
 
+    // What later needs no rights that the program may give up. False where nothing can be asked.
+    bool open();
+
     // False where nothing is known.
     bool ask(uint64_t address, PageFacts* facts);
 
@@ -86,7 +89,6 @@ class PageLook {
   private:
     enum class Known : uint8_t { nothing, works, fails };
 
-    bool open();
     bool read_entries(uint64_t start, uint64_t* entries, size_t count);
     static bool is_unshared(uint64_t entry);
 

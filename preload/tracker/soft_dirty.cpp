@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "support/descriptor.h"
+#include "tracker/own_pagemap.h"
 
 #include "support/poison.h"
 
@@ -15,20 +16,22 @@ constexpr uint64_t kEntryFileOrShared = uint64_t{1} << 61;
 constexpr uint64_t kEntrySwapped = uint64_t{1} << 62;
 constexpr uint64_t kEntryPresent = uint64_t{1} << 63;
 
-int clear_bits() {
-    const int fd = sys::open("/proc/self/clear_refs", O_WRONLY);
-    if (fd < 0) return fd;
-    const long written = sys::write(fd, "4", 1);
-    sys::close(fd);
+int clear_bits(const Descriptor& clear_refs) {
+    const long written = sys::write(clear_refs.number(), "4", 1);
     return written == 1 ? 0 : sys::failed(written) ? static_cast<int>(written) : -EIO;
 }
 
 }  // namespace
 
 int SoftDirty::open() {
-    const int pagemap = sys::open("/proc/thread-self/pagemap", O_RDONLY);
+    const int pagemap = open_own_pagemap();
     if (pagemap < 0) return pagemap;
     if (!pagemap_.keep(pagemap)) return -EBADF;
+    const int clear_refs = sys::open("/proc/self/clear_refs", O_WRONLY);
+    if (clear_refs < 0 || !clear_refs_.keep(clear_refs)) {
+        close();
+        return clear_refs < 0 ? clear_refs : -EBADF;
+    }
     if (works_) return 0;
 
     // Two pages are touched, the bits cleared, one written again: only that one may have the bit.
@@ -42,7 +45,7 @@ int SoftDirty::open() {
     auto* bytes = static_cast<volatile unsigned char*>(probe);
     bytes[0] = 1;
     bytes[kPageBytes] = 1;
-    int result = clear_bits();
+    int result = clear_bits(clear_refs_);
     bytes[0] = 2;
     const auto start = reinterpret_cast<uint64_t>(probe);
     uint64_t entries[kProbePages] = {0, 0};
@@ -71,13 +74,14 @@ int SoftDirty::open() {
 
 void SoftDirty::close() {
     pagemap_.close();
+    clear_refs_.close();
     new_mappings_ = {};
 }
 
 int SoftDirty::protect(PageRegion* buffer, const process::Mappings& mappings,
                        const OwnMemory& own) {
     if (scans_soft_dirty_) split_huge_pages(buffer, mappings, own);
-    return clear_bits();
+    return clear_bits(clear_refs_);
 }
 
 // A mapping that ends within a huge page cannot have it: advice to the first of its pages makes it

@@ -29,11 +29,18 @@ class SoftDirty {
     // succeeds, so this is found out by a write), or another -errno.
     int open();
     void close();
-    void forget() { pagemap_.forget(); }
+    void forget() {
+        pagemap_.forget();
+        clear_refs_.forget();
+    }
     bool is_open() const { return pagemap_.is_open(); }
     // -EBADF where the host has closed what this needs.
-    int check() const { return pagemap_.is_ours() ? 0 : -EBADF; }
-    Descriptor& descriptor() { return pagemap_; }
+    int check() const { return pagemap_.is_ours() && clear_refs_.is_ours() ? 0 : -EBADF; }
+    template <typename Take>
+    void for_each_descriptor(const Take& take) {
+        take(pagemap_);
+        take(clear_refs_);
+    }
 
     bool knows_zero_page() const { return scans_soft_dirty_; }
     static bool can_watch(const process::Mapping& mapping) {
@@ -73,6 +80,7 @@ class SoftDirty {
     int read_entries(uint64_t start, uint64_t* entries, size_t count);
 
     Descriptor pagemap_;
+    Descriptor clear_refs_;  // kept, because the program may give up the right to open it
     NewMappings new_mappings_;
     // Found out by the first open(); holds for forked children too.
     bool works_ = false;

@@ -12,10 +12,10 @@ namespace cowscope::tracker {
 
 class Tracker {
   public:
-    // `kind` is not trace::Tracker::off.
-    int open(trace::Tracker kind) {
+    // `kind` is not trace::Tracker::off; `pagemap`: PageLook's.
+    int open(trace::Tracker kind, const Descriptor& pagemap) {
         const int result =
-            kind == trace::Tracker::userfaultfd ? userfaultfd_.open() : soft_dirty_.open();
+            kind == trace::Tracker::userfaultfd ? userfaultfd_.open(pagemap) : soft_dirty_.open();
         if (result == 0) kind_ = kind;
         return result;
     }
@@ -34,6 +34,10 @@ class Tracker {
         kind_ = trace::Tracker::off;
     }
 
+    // Whether it cannot be opened any more once the program gives up rights. As the last open()
+    // found it; holds for forked children too.
+    bool needs_rights() const { return userfaultfd_.needs_rights(); }
+
     trace::Tracker kind() const { return kind_; }
     bool is_open() const { return kind_ != trace::Tracker::off; }
 
@@ -45,7 +49,7 @@ class Tracker {
     template <typename Take>
     void for_each_descriptor(const Take& take) {
         userfaultfd_.for_each_descriptor(take);
-        take(soft_dirty_.descriptor());
+        soft_dirty_.for_each_descriptor(take);
     }
 
     // Whether pages that were only read, which hold the shared page of zeros, count as none.

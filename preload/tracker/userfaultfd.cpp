@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "support/descriptor.h"
+#include "tracker/own_pagemap.h"
 
 #include "support/poison.h"
 
@@ -13,7 +14,7 @@ namespace {
 constexpr int kFlags = O_CLOEXEC | O_NONBLOCK;
 
 // The system call, or the device where only that is allowed (it goes by file permission).
-long open_userfaultfd() {
+long open_userfaultfd(bool* is_by_device) {
     const long uffd = sys::syscall1(SYS_userfaultfd, kFlags | UFFD_USER_MODE_ONLY);
     if (!sys::failed(uffd)) return uffd;
     const int device = sys::open("/dev/userfaultfd", O_RDWR);
@@ -21,13 +22,14 @@ long open_userfaultfd() {
     const long from_device =
         sys::syscall3(SYS_ioctl, device, static_cast<long>(kUserfaultfdNew), kFlags);
     sys::close(device);
+    *is_by_device = !sys::failed(from_device);
     return sys::failed(from_device) ? uffd : from_device;
 }
 
 }  // namespace
 
-int Userfaultfd::open() {
-    const long uffd = open_userfaultfd();
+int Userfaultfd::open(const Descriptor& pagemap_of_look) {
+    const long uffd = open_userfaultfd(&is_by_device_);
     if (sys::failed(uffd)) return static_cast<int>(uffd);
     struct uffdio_api api = {};
     api.api = UFFD_API;
@@ -35,7 +37,10 @@ int Userfaultfd::open() {
     int result = sys::ioctl(static_cast<int>(uffd), UFFDIO_API, &api);
     int pagemap = -1;
     if (result == 0) {
-        pagemap = sys::open("/proc/thread-self/pagemap", O_RDONLY);
+        // The program may have given up the right to open it.
+        pagemap = pagemap_of_look.is_ours()
+                      ? sys::fcntl(pagemap_of_look.number(), F_DUPFD_CLOEXEC, 0)
+                      : open_own_pagemap();
         if (pagemap < 0) result = pagemap;
     }
     if (result != 0) {

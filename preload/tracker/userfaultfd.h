@@ -16,11 +16,13 @@ namespace cowscope::tracker {
 
 class Userfaultfd {
   public:
-    // Opens the descriptors. Returns 0 or -errno: then this process cannot be tracked.
-    int open();
+    // Opens the descriptors; `pagemap_of_look` is taken where it is open. Returns 0 or -errno: then
+    // this process cannot be tracked.
+    int open(const Descriptor& pagemap_of_look);
     void close();
     void forget();
     bool is_open() const { return uffd_.is_open(); }
+    bool needs_rights() const { return is_by_device_; }
     // -EBADF where the host has closed what this needs.
     int check() const { return uffd_.is_ours() && pagemap_.is_ours() ? 0 : -EBADF; }
     template <typename Take>
@@ -68,6 +70,7 @@ class Userfaultfd {
     int protect_within(PageRegion* buffer, const AddressRange& range, const PageRuns& present);
 
     Descriptor uffd_;
+    bool is_by_device_ = false;
     Descriptor pagemap_;
 };
 

@@ -93,9 +93,16 @@ void touch(const fs::path& path) {
 
 const std::vector<std::string> kNoEnvironment;
 
+// Leaves the signal mask and dispositions as they were.
+LaunchResult launch_once(
+    const std::vector<std::string>& command, const PrepareEnvironment& prepare,
+    const std::function<void()>& started = [] {}) {
+    SignalGate gate;
+    return launch(&gate, command, prepare, started);
+}
+
 LaunchResult launch_shell(const std::string& script) {
-    return launch(
-        {"/bin/sh", "-c", script}, [](pid_t) { return kNoEnvironment; }, [] {});
+    return launch_once({"/bin/sh", "-c", script}, [](pid_t) { return kNoEnvironment; });
 }
 
 // A shim that does nothing: a library that every program has anyway.
@@ -123,7 +130,7 @@ TEST_CASE("the program's ending is reported as a shell would", "[launch]") {
 TEST_CASE("the program gets the environment that was prepared, and nothing else", "[launch]") {
     const Scratch scratch;
     pid_t told = 0;
-    const LaunchResult result = launch(
+    const LaunchResult result = launch_once(
         {"/bin/sh", "-c", "/usr/bin/env > out; echo $$ > pid"},
         [&](pid_t pid) {
             told = pid;
@@ -151,7 +158,7 @@ TEST_CASE("an environment larger than a socket's buffer arrives whole", "[launch
         return environment;
     };
     const LaunchResult result =
-        launch({"/bin/sh", "-c", "/usr/bin/env | /usr/bin/grep -c ^V > out"}, prepare, [] {});
+        launch_once({"/bin/sh", "-c", "/usr/bin/env | /usr/bin/grep -c ^V > out"}, prepare);
     CHECK(result.ending.status() == 0);
     CHECK(read_file("out") == std::to_string(kEntries) + '\n');
 }
@@ -161,7 +168,7 @@ TEST_CASE("a program that cannot be started is an error", "[launch]") {
     bool started = false;
     const auto launch_it = [&](const std::string& program) {
         return error_of([&] {
-            launch(
+            launch_once(
                 {program}, [](pid_t) { return kNoEnvironment; }, [&] { started = true; });
         });
     };
@@ -185,7 +192,7 @@ TEST_CASE("a program that cannot be started is an error", "[launch]") {
 TEST_CASE("the program does not start where its preparation fails", "[launch]") {
     const Scratch scratch;
     const auto refuse = [](pid_t) -> std::vector<std::string> { throw Error("no"); };
-    CHECK(error_of([&] { launch({"/bin/sh", "-c", "echo > ran"}, refuse, [] {}); }) == "no");
+    CHECK(error_of([&] { launch_once({"/bin/sh", "-c", "echo > ran"}, refuse); }) == "no");
     CHECK_FALSE(fs::exists("ran"));
 }
 
@@ -197,21 +204,24 @@ TEST_CASE("signals reach the program, and dispositions come back", "[launch]") {
 
     SECTION("a SIGTERM for the recorder is passed on") {
         const LaunchResult result =
-            launch({"/bin/sleep", "60"}, nothing, [] { kill(getpid(), SIGTERM); });
+            launch_once({"/bin/sleep", "60"}, nothing, [] { kill(getpid(), SIGTERM); });
         CHECK(result.ending.by_signal);
         CHECK(result.ending.value == SIGTERM);
     }
-    SECTION("a SIGINT is left to the program") {
-        const LaunchResult result =
-            launch({"/bin/sh", "-c", "exit 4"}, nothing, [] { kill(getpid(), SIGINT); });
-        CHECK(result.ending.status() == 4);
-    }
     SECTION("what is ignored stays ignored, here and in the program") {
         signal(SIGHUP, SIG_IGN);
-        const LaunchResult result = launch({"/bin/sh", "-c", "kill -HUP $$; exit 6"}, nothing,
-                                           [] { kill(getpid(), SIGHUP); });
+        const LaunchResult result = launch_once({"/bin/sh", "-c", "kill -HUP $$; exit 6"}, nothing,
+                                                [] { kill(getpid(), SIGHUP); });
         signal(SIGHUP, SIG_DFL);
         CHECK(result.ending.status() == 6);
+    }
+    SECTION("what comes when the program has ended ends nobody") {
+        SignalGate gate;
+        const LaunchResult result = launch(&gate, {"/bin/sh", "-c", "exit 5"}, nothing, [] {});
+        for (const int number : {SIGTERM, SIGINT, SIGUSR1, SIGPIPE, SIGRTMIN}) {
+            kill(getpid(), number);
+        }
+        CHECK(result.ending.status() == 5);
     }
     SECTION("an ignored SIGCHLD does not lose the exit status") {
         signal(SIGCHLD, SIG_IGN);

@@ -60,6 +60,7 @@ export interface Report {
     fresh_pages: number;
     witnessed_pages: number;
     explained: number;
+    copied_at_least: boolean;
     lost_events: number;
     finalization_pages: number;
   };

@@ -84,7 +84,9 @@ export function headline(report: Report): HTMLElement {
     ),
     card("Main cause", causeLabel(cause.cause), percent(cause.share), cause.types.length > 0 ? `mostly ${cause.types[0].type} objects` : ""),
     owner ? card("Main owner", owner.owner, percent(owner.share), size(owner.pages)) : place !== "" && card("Main place", place, percent(siteShare)),
-    card("Explained", percent(totals.explained), "of the copies: the writing instruction was seen and understood"),
+    totals.copied_at_least
+      ? card("Explained", "-", "some processes had no tracker: they may have copied more")
+      : card("Explained", percent(totals.explained), "of the copies: the writing instruction was seen and understood"),
   );
   append(made, cards, remedies(report, "What would help"));
   return made;

@@ -1,0 +1,125 @@
+// A server's child that gives up root, or the right to look at itself, and then writes half of a
+// region that it inherited, and has the kernel write the other half.
+//
+//     drops_rights HOW WHEN       HOW: see below; WHEN: child, or parent (before it forks)
+//
+// Says "pages N" (of each half), for each descriptor that shows physical page numbers "frames FD",
+// and for each that is left behind an exec "left FD".
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+namespace {
+
+constexpr size_t kPage = 4096;
+constexpr size_t kHalfPages = 2048;
+constexpr unsigned kUser = 65534;
+constexpr int kMostDescriptors = 1100;
+
+bool drop(const std::string& how) {
+    if (how == "none") return true;
+    if (how == "setuid") return setgid(kUser) == 0 && setuid(kUser) == 0;
+    if (how == "setresuid") {
+        return setgroups(0, nullptr) == 0 && setresgid(kUser, kUser, kUser) == 0 &&
+               setresuid(kUser, kUser, kUser) == 0;
+    }
+    if (how == "setreuid") return setreuid(kUser, kUser) == 0;
+    if (how == "seteuid") return seteuid(kUser) == 0;
+    // As Go's runtime and libcap do it.
+    if (how == "raw") return syscall(SYS_setresuid, kUser, kUser, kUser) == 0;
+    if (how == "capset") {
+        __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+        __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
+        return prctl(PR_SET_DUMPABLE, 0) == 0 && syscall(SYS_capset, &header, none) == 0;
+    }
+    if (how == "dumpable") return prctl(PR_SET_DUMPABLE, 0) == 0;
+    return false;
+}
+
+// By bare calls: what cowscope hides from the others is there all the same.
+void say_what_shows_frames(const char* region) {
+    const auto at = static_cast<long>(reinterpret_cast<uintptr_t>(region) / kPage * 8);
+    for (int fd = 3; fd < kMostDescriptors; ++fd) {
+        uint64_t entry = 0;
+        if (syscall(SYS_pread64, fd, &entry, sizeof(entry), at) != sizeof(entry)) continue;
+        constexpr uint64_t kPresent = uint64_t{1} << 63;
+        constexpr uint64_t kFrame = (uint64_t{1} << 55) - 1;
+        if ((entry & kPresent) != 0 && (entry & kFrame) != 0) std::printf("frames %d\n", fd);
+    }
+    std::fflush(stdout);
+}
+
+// Those that outlast an exec, as "3 7 9 ".
+std::string inheritable() {
+    std::string all;
+    for (int fd = 3; fd < kMostDescriptors; ++fd) {
+        const long flags = syscall(SYS_fcntl, fd, F_GETFD);
+        if (flags >= 0 && (flags & FD_CLOEXEC) == 0) all += std::to_string(fd) + " ";
+    }
+    return all;
+}
+
+int say_what_is_left(const std::string& expected) {
+    for (int fd = 3; fd < kMostDescriptors; ++fd) {
+        const bool is_expected =
+            (" " + expected).find(" " + std::to_string(fd) + " ") != std::string::npos;
+        if (!is_expected && syscall(SYS_fcntl, fd, F_GETFD) >= 0) std::printf("left %d\n", fd);
+    }
+    return 0;
+}
+
+int child(char* region, const std::string& how, bool drops, char* self,
+          const std::string& expected) {
+    if (drops && !drop(how)) return 2;
+    for (size_t i = 0; i < kHalfPages; ++i) region[i * kPage] = 2;
+    const int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    char* half = region + kHalfPages * kPage;
+    if (read(zero, half, kHalfPages * kPage) != static_cast<ssize_t>(kHalfPages * kPage)) return 3;
+    close(zero);
+    say_what_shows_frames(region);
+    const pid_t other = vfork();
+    if (other == 0) {
+        // Without cowscope, which opens files there again.
+        char* const nothing[] = {nullptr};
+        execle(self, self, "--left", expected.c_str(), nullptr, nothing);
+        _exit(4);
+    }
+    int status = 0;
+    waitpid(other, &status, 0);
+    return status == 0 ? 0 : 5;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc != 3) return 1;
+    if (std::string(argv[1]) == "--left") return say_what_is_left(argv[2]);
+    const std::string expected = inheritable();
+    const std::string how = argv[1];
+    const bool in_child = std::string(argv[2]) == "child";
+    constexpr size_t kBytes = 2 * kHalfPages * kPage;
+    void* memory =
+        mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return 1;
+    madvise(memory, kBytes, MADV_NOHUGEPAGE);
+    std::memset(memory, 1, kBytes);
+    if (!in_child && !drop(how)) return 2;
+    std::printf("pages %zu\n", kHalfPages);
+    std::fflush(stdout);
+    const pid_t pid = fork();
+    if (pid == 0) _exit(child(static_cast<char*>(memory), how, in_child, argv[0], expected));
+    int status = 0;
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 9;
+}
