@@ -134,7 +134,7 @@ int html_command(const Arguments& arguments) {
             "unexpected argument '{}'; --diff compares two traces (see cowscope html -h)",
             traces[1]));
     }
-    if (traces.empty()) traces.push_back(newest_trace(app.get_name()));
+    if (traces.empty()) traces.push_back(newest_trace(app.get_name(), quiet));
     std::string file = name_of(traces[0]) + (is_diff ? "-" + name_of(traces[1]) : "") + ".html";
     if (output) file = *output;
     if (file.empty()) throw Error("-o: the name of the page is empty (see cowscope html -h)");

@@ -2,19 +2,23 @@
 
 #include <fmt/format.h>
 
+#include "cli/parse.h"
+#include "cli/record_options.h"
 #include "error.h"
 #include "record/trace_folder.h"
 
 namespace cowscope::cli {
 
-std::string newest_trace(const std::string& command) {
+std::string newest_trace(const std::string& command, bool quiet) {
     std::string newest = record::newest_trace(".");
     if (newest.empty()) {
-        throw Error(fmt::format(
-            "no trace given, and the current directory has no *.cow folder that holds one (see {} "
-            "-h)",
-            command));
+        throw Error(
+            fmt::format("no trace given, and the current directory has no *.cow folder of this "
+                        "user's that holds "
+                        "one (see {} -h)",
+                        command));
     }
+    if (!quiet) say(fmt::format("{}, the newest trace here", newest));
     return newest;
 }
 
@@ -29,7 +33,7 @@ TraceArgument::TraceArgument(CLI::App& app) : command_(app.get_name()) {
 }
 
 std::string TraceArgument::folder() const {
-    return named_ ? *named_ : newest_trace(command_);
+    return named_ ? *named_ : newest_trace(command_, quiet_);
 }
 
 }  // namespace cowscope::cli

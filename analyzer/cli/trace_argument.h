@@ -8,9 +8,10 @@
 
 namespace cowscope::cli {
 
-// The newest trace of the current directory, for the command of that name ("cowscope report").
-// Throws cowscope::Error where there is none.
-std::string newest_trace(const std::string& command);
+// The newest trace of the current directory that is this user's own, for the command of that name
+// ("cowscope report"). Says which on stderr, unless quietly. Throws cowscope::Error where there is
+// none.
+std::string newest_trace(const std::string& command, bool quiet);
 
 // `--quiet` of the commands that read traces.
 void add_reading_options(CLI::App& app, bool& quiet);

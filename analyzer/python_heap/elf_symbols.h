@@ -1,7 +1,12 @@
 // Addresses of exported symbols of a file that a process has mapped.
+//
+// The file is the process's and may be anything: it is read into memory, never mapped (who
+// truncates a mapped file ends its reader), in parts of a bounded size, and names are compared
+// where they stand.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -16,9 +21,9 @@ struct ElfSymbols {
     std::unordered_map<std::string, uint64_t> vaddrs;
 };
 
-// Those of `names` that the file's dynamic symbol table defines, or its full one where it has no
-// dynamic one. Nothing for a file that is no ELF file.
-std::optional<ElfSymbols> find_symbols(const std::string& path,
-                                       const std::vector<std::string>& names);
+// Those of `names` that the file's dynamic symbol table defines, or its full one where that has
+// none of them. Nothing for what is no 64-bit ELF file, and where `must_stop` says so.
+std::optional<ElfSymbols> find_symbols(int file, const std::vector<std::string>& names,
+                                       const std::function<bool()>& must_stop = {});
 
 }  // namespace cowscope::python_heap

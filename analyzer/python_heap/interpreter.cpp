@@ -1,5 +1,7 @@
 #include "python_heap/interpreter.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -62,12 +64,13 @@ uint64_t variable_returned_by(uint64_t function, Memory* memory) {
 
 class Search {
   public:
-    Search(const trace::Mappings& mappings, const FilePath& file_path, Memory* memory)
-        : mappings_(mappings), file_path_(file_path), memory_(*memory) {}
+    Search(const trace::Mappings& mappings, const OpenMapped& open_mapped, Memory* memory,
+           const std::function<bool()>& must_stop)
+        : mappings_(mappings), open_mapped_(open_mapped), memory_(*memory), must_stop_(must_stop) {}
 
     InterpreterSearch run() {
         for (const trace::Mapping& mapping : candidates()) {
-            if (try_file(mapping)) break;
+            if ((must_stop_ && must_stop_()) || try_file(mapping)) break;
         }
         return std::move(result_);
     }
@@ -89,8 +92,11 @@ class Search {
     }
 
     bool try_file(const trace::Mapping& mapping) {
+        const int file = open_mapped_(mapping);
+        if (file < 0) return false;
         const auto symbols =
-            find_symbols(file_path_(mapping.path), {kRuntime, kVersion, kFirstInterpreter});
+            find_symbols(file, {kRuntime, kVersion, kFirstInterpreter}, must_stop_);
+        close(file);
         if (!symbols || symbols->vaddrs.empty()) return false;
         const uint64_t bias = mapping.start - symbols->first_vaddr;
         const auto address_of = [&](const char* name) {
@@ -189,16 +195,17 @@ class Search {
     }
 
     const trace::Mappings& mappings_;
-    const FilePath& file_path_;
+    const OpenMapped& open_mapped_;
     Memory& memory_;
+    const std::function<bool()>& must_stop_;
     InterpreterSearch result_;
 };
 
 }  // namespace
 
-InterpreterSearch find_interpreter(const trace::Mappings& mappings, const FilePath& file_path,
-                                   Memory* memory) {
-    return Search(mappings, file_path, memory).run();
+InterpreterSearch find_interpreter(const trace::Mappings& mappings, const OpenMapped& open_mapped,
+                                   Memory* memory, const std::function<bool()>& must_stop) {
+    return Search(mappings, open_mapped, memory, must_stop).run();
 }
 
 }  // namespace cowscope::python_heap

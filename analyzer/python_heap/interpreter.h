@@ -25,11 +25,12 @@ struct InterpreterSearch {
     std::string reason;
 };
 
-// `file_path`: where to open a mapped file from here (the process may have another root).
-using FilePath = std::function<std::string(const std::string& mapped)>;
+// Opens the file of a mapping for reading, and nothing else that may stand at its path by now; a
+// number, which is closed behind its use, or -1.
+using OpenMapped = std::function<int(const trace::Mapping& mapping)>;
 
 // What is found was checked: sys.modules is a dict with modules named 'sys' and 'builtins'.
-InterpreterSearch find_interpreter(const trace::Mappings& mappings, const FilePath& file_path,
-                                   Memory* memory);
+InterpreterSearch find_interpreter(const trace::Mappings& mappings, const OpenMapped& open_mapped,
+                                   Memory* memory, const std::function<bool()>& must_stop = {});
 
 }  // namespace cowscope::python_heap

@@ -232,6 +232,7 @@ LaunchResult launch(SignalGate* gate, const std::vector<std::string>& command,
         throw Error(why_not_started(command[0], error));
     }
 
+    gate->program_has_started(pid);
     started();
     wait_until_ended(pid, &relay, meanwhile);
     result.end_ns = monotonic_ns();

@@ -1,6 +1,8 @@
 #include "record/other_process.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -60,6 +62,48 @@ std::optional<OtherProcess> OtherProcess::open(pid_t pid) {
 
 FileDescriptor OtherProcess::open_file(const char* name) const {
     return FileDescriptor(openat(folder_.get(), name, O_RDONLY | O_CLOEXEC));
+}
+
+namespace {
+
+// linux/openat2.h, which not every distribution's headers have.
+struct OpenHow {
+    uint64_t flags;
+    uint64_t mode;
+    uint64_t resolve;
+};
+constexpr long kOpenat2 = 437;
+constexpr uint64_t kNoSymlinks = 0x04;
+constexpr uint64_t kInRoot = 0x10;
+
+// In the process's own root. What the kernel names as a mapping's file has no links in it.
+FileDescriptor find_at_path(int folder, const std::string& path) {
+    FileDescriptor root(openat(folder, "root", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!root.is_open()) return {};
+    const OpenHow how = {O_PATH | O_CLOEXEC, 0, kInRoot | kNoSymlinks};
+    const std::string below = path.substr(path.find_first_not_of('/'));
+    FileDescriptor found(
+        static_cast<int>(syscall(kOpenat2, root.get(), below.c_str(), &how, sizeof(how))));
+    // Before Linux 5.6, and where a filter refuses the call.
+    if (!found.is_open() && (errno == ENOSYS || errno == EPERM)) {
+        found.reset(openat(root.get(), below.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    }
+    return found;
+}
+
+}  // namespace
+
+FileDescriptor OtherProcess::open_mapped(const trace::Mapping& mapping) const {
+    if (!mapping.is_file() || mapping.path.find_first_not_of('/') == std::string::npos) return {};
+    // The very file, whatever stands at its path. For CAP_SYS_ADMIN alone, or
+    // CAP_CHECKPOINT_RESTORE.
+    const std::string range = fmt::format("map_files/{:x}-{:x}", mapping.start, mapping.end);
+    FileDescriptor found(openat(folder_.get(), range.c_str(), O_PATH | O_CLOEXEC));
+    if (!found.is_open()) found = find_at_path(folder_.get(), mapping.path);
+    struct stat status {};
+    if (!found.is_open() || fstat(found.get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+    const std::string same = fmt::format("/proc/self/fd/{}", found.get());
+    return FileDescriptor(::open(same.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
 }
 
 std::optional<ProcessStatus> OtherProcess::status() const {

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "record/file_descriptor.h"
+#include "trace/mappings.h"
 
 namespace cowscope::record {
 
@@ -46,6 +47,9 @@ class OtherProcess {
     bool may_inspect() const;
     // A file of its folder, for reading. Not open where that fails.
     FileDescriptor open_file(const char* name) const;
+    // The file of a mapping, for reading. Not open where it is no regular file, or where something
+    // else stands at its path by now, a link among it.
+    FileDescriptor open_mapped(const trace::Mapping& mapping) const;
 
   private:
     explicit OtherProcess(FileDescriptor folder) : folder_(std::move(folder)) {}

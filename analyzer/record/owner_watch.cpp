@@ -19,6 +19,7 @@
 #include "error.h"
 #include "python_heap/interpreter.h"
 #include "record/clock.h"
+#include "record/crash_guard.h"
 #include "record/owners_file.h"
 #include "record/segment_name.h"
 #include "record/signal_mask.h"
@@ -54,7 +55,8 @@ OwnerWatch::OwnerWatch(std::string folder, OwnerPace pace, ShareOfBound* share)
       pace_(std::move(pace)),
       share_(share),
       changes_(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)),
-      wake_(eventfd(0, EFD_CLOEXEC)) {
+      wake_(eventfd(0, EFD_CLOEXEC)),
+      ended_(eventfd(0, EFD_CLOEXEC)) {
     if (changes_.is_open() && inotify_add_watch(changes_.get(), folder_.c_str(), IN_CREATE) < 0) {
         changes_.reset();
     }
@@ -73,14 +75,26 @@ OwnerWatch::OwnerWatch(std::string folder, OwnerPace pace, ShareOfBound* share)
 }
 
 OwnerWatch::~OwnerWatch() {
-    finish();
+    // Nobody asked for its end: the program has not run, and there was nothing to look at.
+    if (!finish()) std::terminate();
 }
 
-void OwnerWatch::finish() {
-    if (!thread_.joinable()) return;
+bool OwnerWatch::finish() {
+    if (!thread_.joinable()) return true;
     must_end_ = true;
     eventfd_write(wake_.get(), 1);
+    const uint64_t end_ns = monotonic_ns() + pace_.longest_end_ns;
+    while (!has_ended_ && ended_.is_open()) {
+        const uint64_t now_ns = monotonic_ns();
+        if (now_ns >= end_ns) {
+            thread_.detach();
+            return false;
+        }
+        pollfd file = {ended_.get(), POLLIN, 0};
+        poll(&file, 1, static_cast<int>((end_ns - now_ns) / 1'000'000 + 1));
+    }
     thread_.join();
+    return true;
 }
 
 void OwnerWatch::give_way() {
@@ -93,16 +107,20 @@ void OwnerWatch::give_way() {
 void OwnerWatch::run() {
     // libc opens one (SIGCANCEL) in every new thread.
     change_mask(SIG_SETMASK, kAllSignals);
-    while (!must_end_) {
-        try {
+    CrashGuard::enter_thread();
+    try {
+        while (!must_end_) {
             wait();
             find_forks();
             look_at_due();
-        } catch (const std::exception& error) {
-            note(fmt::format("owners could not be looked for: {}", error.what()));
-            return;
         }
+    } catch (const std::exception& error) {
+        note(fmt::format("owners could not be looked for: {}", error.what()));
+    } catch (...) {
+        note("owners could not be looked for: an unknown error");
     }
+    has_ended_ = true;
+    eventfd_write(ended_.get(), 1);
 }
 
 void OwnerWatch::wait() {
@@ -245,8 +263,8 @@ void OwnerWatch::look_at(Parent* parent) {
     python_heap::Memory memory(content.get(), mappings);
     const auto search = python_heap::find_interpreter(
         mappings,
-        [&](const std::string& path) { return fmt::format("/proc/{}/root{}", pid, path); },
-        &memory);
+        [&](const trace::Mapping& mapping) { return process->open_mapped(mapping).release(); },
+        &memory, pace_.limits.must_stop);
     if (!search.found) {
         if (memory.error() != 0 && memory.error() != ESRCH) {
             note(fmt::format("no owners: the memory of process {} cannot be read: {}", pid,

@@ -30,6 +30,8 @@ struct OwnerPace {
     uint64_t urgent_cpu_ns = 500'000'000;
     // A trace holds no more of them.
     unsigned most_looks = 32;
+    // How long finish() waits for a look that was told to end.
+    uint64_t longest_end_ns = 5'000'000'000;
 };
 
 class OwnerWatch {
@@ -40,10 +42,12 @@ class OwnerWatch {
     OwnerWatch(const OwnerWatch&) = delete;
     OwnerWatch& operator=(const OwnerWatch&) = delete;
 
-    // When the program has ended. What is being looked at is written as far as it was seen.
-    void finish();
+    // When the program has ended. What is being looked at is written as far as it was seen. False
+    // where the look did not end in time (its memory may be served by somebody who does not answer,
+    // userfaultfd(2)): then this, and what it was given, must be kept for good.
+    [[nodiscard]] bool finish();
 
-    // What could not be done, each thing once; one line each. Behind finish() only.
+    // What could not be done, each thing once; one line each. Behind a finish() that was true.
     const std::vector<std::string>& notes() const { return notes_; }
 
   private:
@@ -78,6 +82,8 @@ class OwnerWatch {
     ShareOfBound* share_;
     FileDescriptor changes_;  // inotify(7); without it the folder is read now and then
     FileDescriptor wake_;     // eventfd(2)
+    FileDescriptor ended_;    // likewise, of the thread
+    std::atomic<bool> has_ended_{false};
     std::atomic<bool> must_end_{false};
     bool must_list_ = true;  // the folder, because changes may have been missed
     std::unordered_set<std::string> known_;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 
 #include <fmt/format.h>
@@ -106,15 +107,16 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
     std::optional<struct stat> made;  // the folder
     // Before the program runs: some fork at once. Only addresses that were seen written have
     // owners.
-    ShareOfBound share(options.max_trace);
-    std::optional<OwnerWatch> owners;
+    auto share = std::make_unique<ShareOfBound>(options.max_trace);
+    std::unique_ptr<OwnerWatch> owners;
     const auto prepare = [&](pid_t pid) {
         if (!options.output) {
             result.folder = open_trace_folder(default_folder_name(command[0], pid));
         }
         made = file_of(result.folder.own_path());
         if (options.witness != WitnessChoice::off) {
-            owners.emplace(result.folder.own_path(), OwnerPace{}, &share);
+            owners =
+                std::make_unique<OwnerWatch>(result.folder.own_path(), OwnerPace{}, share.get());
         }
         return compose_environment(own_environment(), options, shim, result.folder.path);
     };
@@ -126,7 +128,7 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
     // Its folder is not known before the program runs.
     std::optional<OutsideScan> scan;
     const auto look_from_outside = [&]() -> uint64_t {
-        if (!scan) scan.emplace(result.folder.own_path(), ScanPace{}, &share);
+        if (!scan) scan.emplace(result.folder.own_path(), ScanPace{}, share.get());
         const uint64_t rest_ns = scan->tick();
         return watch ? std::min(rest_ns, watch(scan->seen_so_far())) : rest_ns;
     };
@@ -138,9 +140,13 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
         if (result.folder.created) rmdir(result.folder.path.c_str());
         throw;
     }
-    if (owners) {
-        owners->finish();
+    ShareOfBound* const share_here = share.get();
+    if (owners && owners->finish()) {
         notes.insert(notes.end(), owners->notes().begin(), owners->notes().end());
+    } else if (owners) {
+        notes.emplace_back("owners: the last look did not end with the program, and was given up");
+        static_cast<void>(owners.release());
+        static_cast<void>(share.release());
     }
     if (scan) {
         scan->finish();
@@ -159,7 +165,7 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
         write_recording(result.folder.own_path(),
                         {host_name(), read_clock_ns(CLOCK_REALTIME) - since_start_ns, command,
                          result.launch, options.tracker, options.witness, notes},
-                        result.folder.path, &share);
+                        result.folder.path, share_here);
     } catch (const Error& error) {
         // The segments stand on their own, and the program's exit status must not be lost.
         say(error.what());

@@ -5,6 +5,7 @@
 #include <exception>
 #include <utility>
 
+#include "record/crash_guard.h"
 #include "record/signal_mask.h"
 
 namespace cowscope::record {
@@ -30,6 +31,7 @@ RepeatedWork::~RepeatedWork() {
 void RepeatedWork::run() {
     // libc opens one (SIGCANCEL) in every new thread.
     change_mask(SIG_SETMASK, kAllSignals);
+    CrashGuard::enter_thread();
     constexpr uint64_t kMostNs = 3'600'000'000'000;
     try {
         while (true) {
@@ -37,8 +39,8 @@ void RepeatedWork::run() {
             std::unique_lock lock(mutex_);
             if (wake_.wait_for(lock, rest, [this] { return must_end_; })) return;
         }
-    } catch (const std::exception&) {
-        return;
+    } catch (...) {
+        // It looks no more.
     }
 }
 

@@ -44,6 +44,7 @@ void SignalGate::program_has_ended(int status) {
         ending |= mask_of(kEnding[i]);
     }
     has_handlers_ = true;
+    CrashGuard::program_has_ended(status);
     change_mask(SIG_UNBLOCK, ending);
 }
 

@@ -10,6 +10,7 @@
 #include <array>
 #include <csignal>
 
+#include "record/crash_guard.h"
 #include "record/signal_mask.h"
 
 namespace cowscope::record {
@@ -24,6 +25,8 @@ class SignalGate {
 
     // The mask of this thread's start, which the program is to have.
     SignalMask mask_before() const { return before_; }
+    // The program runs: it is waited for whatever happens here.
+    void program_has_started(pid_t program) { guard_.watch(program); }
     // The program has ended with `status`, which this process will end with.
     void program_has_ended(int status);
 
@@ -31,6 +34,7 @@ class SignalGate {
     static constexpr std::array kEnding = {SIGINT, SIGTERM, SIGQUIT, SIGHUP};
 
     SignalMask before_;
+    CrashGuard guard_;
     bool has_handlers_ = false;
     std::array<struct sigaction, kEnding.size()> actions_before_{};
 };

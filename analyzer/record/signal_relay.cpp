@@ -42,6 +42,27 @@ bool is_reached_through_group(pid_t program) {
 
 }  // namespace
 
+void pass_signal(pid_t program, const siginfo_t& info) {
+    const int signal = info.si_signo;
+    if (info.si_code == SI_TKILL) {
+        // To its first thread, as it came to this one's. That one may have ended.
+        if (syscall(SYS_tgkill, program, program, signal) == 0) return;
+    } else if (is_sent_by_process(info) && info.si_code != SI_USER) {
+        // With its value and sender. A full queue (RLIMIT_SIGPENDING) empties as the program takes
+        // from it.
+        constexpr int kMostTries = 200;
+        constexpr useconds_t kTryUs = 1000;
+        for (int tries = 0; tries < kMostTries; ++tries) {
+            siginfo_t copy = info;
+            if (syscall(SYS_rt_sigqueueinfo, program, signal, &copy) == 0) return;
+            if (errno != EAGAIN) break;
+            usleep(kTryUs);
+        }
+    }
+    // The kernel lets nobody name another sender here.
+    kill(program, signal);
+}
+
 void SignalRelay::take(const siginfo_t& info) {
     if (program_ <= 0 || is_own_business(info)) return;
     // Its own, to continue this process.
@@ -53,10 +74,10 @@ void SignalRelay::take(const siginfo_t& info) {
         // process's group if it had been started directly; where this one leads none, it would have
         // left the group just so.
         const bool would_lead = getpgrp() == getpid();
-        if (would_lead && !is_reached_through_group(program_)) pass(info);
+        if (would_lead && !is_reached_through_group(program_)) pass_signal(program_, info);
         return;
     }
-    pass(info);
+    pass_signal(program_, info);
 }
 
 bool SignalRelay::has_come_to_group(const siginfo_t& info) {
@@ -65,27 +86,6 @@ bool SignalRelay::has_come_to_group(const siginfo_t& info) {
     if (listener_.has_heard(info, since_ns)) return true;
     // Terminals signal groups.
     return !listener_.is_there() && !is_sent_by_process(info);
-}
-
-void SignalRelay::pass(const siginfo_t& info) const {
-    const int signal = info.si_signo;
-    if (info.si_code == SI_TKILL) {
-        // To its first thread, as it came to this one's. That one may have ended.
-        if (syscall(SYS_tgkill, program_, program_, signal) == 0) return;
-    } else if (is_sent_by_process(info) && info.si_code != SI_USER) {
-        // With its value and sender. A full queue (RLIMIT_SIGPENDING) empties as the program takes
-        // from it.
-        constexpr int kMostTries = 200;
-        constexpr useconds_t kTryUs = 1000;
-        for (int tries = 0; tries < kMostTries; ++tries) {
-            siginfo_t copy = info;
-            if (syscall(SYS_rt_sigqueueinfo, program_, signal, &copy) == 0) return;
-            if (errno != EAGAIN) break;
-            usleep(kTryUs);
-        }
-    }
-    // The kernel lets nobody name another sender here.
-    kill(program_, signal);
 }
 
 void SignalRelay::stop_as_well(int signal) {

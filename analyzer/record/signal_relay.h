@@ -11,6 +11,9 @@
 
 namespace cowscope::record {
 
+// As it came: sent by kill, tgkill or sigqueue with its value. Async-signal-safe.
+void pass_signal(pid_t program, const siginfo_t& info);
+
 class SignalRelay {
   public:
     // `listener` must outlive this.
@@ -20,7 +23,7 @@ class SignalRelay {
     void set_program(pid_t program) { program_ = program; }
 
     // `info` is of a signal that this process has taken. It is passed on where it came to this
-    // process alone, as what it was: sent by kill, tgkill or sigqueue with its value.
+    // process alone.
     void take(const siginfo_t& info);
 
     // The program has stopped by `signal`: this process does, too, so that the shell or whoever
@@ -30,7 +33,6 @@ class SignalRelay {
 
   private:
     bool has_come_to_group(const siginfo_t& info);
-    void pass(const siginfo_t& info) const;
 
     GroupListener& listener_;
     pid_t program_ = 0;

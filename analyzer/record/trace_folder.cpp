@@ -89,6 +89,19 @@ bool has_segments(const std::string& folder) {
     return false;
 }
 
+namespace {
+
+// Whoever may write to the directory can put a folder there, or a link to one, that is newer than
+// all others.
+bool is_own_folder(const std::string& path) {
+    struct stat here {};
+    struct stat there {};
+    return lstat(path.c_str(), &here) == 0 && stat(path.c_str(), &there) == 0 &&
+           S_ISDIR(there.st_mode) && here.st_uid == geteuid() && there.st_uid == geteuid();
+}
+
+}  // namespace
+
 std::string newest_trace(const std::string& directory) {
     std::string newest;
     fs::file_time_type newest_time;
@@ -96,7 +109,7 @@ std::string newest_trace(const std::string& directory) {
     for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
          entry.increment(error)) {
         std::error_code entry_error;
-        if (entry->path().extension() != ".cow" || !entry->is_directory(entry_error)) continue;
+        if (entry->path().extension() != ".cow" || !is_own_folder(entry->path().string())) continue;
         const fs::file_time_type time = entry->last_write_time(entry_error);
         if (entry_error || !has_segments(entry->path().string())) continue;
         if (newest.empty() || time > newest_time) {

@@ -35,7 +35,8 @@ void require_writable_current_directory();
 // Whether any process wrote a segment (*.cowseg).
 bool has_segments(const std::string& folder);
 
-// The folder "*.cow" in `directory` that was changed last and holds a segment; empty if none is.
+// The folder "*.cow" in `directory` that was changed last and holds a segment, of those that are
+// this user's own; empty if none is.
 std::string newest_trace(const std::string& directory);
 
 }  // namespace cowscope::record

@@ -38,6 +38,7 @@ constexpr int kCalls[] = {
     SYS_fstat,
     SYS_getcwd,
     SYS_getdents64,
+    SYS_geteuid,
     SYS_getpid,
     SYS_getppid,
     SYS_getrusage,

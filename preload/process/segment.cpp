@@ -86,9 +86,17 @@ void set_executable() {
 
 int open_folder() {
     // The recorder names the folder itself. A link that stands there was put there meanwhile, by
-    // someone who may write to the folder around it.
-    const int only_itself = process.options.recorder != 0 ? O_NOFOLLOW : 0;
-    return sys::open(process.options.folder.c_str(), O_PATH | O_DIRECTORY | only_itself);
+    // someone who may write to the folder around it. Without a recorder root takes no link either,
+    // and no folder of another user's.
+    const bool is_alone = process.options.recorder == 0;
+    const bool is_careful = !is_alone || sys::geteuid() == 0;
+    const int folder = sys::open(process.options.folder.c_str(),
+                                 O_PATH | O_DIRECTORY | (is_careful ? O_NOFOLLOW : 0));
+    if (folder < 0 || !is_alone || !is_careful) return folder;
+    struct stat status;
+    if (sys::fstat(folder, &status) == 0 && status.st_uid == 0) return folder;
+    sys::close(folder);
+    return -EPERM;
 }
 
 bool open_segment(trace::Role role, pid_t parent, uint64_t start_ns) {

@@ -82,6 +82,9 @@ inline pid_t getpid() {
 inline pid_t getppid() {
     return static_cast<pid_t>(syscall0(SYS_getppid));
 }
+inline uid_t geteuid() {
+    return static_cast<uid_t>(syscall0(SYS_geteuid));
+}
 inline pid_t gettid() {
     return static_cast<pid_t>(syscall0(SYS_gettid));
 }

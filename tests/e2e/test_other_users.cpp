@@ -149,3 +149,77 @@ TEST_CASE("what root records in a user's folder is root's alone", "[permissions]
     options.before_exec = [&] { return user.become(); };
     check_refusal(run_program({user.cowscope(), "report", trace}, options));
 }
+
+TEST_CASE("without the recorder root writes through no link, and into no folder of another user's",
+          "[permissions]") {
+    if (!is_root()) return;
+    const OtherUser user;
+    const TemporaryFolder folder;
+    REQUIRE(user.give(folder.path()));
+    const std::string trace = folder / "t.cow";
+    const Treasure treasure(folder / "treasure");
+    RunOptions options;
+    options.environment = {"LD_PRELOAD=" + kShim, "COWSCOPE_OUTPUT=" + trace};
+    const Words program = {kPageWriter, "--children", "2"};
+    bool is_refused = true;
+    SECTION("a link to a folder of root's") {
+        fs::create_directory_symlink(treasure.path(), trace);
+    }
+    SECTION("a link to a folder of the user's") {
+        REQUIRE(user.give(treasure.path()));
+        fs::create_directory_symlink(treasure.path(), trace);
+    }
+    SECTION("a folder of the user's") {
+        fs::create_directory(trace);
+        REQUIRE(user.give(trace));
+    }
+    SECTION("root's own") {
+        fs::create_directory(trace);
+        is_refused = false;
+    }
+    SECTION("none yet") {
+        is_refused = false;
+    }
+    const RunResult run = run_program(program, options);
+    CAPTURE(run.err);
+    CHECK(run.status() == 0);
+    CHECK(treasure.is_untouched());
+    if (is_refused) {
+        CHECK(contains(run.err, "cowscope: cannot record: cannot write into the folder"));
+        if (!fs::is_symlink(trace)) CHECK(fs::is_empty(trace));
+    } else {
+        CHECK(run.err.empty());
+        CHECK(processes_of(report_json(trace), "fork").size() == 2);
+    }
+}
+
+TEST_CASE("a trace that is not named is the newest of this user's own, and said to be",
+          "[permissions]") {
+    if (!is_root()) return;
+    const OtherUser user;
+    const TemporaryFolder folder;
+    REQUIRE(record(folder / "own.cow", {"/bin/echo", "own"}).status() == 0);
+    // Newer, and another user's: a folder, and a link to root's own that the user has made.
+    fs::create_directory(folder / "theirs.cow");
+    std::ofstream(folder / "theirs.cow/process-1-1.cowseg") << "COWSCOPE";
+    REQUIRE(user.give(folder / "theirs.cow"));
+    const TemporaryFolder elsewhere;
+    REQUIRE(record(elsewhere / "t.cow", {"/bin/echo", "elsewhere"}).status() == 0);
+    fs::create_directory_symlink(elsewhere / "t.cow", folder / "linked.cow");
+    REQUIRE(lchown((folder / "linked.cow").c_str(), user.id(), user.id()) == 0);
+    RunOptions options;
+    options.folder = folder.path();
+    for (const Words& command : {Words{"report"}, Words{"check", "--max-copied", "1G"},
+                                 Words{"html", "-o", "-"}, Words{"export", "--format", "jsonl"}}) {
+        CAPTURE(command);
+        const RunResult run = run_cowscope(command, options);
+        CAPTURE(run.err);
+        CHECK(run.status() == 0);
+        CHECK(contains(run.err, "cowscope: own.cow, the newest trace here"));
+        CHECK(run_cowscope(joined(command, {"--quiet"}), options).err.empty());
+    }
+    fs::remove_all(folder / "own.cow");
+    const RunResult none = run_cowscope({"report"}, options);
+    check_refusal(none);
+    CHECK(contains(none.err, "no *.cow folder of this user's"));
+}

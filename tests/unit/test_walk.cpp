@@ -163,7 +163,11 @@ TEST_CASE("a process without Python has no interpreter", "[owners]") {
     const trace::Mappings mappings = own_mappings();
     Memory memory(own.file(), mappings);
     const auto search = find_interpreter(
-        mappings, [](const std::string& path) { return path; }, &memory);
+        mappings,
+        [](const trace::Mapping& mapping) {
+            return open(mapping.path.c_str(), O_RDONLY | O_CLOEXEC);
+        },
+        &memory);
     CHECK_FALSE(search.found);
     CHECK(search.reason.empty());
 }
