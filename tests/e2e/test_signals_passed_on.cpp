@@ -56,8 +56,8 @@ const std::vector<Way> kWays = {
     {"sigqueue", SI_QUEUE, queue},
 };
 
-// Whether the process has taken all signals that it was sent. Two of the same that wait together are
-// one, for every process.
+// Whether the process has taken all signals that it was sent. Two of the same that wait together
+// are one, for every process.
 bool has_taken_all(pid_t pid) {
     std::ifstream status("/proc/" + std::to_string(pid) + "/status");
     for (std::string line; std::getline(status, line);) {
