@@ -200,9 +200,10 @@ TEST_CASE("looks keep to their pace", "[outside]") {
 
 TEST_CASE("while a program runs there is time for something else", "[launch][outside]") {
     const auto run = [](const std::string& script, const Meanwhile& meanwhile) {
+        SignalGate gate;
         return launch(
-            {"/bin/sh", "-c", script}, [](pid_t) { return std::vector<std::string>(); }, [] {},
-            meanwhile);
+            &gate, {"/bin/sh", "-c", script}, [](pid_t) { return std::vector<std::string>(); },
+            [] {}, meanwhile);
     };
     SECTION("again and again") {
         int calls = 0;
