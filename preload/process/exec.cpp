@@ -2,12 +2,13 @@
 // function of the family is interposed, because libc's own calls between them do not pass through
 // interposed symbols.
 
+#include "process/exec.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <unistd.h>
 
 #include "process/interpose.h"
-#include "process/process.h"
 #include "process/real.h"
 
 #include "support/poison.h"
@@ -17,10 +18,6 @@ namespace {
 using namespace cowscope;
 
 using Arguments = char* const*;
-
-void becoming_another_program() {
-    process::finish(trace::EndKind::exec, 0);
-}
 
 // The variadic forms' arguments as an array on the caller's stack, as glibc's own do it.
 size_t count_arguments(va_list arguments) {
@@ -33,25 +30,25 @@ size_t count_arguments(va_list arguments) {
 
 COWSCOPE_INTERPOSED int execve(const char* path, Arguments arguments,
                                Arguments environment) noexcept {
-    becoming_another_program();
+    const process::BecomingAnotherProgram becoming;
     return process::real().execve(path, arguments, environment);
 }
 COWSCOPE_INTERPOSED int execv(const char* path, Arguments arguments) noexcept {
-    becoming_another_program();
+    const process::BecomingAnotherProgram becoming;
     return process::real().execve(path, arguments, environ);
 }
 COWSCOPE_INTERPOSED int execvpe(const char* file, Arguments arguments,
                                 Arguments environment) noexcept {
-    becoming_another_program();
+    const process::BecomingAnotherProgram becoming;
     return process::real().execvpe(file, arguments, environment);
 }
 COWSCOPE_INTERPOSED int execvp(const char* file, Arguments arguments) noexcept {
-    becoming_another_program();
+    const process::BecomingAnotherProgram becoming;
     return process::real().execvpe(file, arguments, environ);
 }
 COWSCOPE_INTERPOSED int execveat(int folder, const char* path, Arguments arguments,
                                  Arguments environment, int flags) noexcept {
-    becoming_another_program();
+    const process::BecomingAnotherProgram becoming;
     if (process::real().execveat == nullptr) {  // before glibc 2.34
         errno = ENOSYS;
         return -1;
@@ -59,7 +56,7 @@ COWSCOPE_INTERPOSED int execveat(int folder, const char* path, Arguments argumen
     return process::real().execveat(folder, path, arguments, environment, flags);
 }
 COWSCOPE_INTERPOSED int fexecve(int fd, Arguments arguments, Arguments environment) noexcept {
-    becoming_another_program();
+    const process::BecomingAnotherProgram becoming;
     return process::real().fexecve(fd, arguments, environment);
 }
 

@@ -230,8 +230,8 @@ void stop_if_alone();
 
 // Sets how many faults the witness is told of, and says so in the trace. The lock is held.
 void set_witness_mean(uint32_t mean);
-// The next events have this weight. The lock is held.
-void write_weight(uint32_t weight);
+// The next events have this weight; false where that could not be said. The lock is held.
+bool write_weight(uint32_t weight);
 // The witness was told of a fault, which was recorded or not. In the handler, as the last thing.
 void count_fault(bool is_event, uint32_t event_index, pid_t tid);
 

@@ -1,11 +1,13 @@
 // What programs ask of the kernel through libc's syscall(), before it is done
 // (raw_calls_x86_64.S). Programs that have system call instructions of their own, such as those
 // with liburing, do not come by here.
+#include <errno.h>
 #include <sys/syscall.h>
 
 #include <cstdint>
 
 #include "process/process.h"
+#include "process/raw_signal_calls.h"
 #include "process/real.h"
 
 #include "support/poison.h"
@@ -31,7 +33,27 @@ constexpr CallSet calls_to_see() {
     set.add(SYS_seccomp);
     for (const unsigned long number : kWritingCalls) set.add(number);
     for (const unsigned long number : kRingCalls) set.add(number);
+    for (const unsigned long number : cowscope::process::kSignalCalls) set.add(number);
     return set;
+}
+
+void see(const cowscope::process::RawCall& call) {
+    using namespace cowscope::process;
+    switch (call.number) {
+        case SYS_seccomp:
+            before_seccomp(static_cast<unsigned>(call.arguments[0]),
+                           reinterpret_cast<const void*>(call.arguments[2]));
+            return;
+        case SYS_io_uring_setup:
+        case SYS_io_uring_enter:
+            if (!is_current()) return;
+            process.has_ring = true;
+            break;
+        default:
+            break;
+    }
+    if (is_signal_call(call.number)) return;
+    before_unseen_writes();
 }
 
 }  // namespace
@@ -42,8 +64,7 @@ extern void* cowscope_real_syscall __attribute__((visibility("hidden")));
 // Bit n: the system call n is seen.
 extern const CallSet cowscope_calls_to_see __attribute__((visibility("hidden")));
 void cowscope_resolve_syscall() __attribute__((visibility("hidden")));
-void cowscope_before_call(unsigned long number, unsigned long first, unsigned long second,
-                          const void* third) __attribute__((visibility("hidden")));
+int cowscope_before_call(long* words) __attribute__((visibility("hidden")));
 }
 
 constexpr CallSet cowscope_calls_to_see = calls_to_see();
@@ -53,17 +74,21 @@ void cowscope_resolve_syscall() {
     cowscope_real_syscall = reinterpret_cast<void*>(cowscope::process::real().syscall);
 }
 
-// seccomp(operation, flags, arguments).
-void cowscope_before_call(unsigned long number, unsigned long first, unsigned long,
-                          const void* third) {
+// `words`: the arguments of libc's syscall() as raw_calls_x86_64.S has put them by: from the sixth
+// down to the first, which is the call's number; then a return address and the seventh. Whether the
+// call was answered; then its result is in the place of the number.
+int cowscope_before_call(long* words) {
     using namespace cowscope::process;
-    if (number == SYS_seccomp) {
-        before_seccomp(static_cast<unsigned>(first), third);
-        return;
+    const RawCall call = {words[5], {words[4], words[3], words[2], words[1], words[0], words[7]}};
+    long result = 0;
+    if (answer_signal_call(call, &result)) {
+        if (cowscope::sys::failed(result)) {
+            errno = static_cast<int>(-result);
+            result = -1;
+        }
+        words[5] = result;
+        return 1;
     }
-    if (number == SYS_io_uring_setup || number == SYS_io_uring_enter) {
-        if (!is_current()) return;
-        process.has_ring = true;
-    }
-    before_unseen_writes();
+    see(call);
+    return 0;
 }

@@ -1,6 +1,6 @@
 // long syscall(long number, ...), by which programs make the calls that libc has no function for:
-// those that raw_calls.cpp wants to see are announced to it, and all go on to libc's with the stack
-// as it was (vfork and clone return to it twice). System V ABI, AMD64.
+// those that raw_calls.cpp wants to see are announced to it, and what it does not answer goes on to
+// libc's with the stack as it was (vfork and clone return to it twice). System V ABI, AMD64.
     .bss
     .globl  cowscope_real_syscall
     .hidden cowscope_real_syscall
@@ -55,7 +55,9 @@ syscall:
     subq    $8, %rsp
     .cfi_adjust_cfa_offset 8
     movq    %rax, (%rsp)
+    leaq    8(%rsp), %rdi
     callq   *%rax
+    movl    %eax, %r10d
     movq    (%rsp), %rax
     addq    $8, %rsp
     .cfi_adjust_cfa_offset -8
@@ -74,8 +76,12 @@ syscall:
     // One that came before all was resolved has only resolved it so far.
     leaq    cowscope_before_call(%rip), %r11
     cmpq    %r11, %rax
-    je      .Lgo_on
-    jmp     .Lstart
+    jne     .Lstart
+    testl   %r10d, %r10d
+    jz      .Lgo_on
+    // Answered: the result is where the number was.
+    movq    %rdi, %rax
+    retq
     .cfi_endproc
     .size   syscall, .-syscall
     .section .note.GNU-stack,"",@progbits

@@ -2,19 +2,51 @@
 // before. Resolved once, in the constructor: dlsym may allocate and lock.
 #pragma once
 
+#include <poll.h>
 #include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <wordexp.h>
 
 #include <cstdint>
 
 namespace cowscope::process {
 
+using Spawn = int(int*, const char*, const posix_spawn_file_actions_t*, const posix_spawnattr_t*,
+                  char* const[], char* const[]);
+
 struct RealFunctions {
     pid_t (*fork)();  // _Fork
     int (*clone)(int (*)(void*), void*, int, void*, ...);
     int (*sigaction)(int, const struct sigaction*, struct sigaction*);
+    int (*siginterrupt)(int, int);
+    int (*sighold)(int);
+    int (*sigblock)(int);
+    int (*sigsetmask)(int);
+    int (*sigsuspend)(const sigset_t*);
+    int (*sigpause)(int);         // by a mask
+    int (*sigpause_number)(int);  // __xpg_sigpause
+    int (*ppoll)(struct pollfd*, nfds_t, const struct timespec*, const sigset_t*);
+    int (*ppoll_checked)(struct pollfd*, nfds_t, const struct timespec*, const sigset_t*, size_t);
+    int (*pselect)(int, fd_set*, fd_set*, fd_set*, const struct timespec*, const sigset_t*);
+    int (*epoll_pwait)(int, struct epoll_event*, int, int, const sigset_t*);
+    int (*epoll_pwait2)(int, struct epoll_event*, int, const struct timespec*, const sigset_t*);
+    int (*pthread_kill)(pthread_t, int);
+    int (*pthread_sigqueue)(pthread_t, int, const union sigval);
+    int (*tgkill)(pid_t, pid_t, int);
+    long (*ptrace)(int, ...);
+    Spawn* posix_spawn;
+    Spawn* posix_spawnp;
+    Spawn* pidfd_spawn;
+    Spawn* pidfd_spawnp;
+    int (*system)(const char*);
+    FILE* (*popen)(const char*, const char*);
+    int (*wordexp)(const char*, wordexp_t*, int);
     int (*sigtimedwait)(const sigset_t*, siginfo_t*, const struct timespec*);
     int (*sigpending)(sigset_t*);
     int (*raise)(int);

@@ -6,15 +6,16 @@
 
 namespace cowscope::process {
 
-void write_weight(uint32_t weight) {
+bool write_weight(uint32_t weight) {
     Tracked& tracked = *process.tracked;
-    if (tracked.written_weight == weight) return;
+    if (tracked.written_weight == weight) return true;
     auto* record = process.writer.begin<trace::WeightRecord>(trace::RecordType::weight);
-    if (record == nullptr) return;
+    if (record == nullptr) return false;
     record->weight = weight;
     record->padding = 0;
     process.writer.commit();
     tracked.written_weight = weight;
+    return true;
 }
 
 void set_witness_mean(uint32_t mean) {

@@ -60,6 +60,7 @@ constexpr int kCalls[] = {
     SYS_readlinkat,
     SYS_rt_sigaction,
     SYS_rt_sigprocmask,
+    SYS_rt_sigqueueinfo,
     SYS_rt_sigreturn,
     SYS_rt_sigtimedwait,
     SYS_rt_tgsigqueueinfo,

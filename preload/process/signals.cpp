@@ -2,11 +2,13 @@
 
 #include <ucontext.h>
 
+#include <atomic>
 #include <cstring>
 
-#include "process/interpose.h"
 #include "process/process.h"
 #include "process/real.h"
+#include "process/waiting_threads.h"
+#include "witness/trap.h"
 
 #include "support/poison.h"
 
@@ -15,9 +17,18 @@ namespace {
 
 // Signals that end a program by default and that others send to end it.
 constexpr int kEndingSignals[] = {SIGTERM, SIGINT, SIGHUP};
+// libc sets it in each action, and the host reads it back (sigaction(2)).
+constexpr int kRestorer = 0x04000000;
+// Others the kernel takes out (include/uapi/asm-generic/signal-defs.h, UAPI_SA_FLAGS; Linux 5.11).
+constexpr int kKnownFlags = static_cast<int>(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK |
+                                             SA_RESTART | SA_NODEFER | SA_RESETHAND | 0x800);
+
+using TrapHandler = void (*)(int, siginfo_t*, void*);
 
 struct sigaction host_trap_action;  // what the host believes it has for SIGTRAP
-bool trap_is_ours = false;
+TrapHandler trap_handler = nullptr;
+// Programs that are being executed, for which the kernel has SIG_IGN.
+unsigned executions_under_way = 0;
 // Set once this process, or an ancestor that it was forked from, is watched.
 bool ends_are_handled = false;
 
@@ -36,8 +47,16 @@ void on_end(int signal, siginfo_t*, void*) {
     sys::tgkill(sys::getpid(), sys::gettid(), signal);
 }
 
-bool is_ours(const struct sigaction& action) {
-    return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == on_end;
+bool is_handled_by(const struct sigaction& action, TrapHandler handler) {
+    return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == handler;
+}
+
+bool is_ignored(const struct sigaction& action) {
+    return (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_IGN;
+}
+
+bool is_default(const struct sigaction& action) {
+    return (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_DFL;
 }
 
 // sigfillset() leaves out those that libc keeps for itself, of which one cancels threads: a thread
@@ -53,6 +72,25 @@ struct sigaction end_action() {
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
     block_all(&action);
     return action;
+}
+
+// A handler of the host's runs on the stack that it has chosen, and interrupts the calls that it is
+// to interrupt. Where it has none there is nothing to interrupt, and ours needs little stack.
+struct sigaction trap_action() {
+    constexpr int kHostFlags = SA_ONSTACK | SA_RESTART;
+    const bool has_handler = !is_default(host_trap_action) && !is_ignored(host_trap_action);
+    struct sigaction action;
+    std::memset(&action, 0, sizeof(action));
+    action.sa_sigaction = trap_handler;
+    action.sa_flags =
+        SA_SIGINFO | (has_handler ? host_trap_action.sa_flags & kHostFlags : kHostFlags);
+    block_all(&action);
+    return action;
+}
+
+bool set_trap_action() {
+    const struct sigaction ours = trap_action();
+    return real().sigaction(SIGTRAP, &ours, nullptr) == 0;
 }
 
 bool is_ending_signal(int signal) {
@@ -73,10 +111,68 @@ void block_as_for(const struct sigaction& action, int signal, const ucontext_t& 
     sys::set_signal_mask(before | asked_for | itself);
 }
 
-int change_trap_action(const struct sigaction* action, struct sigaction* old) {
-    if (old != nullptr) *old = host_trap_action;
-    if (action != nullptr) host_trap_action = *action;
+// As the kernel would give it back.
+struct sigaction as_kept(const struct sigaction& action) {
+    struct sigaction kept = action;
+    kept.sa_flags = (action.sa_flags & kKnownFlags) | kRestorer;
+    kept.sa_restorer = host_trap_action.sa_restorer;
+    sigdelset(&kept.sa_mask, SIGKILL);
+    sigdelset(&kept.sa_mask, SIGSTOP);
+    return kept;
+}
+
+// Whether the shim's handler is what the kernel has for SIGTRAP in this process.
+bool has_trap() {
+    struct sigaction now;
+    if (trap_handler == nullptr || real().sigaction(SIGTRAP, nullptr, &now) != 0) return false;
+    return is_handled_by(now, trap_handler);
+}
+
+// In a process that shares the memory of this one, or was forked from it unseen: its actions are
+// its own, and what is kept here is not.
+int change_other_trap_action(const struct sigaction* action, struct sigaction* old) {
+    const struct sigaction before = host_trap_action;
+    if (action != nullptr && real().sigaction(SIGTRAP, action, nullptr) != 0) return -1;
+    if (old != nullptr) *old = before;
     return 0;
+}
+
+int change_trap_action(const struct sigaction* action, struct sigaction* old) {
+    if (!is_current()) {
+        return has_trap() ? change_other_trap_action(action, old)
+                          : real().sigaction(SIGTRAP, action, old);
+    }
+    const Locked locked;
+    if (executions_under_way == 0 && !has_trap()) return real().sigaction(SIGTRAP, action, old);
+    const struct sigaction before = host_trap_action;
+    if (action != nullptr) {
+        host_trap_action = as_kept(*action);
+        if (executions_under_way == 0) set_trap_action();
+    }
+    if (old != nullptr) *old = before;
+    return 0;
+}
+
+// The host's action for a SIGTRAP that is being delivered; one that is to be used once is gone then
+// (kernel/signal.c, get_signal()).
+struct sigaction take_host_action() {
+    if (!is_current()) return host_trap_action;
+    process.lock.lock();
+    const struct sigaction action = host_trap_action;
+    const bool has_handler = !is_default(action) && !is_ignored(action);
+    if (has_handler && (action.sa_flags & static_cast<int>(SA_RESETHAND)) != 0) {
+        // The flags stay as they are.
+        host_trap_action.sa_handler = SIG_DFL;
+        host_trap_action.sa_flags &= ~SA_SIGINFO;
+    }
+    process.lock.unlock();
+    return action;
+}
+
+// Of an instruction or the kernel's doing: those cannot be ignored (kernel/signal.c,
+// force_sig_info_to_task()). Of a perf event they can.
+bool is_forced(const siginfo_t& info) {
+    return info.si_code > 0 && info.si_code != witness::kTrapPerf;
 }
 
 }  // namespace
@@ -87,33 +183,36 @@ void handle_default_ends() {
     for (const int signal : kEndingSignals) {
         struct sigaction now;
         if (real().sigaction(signal, nullptr, &now) != 0) continue;
-        if ((now.sa_flags & SA_SIGINFO) != 0 || now.sa_handler != SIG_DFL) continue;
+        if (!is_default(now)) continue;
         const struct sigaction ours = end_action();
         real().sigaction(signal, &ours, nullptr);
     }
 }
 
-bool handle_trap(void (*handler)(int, siginfo_t*, void*)) {
-    if (trap_is_ours) return true;
-    struct sigaction action;
-    std::memset(&action, 0, sizeof(action));
-    action.sa_sigaction = handler;
-    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
-    block_all(&action);
-    trap_is_ours = real().sigaction(SIGTRAP, &action, &host_trap_action) == 0;
-    return trap_is_ours;
+bool handle_trap(TrapHandler handler) {
+    if (executions_under_way != 0) return true;
+    struct sigaction now;
+    if (real().sigaction(SIGTRAP, nullptr, &now) != 0) return false;
+    if (is_handled_by(now, handler)) return true;
+    trap_handler = handler;
+    host_trap_action = now;
+    return set_trap_action();
 }
 
 void pass_trap_to_host(int signal, siginfo_t* info, void* context) {
-    const struct sigaction action = host_trap_action;
-    const bool takes_info = (action.sa_flags & SA_SIGINFO) != 0;
-    if (!takes_info && action.sa_handler == SIG_DFL) {
+    auto& interrupted = *static_cast<ucontext_t*>(context);
+    if (waiting_threads.put_off(sys::gettid(), &interrupted)) {
+        send_again(*info);
+        return;
+    }
+    const struct sigaction action = take_host_action();
+    if (is_default(action) || (is_ignored(action) && is_forced(*info))) {
         on_end(signal, info, context);
         return;
     }
-    if (!takes_info && action.sa_handler == SIG_IGN) return;
-    block_as_for(action, signal, *static_cast<const ucontext_t*>(context));
-    if (takes_info) {
+    if (is_ignored(action)) return;
+    block_as_for(action, signal, interrupted);
+    if ((action.sa_flags & SA_SIGINFO) != 0) {
         action.sa_sigaction(signal, info, context);
     } else {
         action.sa_handler(signal);
@@ -126,32 +225,38 @@ __attribute__((noinline)) void restore_signal_mask(sys::SignalMask mask) {
     volatile sys::SignalMask outside = mask;
     if (process.trap.is_open() && (mask & kTrapOnly) == 0) {
         const struct timespec at_once = {0, 0};
-        witness::TrapInfo info[sizeof(siginfo_t) / sizeof(witness::TrapInfo) + 1];
-        while (sys::syscall4(SYS_rt_sigtimedwait, sys::word(&kTrapOnly), sys::word(info),
+        union {
+            siginfo_t whole;
+            witness::TrapInfo trap;
+        } info;
+        while (sys::syscall4(SYS_rt_sigtimedwait, sys::word(&kTrapOnly), sys::word(&info),
                              sys::word(&at_once), sizeof(kTrapOnly)) == SIGTRAP) {
-            if (witness::is_ours(info[0])) {
+            if (witness::is_ours(info.trap)) {
                 process.lock.lock();
-                process.trap.takes(witness::event_of(info[0]));
+                process.trap.takes(witness::event_of(info.trap));
                 process.lock.unlock();
                 continue;
             }
             // Somebody sent this one: the host gets it when its mask is back.
-            sys::tgkill(sys::getpid(), sys::gettid(), SIGTRAP);
+            send_again(info.whole);
             break;
         }
     }
     sys::syscall4(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, sys::word(&outside), 0, sizeof(outside));
 }
 
+bool may_be_handled(int signal) {
+    return signal == SIGTRAP || is_ending_signal(signal);
+}
+
 // What the host is told and what the kernel is told, for the signals that the shim may handle.
 int change_action(int signal, const struct sigaction* action, struct sigaction* old) {
-    if (signal == SIGTRAP && trap_is_ours) return change_trap_action(action, old);
+    if (signal == SIGTRAP && trap_handler != nullptr) return change_trap_action(action, old);
     if (!is_ending_signal(signal)) return real().sigaction(signal, action, old);
     struct sigaction before;
     if (real().sigaction(signal, nullptr, &before) != 0) return -1;
-    const bool was_ours = is_ours(before);
-    const bool to_default =
-        action != nullptr && (action->sa_flags & SA_SIGINFO) == 0 && action->sa_handler == SIG_DFL;
+    const bool was_ours = is_handled_by(before, on_end);
+    const bool to_default = action != nullptr && is_default(*action);
     if (action != nullptr && !(was_ours && to_default)) {
         const struct sigaction ours = end_action();
         const bool is_taken = to_default && ends_are_handled;
@@ -161,61 +266,37 @@ int change_action(int signal, const struct sigaction* action, struct sigaction* 
     return 0;
 }
 
-// While SIGTRAP is blocked the witness is blind.
-void before_mask_change(int how, const sigset_t* set) {
-    if (set == nullptr || how == SIG_UNBLOCK || sigismember(set, SIGTRAP) != 1) return;
-    before_unseen_writes();
+void note_restart_flag(int signal, int flags) {
+    if (signal != SIGTRAP || !is_current() || trap_handler == nullptr) return;
+    const Locked locked;
+    host_trap_action.sa_flags = (host_trap_action.sa_flags & ~SA_RESTART) | flags;
 }
 
-using Handler = void (*)(int);
+IgnoredTrapIsKept::IgnoredTrapIsKept() {
+    if (trap_handler == nullptr || !is_ignored(host_trap_action)) return;
+    struct sigaction ignored = default_action();
+    ignored.sa_handler = SIG_IGN;
+    if (!is_current()) {
+        // A child of vfork(): its own action, and nothing to be noted in what it shares.
+        is_kept_ = has_trap() && real().sigaction(SIGTRAP, &ignored, nullptr) == 0;
+        return;
+    }
+    // What other threads write meanwhile is known by a census alone.
+    before_unseen_writes();
+    const Locked locked;
+    is_kept_ = executions_under_way != 0 || has_trap();
+    if (!is_kept_) return;
+    if (executions_under_way++ == 0) real().sigaction(SIGTRAP, &ignored, nullptr);
+}
 
-Handler change_handler(int signal, Handler handler, int flags) {
-    struct sigaction action;
-    struct sigaction old;
-    std::memset(&action, 0, sizeof(action));
-    action.sa_handler = handler;
-    action.sa_flags = flags;
-    sigemptyset(&action.sa_mask);
-    if ((flags & SA_NODEFER) == 0) sigaddset(&action.sa_mask, signal);
-    return change_action(signal, &action, &old) == 0 ? old.sa_handler : SIG_ERR;
+IgnoredTrapIsKept::~IgnoredTrapIsKept() {
+    if (!is_kept_) return;
+    if (!is_current()) {
+        set_trap_action();
+        return;
+    }
+    const Locked locked;
+    if (--executions_under_way == 0) set_trap_action();
 }
 
 }  // namespace cowscope::process
-
-COWSCOPE_INTERPOSED int sigaction(int signal, const struct sigaction* action,
-                                  struct sigaction* old) noexcept {
-    return cowscope::process::change_action(signal, action, old);
-}
-
-// glibc's signal() has BSD semantics, its __sysv_signal() those of System V (signal(2)).
-COWSCOPE_INTERPOSED cowscope::process::Handler signal(int signal,
-                                                      cowscope::process::Handler handler) noexcept {
-    return cowscope::process::change_handler(signal, handler, SA_RESTART);
-}
-COWSCOPE_INTERPOSED cowscope::process::Handler bsd_signal(
-    int signal, cowscope::process::Handler handler) noexcept {
-    return cowscope::process::change_handler(signal, handler, SA_RESTART);
-}
-COWSCOPE_INTERPOSED cowscope::process::Handler ssignal(
-    int signal, cowscope::process::Handler handler) noexcept {
-    return cowscope::process::change_handler(signal, handler, SA_RESTART);
-}
-COWSCOPE_INTERPOSED cowscope::process::Handler __sysv_signal(
-    int signal, cowscope::process::Handler handler) noexcept {
-    return cowscope::process::change_handler(signal, handler,
-                                             static_cast<int>(SA_RESETHAND | SA_NODEFER));
-}
-COWSCOPE_INTERPOSED cowscope::process::Handler sysv_signal(
-    int signal, cowscope::process::Handler handler) noexcept {
-    return cowscope::process::change_handler(signal, handler,
-                                             static_cast<int>(SA_RESETHAND | SA_NODEFER));
-}
-
-COWSCOPE_INTERPOSED int sigprocmask(int how, const sigset_t* set, sigset_t* old) noexcept {
-    cowscope::process::before_mask_change(how, set);
-    return cowscope::process::real().sigprocmask(how, set, old);
-}
-COWSCOPE_INTERPOSED int pthread_sigmask(int how, const sigset_t* set, sigset_t* old) noexcept {
-    cowscope::process::before_mask_change(how, set);
-    return cowscope::process::real().pthread_sigmask(how, set, old);
-}

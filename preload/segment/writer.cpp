@@ -222,11 +222,8 @@ void* Writer::begin_bytes(trace::RecordType type, size_t bytes) {
     // Who goes on counting says what it counts.
     if (!has_room && reached_bound_) return nullptr;
     if (!has_room) {
-        if (type == trace::RecordType::event) {
-            ++loss()->unwritten_events;
-        } else {
-            loss()->unwritten_bytes += rounded;
-        }
+        // What an event stands for its writer knows, and counts.
+        if (type != trace::RecordType::event) loss()->unwritten_bytes += rounded;
         return nullptr;
     }
     unsigned char* room = window_ + (committed_ - window_start_);

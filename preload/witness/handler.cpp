@@ -6,6 +6,7 @@
 #include "process/counting.h"
 #include "process/process.h"
 #include "process/signals.h"
+#include "process/waiting_threads.h"
 #include "support/readable.h"
 #include "support/threads.h"
 #include "witness/fault.h"
@@ -195,6 +196,13 @@ cpython::Observation observe_python(Tracked& tracked, const Fault& fault,
     return seen;
 }
 
+// Behind the bound it is counted elsewhere.
+void count_unwritten(const Fault& fault) {
+    auto& writer = process::process.writer;
+    if (writer.reached_bound()) return;
+    writer.loss()->unwritten_events += uint64_t{fault.weight} * fault.pages;
+}
+
 // Whether an event was recorded.
 bool record_event(Tracked& tracked, Fault& fault) {
     auto& writer = process::process.writer;
@@ -226,15 +234,18 @@ bool record_event(Tracked& tracked, Fault& fault) {
 
     InternTable::Entry* site = find_site(tracked, fault);
     if (site == nullptr) {
-        // Behind the bound it is counted elsewhere.
-        if (!writer.reached_bound()) ++writer.loss()->unwritten_events;
+        count_unwritten(fault);
         return false;
     }
     if (site->uses++ < kExemplarsASite) write_exemplar(site->value, *fault.context);
     // Where the handler may not read, there is nothing to look at.
     cpython::Observation python;
     if ((flags & trace::kNoWord) == 0) python = observe_python(tracked, fault, words, site->value);
-    process::write_weight(fault.weight);
+    // With another's weight it would say something else.
+    if (!process::write_weight(fault.weight)) {
+        count_unwritten(fault);
+        return false;
+    }
     flags |= python.object.flags;
     const bool is_neighbour_known = (flags & (trace::kNoWord | trace::kNoNeighbour)) == 0;
     const bool is_short =
@@ -242,7 +253,10 @@ bool record_event(Tracked& tracked, Fault& fault) {
     if (is_short) flags |= trace::kNeighbourIsType;
     auto* record = static_cast<trace::EventRecord*>(writer.begin_bytes(
         trace::RecordType::event, is_short ? trace::kShortEventBytes : sizeof(trace::EventRecord)));
-    if (record == nullptr) return false;
+    if (record == nullptr) {
+        count_unwritten(fault);
+        return false;
+    }
     record->header.flags = flags;
     record->time_ns = sys::monotonic_ns();
     record->address = fault.address;
@@ -322,10 +336,13 @@ void record_late_fault(void* argument) {
     const Fault& fault = *static_cast<const Fault*>(argument);
     Tracked& tracked = *process::process.tracked;
     if (is_lost_copy(tracked, fault.address)) {
+        const process::Mapping* mapping = recall_mapping(tracked, fault.address);
+        const bool is_hugetlb = mapping != nullptr && mapping->is_hugetlb;
+        const uint64_t copies = uint64_t{fault.weight} * (is_hugetlb ? kHugePages : 1);
         if (process::process.is_counting) {
-            process::count_late_copies(fault.weight);
+            process::count_late_copies(copies);
         } else {
-            process::process.writer.loss()->blocked_events += fault.weight;
+            process::process.writer.loss()->blocked_events += copies;
         }
     }
     // There may have been more than this signal tells, and there may be again.
@@ -355,11 +372,15 @@ void handle(pid_t tid, const TrapInfo& info, const ucontext_t& context) {
     Tracked* tracked = process::process.tracked;
     if (tracked != nullptr && process::is_watching()) {
         unsigned char* stack = tracked->handler_stack + sizeof(tracked->handler_stack);
-        if ((info.flags & kTrapPerfAsync) == 0) {
-            tracked->last_events.note(tid, fault.registers.ip, fault.registers.sp);
+        const uint64_t ip = fault.registers.ip;
+        const uint64_t sp = fault.registers.sp;
+        const bool is_late = (info.flags & kTrapPerfAsync) != 0;
+        const bool is_own = is_late && tracked->last_events.is_last(tid, ip, sp);
+        // A late one leaves another behind it just as well.
+        tracked->last_events.note(tid, ip, sp);
+        if (!is_late) {
             cowscope_call_on_stack(record_fault, &fault, stack);
-        } else if (!tracked->last_events.is_last(tid, fault.registers.ip, fault.registers.sp) &&
-                   !is_unshared(*tracked, info.address)) {
+        } else if (!is_own && !is_unshared(*tracked, info.address)) {
             cowscope_call_on_stack(record_late_fault, &fault, stack);
         }
     }
@@ -388,6 +409,7 @@ void on_trap(int signal, siginfo_t* info, void* context) {
     // signals of faults, blocked or not (kernel/signal.c, dequeue_synchronous_signal()). The
     // process is about to end.
     if (process::process.lock.is_held_here()) return;
+    process::waiting_threads.let_in(static_cast<ucontext_t*>(context));
     // Events pass to threads, not to processes: it is of this one. A thread that is alone has the
     // process's number, but for those that libc has not made; gaps are set by thread.
     const bool has_pid = is_only_thread() && weight_of(trap) == 1;
