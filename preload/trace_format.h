@@ -111,13 +111,12 @@ static_assert(sizeof(ProcessRecord) == 48);
 // Written once and updated in place, so that it survives SIGKILL.
 struct LossRecord {
     RecordHeader header;
-    // In pages: each fault by its weight (WeightRecord), and one of hugetlb by the pages that it
-    // copied.
-    uint64_t blocked_events;    // first writes whose signal came late (SIGTRAP blocked)
+    uint64_t
+        blocked_events;  // first writes whose signal came late (SIGTRAP blocked): not attributed.
+                         // This and fresh_faults count each by its weight (WeightRecord)
     uint64_t unwritten_events;  // events for which the segment had no room (disk full, file limit)
     uint64_t unwritten_bytes;   // other records that found no room
-    // Faults, by their weight, on pages that were not inherited (no loss; for tests).
-    uint64_t fresh_faults;
+    uint64_t fresh_faults;      // faults seen on pages that were not inherited (no loss; for tests)
 };
 static_assert(sizeof(LossRecord) == 40);
 

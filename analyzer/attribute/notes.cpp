@@ -64,6 +64,18 @@ void add_shim_notes(const trace::Trace& trace, std::vector<std::string>* notes) 
                     "recorded from then on",
                     in));
                 break;
+            case trace::NoteCode::traced:
+                notes->push_back(fmt::format(
+                    "{}: no witness beside a debugger or another tracer, which would stop at each "
+                    "of its signals; the pages are known but not who wrote them",
+                    in));
+                break;
+            case trace::NoteCode::under_valgrind:
+                notes->push_back(fmt::format(
+                    "{}: no witness under valgrind, which ends a program for its signals, and not "
+                    "userfaultfd, which it does not know",
+                    in));
+                break;
             case trace::NoteCode::zero_pages_unknown:
                 notes->push_back(fmt::format(
                     "{}: on this kernel the tracker soft-dirty takes pages that were only read "

@@ -80,6 +80,7 @@ void enter_child(bool shares_descriptors) {
     process.forks = 0;
     process.forks_under_way = 0;
     process.daemon_tid = 0;
+    process.onlooker_told = false;
     process.tracked = nullptr;
     if (!process.is_counting && open_segment(trace::Role::fork, parent, sys::monotonic_ns())) {
         begin_generation();

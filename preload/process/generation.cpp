@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "process/counting.h"
+#include "process/onlookers.h"
 #include "process/process.h"
 #include "process/signals.h"
 #include "support/threads.h"
@@ -52,8 +53,28 @@ bool can_judge_by_page() {
            process.look.works();
 }
 
+// Debuggers come and go. Where none was at the first fork, none is asked for at those that follow.
+bool has_onlookers() {
+    Onlooker& onlooker = process.onlooker;
+    if (onlooker == Onlooker::not_asked) {
+        onlooker = is_under_valgrind() ? Onlooker::valgrind
+                   : is_traced()       ? Onlooker::tracer
+                                       : Onlooker::none;
+    } else if (onlooker == Onlooker::tracer && !is_traced()) {
+        onlooker = Onlooker::none;
+    }
+    return onlooker != Onlooker::none;
+}
+
 bool start_witness() {
     if (process.options.witness == WitnessChoice::off) return false;
+    if (has_onlookers()) {
+        process.trap.close();
+        // EBUSY, which the kernel never says here.
+        if (!process.onlooker_told) write_note(trace::NoteCode::witness_unavailable, EBUSY);
+        process.onlooker_told = true;
+        return false;
+    }
     Tracked& tracked = *process.tracked;
     // Until tracking starts it is told of every fault.
     const bool is_exact = can_judge_by_page() && !tracked.lacks_tracker;

@@ -69,6 +69,9 @@ struct Tracked {
     EarlyPages early_pages;  // while witnessing
 };
 
+// Who else takes this process's signals (process/onlookers.h).
+enum class Onlooker : uint8_t { not_asked, none, tracer, valgrind };
+
 // Memory that this process keeps from its children (MADV_DONTFORK, MADV_WIPEONFORK): it is not
 // shared by a fork, so writing to it copies nothing.
 class UnsharedRanges {
@@ -117,6 +120,8 @@ struct alignas(4096) Process {
     uint64_t removals = 0;         // of memory, that came by here
     uint64_t unseen_removals = 0;  // or may have been, without coming by here
     uint64_t last_break = 0;
+    Onlooker onlooker = Onlooker::not_asked;
+    bool onlooker_told = false;  // in this segment
     // The program has an io_uring: the kernel may write to its memory at any time.
     bool has_ring = false;
     int quick_exit_status = 0;

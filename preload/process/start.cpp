@@ -5,9 +5,11 @@
 #include <sys/auxv.h>
 
 #include "process/counting.h"
+#include "process/onlookers.h"
 #include "process/process.h"
 #include "process/real.h"
 #include "process/signals.h"
+#include "support/guarded_read.h"
 #include "support/symbol_lookup.h"
 
 #include "support/poison.h"
@@ -100,6 +102,7 @@ __attribute__((constructor)) void start(int argument_count, char** arguments, ch
         return;
     }
     process.environment = environment;
+    zero_before_copying = is_under_valgrind();
     resolve_real_functions();
     find_clock();
     set_command(argument_count, arguments);

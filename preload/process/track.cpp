@@ -114,7 +114,9 @@ bool start_tracker() {
         process.tracker.close();
     }
     int result = -EOPNOTSUPP;
-    if (process.options.tracker != TrackerChoice::soft_dirty) {
+    // Valgrind complains of system calls that it does not know.
+    if (process.options.tracker != TrackerChoice::soft_dirty &&
+        process.onlooker != Onlooker::valgrind) {
         result = process.tracker.open(trace::Tracker::userfaultfd, process.look.descriptor());
         if (result == 0) return true;
     }

@@ -24,7 +24,11 @@ inline long copy_guarded(const void* from, void* to, size_t bytes) {
                          sys::word(&remote), 1, 0);
 }
 
+// Under valgrind, which does not see that such a copy writes, and complains of what is read.
+inline constinit bool zero_before_copying = false;
+
 inline bool guarded_read(const void* from, void* to, size_t bytes) {
+    if (zero_before_copying) std::memset(to, 0, bytes);
     return copy_guarded(from, to, bytes) == static_cast<long>(bytes);
 }
 
@@ -48,6 +52,7 @@ inline bool guarded_read(uint64_t from, T* to) {
 // many. Where the kernel has no such copying, or a filter of system calls refuses it, each page is
 // asked for first, and nothing may take it away in between.
 inline size_t read_what_is_there(uint64_t from, void* to, size_t bytes) {
+    if (zero_before_copying) std::memset(to, 0, bytes);
     const long got = copy_guarded(reinterpret_cast<const void*>(from), to, bytes);
     constexpr long kFault = -14;  // -EFAULT
     if (got >= 0 || got == kFault) return got > 0 ? static_cast<size_t>(got) : 0;

@@ -77,7 +77,7 @@ bool PageLook::works() {
 
 bool PageLook::ask(uint64_t address, PageFacts* facts) {
     if (!open()) return false;
-    PageRegion region;
+    PageRegion region = {};
     PagemapScanArgument scan = {};
     scan.size = sizeof(scan);
     scan.start = address & ~(kPageBytes - 1);

@@ -55,7 +55,7 @@ int SoftDirty::open() {
         result = -EOPNOTSUPP;
     }
     if (result == 0) {
-        PageRegion region;
+        PageRegion region = {};
         PagemapScanArgument scan = {};
         scan.size = sizeof(scan);
         scan.start = start;
