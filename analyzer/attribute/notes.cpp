@@ -33,6 +33,13 @@ void add_shim_notes(const trace::Trace& trace, std::vector<std::string>* notes) 
                     in, error));
                 break;
             case trace::NoteCode::witness_unavailable:
+                if (what.second == EBUSY) {
+                    notes->push_back(fmt::format(
+                        "{}: no witness beside a debugger, another tracer or valgrind, which would "
+                        "stop at each of its signals; the pages are known but not who wrote them",
+                        in));
+                    break;
+                }
                 notes->push_back(fmt::format(
                     "{}: no witness ({}), so the pages are known but not who wrote them; see "
                     "`cowscope doctor`",
@@ -62,18 +69,6 @@ void add_shim_notes(const trace::Trace& trace, std::vector<std::string>* notes) 
                 notes->push_back(fmt::format(
                     "{}: a seccomp filter kills for system calls that cowscope needs; nothing was "
                     "recorded from then on",
-                    in));
-                break;
-            case trace::NoteCode::traced:
-                notes->push_back(fmt::format(
-                    "{}: no witness beside a debugger or another tracer, which would stop at each "
-                    "of its signals; the pages are known but not who wrote them",
-                    in));
-                break;
-            case trace::NoteCode::under_valgrind:
-                notes->push_back(fmt::format(
-                    "{}: no witness under valgrind, which ends a program for its signals, and not "
-                    "userfaultfd, which it does not know",
                     in));
                 break;
             case trace::NoteCode::zero_pages_unknown:
