@@ -99,7 +99,6 @@ struct Recorded {
     TemporaryFolder talk;
     TemporaryFolder traces;
     std::string trace = traces / "t.cow";
-    Words launcher;  // of the writer
     Ready ready;
     RunResult run;
 
@@ -116,8 +115,7 @@ struct Recorded {
             touch(talk / "reap");
         };
         Words words = joined({"record", "-o", trace}, options);
-        words = joined(joined(words, {"--"}), launcher);
-        words = joined(joined(words, {kPausedWriter, talk.path()}), writer);
+        words = joined(joined(words, {"--", kPausedWriter, talk.path()}), writer);
         run = run_cowscope(words, run_options);
     }
 
@@ -366,21 +364,4 @@ TEST_CASE("looking from outside costs less than a fiftieth of a core", "[outside
     CAPTURE(share);
     CHECK(share >= 0);
     CHECK(share < 0.02);
-}
-
-// The recorder knows the pages, and the segment has room for some 200 events.
-TEST_CASE("events without room count for all that they stand for", "[e2e][sampling]") {
-    Recorded recorded;
-    recorded.launcher = {"prlimit", "--fsize=32768", "--"};
-    recorded.record({"--sample", "16"}, {"40000", "1", "exit_group"},
-                    [&](pid_t) { recorded.require_scanned(); });
-    const Json child = recorded.child();
-    CAPTURE(child.dump(1), recorded.run.err);
-    const double copied = child["copied_pages"].get<double>();
-    CHECK(copied >= 20'000);
-    CHECK(child["lost_events"].get<double>() > 0.8 * copied);
-    CHECK(child["lost_events"].get<double>() < 1.2 * copied);
-    const Json own = report_json(recorded.trace, {"--process", std::to_string(recorded.ready.pid)});
-    CHECK(static_cast<double>(pages_of_cause(own, "kernel")) < 0.05 * copied);
-    CHECK(static_cast<double>(pages_of_cause(own, "unknown")) > 0.8 * copied);
 }

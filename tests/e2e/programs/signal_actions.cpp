@@ -99,9 +99,10 @@ Handler by_other_sigaction(Handler handler) {
     return old.sa_handler;
 }
 Handler by_sigvec(Handler handler) {
-    // Of glibc before 2.21; new programs cannot be linked with it.
-    auto* function = reinterpret_cast<int (*)(int, const Old*, Old*)>(
-        dlvsym(RTLD_DEFAULT, "sigvec", "GLIBC_2.2.5"));
+    // Of glibc before 2.21; new programs cannot be linked with it, nor find it without its version.
+    void* symbol = dlsym(RTLD_DEFAULT, "sigvec");
+    if (symbol == nullptr) symbol = dlvsym(RTLD_DEFAULT, "sigvec", "GLIBC_2.2.5");
+    auto* function = reinterpret_cast<int (*)(int, const Old*, Old*)>(symbol);
     require(function != nullptr, "sigvec");
     const Old vector{handler, 0, 0};
     Old old{};
@@ -223,6 +224,21 @@ void in_child(Work work) {
     }));
 }
 
+// Until that process sleeps, which it does in read() alone.
+void wait_until_asleep(pid_t pid) {
+    char path[64];
+    std::snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    for (int found = 0; found < 3;) {
+        usleep(10'000);
+        char text[512] = {};
+        const int fd = open(path, O_RDONLY);
+        require(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0, "read stat");
+        close(fd);
+        const char* end_of_name = std::strrchr(text, ')');
+        found = end_of_name != nullptr && end_of_name[2] == 'S' ? found + 1 : 0;
+    }
+}
+
 // What a read that nothing comes to ends with when another process sends SIGTRAP.
 int interrupted_read() {
     int ends[2];
@@ -231,9 +247,9 @@ int interrupted_read() {
     const pid_t other = fork();
     require(other >= 0, "fork");
     if (other == 0) {
-        usleep(50'000);
+        wait_until_asleep(target);
         kill(target, SIGTRAP);
-        usleep(50'000);
+        usleep(100'000);
         _exit(write(ends[1], "x", 1) == 1 ? 0 : 1);
     }
     char byte;
