@@ -76,6 +76,11 @@ void resolve_real_functions() {
     resolve(functions.brk, "brk");
     resolve(functions.sbrk, "sbrk");
     resolve(functions.daemon, "daemon");
+    resolve(functions.wait, "wait");
+    resolve(functions.waitpid, "waitpid");
+    resolve(functions.wait3, "wait3");
+    resolve(functions.wait4, "wait4");
+    resolve(functions.waitid, "waitid");
     resolve(functions.munmap, "munmap");
     resolve(functions.mprotect, "mprotect");
     resolve(functions.madvise, "madvise");

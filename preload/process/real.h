@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <wordexp.h>
 
 #include <cstdint>
@@ -78,6 +79,11 @@ struct RealFunctions {
     int (*brk)(void*);
     void* (*sbrk)(intptr_t);
     int (*daemon)(int, int);
+    pid_t (*wait)(int*);
+    pid_t (*waitpid)(pid_t, int*, int);
+    pid_t (*wait3)(int*, int, struct rusage*);
+    pid_t (*wait4)(pid_t, int*, int, struct rusage*);
+    int (*waitid)(idtype_t, id_t, siginfo_t*, int);
     int (*munmap)(void*, size_t);
     int (*mprotect)(void*, size_t, int);
     int (*madvise)(void*, size_t, int);

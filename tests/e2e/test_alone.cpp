@@ -24,12 +24,14 @@ struct Recorded {
     Json process;  // the one that the truth is about
 };
 
-Recorded record_kind(const std::string& kind, const Words& more = {}, int status = 0) {
+Recorded record_kind(const std::string& kind, const Words& more = {}, int status = 0,
+                     const std::string& witness = "auto") {
     const TemporaryFolder folder;
     const std::string program = std::string(COWSCOPE_E2E_PROGRAMS) + "/last_owner";
-    const RunResult run = run_cowscope(joined({"record", "--sample", "1", "-o", folder / "t.cow",
-                                               "--", program, kind, std::to_string(kPages)},
-                                              more));
+    const RunResult run =
+        run_cowscope(joined({"record", "--sample", "1", "--witness", witness, "-o",
+                             folder / "t.cow", "--", program, kind, std::to_string(kPages)},
+                            more));
     CAPTURE(kind, run.out, run.err);
     REQUIRE_FALSE(run.timed_out);
     REQUIRE(run.status() == status);
@@ -79,4 +81,27 @@ TEST_CASE("one that is killed when it is alone lacks nothing", "[alone]") {
 
 TEST_CASE("copies are not missed while another thread forks", "[alone]") {
     for (int round = 0; round < 5; ++round) record_kind("grandchild", {"--threads"});
+}
+
+TEST_CASE("without a witness, too, what is written behind the end of all others is no copy",
+          "[alone]") {
+    const std::string call =
+        GENERATE(as<std::string>(), "wait", "waitpid", "wait3", "wait4", "waitid");
+    CAPTURE(call);
+    const Recorded recorded = record_kind("ended", {"--wait", call}, 0, "off");
+    CHECK(recorded.process["copied_pages"] < kOtherPages);
+    CHECK(recorded.process["census"] == "final");
+    CHECK(recorded.process["alone_ns"].is_number());
+}
+
+TEST_CASE("without a witness, a grandchild that is left behind still shares", "[alone]") {
+    const Recorded recorded = record_kind("grandchild", {}, 0, "off");
+    CHECK(recorded.process["copied_pages"] >= kPages);
+    CHECK(recorded.process["alone_ns"].is_null());
+}
+
+TEST_CASE("without a witness, a fork behind the end of all others begins anew", "[alone]") {
+    const Recorded recorded = record_kind("anew", {}, 0, "off");
+    CHECK(recorded.process["copied_pages"] >= kPages);
+    CHECK(recorded.process["copied_pages"] <= kPages + kOtherPages);
 }

@@ -1,12 +1,13 @@
 // Writes the same pages while others share them and when nobody does any more, and tells as JSON
 // how many of its writes copied and how many did not.
 //
-//   last_owner KIND PAGES [--threads]
+//   last_owner KIND PAGES [--threads | --wait CALL]
 //     ended       a child ends, and then the parent writes every page
 //     anew        the same, then a child lives while the parent writes every page again
 //     grandchild  a child ends and leaves a child of its own behind, which lives while the parent
 //                 writes every page
 //     killed      as ended, and then the parent kills itself
+//   --wait        the call by which it waits for a child: wait, waitpid, wait3, wait4 or waitid
 //   --threads     another thread forks children that end at once, as often as there is time
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -31,9 +32,23 @@ void write_all() {
     for (size_t i = 0; i < pages; ++i) memory[i * kPageBytes] = static_cast<char>(i + 2);
 }
 
+std::string wait_call = "waitpid";
+
+pid_t wait_by_call(pid_t child, int* status) {
+    if (wait_call == "wait") return wait(status);
+    if (wait_call == "wait3") return wait3(status, 0, nullptr);
+    if (wait_call == "wait4") return wait4(child, status, 0, nullptr);
+    if (wait_call == "waitid") {
+        siginfo_t info{};
+        *status = waitid(P_PID, static_cast<id_t>(child), &info, WEXITED) == 0 ? info.si_status : 1;
+        return info.si_pid;
+    }
+    return waitpid(child, status, 0);
+}
+
 void wait_for(pid_t child) {
     int status = 0;
-    if (waitpid(child, &status, 0) != child || status != 0) std::exit(3);
+    if (wait_by_call(child, &status) != child || status != 0) std::exit(3);
 }
 
 // Ends when nobody holds the other end of the pipe any more.
@@ -117,6 +132,8 @@ int main(int count, char** words) {
     madvise(mapped, pages * kPageBytes, MADV_NOHUGEPAGE);
     memory = static_cast<volatile char*>(mapped);
     for (size_t i = 0; i < pages; ++i) memory[i * kPageBytes] = 1;
+
+    if (count > 4 && std::strcmp(words[3], "--wait") == 0) wait_call = words[4];
 
     std::atomic<bool> is_done{false};
     std::thread forks;
