@@ -27,7 +27,7 @@
 namespace cowscope::trace {
 
 inline constexpr char kMagic[8] = {'C', 'O', 'W', 'S', 'C', 'O', 'P', 'E'};
-inline constexpr uint32_t kVersion = 3;
+inline constexpr uint32_t kVersion = 4;
 inline constexpr char kSegmentSuffix[] = ".cowseg";
 // No record is larger; longer content is split over several records of its type.
 inline constexpr uint32_t kMaxRecordBytes = 64 * 1024;
@@ -73,7 +73,8 @@ enum class RecordType : uint16_t {
     python_code = 21,
     python_stack = 22,
     python_value = 23,
-    weight = 24,  // how many faults each event from here on stands for
+    weight = 24,   // how many faults each event from here on stands for
+    account = 29,  // what a process has to itself
 };
 
 struct RecordHeader {
@@ -98,15 +99,19 @@ struct ProcessRecord {
     RecordHeader header;
     uint64_t start_ns;  // of a forked child: some moments after the fork
     uint64_t fork_ns;   // of a forked child: before the fork, as its parent noted it; else 0
+    // Of a forked child: SegmentHeader::created_ns of the process that called fork, which with its
+    // pid says who that was. Whom the kernel gives as the parent may be another one (reparenting,
+    // CLONE_PARENT). Else 0.
+    uint64_t parent_created_ns;
     uint32_t pid;
-    uint32_t parent_pid;
+    uint32_t parent_pid;  // of a forked child: who called fork, as that process sees itself
     Role role;
     uint8_t padding[3];
     uint32_t sample;  // one fault in `sample` is witnessed; 0: auto, all of them at first
     uint32_t command_bytes;
     uint32_t executable_bytes;
 };
-static_assert(sizeof(ProcessRecord) == 48);
+static_assert(sizeof(ProcessRecord) == 56);
 
 // Written once and updated in place, so that it survives SIGKILL.
 struct LossRecord {
@@ -120,7 +125,9 @@ struct LossRecord {
 };
 static_assert(sizeof(LossRecord) == 40);
 
-// MappingsRecord, then text_bytes of /proc/self/maps (lines may be split between parts).
+// MappingsRecord, then text_bytes of /proc/self/maps (lines may be split between parts). There is
+// no further one where nothing has changed but the ends of heap and stack; nor in a forked child
+// where nothing has changed since its parent's.
 struct MappingsRecord {
     RecordHeader header;  // flags: kMoreParts
     uint64_t time_ns;
@@ -177,12 +184,13 @@ struct ProtectRecord {
 static_assert(sizeof(ProtectRecord) == 56);
 
 // The process is about to unmap, move or discard a range that holds pages of the newest
-// InheritedRecord: what comes there later is no copy.
+// InheritedRecord, or may hold some that are not listed yet: what comes there later is no copy.
 struct GivenUpRecord {
     RecordHeader header;
     PageRun range;
+    uint64_t time_ns;
 };
-static_assert(sizeof(GivenUpRecord) == 24);
+static_assert(sizeof(GivenUpRecord) == 32);
 
 // mremap has moved pages: those of them that are inherited, copied or not, now stand at `to`.
 // Censuses and events that follow name them there.
@@ -303,6 +311,8 @@ enum class CensusKind : uint8_t {
     inherited = 7,   // no copies: pages that are inherited besides those that were listed
     alone = 8,       // taken by the process when nobody shared its pages any more: nothing that it
                      // writes from then on, in this generation, is a copy, and nobody looks
+    earlier = 9,  // by a forked child before the shim's first call in it: by libc's fork() itself
+                  // and by other libraries' pthread_atfork handlers. Nothing saw who wrote
 };
 
 // CensusRecord, then run_count PageRuns of copied pages in ascending order. With kNotProtected the
@@ -321,10 +331,25 @@ struct CensusRecord {
 static_assert(sizeof(CensusRecord) == 40);
 inline constexpr uint16_t kNotProtected = 2;
 
+// What a process has to itself beside the pages that it wrote: when nobody shared its pages any
+// more, and at its end. With the copied ones this is its private memory.
+struct AccountRecord {
+    RecordHeader header;
+    uint64_t time_ns;
+    uint64_t fresh_pages;
+    // Inherited and not written, but mapped by nobody else any more: the others ended, or gave them
+    // up, or have copies.
+    uint64_t held_alone_pages;
+    uint32_t generation;
+    uint32_t padding;
+};
+static_assert(sizeof(AccountRecord) == 40);
+
 enum class MemoryMoment : uint8_t { fork = 1, end = 2 };
 
-// From /proc/self/smaps_rollup, KiB. All zero with kNotMeasured: at the fork of a large process,
-// when every page is shared.
+// From /proc/self/smaps_rollup, KiB. All zero with kNotMeasured: at a fork, when every page is
+// shared. With kCountedPages only private_dirty_kb is known, from /proc/self/pagemap: at the end of
+// a large process that has written little.
 struct MemoryRecord {
     RecordHeader header;
     uint64_t time_ns;
@@ -340,6 +365,7 @@ struct MemoryRecord {
 };
 static_assert(sizeof(MemoryRecord) == 56);
 inline constexpr uint16_t kNotMeasured = 1;
+inline constexpr uint16_t kCountedPages = 2;
 
 // This process forked, or tried to; the child's own segment names it as its parent.
 struct ForkRecord {

@@ -22,7 +22,7 @@ class Family {
         std::vector<bool> is_kin(trace.processes.size(), false);
         for (size_t i = 0; i < trace.processes.size(); ++i) {
             const trace::ProcessTrace& process = trace.processes[i];
-            const auto parent = trace::find_parent(trace, i);
+            const auto parent = process.parent;
             is_kin[i] = parent ? is_kin[*parent]
                                : process.pid() == later.pid &&
                                      process.header.created_ns == later.created_ns;

@@ -12,6 +12,7 @@
 #include "attribute/after_bound.h"
 #include "attribute/copies.h"
 #include "attribute/details.h"
+#include "attribute/family.h"
 #include "attribute/notes.h"
 #include "attribute/owners.h"
 #include "attribute/process_end.h"
@@ -19,7 +20,6 @@
 #include "attribute/python_values.h"
 #include "attribute/reconcile.h"
 #include "attribute/recording.h"
-#include "attribute/sharing.h"
 #include "attribute/timeline.h"
 #include "attribute/unwitnessed.h"
 #include "error.h"
@@ -30,7 +30,7 @@ namespace {
 class Builder {
   public:
     Builder(const trace::Trace& trace, std::optional<int> only, Details* details)
-        : trace_(trace), sharing_(trace), owner_index_(trace), only_(only), details_(details) {}
+        : trace_(trace), family_(trace), owner_index_(trace), only_(only), details_(details) {}
 
     Report build() {
         const Recording recording = read_recording(trace_.folder);
@@ -80,7 +80,7 @@ class Builder {
         AddressSpace space(process, &symbolizer_);
         SiteResolver sites(process, &space, &decoder_);
         const Copies copies =
-            find_copies(process, index, sharing_, &space, &sites, &owner_index_,
+            find_copies(process, index, family_, &space, &sites, &owner_index_,
                         details_ == nullptr ? WitnessedPages::leave_out : WitnessedPages::list);
         report_.processes.push_back(summary_of(index, copies, recording));
         if (only_ && *only_ != static_cast<int>(process.pid())) return;
@@ -93,6 +93,7 @@ class Builder {
         totals.copied_at_least = totals.copied_at_least || summary.copied_at_least;
         totals.copied_pages += summary.copied_pages;
         totals.fresh_pages += summary.fresh_pages;
+        totals.held_alone_pages += summary.held_alone_pages;
         totals.witnessed_pages += summary.witnessed_pages;
         totals.represented_pages += summary.represented_pages;
         copied_variance_ += copies.copied_variance;
@@ -150,7 +151,9 @@ class Builder {
         summary.inherited_at_least = copies.inherited_more;
         summary.copied_at_least = lacks_tracker(process);
         summary.copied_pages = copies.copied_pages;
-        summary.fresh_pages = copies.fresh_pages;
+        const PrivateMemory most = most_private_memory(process, copies);
+        summary.fresh_pages = most.fresh_pages;
+        summary.held_alone_pages = most.held_alone_pages;
         summary.witnessed_pages = copies.witnessed_pages;
         summary.represented_pages = copies.represented_pages;
         summary.copied_pages_margin =
@@ -417,7 +420,7 @@ class Builder {
     }
 
     const trace::Trace& trace_;
-    Sharing sharing_;
+    Family family_;
     OwnerIndex owner_index_;
     std::optional<int> only_;
     Details* details_;

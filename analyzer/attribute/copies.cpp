@@ -22,12 +22,12 @@ struct PageWrite {
 
 class Collector {
   public:
-    Collector(const trace::ProcessTrace& process, size_t index, const Sharing& sharing,
+    Collector(const trace::ProcessTrace& process, size_t index, const Family& family,
               AddressSpace* space, SiteResolver* sites, OwnerIndex* owners,
               WitnessedPages witnessed)
         : process_(process),
           index_(index),
-          sharing_(sharing),
+          family_(family),
           space_(*space),
           sites_(*sites),
           owners_(owners),
@@ -36,6 +36,7 @@ class Collector {
     Copies collect() {
         // Of millions of events growing would take twice the memory.
         writes_.reserve(process_.event_count);
+        copies_.reused_in.assign(process_.generations.size(), 0);
         trace::for_each_event(process_,
                               [&](const trace::EventRecord& event, const trace::EventPlace& place) {
                                   take(event, place);
@@ -132,8 +133,7 @@ class Collector {
             const uint64_t fork_ns = fork_behind(write.generation);
             const bool may_be_copy =
                 is_first(write, before) || (before->time_ns < fork_ns && write.time_ns >= fork_ns);
-            const bool is_copy =
-                may_be_copy && count_write(write, is_again(write, before) ? before->time_ns : 0);
+            const bool is_copy = may_be_copy && count_write(write);
             if (!is_copy) write.write_class = kNotACopy;
             before = &write;
         }
@@ -188,6 +188,13 @@ class Collector {
             const trace::Generation& generation = process_.generations[i];
             add_unwitnessed(i, seen_in_census[i]);
             uint64_t unseen = generation.copied.pages() - seen_in_census[i].size();
+            uint64_t earlier = generation.earlier.pages();
+            for (const uint32_t at : seen_in_census[i]) {
+                if (earlier != 0 && generation.earlier.contains(writes_[at].page)) --earlier;
+            }
+            earlier = std::min(earlier, unseen);
+            copies_.unwitnessed_unwatched += earlier;
+            unseen -= earlier;
             unseen -= represent(i, unseen);
             (generation.witness == trace::Witness::off ? copies_.unwitnessed_unwatched
                                                        : copies_.unwitnessed_while_watching) +=
@@ -263,8 +270,8 @@ class Collector {
     }
 
     // Whether it copied.
-    bool count_write(const PageWrite& write, uint64_t write_before_ns) {
-        const bool is_copy = sharing_.is_shared(index_, write.page, write.time_ns, write_before_ns);
+    bool count_write(const PageWrite& write) {
+        const bool is_copy = family_.sharing().is_shared(index_, write.page, write.time_ns);
         if (write.weight > 1) {
             const size_t group = group_index(write);
             copies_.groups[group].add(write.weight, is_copy, write.write_class);
@@ -273,6 +280,7 @@ class Collector {
         }
         if (!is_copy) {
             ++copies_.reused_pages;
+            ++copies_.reused_in[write.generation];
             return false;
         }
         ++copies_.witnessed_pages;
@@ -326,7 +334,7 @@ class Collector {
     // A page that parent or children wrote may be nobody else's any more, but no other is because
     // of that: where all that were found reused are such pages, the rest are too.
     void limit_reused(uint32_t generation, SampleGroup* group) {
-        if (!kin_pages_) kin_pages_ = sharing_.written_by_kin(index_);
+        if (!kin_pages_) kin_pages_ = family_.written_by_kin(index_);
         const auto& kin = *kin_pages_;
         if (!kin) return;
         for (const uint64_t page : reused_[generation]) {
@@ -372,7 +380,7 @@ class Collector {
 
     const trace::ProcessTrace& process_;
     size_t index_;
-    const Sharing& sharing_;
+    const Family& family_;
     AddressSpace& space_;
     SiteResolver& sites_;
     OwnerIndex* owners_;
@@ -386,7 +394,7 @@ class Collector {
     std::map<size_t, double> squared_weights_;                 // sum, by group
     // By generation: of events that stand for more than themselves and were no copies.
     std::map<uint32_t, std::vector<uint64_t>> reused_;
-    // Once they were needed: see Sharing.
+    // Once they were needed: see Family.
     std::optional<std::optional<std::vector<uint64_t>>> kin_pages_;
     // Site, Python stack, place, type, region, owner, and whether CPython was being taken down.
     std::map<std::tuple<uint32_t, uint32_t, PythonPlace, uint64_t, uint32_t, OwnerId, bool,
@@ -397,10 +405,10 @@ class Collector {
 
 }  // namespace
 
-Copies find_copies(const trace::ProcessTrace& process, size_t index, const Sharing& sharing,
+Copies find_copies(const trace::ProcessTrace& process, size_t index, const Family& family,
                    AddressSpace* space, SiteResolver* sites, OwnerIndex* owners,
                    WitnessedPages witnessed) {
-    return Collector(process, index, sharing, space, sites, owners, witnessed).collect();
+    return Collector(process, index, family, space, sites, owners, witnessed).collect();
 }
 
 }  // namespace cowscope::attribute

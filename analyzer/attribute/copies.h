@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "attribute/family.h"
 #include "attribute/owners.h"
 #include "attribute/sampled.h"
-#include "attribute/sharing.h"
 #include "attribute/site_resolver.h"
 #include "trace/process_trace.h"
 
@@ -56,6 +56,7 @@ struct Copies {
     uint64_t represented_pages = 0;  // copies without one, of which the sampled events tell
     double copied_variance = 0;      // of copied_pages; 0 where all were counted
     uint64_t reused_pages = 0;
+    std::vector<uint64_t> reused_in;  // the same by index of the generation, as far as it is known
     std::vector<WriteClass> classes;
     // Witnessed and represented copies that hold something of an owner.
     std::map<OwnerId, uint64_t> pages_with;
@@ -76,7 +77,7 @@ enum class WitnessedPages { leave_out, list };
 
 // `index`: of the process in the trace that `sharing` and `owners` know. Without `owners` nobody
 // owns anything. Takes some 40 bytes of memory for each event of the process.
-Copies find_copies(const trace::ProcessTrace& process, size_t index, const Sharing& sharing,
+Copies find_copies(const trace::ProcessTrace& process, size_t index, const Family& family,
                    AddressSpace* space, SiteResolver* sites, OwnerIndex* owners,
                    WitnessedPages witnessed);
 

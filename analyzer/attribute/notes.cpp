@@ -144,22 +144,19 @@ void add_sampling_notes(const Report& report, std::vector<std::string>* notes) {
 
 // A child that is killed before it could open its segment is known only from its parent's count.
 void add_missing_child_notes(const trace::Trace& trace, std::vector<std::string>* notes) {
-    std::map<uint32_t, size_t> forks;
+    std::vector<size_t> forks;
+    for (const auto& process : trace.processes) forks.push_back(process.fork_times_ns.size());
     for (const auto& process : trace.processes) {
-        forks[process.pid()] += process.fork_times_ns.size();
-    }
-    for (const auto& process : trace.processes) {
-        if (process.process.role != trace::Role::fork) continue;
-        size_t& left = forks[process.process.parent_pid];
-        if (left != 0) --left;
+        if (process.parent && forks[*process.parent] != 0) --forks[*process.parent];
     }
     // The one whose child found the bound reached left none either.
     const size_t expected = trace.bound && trace.bound->reached_ns != 0 ? 1 : 0;
-    for (const auto& [pid, missing] : forks) {
+    for (size_t i = 0; i < forks.size(); ++i) {
+        const size_t missing = forks[i];
         if (missing <= expected) continue;
-        notes->push_back(
-            fmt::format("process {}: {} forked {} no trace: killed at once, or the fork failed",
-                        pid, missing, missing == 1 ? "child left" : "children left"));
+        notes->push_back(fmt::format(
+            "process {}: {} forked {} no trace: killed at once, or the fork failed",
+            trace.processes[i].pid(), missing, missing == 1 ? "child left" : "children left"));
     }
 }
 

@@ -51,10 +51,9 @@ size_t OwnerIndex::find_look(size_t process, size_t generation) const {
         const size_t own = nearest_look(*each, time_ns);
         if (own != kNone) return own;
     }
-    for (std::optional<size_t> parent = trace::find_parent(trace_, process); parent;
-         parent = trace::find_parent(trace_, *parent)) {
+    while (each->parent) {
         time_ns = each->process.start_ns;
-        each = &trace_.processes[*parent];
+        each = &trace_.processes[*each->parent];
         const size_t look = nearest_look(*each, time_ns);
         if (look != kNone) return look;
     }

@@ -6,16 +6,25 @@
 #include <string>
 #include <vector>
 
+#include "attribute/copies.h"
 #include "attribute/report_model.h"
 #include "trace/trace.h"
 
 namespace cowscope::attribute {
 
+// What a process had to itself beside its copies.
+struct PrivateMemory {
+    uint64_t fresh_pages = 0;
+    uint64_t held_alone_pages = 0;
+};
+
+// At the moment when that was most, of those when the process or the recorder counted it.
+PrivateMemory most_private_memory(const trace::ProcessTrace& process, const Copies& copies);
+
 struct MemoryAccount {
-    uint64_t grown_kb = 0;           // private memory, from the fork to the end
-    uint64_t counted_kb = 0;         // copied and fresh pages
-    uint64_t parents_copies_kb = 0;  // of pages that may be the child's alone since
-    uint64_t shared_memory_kb = 0;   // more than at the fork, mapped shared, but maybe its alone
+    uint64_t grown_kb = 0;          // private memory, from the fork to the end
+    uint64_t counted_kb = 0;        // copied and fresh pages, and those that it holds alone
+    uint64_t shared_memory_kb = 0;  // more than at the fork, mapped shared, but maybe its alone
 };
 
 // What to say of an account that does not come out, within 2 % and 1 MiB; else nothing.

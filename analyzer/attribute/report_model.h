@@ -29,7 +29,10 @@ struct ProcessSummary {
     bool inherited_at_least = false;  // some were given up before they were listed
     bool copied_at_least = false;     // nothing but the witness tells of its copies
     uint64_t copied_pages = 0;
+    // Of the moment when the process had most to itself, as far as that was looked at.
     uint64_t fresh_pages = 0;
+    // Inherited and not copied, but nobody else's any more: the others ended or gave them up.
+    uint64_t held_alone_pages = 0;
     uint64_t witnessed_pages = 0;
     uint64_t represented_pages = 0;  // copies without an event, of which sampled events tell
     uint64_t copied_pages_margin = 0;
@@ -130,6 +133,7 @@ struct Totals {
     bool copied_at_least = false;
     uint64_t copied_pages = 0;
     uint64_t fresh_pages = 0;
+    uint64_t held_alone_pages = 0;
     uint64_t witnessed_pages = 0;
     // Copies without an event of their own, of which sampled events tell (docs/sampling.md), those
     // events, and how far copied_pages may be off: 0 where a census counted them.

@@ -1,98 +1,311 @@
 #include "attribute/sharing.h"
 
 #include <algorithm>
-#include <limits>
+#include <functional>
+#include <map>
+#include <queue>
+#include <utility>
 
 namespace cowscope::attribute {
-namespace {
 
-constexpr uint64_t kForever = std::numeric_limits<uint64_t>::max();
+using trace::PageRun;
+using trace::PageSet;
 
-uint64_t end_of(const trace::ProcessTrace& process) {
-    if (process.end) return process.end->time_ns;
-    // It may have ended before it was missed, but not after.
-    return process.outside && process.outside->fate ? process.outside->fate->gone_ns : kForever;
+size_t Sharing::add_process(std::optional<size_t> parent, uint64_t fork_ns, uint64_t end_ns) {
+    const size_t index = members_.size();
+    Member& member = members_.emplace_back();
+    member.fork_ns = fork_ns;
+    member.end_ns = end_ns;
+    if (parent && *parent < index) {
+        member.parent = *parent;
+        members_[*parent].children.push_back(index);
+    }
+    return index;
 }
 
-// When a child began to share pages. Between the parent's note and the child's first nothing is
-// written but by the parent's other threads, mostly after the fork itself.
-uint64_t fork_time(const trace::ProcessRecord& process) {
-    const bool is_noted = process.fork_ns != 0 && process.fork_ns <= process.start_ns;
-    return is_noted ? process.fork_ns : process.start_ns;
+void Sharing::wrote(size_t process, uint64_t page, uint64_t time_ns) {
+    members_[process].writes.push_back({page, time_ns});
 }
 
-}  // namespace
+void Sharing::gave_up(size_t process, const PageRun& range, uint64_t time_ns) {
+    members_[process].given_up.emplace_back(range, time_ns);
+}
 
-Sharing::Sharing(const trace::Trace& trace)
-    : members_(trace.processes.size()), families_(trace.processes.size()) {
-    for (size_t i = 0; i < members_.size(); ++i) {
-        const trace::ProcessTrace& process = trace.processes[i];
-        Member& member = members_[i];
-        member.end_ns = end_of(process);
-        member.family = i;
-        member.fork_ns = fork_time(process.process);
-        // Processes stand in the order of their start: parents come before their children.
-        if (const auto parent = trace::find_parent(trace, i)) {
-            member.parent = *parent;
-            member.family = members_[*parent].family;
-        }
-        families_[member.family].push_back(i);
-        // Of millions of events growing would take twice the memory.
-        member.writes.reserve(process.event_count);
-        trace::for_each_event(process,
-                              [&](const trace::EventRecord& event, const trace::EventPlace& place) {
-                                  member.writes.push_back({place.page, event.time_ns});
-                              });
+void Sharing::had(size_t process, const PageSet& pages, uint64_t shared_ns, uint64_t listed_ns) {
+    members_[process].lists.push_back({&pages, shared_ns, listed_ns});
+}
+
+void Sharing::settle() {
+    for (Member& member : members_) {
         std::sort(member.writes.begin(), member.writes.end());
-        member.is_sampled = std::any_of(
-            process.generations.begin(), process.generations.end(),
-            [](const trace::Generation& generation) { return generation.largest_weight > 1; });
+        find_changes(&member);
+    }
+    order_processes();
+    find_shared_writes();
+}
+
+// What differs from one list to the next went, or came, in between. What went did so before it was
+// listed, at the latest; what came, not before the earlier list was made, which lacks also what was
+// nobody else's any more by then.
+void Sharing::find_changes(Member* member) {
+    auto& given_up = member->given_up;
+    std::stable_sort(given_up.begin(), given_up.end(),
+                     [](const auto& a, const auto& b) { return a.second < b.second; });
+    for (const auto& [range, time_ns] : given_up) member->left.add(range, time_ns);
+    auto next = given_up.begin();
+    const List* before = nullptr;
+    for (const List& now : member->lists) {
+        std::vector<PageRun> ranges;
+        uint64_t came_ns = before == nullptr ? 0 : before->listed_ns;
+        for (; next != given_up.end() && next->second < now.shared_ns; ++next) {
+            ranges.push_back(next->first);
+            came_ns = std::max(came_ns, next->second);
+        }
+        came_ns = std::min(came_ns + 1, now.shared_ns - 1);
+        const PageSet gone = trace::union_of(std::move(ranges));
+        // Of the first list only what was given up before can have come since.
+        const PageSet kept = trace::without(before == nullptr ? *now.pages : *before->pages, gone);
+        const PageSet went = trace::without(kept, *now.pages);
+        const PageSet came = trace::without(*now.pages, kept);
+        for (const PageRun& run : went.runs()) member->left.add(run, now.listed_ns);
+        for (const PageRun& run : came.runs()) member->came.add(run, came_ns);
+        before = &now;
+    }
+    member->left.settle();
+    member->came.settle();
+    given_up = {};
+}
+
+void Sharing::order_processes() {
+    for (Member& member : members_) {
+        std::stable_sort(member.children.begin(), member.children.end(), [&](size_t a, size_t b) {
+            return members_[a].fork_ns < members_[b].fork_ns;
+        });
+    }
+    at_position_.clear();
+    at_position_.reserve(members_.size());
+    // Who is to come: a member, or, with its tree behind it, its end.
+    std::vector<std::pair<size_t, bool>> stack;
+    for (size_t i = members_.size(); i-- > 0;) {
+        if (members_[i].parent == kNone) stack.emplace_back(i, false);
+    }
+    while (!stack.empty()) {
+        const auto [index, is_end] = stack.back();
+        stack.pop_back();
+        Member& member = members_[index];
+        if (is_end) {
+            member.tree_end = at_position_.size();
+            continue;
+        }
+        member.position = at_position_.size();
+        at_position_.push_back(index);
+        stack.emplace_back(index, true);
+        for (size_t i = member.children.size(); i-- > 0;) {
+            stack.emplace_back(member.children[i], false);
+        }
+    }
+    const size_t count = members_.size();
+    latest_.resize(2 * count);
+    for (size_t i = 0; i < count; ++i) latest_[count + i] = i;
+    const auto end_at = [&](size_t position) { return members_[at_position_[position]].end_ns; };
+    for (size_t i = count; i-- > 1;) {
+        const size_t a = latest_[2 * i];
+        const size_t b = latest_[2 * i + 1];
+        latest_[i] = end_at(b) > end_at(a) ? b : a;
     }
 }
 
-Sharing::Origin Sharing::origin(size_t process, uint64_t page, uint64_t before_ns) const {
+size_t Sharing::ends_last(size_t low, size_t high) const {
+    const auto end_at = [&](size_t position) { return members_[at_position_[position]].end_ns; };
+    size_t found = low;
+    const auto look = [&](size_t node) {
+        if (end_at(latest_[node]) > end_at(found)) found = latest_[node];
+    };
+    const size_t count = members_.size();
+    for (low += count, high += count; low < high; low /= 2, high /= 2) {
+        if (low % 2 == 1) look(low++);
+        if (high % 2 == 1) look(--high);
+    }
+    return found;
+}
+
+size_t Sharing::first_forked_after(const Member& member, uint64_t time_ns) const {
+    const auto child =
+        std::partition_point(member.children.begin(), member.children.end(),
+                             [&](size_t each) { return members_[each].fork_ns <= time_ns; });
+    return child == member.children.end() ? member.tree_end : members_[*child].position;
+}
+
+bool Sharing::has_write(const Member& member, uint64_t page, uint64_t until_ns) const {
+    const auto first = std::lower_bound(member.writes.begin(), member.writes.end(), Write{page, 0});
+    return first != member.writes.end() && first->page == page && first->time_ns <= until_ns;
+}
+
+// Whether a forked process did not inherit the page. Its parent's list of that fork tells, or its
+// own, as far as it has not written the page or given it up before that was made.
+bool Sharing::never_had(const Member& member, uint64_t page) const {
+    if (member.parent == kNone) return false;
+    const bool has_own = !member.lists.empty() && member.lists.front().shared_ns <= member.fork_ns;
+    const uint64_t listed_ns = has_own ? member.lists.front().listed_ns : kForever;
+    // Behind a list of a later fork it may have written what came since.
+    const uint64_t told_ns =
+        has_own || member.lists.empty() ? listed_ns : member.lists.front().shared_ns;
+    if (has_write(member, page, told_ns)) return false;
+    if (has_own && member.lists.front().pages->contains(page)) return false;
+    const auto& lists = members_[member.parent].lists;
+    const auto of_fork = std::partition_point(lists.begin(), lists.end(), [&](const List& list) {
+        return list.shared_ns < member.fork_ns;
+    });
+    const bool is_told = of_fork != lists.end() && of_fork->shared_ns == member.fork_ns;
+    if (is_told && !of_fork->pages->contains(page)) return true;
+    return has_own && member.left.first_after(page, member.fork_ns).value_or(kForever) > listed_ns;
+}
+
+uint64_t Sharing::leave_of(const Member& member, uint64_t page, uint64_t since_ns) const {
+    uint64_t leave = member.end_ns;
+    const auto write =
+        std::upper_bound(member.writes.begin(), member.writes.end(), Write{page, since_ns});
+    if (write != member.writes.end() && write->page == page) {
+        leave = std::min(leave, write->time_ns);
+    }
+    if (!member.left.empty()) {
+        leave = std::min(leave, member.left.first_after(page, since_ns).value_or(kForever));
+    }
+    if (!member.came.empty()) {
+        leave = std::min(leave, member.came.first_after(page, since_ns).value_or(kForever));
+    }
+    return leave;
+}
+
+uint64_t Sharing::leave_inherited(const Member& member, uint64_t page) const {
+    return never_had(member, page) ? member.fork_ns : leave_of(member, page, member.fork_ns);
+}
+
+std::optional<Sharing::Origin> Sharing::origin(size_t process, uint64_t page,
+                                               uint64_t before_ns) const {
     for (;;) {
         const Member& member = members_[process];
+        uint64_t came_ns = 0;
         const auto behind =
             std::lower_bound(member.writes.begin(), member.writes.end(), Write{page, before_ns});
         if (behind != member.writes.begin() && std::prev(behind)->page == page) {
-            return {process, std::prev(behind)->time_ns};
+            came_ns = std::prev(behind)->time_ns;
         }
-        if (member.parent == kNone) return {process, 0};
+        came_ns = std::max(came_ns, member.came.last_before(page, before_ns).value_or(0));
+        const uint64_t left_ns = member.left.last_before(page, before_ns).value_or(0);
+        if (left_ns > came_ns) return std::nullopt;
+        if (came_ns != 0) return Origin{process, came_ns};
+        if (member.parent == kNone) return Origin{process, 0};
+        if (never_had(member, page)) {
+            // What it has at its first list all the same has come in between.
+            const bool has_list =
+                !member.lists.empty() && member.lists.front().shared_ns < before_ns;
+            if (!has_list || !member.lists.front().pages->contains(page)) return std::nullopt;
+            return Origin{process, member.fork_ns + 1};
+        }
         process = member.parent;
-        before_ns = member.fork_ns;
+        before_ns = member.fork_ns + 1;
     }
 }
 
-bool Sharing::has_it(size_t process, uint64_t page, uint64_t time_ns, const Origin& from) const {
+// Among all that were forked while they had it, those who live longest come first: who lives no
+// longer than another one has had the page cannot be the last.
+uint64_t Sharing::last_leave(uint64_t page, const Origin& from) const {
+    const Member& first = members_[from.process];
+    uint64_t last = leave_of(first, page, from.time_ns);
+    struct Part {
+        size_t low;
+        size_t high;
+    };
+    // A child that was forked at the moment of the write has what was there before.
+    std::vector<Part> parts = {
+        {first_forked_after(first, from.time_ns), first_forked_after(first, last - 1)}};
+    while (!parts.empty()) {
+        const Part part = parts.back();
+        parts.pop_back();
+        if (part.low >= part.high) continue;
+        const size_t found = ends_last(part.low, part.high);
+        const Member& member = members_[at_position_[found]];
+        if (member.end_ns <= last) continue;
+        // Each ancestor must have had it when it forked the next.
+        const Member* lacks = nullptr;
+        uint64_t leave_ns = 0;
+        const Member* forked = &member;
+        for (size_t each = member.parent; each != from.process; each = members_[each].parent) {
+            const Member& ancestor = members_[each];
+            const uint64_t leave = leave_inherited(ancestor, page);
+            if (leave <= forked->fork_ns) {
+                lacks = &ancestor;
+                leave_ns = leave;
+            }
+            forked = &ancestor;
+        }
+        if (lacks == nullptr) {
+            last = std::max(last, leave_inherited(member, page));
+            parts.push_back({part.low, found});
+            parts.push_back({found + 1, part.high});
+            continue;
+        }
+        // None of those that it forked since has it either.
+        const size_t without_from = first_forked_after(*lacks, leave_ns - 1);
+        parts.push_back({part.low, std::max(part.low, std::min(without_from, found))});
+        parts.push_back({std::min(part.high, lacks->tree_end), part.high});
+    }
+    return last;
+}
+
+// Page by page over all processes, so that each content is asked about once.
+void Sharing::find_shared_writes() {
+    struct Next {
+        uint64_t page;
+        size_t process;
+        bool operator>(const Next& other) const { return page > other.page; }
+    };
+    std::priority_queue<Next, std::vector<Next>, std::greater<>> next;
+    std::vector<size_t> done(members_.size(), 0);
+    for (size_t i = 0; i < members_.size(); ++i) {
+        members_[i].shared_writes.assign(members_[i].writes.size(), false);
+        if (!members_[i].writes.empty()) next.push({members_[i].writes[0].page, i});
+    }
+    uint64_t page = 0;
+    // Of the page: by process and time of a content, when the last one leaves it.
+    std::map<std::pair<size_t, uint64_t>, uint64_t> known;
+    while (!next.empty()) {
+        const Next at = next.top();
+        next.pop();
+        if (at.page != page) known.clear();
+        page = at.page;
+        Member& member = members_[at.process];
+        size_t& i = done[at.process];
+        for (; i < member.writes.size() && member.writes[i].page == page; ++i) {
+            const uint64_t time_ns = member.writes[i].time_ns;
+            const auto from = origin(at.process, page, time_ns);
+            if (!from) continue;
+            const auto [leave, is_new] = known.try_emplace({from->process, from->time_ns}, 0);
+            if (is_new) leave->second = last_leave(page, *from);
+            member.shared_writes[i] = leave->second > time_ns;
+        }
+        if (i < member.writes.size()) next.push({member.writes[i].page, at.process});
+    }
+}
+
+bool Sharing::is_shared(size_t process, uint64_t page, uint64_t time_ns) const {
     const Member& member = members_[process];
-    return member.fork_ns <= time_ns && time_ns < member.end_ns &&
-           origin(process, page, time_ns) == from;
-}
-
-bool Sharing::is_shared(size_t process, uint64_t page, uint64_t time_ns,
-                        uint64_t own_write_ns) const {
-    const Member& self = members_[process];
-    Origin from{process, own_write_ns};
-    if (own_write_ns == 0 && self.parent != kNone) {
-        from = origin(self.parent, page, self.fork_ns);
+    const auto write =
+        std::lower_bound(member.writes.begin(), member.writes.end(), Write{page, time_ns});
+    if (write == member.writes.end() || write->page != page || write->time_ns != time_ns) {
+        return false;
     }
-    // Mostly it is the parent; then nobody else need be asked.
-    if (self.parent != kNone && has_it(self.parent, page, time_ns, from)) return true;
-    const auto& family = families_[self.family];
-    return std::any_of(family.begin(), family.end(), [&](size_t other) {
-        return other != process && other != self.parent && has_it(other, page, time_ns, from);
-    });
+    return member.shared_writes[static_cast<size_t>(write - member.writes.begin())];
 }
 
-std::optional<std::vector<uint64_t>> Sharing::written_by_kin(size_t process) const {
+std::vector<uint64_t> Sharing::written_by_kin(size_t process) const {
     std::vector<uint64_t> pages;
-    for (const size_t other : families_[members_[process].family]) {
-        const Member& member = members_[other];
-        if (member.parent != process && members_[process].parent != other) continue;
-        if (member.is_sampled) return std::nullopt;
-        for (const Write& write : member.writes) pages.push_back(write.page);
-    }
+    const auto add = [&](size_t other) {
+        for (const Write& write : members_[other].writes) pages.push_back(write.page);
+    };
+    if (members_[process].parent != kNone) add(members_[process].parent);
+    for (const size_t child : members_[process].children) add(child);
     std::sort(pages.begin(), pages.end());
     pages.erase(std::unique(pages.begin(), pages.end()), pages.end());
     return pages;

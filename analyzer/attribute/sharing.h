@@ -1,32 +1,55 @@
 // Who shared a page with whom, and when: a write to a page that no other process maps any more is
 // no copy, because the kernel lets the process have it as it is (mm/memory.c, do_wp_page()).
 //
-// Two processes share a page while the last write to it, as far as each of them goes back through
-// its ancestors, is the same one. What the witness did not see counts as not written.
+// A page's content comes from somewhere: a process wrote it, or first had it there. A fork gives
+// the child the same content, and each of the two leaves it behind when it writes the page, gives
+// it up or ends. Of all that ever have one content, the last to leave it is the only one whose
+// write copies nothing. So it is enough to know, for each content, when the last one leaves.
+//
+// The cost is n log n in writes and ranges. For each content those processes are asked who lived
+// longest, until one is found that kept it so long.
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <vector>
 
-#include "trace/trace.h"
+#include "attribute/range_times.h"
+#include "trace/page_set.h"
 
 namespace cowscope::attribute {
 
+inline constexpr uint64_t kForever = std::numeric_limits<uint64_t>::max();
+
 class Sharing {
   public:
-    // Reads the events of every process.
-    explicit Sharing(const trace::Trace& trace);
+    // Fed first, in any order but that a process comes behind the one that forked it. `fork_ns`:
+    // when it began to share. Returns its index, which counts from 0.
+    size_t add_process(std::optional<size_t> parent, uint64_t fork_ns, uint64_t end_ns);
+    // The process wrote to the page, or had a new one there. Each once.
+    void wrote(size_t process, uint64_t page, uint64_t time_ns);
+    void reserve_writes(size_t process, size_t count) { members_[process].writes.reserve(count); }
+    // It unmapped, discarded or moved the range, or something else came to its place.
+    void gave_up(size_t process, const trace::PageRun& range, uint64_t time_ns);
+    // It had exactly these pages when it began to share them at `shared_ns`, as was found at
+    // `listed_ns`. In the order of time. `pages` must live until settle(), and that of a process's
+    // first list as long as this.
+    void had(size_t process, const trace::PageSet& pages, uint64_t shared_ns, uint64_t listed_ns);
 
-    // Whether another process had trace.processes[process]'s page at that time. `own_write_ns`: of
-    // the process's last write to that page before, or 0.
-    bool is_shared(size_t process, uint64_t page, uint64_t time_ns, uint64_t own_write_ns) const;
+    // Once, when all is said.
+    void settle();
 
-    // The pages that the parent and the children of a process wrote, each once, ascending. Nothing
-    // where some of their events stand for more than themselves.
-    std::optional<std::vector<uint64_t>> written_by_kin(size_t process) const;
+    // Whether another process had the page when it was written, by one of the writes that were fed.
+    bool is_shared(size_t process, uint64_t page, uint64_t time_ns) const;
+
+    // The pages that the parent and the children of a process wrote, each once, ascending.
+    std::vector<uint64_t> written_by_kin(size_t process) const;
+    const std::vector<size_t>& children(size_t process) const { return members_[process].children; }
 
   private:
+    static constexpr size_t kNone = ~size_t{0};
+
     struct Write {
         uint64_t page;
         uint64_t time_ns;
@@ -34,27 +57,53 @@ class Sharing {
             return page != other.page ? page < other.page : time_ns < other.time_ns;
         }
     };
-    struct Member {
-        std::vector<Write> writes;  // sorted
-        size_t parent = kNone;
-        size_t family = 0;     // index of the ancestor that was not forked
-        uint64_t fork_ns = 0;  // when it began to share
-        uint64_t end_ns = 0;
-        bool is_sampled = false;
+    struct List {
+        const trace::PageSet* pages;
+        uint64_t shared_ns;
+        uint64_t listed_ns;
     };
-    // The write that a page's content in one process comes from.
+    struct Member {
+        std::vector<Write> writes;        // sorted
+        std::vector<bool> shared_writes;  // as `writes`
+        RangeTimes left;                  // what it gave up
+        RangeTimes came;                  // what was new to it
+        std::vector<std::pair<trace::PageRun, uint64_t>> given_up;
+        std::vector<List> lists;
+        std::vector<size_t> children;  // by fork_ns
+        size_t parent = kNone;
+        uint64_t fork_ns = 0;
+        uint64_t end_ns = 0;
+        // Of a walk over the tree, parents first and children in the order of their forks: whoever
+        // was forked within some time by one process stands in one piece.
+        size_t position = 0;
+        size_t tree_end = 0;
+    };
+    // Where a page's content in one process comes from.
     struct Origin {
         size_t process;
-        uint64_t time_ns;
+        uint64_t time_ns;  // 0: it was there before anything is known
         bool operator==(const Origin& other) const = default;
     };
-    static constexpr size_t kNone = ~size_t{0};
 
-    Origin origin(size_t process, uint64_t page, uint64_t before_ns) const;
-    bool has_it(size_t process, uint64_t page, uint64_t time_ns, const Origin& from) const;
+    void find_changes(Member* member);
+    void order_processes();
+    void find_shared_writes();
 
-    std::vector<Member> members_;                // as trace.processes
-    std::vector<std::vector<size_t>> families_;  // members, by index of the ancestor
+    bool has_write(const Member& member, uint64_t page, uint64_t until_ns) const;
+    bool never_had(const Member& member, uint64_t page) const;
+    std::optional<Origin> origin(size_t process, uint64_t page, uint64_t before_ns) const;
+    // When a process stops to have what it has of that page since `since_ns`.
+    uint64_t leave_of(const Member& member, uint64_t page, uint64_t since_ns) const;
+    uint64_t leave_inherited(const Member& member, uint64_t page) const;
+    uint64_t last_leave(uint64_t page, const Origin& from) const;
+    // Position of the first child that was forked behind that time.
+    size_t first_forked_after(const Member& member, uint64_t time_ns) const;
+    // In [low, high), which is not empty: position of who ends last.
+    size_t ends_last(size_t low, size_t high) const;
+
+    std::vector<Member> members_;
+    std::vector<size_t> at_position_;  // index of the member
+    std::vector<size_t> latest_;       // tree over positions: position of who ends last
 };
 
 }  // namespace cowscope::attribute

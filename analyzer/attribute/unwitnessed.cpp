@@ -18,7 +18,8 @@ std::vector<Unwitnessed> unwitnessed_of(const trace::ProcessTrace& process, cons
     add(Cause::unknown, unknown, true, "in the census; its event was lost");
     add(Cause::unknown, copies.unsampled, true, "in the census; its event was not sampled");
     add(Cause::unknown, copies.unwitnessed_unwatched, false,
-        "in the census; there was no witness to see who wrote");
+        "in the census; there was no witness to see who wrote, or not yet (libc's fork() and other "
+        "libraries' handlers at a fork)");
     return found;
 }
 

@@ -7,7 +7,6 @@
 
 #include "attribute/process_names.h"
 #include "attribute/recording.h"
-#include "attribute/sharing.h"
 #include "attribute/unwitnessed.h"
 #include "error.h"
 
@@ -31,7 +30,7 @@ const trace::Mapping* program_of(const trace::ProcessTrace& process) {
 class Exporter {
   public:
     Exporter(const trace::Trace& trace, Writer* writer)
-        : trace_(trace), sharing_(trace), owners_(trace), writer_(*writer) {}
+        : trace_(trace), family_(trace), owners_(trace), writer_(*writer) {}
 
     TraceFacts run() {
         TraceFacts facts = find_facts();
@@ -78,7 +77,7 @@ class Exporter {
         const auto pages = writer_.needs_pages() ? attribute::WitnessedPages::list
                                                  : attribute::WitnessedPages::leave_out;
         const attribute::Copies copies =
-            attribute::find_copies(process, index, sharing_, &space, &sites, &owners_, pages);
+            attribute::find_copies(process, index, family_, &space, &sites, &owners_, pages);
         if (copies.copied_pages == 0) return;
 
         stack_bytes_ = 0;
@@ -184,7 +183,7 @@ class Exporter {
     }
 
     const trace::Trace& trace_;
-    attribute::Sharing sharing_;
+    attribute::Family family_;
     attribute::OwnerIndex owners_;
     symbolize::Symbolizer symbolizer_;
     decode::Decoder decoder_;

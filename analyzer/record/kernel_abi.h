@@ -11,6 +11,7 @@ namespace cowscope::record::abi {
 
 // Documentation/admin-guide/mm/pagemap.rst: bits of an 8-byte entry of /proc/PID/pagemap.
 inline constexpr uint64_t kPagemapSoftDirty = uint64_t{1} << 55;
+inline constexpr uint64_t kPagemapExclusive = uint64_t{1} << 56;
 inline constexpr uint64_t kPagemapFileOrShared = uint64_t{1} << 61;
 inline constexpr uint64_t kPagemapSwapped = uint64_t{1} << 62;
 inline constexpr uint64_t kPagemapPresent = uint64_t{1} << 63;

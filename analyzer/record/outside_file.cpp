@@ -96,7 +96,8 @@ std::vector<trace::OutsideSample> Samples::all() const {
 
 int write_outside(const std::string& path, uint32_t pid, uint64_t created_ns,
                   const Samples& samples, const trace::OutsideSample& latest,
-                  const trace::PageSet& copied, std::string* scratch, ShareOfBound* share) {
+                  const trace::PageSet& copied, const trace::AccountRecord& most,
+                  std::string* scratch, ShareOfBound* share) {
     begin(scratch, pid, created_ns);
     const std::vector<trace::OutsideSample> all = samples.all();
     trace::SamplesRecord record{};
@@ -104,6 +105,7 @@ int write_outside(const std::string& path, uint32_t pid, uint64_t created_ns,
     append_record(scratch, trace::kSamplesRecord, 0, record, all.data(),
                   all.size() * sizeof(trace::OutsideSample));
     append_census(scratch, latest, copied.runs());
+    if (most.time_ns != 0) append_record(scratch, trace::RecordType::account, 0, most, "", 0);
     finish(scratch);
     return replace_in(share, path, *scratch);
 }

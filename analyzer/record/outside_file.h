@@ -25,11 +25,12 @@ class Samples {
 };
 
 // Replaces the file. `latest` is the last of `samples`, and `copied` the pages that it counted.
+// `most`: of the scan where the process had most to itself; without a time there was none.
 // `scratch` is kept for its memory.
 int write_outside(const std::string& path, uint32_t pid, uint64_t created_ns,
                   const Samples& samples, const trace::OutsideSample& latest,
-                  const trace::PageSet& copied, std::string* scratch,
-                  ShareOfBound* share = nullptr);
+                  const trace::PageSet& copied, const trace::AccountRecord& most,
+                  std::string* scratch, ShareOfBound* share = nullptr);
 
 // Appends to the file, or makes one with nothing else.
 int append_fate(const std::string& path, uint32_t pid, uint64_t created_ns,

@@ -82,15 +82,11 @@ void OutsideScan::find_segments() {
         std::string name = entry->path().filename().string();
         const auto parsed = parse_segment_name(name);
         if (!parsed || !known_segments_.insert(name).second) continue;
-        followed_.push_back({std::move(name),
-                             parsed->pid,
-                             parsed->created_ns,
-                             SegmentTail(entry->path().string()),
-                             {},
-                             {},
-                             0,
-                             false,
-                             0});
+        Followed followed{SegmentTail(entry->path().string())};
+        followed.segment = std::move(name);
+        followed.pid = parsed->pid;
+        followed.created_ns = parsed->created_ns;
+        followed_.push_back(std::move(followed));
     }
 }
 
@@ -126,6 +122,26 @@ OutsideScan::Verdict OutsideScan::look_at(Followed* followed) {
         return Verdict::drop;
     }
     return followed->tail.can_be_scanned() ? scan(*process, followed) : Verdict::keep;
+}
+
+// Asking who else maps a page takes thirty times as long as whether it was written. So where there
+// are many, it is done at each eighth scan.
+void OutsideScan::count_alone(int pagemap, const trace::OutsideSample& sample, Followed* followed) {
+    constexpr uint64_t kFewPages = uint64_t{1} << 14;
+    constexpr unsigned kScansACount = 8;
+    if (inherited_.pages() > kFewPages && followed->scans_until_count != 0) {
+        --followed->scans_until_count;
+        return;
+    }
+    followed->scans_until_count = kScansACount - 1;
+    const uint64_t alone = scanner_.count_alone(pagemap, inherited_, census_.copied);
+    const uint64_t all = sample.copied_pages + sample.fresh_pages + alone;
+    if (followed->most.time_ns != 0 && all <= followed->most_private) return;
+    followed->most_private = all;
+    followed->most.time_ns = sample.time_ns;
+    followed->most.fresh_pages = sample.fresh_pages;
+    followed->most.held_alone_pages = alone;
+    followed->most.generation = sample.generation;
 }
 
 OutsideScan::Verdict OutsideScan::scan(const OtherProcess& process, Followed* followed) {
@@ -166,10 +182,18 @@ OutsideScan::Verdict OutsideScan::scan(const OtherProcess& process, Followed* fo
         note_no_scan(error.what());
         return Verdict::drop;
     }
+    const trace::AccountRecord most_before = followed->most;
+    const uint64_t most_private_before = followed->most_private;
+    count_alone(pagemap.get(),
+                {start_ns, census_.copied.pages(), census_.fresh_pages, generation, 0}, followed);
     // A process that ends shows ever fewer pages, and one that forks protects them anew.
     const bool is_whole = memory_is_alive(pagemap.get(), mappings.all().front().start) &&
                           tail.turns() == turns && census_.tracker_is_there;
-    if (!is_whole) return Verdict::keep;
+    if (!is_whole) {
+        followed->most = most_before;
+        followed->most_private = most_private_before;
+        return Verdict::keep;
+    }
 
     const trace::PageSet& given_up = tail.generation()->given_up;
     if (!given_up.runs().empty()) census_.copied = without(census_.copied, given_up);
@@ -180,9 +204,10 @@ OutsideScan::Verdict OutsideScan::scan(const OtherProcess& process, Followed* fo
         followed->earlier_copies += followed->last_sample.copied_pages;
     }
     followed->last_sample = sample;
-    const int error = write_outside(
-        trace::outside_path_of(tail.path()), static_cast<uint32_t>(followed->pid),
-        followed->created_ns, followed->samples, sample, census_.copied, &file_content_, share_);
+    const int error =
+        write_outside(trace::outside_path_of(tail.path()), static_cast<uint32_t>(followed->pid),
+                      followed->created_ns, followed->samples, sample, census_.copied,
+                      followed->most, &file_content_, share_);
     followed->has_file = followed->has_file || error == 0;
     check_written(error);
     return Verdict::keep;

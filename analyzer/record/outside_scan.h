@@ -12,6 +12,7 @@
 #include <deque>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "record/other_process.h"
@@ -57,12 +58,17 @@ class OutsideScan {
 
   private:
     struct Followed {
+        explicit Followed(SegmentTail its_tail) : tail(std::move(its_tail)) {}
+
+        SegmentTail tail;
         std::string segment;  // name of the file
         pid_t pid = 0;
         uint64_t created_ns = 0;
-        SegmentTail tail;
         Samples samples;
         trace::OutsideSample last_sample{};
+        trace::AccountRecord most{};  // of the scan where it had most to itself
+        uint64_t most_private = 0;    // pages that it had there, the copied ones too
+        unsigned scans_until_count = 0;
         uint64_t earlier_copies = 0;  // pages, of generations before that sample's
         bool has_file = false;        // a census was written
         unsigned unrecognised = 0;    // times in a row that the process had no such segment mapped
@@ -74,6 +80,7 @@ class OutsideScan {
     void find_segments();
     Verdict look_at(Followed* followed);
     Verdict scan(const OtherProcess& process, Followed* followed);
+    void count_alone(int pagemap, const trace::OutsideSample& sample, Followed* followed);
     void tell_fate(Followed* followed, trace::FateRecord fate);
     void check_written(int error);
     void note_no_scan(const std::string& why);

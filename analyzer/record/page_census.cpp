@@ -123,6 +123,44 @@ int PageScanner::take_census(int pagemap, trace::Tracker tracker,
     return 0;
 }
 
+uint64_t PageScanner::count_alone(int pagemap, const trace::PageSet& pages,
+                                  const trace::PageSet& except) {
+    constexpr uint64_t kAlone = abi::kPagemapPresent | abi::kPagemapExclusive;
+    constexpr uint64_t kStep = 64;
+    const trace::PageSet asked = trace::without(pages, except);
+    const auto count_in = [&](uint64_t start, uint64_t count) -> uint64_t {
+        const ssize_t got = pread(pagemap, entries_.data(), count * sizeof(uint64_t),
+                                  static_cast<off_t>(start / kPage * sizeof(uint64_t)));
+        const size_t read = got < 0 ? 0 : static_cast<size_t>(got) / sizeof(uint64_t);
+        return static_cast<uint64_t>(
+            std::count_if(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(read),
+                          [](uint64_t entry) {
+                              return (entry & (kAlone | abi::kPagemapFileOrShared)) == kAlone;
+                          }));
+    };
+    entries_.resize(kEntriesARead);
+    bool has_any = false;
+    uint64_t next = 0;
+    uint64_t before = 0;
+    for (const trace::PageRun& run : asked.runs()) {
+        // Not the same one of each 64: memory is laid out in steps of such sizes.
+        for (; next < before + run.pages && !has_any; next += kStep - next / kStep % 7) {
+            has_any = count_in(run.start + (next - before) * kPage, 1) != 0;
+        }
+        before += run.pages;
+    }
+    uint64_t alone = 0;
+    if (!has_any) return alone;
+    for (const trace::PageRun& run : asked.runs()) {
+        for (uint64_t done = 0; done < run.pages;) {
+            const uint64_t count = std::min<uint64_t>(run.pages - done, entries_.size());
+            alone += count_in(run.start + done * kPage, count);
+            done += count;
+        }
+    }
+    return alone;
+}
+
 int PageScanner::scan(int pagemap, trace::Tracker tracker, const PageRange& range, Taker* taker) {
     tracker::PagemapScanArgument argument{};
     argument.size = sizeof(argument);
@@ -222,24 +260,6 @@ bool memory_is_alive(int pagemap, uint64_t mapped) {
     // The kernel reads nothing once the last user of the memory has left it (fs/proc/task_mmu.c,
     // pagemap_read()), which is before it starts to take it down.
     return got == static_cast<ssize_t>(sizeof(entry));
-}
-
-trace::PageSet without(const trace::PageSet& pages, const trace::PageSet& taken) {
-    if (taken.runs().empty()) return pages;
-    trace::PageSet left;
-    auto hole = taken.runs().begin();
-    for (const trace::PageRun& run : pages.runs()) {
-        uint64_t start = run.start;
-        const uint64_t end = end_of(run);
-        while (hole != taken.runs().end() && end_of(*hole) <= start) ++hole;
-        // The last hole in this run may reach into the next one: `hole` stays.
-        for (auto each = hole; each != taken.runs().end() && each->start < end; ++each) {
-            if (each->start > start) left.append({start, (each->start - start) / kPage});
-            start = std::min(end, end_of(*each));
-        }
-        if (start < end) left.append({start, (end - start) / kPage});
-    }
-    return left;
 }
 
 }  // namespace cowscope::record

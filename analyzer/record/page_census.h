@@ -50,6 +50,10 @@ class PageScanner {
     int take_census(int pagemap, trace::Tracker tracker, const std::vector<PageRange>& ranges,
                     const trace::PageSet& inherited, PageCensus* census);
 
+    // How many of `pages` but those of `except` nobody else maps. 30 ns a page, and no more than a
+    // look at some of them where there are none. 0 where the memory is gone.
+    uint64_t count_alone(int pagemap, const trace::PageSet& pages, const trace::PageSet& except);
+
   private:
     class Taker;
 
@@ -67,8 +71,5 @@ class PageScanner {
 // Whether the memory behind `pagemap` is still that of a living process: what was read through it
 // before is then whole. `mapped` is an address below the end of the address space.
 bool memory_is_alive(int pagemap, uint64_t mapped);
-
-// `pages` but those of `taken`.
-trace::PageSet without(const trace::PageSet& pages, const trace::PageSet& taken);
 
 }  // namespace cowscope::record

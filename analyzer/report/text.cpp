@@ -320,14 +320,15 @@ void TextReport::advice() {
 void TextReport::processes() {
     // Alone it has room for what the kernel says.
     const bool whole = options_.by == "process";
-    const size_t column = whole ? 11 : 13;
+    const size_t column = whole ? 10 : 11;
     const auto row_of = [&](const std::string& pid, const std::string& role,
                             const std::vector<std::string>& sizes, const std::string& end) {
         std::string text = fmt::format("  {:>8} {:<5}", pid, role);
         for (const std::string& each : sizes) text += fmt::format("{:>{}}", each, column);
         page_.line(text + "  " + end);
     };
-    std::vector<std::string> titles = {"inherited", "copied", "fresh"};
+    std::vector<std::string> titles = {"inherited", "copied", "fresh",
+                                       whole ? "alone" : "held alone"};
     if (whole) titles.push_back("private*");
     page_.heading("Processes");
     row_of("pid", "role", titles, "end");
@@ -359,7 +360,8 @@ void TextReport::processes() {
         };
         std::vector<std::string> sizes = {at_least(p.inherited_at_least, p.inherited_pages),
                                           at_least(p.copied_at_least, p.copied_pages),
-                                          size(p.fresh_pages * report_.page_size)};
+                                          size(p.fresh_pages * report_.page_size),
+                                          size(p.held_alone_pages * report_.page_size)};
         if (whole) sizes.push_back(size(p.private_dirty_kb_at_end * 1024));
         row_of(std::to_string(p.pid), p.role, sizes, end);
     }
@@ -367,9 +369,10 @@ void TextReport::processes() {
     if (whole) {
         page_.line();
         page_.paragraph(
-            "* Private_Dirty at the end, as the kernel counts it: copied and fresh pages, about a "
-            "MiB "
-            "of cowscope's own, and what others who shared it gave up.",
+            "* Private_Dirty at the end, as the kernel counts it: what was copied or fresh or held "
+            "alone then, and about a MiB of cowscope's own. Alone: held alone, inherited and never "
+            "copied, "
+            "but nobody else's any more, because the others ended or gave it up.",
             2, 2);
     }
 }

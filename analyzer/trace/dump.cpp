@@ -95,9 +95,9 @@ std::string describe(const RecordView& view) {
             const auto r = view.as<ProcessRecord>();
             const char* role = r.role == Role::image ? "image" : "fork";
             return fmt::format(
-                "start_ns={} fork_ns={} pid={} parent={} role={} sample={} command={} "
-                "executable={}",
-                r.start_ns, r.fork_ns, r.pid, r.parent_pid, role, r.sample,
+                "start_ns={} fork_ns={} pid={} parent={} parent_created_ns={} role={} sample={} "
+                "command={} executable={}",
+                r.start_ns, r.fork_ns, r.pid, r.parent_pid, r.parent_created_ns, role, r.sample,
                 text_behind(view.behind<ProcessRecord>(), r.command_bytes),
                 text_behind(view.behind<ProcessRecord>().subspan(r.command_bytes),
                             r.executable_bytes));
@@ -234,9 +234,15 @@ std::string describe(const RecordView& view) {
         }
         case RecordType::weight:
             return fmt::format("weight={}", view.as<WeightRecord>().weight);
+        case RecordType::account: {
+            const auto r = view.as<AccountRecord>();
+            return fmt::format("time_ns={} generation={} fresh_pages={} held_alone_pages={}",
+                               r.time_ns, r.generation, r.fresh_pages, r.held_alone_pages);
+        }
         case RecordType::given_up: {
             const auto r = view.as<GivenUpRecord>();
-            return fmt::format("range={:#x}+{}", r.range.start, r.range.pages);
+            return fmt::format("range={:#x}+{} time_ns={}", r.range.start, r.range.pages,
+                               r.time_ns);
         }
         default:
             return describe_outside(view);

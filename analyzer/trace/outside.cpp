@@ -39,6 +39,7 @@ class OutsideLoader {
         if (record.type == kSamplesRecord) take_samples(record);
         if (record.type == RecordType::census) take_census(record);
         if (record.type == kFateRecord) take_fate(record);
+        if (record.type == RecordType::account) outside_.account = record.as<AccountRecord>();
     }
 
     void take_samples(const RecordView& record) {

@@ -8,7 +8,8 @@
 //
 //     samples   what the scans counted, in the order of time; thinned out evenly when there are
 //     many census    CensusRecord of kind `outside`, in one or more parts: the last scan's copied
-//     pages fate      what became of the process; only where the recorder saw it
+//     pages account   what the process had to itself at the scan where that was most
+//     fate      what became of the process; only where the recorder saw it
 //
 // The recorder replaces the whole file at every scan; only the fate is appended.
 #pragma once
@@ -68,6 +69,7 @@ struct OutsideCensus {
 struct Outside {
     std::vector<OutsideSample> samples;  // times ascend
     std::optional<OutsideCensus> census;
+    std::optional<AccountRecord> account;
     std::optional<FateRecord> fate;
     // Why the file could not be read to its end; one line.
     std::optional<std::string> damage;

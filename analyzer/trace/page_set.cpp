@@ -68,6 +68,24 @@ PageSet union_of(std::vector<PageRun> runs) {
     return set;
 }
 
+PageSet without(const PageSet& pages, const PageSet& taken) {
+    if (taken.runs().empty()) return pages;
+    PageSet left;
+    auto hole = taken.runs().begin();
+    for (const trace::PageRun& run : pages.runs()) {
+        uint64_t start = run.start;
+        const uint64_t end = end_of(run);
+        while (hole != taken.runs().end() && end_of(*hole) <= start) ++hole;
+        // The last hole in this run may reach into the next one: `hole` stays.
+        for (auto each = hole; each != taken.runs().end() && each->start < end; ++each) {
+            if (each->start > start) left.append({start, (each->start - start) / kPageBytes});
+            start = std::min(end, end_of(*each));
+        }
+        if (start < end) left.append({start, (end - start) / kPageBytes});
+    }
+    return left;
+}
+
 void PageSet::clear() {
     runs_.clear();
     pages_ = 0;

@@ -35,4 +35,7 @@ class PageSet {
 // out.
 PageSet union_of(std::vector<PageRun> runs);
 
+// `pages` but those of `taken`.
+PageSet without(const PageSet& pages, const PageSet& taken);
+
 }  // namespace cowscope::trace

@@ -25,7 +25,7 @@ constexpr uint64_t kMostPiecesAMove = 4;
 
 // The recorder's stand in files of its own (outside.h).
 bool is_taken_by_process(CensusKind kind) {
-    return kind >= CensusKind::final && kind <= CensusKind::alone && kind != CensusKind::outside;
+    return kind >= CensusKind::final && kind <= CensusKind::earlier && kind != CensusKind::outside;
 }
 
 class Loader {
@@ -95,8 +95,15 @@ class Loader {
             case RecordType::moved:
                 take_moved(record);
                 break;
+            case RecordType::given_up:
+                take_given_up(record);
+                break;
             case RecordType::memory:
                 take_memory(record);
+                break;
+            case RecordType::account:
+                process_.accounts.push_back(record.as<AccountRecord>());
+                see_time(process_.accounts.back().time_ns);
                 break;
             case RecordType::fork:
                 process_.fork_times_ns.push_back(record.as<ForkRecord>().time_ns);
@@ -227,6 +234,7 @@ class Loader {
         generation.witness = fixed.witness;
         generation.is_listed = true;
         generation.had_more = (fixed.header.flags & kInheritedMore) != 0;
+        generation.listed_ns = fixed.time_ns;
         take_runs<InheritedRecord>(record, fixed.run_count, &generation.inherited);
     }
 
@@ -251,7 +259,9 @@ class Loader {
         };
         if (fixed.kind == CensusKind::inherited) return add_to(&pending.inherited);
         if (fixed.kind == CensusKind::fresh) return add_to(&pending.not_copied);
-        if (fixed.kind == CensusKind::given_up || fixed.kind == CensusKind::kernel) {
+        if (fixed.kind == CensusKind::earlier) generation->earlier.merge(census_runs_);
+        if (fixed.kind == CensusKind::earlier || fixed.kind == CensusKind::given_up ||
+            fixed.kind == CensusKind::kernel) {
             add_to(&of_ranges);
             pending.range_end = of_ranges.size();
             return;
@@ -282,6 +292,19 @@ class Loader {
             fail(record, "moves too many pieces once more");
         }
         pieces_moved_ += process_.generations.back().homes.move(fixed.from, fixed.to);
+    }
+
+    void take_given_up(const RecordView& record) {
+        const auto fixed = record.as<GivenUpRecord>();
+        PageSet range;
+        if (!range.append(fixed.range)) fail(record, "is impossible");
+        if (process_.generations.empty()) return;
+        see_time(fixed.time_ns);
+        Generation& generation = process_.generations.back();
+        const PageSet homes = generation.homes.homes_of(range);
+        for (const PageRun& run : homes.runs()) {
+            generation.given_up.push_back({run, fixed.time_ns});
+        }
     }
 
     void take_stack(const RecordView& record) {
@@ -353,7 +376,9 @@ class Loader {
     void take_memory(const RecordView& record) {
         const auto memory = record.as<MemoryRecord>();
         if (memory.moment == MemoryMoment::fork) {
-            if (!process_.memory_at_fork) process_.memory_at_fork = memory;
+            // What was measured is better than what goes without saying.
+            auto& known = process_.memory_at_fork;
+            if (!known || (known->header.flags & kNotMeasured) != 0) known = memory;
         } else {
             process_.memory_at_end = memory;
         }

@@ -27,12 +27,20 @@ struct Generation {
     Witness witness = Witness::off;
     bool is_listed = false;  // `inherited` is known
     bool had_more = false;   // at the fork, than `inherited`
+    uint64_t listed_ns = 0;
     PageSet inherited;
     // By the last census, and by those of ranges. Pages that were moved are named where they were
     // inherited, here and there.
     PageSet copied;
+    PageSet earlier;      // of those: before anybody could see who wrote
     PageSet not_copied;   // though an event says so
     HomeAddresses homes;  // at the end of the generation
+    // What the process unmapped, moved or discarded, in the order of time.
+    struct GivenUp {
+        PageRun range;
+        uint64_t time_ns;
+    };
+    std::vector<GivenUp> given_up;
     std::optional<CensusKind> census;
     uint64_t census_ns = 0;
     uint64_t fresh_pages = 0;
@@ -95,6 +103,9 @@ struct ProcessTrace {
     std::string path;
     SegmentHeader header{};
     ProcessRecord process{};
+    // Index in Trace::processes of the process that forked this one; nothing for images, and where
+    // that left no trace.
+    std::optional<size_t> parent;
     std::vector<std::string> command;
     std::string executable;
     LossRecord loss{};
@@ -106,6 +117,7 @@ struct ProcessTrace {
     std::unordered_map<uint32_t, std::vector<Exemplar>> exemplars;  // by site
     std::unordered_map<uint64_t, std::string> types;                // by address
     Python python;
+    std::vector<AccountRecord> accounts;
     std::optional<MemoryRecord> memory_at_fork;
     std::optional<MemoryRecord> memory_at_end;
     std::vector<uint64_t> fork_times_ns;

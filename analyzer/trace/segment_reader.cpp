@@ -51,9 +51,15 @@ const Kind* kind_of(RecordType type) {
         {"python_stack", sizeof(PythonStackRecord)},
         {"python_value", sizeof(PythonValueRecord)},
         {"weight", sizeof(WeightRecord)},
+        {},
+        {},
+        {},
+        {},
+        {"account", sizeof(AccountRecord)},
     };
     const auto index = static_cast<size_t>(type);
-    return index == 0 || index >= std::size(kKinds) ? nullptr : &kKinds[index];
+    const bool is_known = index < std::size(kKinds) && kKinds[index].fixed_bytes != 0;
+    return is_known ? &kKinds[index] : nullptr;
 }
 
 // Bytes that the counts in a record's fixed part claim behind it.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <utility>
 
 #include "error.h"
 
@@ -26,27 +28,35 @@ std::vector<std::string> find_segments(const std::string& folder) {
 
 namespace {
 
-// A forked child that lived too short to say where its modules lie has them where its parent has
-// them.
+// A forked child does not say again where its modules lie if that is as its parent has said.
 void add_parents_mappings(Trace* trace) {
     for (size_t i = 0; i < trace->processes.size(); ++i) {
         ProcessTrace& process = trace->processes[i];
-        if (process.process.role != Role::fork || !process.mappings.empty()) continue;
-        if (const auto parent = find_parent(*trace, i)) {
-            process.mappings = trace->processes[*parent].mappings;
-        }
+        if (!process.parent) continue;
+        const auto& theirs = trace->processes[*process.parent].mappings;
+        const auto behind = std::partition_point(
+            theirs.begin(), theirs.end(), [&](const std::shared_ptr<const Mappings>& each) {
+                return each->time_ns() <= process.process.start_ns;
+            });
+        const auto last = behind != theirs.begin() ? std::prev(behind) : theirs.begin();
+        if (last != theirs.end()) process.mappings.insert(process.mappings.begin(), *last);
     }
 }
 
 }  // namespace
 
-std::optional<size_t> find_parent(const Trace& trace, size_t child) {
-    const ProcessTrace& fork = trace.processes[child];
-    if (fork.process.role != Role::fork) return std::nullopt;
-    for (size_t i = child; i-- > 0;) {
-        if (trace.processes[i].pid() == fork.process.parent_pid) return i;
+void find_parents(Trace* trace) {
+    std::map<std::pair<uint32_t, uint64_t>, size_t> known;
+    for (size_t i = 0; i < trace->processes.size(); ++i) {
+        ProcessTrace& process = trace->processes[i];
+        process.parent.reset();
+        const ProcessRecord& record = process.process;
+        if (record.role == Role::fork && record.parent_created_ns != 0) {
+            const auto found = known.find({record.parent_pid, record.parent_created_ns});
+            if (found != known.end()) process.parent = found->second;
+        }
+        known.try_emplace({process.pid(), process.header.created_ns}, i);
     }
-    return std::nullopt;
 }
 
 Trace load(const std::string& folder) {
@@ -70,6 +80,7 @@ Trace load(const std::string& folder) {
                      [](const ProcessTrace& a, const ProcessTrace& b) {
                          return a.process.start_ns < b.process.start_ns;
                      });
+    find_parents(&trace);
     add_parents_mappings(&trace);
     trace.owners = load_owners(folder, &trace.damage);
     trace.bound = read_bound(folder, &trace.damage);

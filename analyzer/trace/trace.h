@@ -25,9 +25,9 @@ struct Trace {
 // trace.
 std::vector<std::string> find_segments(const std::string& folder);
 
-// The process that forked trace.processes[child], as an index: the latest image or fork of that pid
-// before it. Nothing for images, and where it left no trace.
-std::optional<size_t> find_parent(const Trace& trace, size_t child);
+// Fills in each process's `parent`, which stands before it: who called fork, by what the child says
+// of it, and never by a number alone, which may be another's by now, or in another namespace.
+void find_parents(Trace* trace);
 
 // Throws cowscope::Error where FOLDER is no trace or nothing in it can be read.
 Trace load(const std::string& folder);

@@ -30,6 +30,9 @@ void stop_if_alone() {
         process.look.first_shared(tracked.scan_buffer, tracked.inherited, tracked.maybe_shared);
     if (tracked.maybe_shared != tracker::kAddressSpaceEnd) return;
     write_census(trace::CensusKind::alone);
+    tracked.copied_when_alone = tracked.census.copied.pages();
+    write_account(tracked.census.fresh_pages,
+                  tracked.inherited.pages() - tracked.copied_when_alone);
     process.trap.close();
     tracked.stage = Stage::off;
     tracked.is_protected = false;

@@ -14,6 +14,8 @@ uint64_t end_of(const trace::PageRun& run) {
     return run.start + run.pages * tracker::kPageBytes;
 }
 
+}  // namespace
+
 void write_census_record(trace::CensusKind kind, const tracker::Census& census) {
     const Tracked& tracked = *process.tracked;
     const uint64_t now = sys::monotonic_ns();
@@ -29,14 +31,13 @@ void write_census_record(trace::CensusKind kind, const tracker::Census& census) 
         });
 }
 
-}  // namespace
-
 void write_census(trace::CensusKind kind) {
     Tracked& tracked = *process.tracked;
     tracked.census.clear();
     if (tracked.stage == Stage::witnessing) {
         // Every fault was seen: the events are the copies.
-        tracked.census.fresh_pages = tracked.early_pages.fresh_pages();
+        const uint64_t seen = tracked.early_pages.fresh_pages();
+        tracked.census.fresh_pages = seen > tracked.fresh_at_end ? seen : tracked.fresh_at_end;
     } else {
         const int result = process.tracker.take_census(
             tracked.arena, tracked.scan_buffer, tracked.mappings, tracked.inherited, tracked.own,
@@ -50,6 +51,53 @@ void write_census(trace::CensusKind kind) {
         }
     }
     write_census_record(kind, tracked.census);
+}
+
+void write_account(uint64_t fresh_pages, uint64_t held_alone_pages) {
+    auto* record = process.writer.begin<trace::AccountRecord>(trace::RecordType::account);
+    if (record == nullptr) return;
+    record->time_ns = sys::monotonic_ns();
+    record->fresh_pages = fresh_pages;
+    record->held_alone_pages = held_alone_pages;
+    record->generation = process.tracked->generation;
+    record->padding = 0;
+    process.writer.commit();
+}
+
+uint64_t write_last_account() {
+    Tracked& tracked = *process.tracked;
+    tracker::Census& census = tracked.census;
+    uint64_t copied = 0;
+    // Where the last census failed nothing tells what was copied.
+    if (tracked.stage == Stage::tracking && process.tracker.check() != 0) return 0;
+    if (tracked.stage == Stage::witnessing) {
+        census.clear();
+        census.fresh_pages = tracked.fresh_at_end;
+        for (const EarlyPages::Entry& entry : tracked.early_pages) {
+            if (entry.is_fresh || !tracked.inherited.contains(entry.range.start)) continue;
+            census.copied.insert(tracked.arena, entry.range.start, entry.range.end);
+        }
+        for (const trace::PageRun& run : tracked.earlier.runs()) {
+            const bool is_known = tracked.generation != 0 ||
+                                  census.copied.overlaps(run.start, end_of(run)) ||
+                                  !tracked.inherited.contains(run.start);
+            if (!is_known) census.copied.insert(tracked.arena, run.start, end_of(run));
+        }
+    } else if (tracked.is_alone) {
+        // What it wrote since is its own as before; what is new since is not.
+        copied = tracked.copied_when_alone;
+        census.clear();
+        tracked.mappings.read(tracked.arena, tracked.scratch);
+        const int result =
+            process.tracker.take_census(tracked.arena, tracked.scan_buffer, tracked.mappings,
+                                        tracked.inherited, tracked.own, false, &census);
+        if (result != 0) return 0;
+    }
+    const uint64_t alone =
+        process.look.count_alone(tracked.scan_buffer, tracked.inherited, census.copied);
+    const uint64_t held_alone = alone - (copied < alone ? copied : alone);
+    write_account(census.fresh_pages, held_alone);
+    return census.copied.pages() + alone + census.fresh_pages;
 }
 
 bool find_copies(uint64_t start, uint64_t end) {
@@ -130,10 +178,22 @@ void record_page(trace::CensusKind kind, uint64_t page) {
 void forget_inherited(uint64_t start, uint64_t end) {
     Tracked& tracked = *process.tracked;
     tracked.early_pages.forget(start, end);
-    if (!tracked.inherited.overlaps(start, end)) return;
+    if (tracked.stage == Stage::witnessing) {
+        // Memory that came since the fork is none of what it shared. Whoever gives more up than
+        // this tells it by its list.
+        constexpr uint32_t kMostUnlisted = 256;
+        const bool may_be_inherited = !process.is_counting &&
+                                      tracked.unlisted_given_up < kMostUnlisted &&
+                                      known_mappings.overlap(start, end);
+        if (!may_be_inherited) return;
+        ++tracked.unlisted_given_up;
+    } else if (!tracked.inherited.overlaps(start, end)) {
+        return;
+    }
     // Who scans from outside must know before the kernel does it.
     if (auto* record = process.writer.begin<trace::GivenUpRecord>(trace::RecordType::given_up)) {
         record->range = page_run({start, end});
+        record->time_ns = sys::monotonic_ns();
         process.writer.commit();
     }
     tracked.inherited.remove(tracked.arena, start, end);

@@ -20,6 +20,7 @@ template <typename Take>
 void for_each_own(const Take& take) {
     take(process.writer.descriptor());
     take(process.look.descriptor());
+    take(process.look.parent().descriptor());
     process.tracker.for_each_descriptor(take);
     process.trap.for_each_descriptor(take);
 }

@@ -13,7 +13,10 @@ namespace cowscope::process {
 void look_last(bool is_exec) {
     if (process.tracked == nullptr) return;
     if (process.tracked->stage == Stage::off) {
-        if (process.tracked->is_alone && !is_exec) write_memory(trace::MemoryMoment::end);
+        if (process.tracked->is_alone && !is_exec) {
+            write_last_account();
+            write_memory(trace::MemoryMoment::end);
+        }
         return;
     }
     // exec gives the memory back at once, and is often all that a child is there for: where the
@@ -24,7 +27,16 @@ void look_last(bool is_exec) {
         list_at_end();
     }
     if (!process.tracked->lacks_tracker) write_census(trace::CensusKind::final);
-    if (!is_exec) write_memory(trace::MemoryMoment::end);
+    if (is_exec) return;
+    const uint64_t private_pages = write_last_account();
+    // It would walk all pages once more, for a process that has hardly begun.
+    const bool is_short = process.tracked->stage == Stage::witnessing &&
+                          process.tracked->inherited.pages() > kWorthMeasuringPages;
+    if (is_short) {
+        write_known_memory(trace::MemoryMoment::end, trace::kCountedPages, private_pages);
+    } else {
+        write_memory(trace::MemoryMoment::end);
+    }
 }
 
 void finish(trace::EndKind kind, int value) {

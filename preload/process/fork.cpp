@@ -20,6 +20,7 @@ void before_fork() {
     // Also waits for another thread that is preparing.
     const Locked locked;
     if (process.tracked == nullptr) prepare_for_children();
+    process.look.open_for_children();
     begin_before_fork();
     ++process.forks_under_way;
     process.fork_began_ns = sys::monotonic_ns();
@@ -63,17 +64,21 @@ namespace {
 void enter_child(bool shares_descriptors) {
     if (process.pid == 0) return;
     const pid_t parent = process.pid;
+    // Before the shim's own.
+    process.faults_at_entry = all_faults();
     process.lock.free_in_child();
     // Nothing in the arena was inherited, and the descriptors act on the parent. Where they are the
     // parent's very own, they stay open.
     if (shares_descriptors) {
         process.trap = {};
         process.tracker.forget();
-        process.look.forget();
         process.writer = {};
     } else {
-        close_all();
+        process.trap.close();
+        process.tracker.close();
+        process.writer.close();
     }
+    process.look.become_child(shares_descriptors);
     const Locked locked;
     process.pid = sys::getpid();
     process.shares_descriptors = shares_descriptors;

@@ -26,7 +26,7 @@ constexpr uint32_t kPagesBeforeTracking = 64;
 constexpr uint64_t kUnseenFaults = 64;
 // The top of the handler's stack, and what stands behind it.
 constexpr size_t kHotBytes = 20 * 1024;
-static_assert(sizeof(Tracked) - offsetof(Tracked, arena) <= 12 * 1024);
+static_assert(sizeof(Tracked) - offsetof(Tracked, arena) <= 12 * 1024 + 512);
 
 bool create_tracked() {
     if (!process.arena.is_wiped_by_forks() && !process.arena.create()) return false;
@@ -101,6 +101,17 @@ void write_generation() {
     process.writer.commit();
 }
 
+void write_earlier_copies() {
+    Tracked& tracked = *process.tracked;
+    if (tracked.generation != 0 || tracked.earlier.pages() == 0) return;
+    tracked.census.clear();
+    for (const trace::PageRun& run : tracked.earlier.runs()) {
+        const uint64_t end = run.start + run.pages * tracker::kPageBytes;
+        tracked.census.copied.append(tracked.arena, run.start, end);
+    }
+    write_census_record(trace::CensusKind::earlier, tracked.census);
+}
+
 // A fresh page may be a huge one.
 void widen_early_pages() {
     for (EarlyPages::Entry& entry : process.tracked->early_pages) {
@@ -115,7 +126,7 @@ void widen_early_pages() {
 
 // A page of a file comes with content whether the parent had it or not. The mappings are known now,
 // and the parent can be asked.
-void judge_file_pages_again(tracker::OtherPages* parent) {
+void judge_file_pages_again(tracker::ParentPages* parent) {
     if (process.forks != 0) return;
     Tracked& tracked = *process.tracked;
     const Mapping* last = nullptr;
@@ -127,21 +138,13 @@ void judge_file_pages_again(tracker::OtherPages* parent) {
             continue;
         }
         if (mapping != last) {
-            parent_wrote_last =
-                parent->has_private({mapping->start, mapping->end}, tracked.scan_buffer);
+            parent_wrote_last = parent->has_private({mapping->start, mapping->end});
             last = mapping;
         }
         if (parent_wrote_last && parent->has(page)) continue;
         entry.is_fresh = true;
         record_page(trace::CensusKind::fresh, page);
     }
-}
-
-// Faults of this process so far, the kernel's own on its behalf included.
-uint64_t all_faults() {
-    struct rusage usage;
-    if (sys::syscall2(SYS_getrusage, RUSAGE_SELF, sys::word(&usage)) != 0) return 0;
-    return static_cast<uint64_t>(usage.ru_minflt) + static_cast<uint64_t>(usage.ru_majflt);
 }
 
 // A call inside libc may have had the kernel fill new memory, which no one saw.
@@ -172,28 +175,41 @@ void prepare_for_children() {
     process.look.works();
 }
 
-void settle_inherited() {
+uint64_t all_faults() {
+    struct rusage usage;
+    if (sys::syscall2(SYS_getrusage, RUSAGE_SELF, sys::word(&usage)) != 0) return 0;
+    return static_cast<uint64_t>(usage.ru_minflt) + static_cast<uint64_t>(usage.ru_majflt);
+}
+
+void settle_inherited(bool is_last) {
     Tracked& tracked = *process.tracked;
+    const bool is_child = process.forks == 0;
+    uint64_t own_pages = tracked.inherited.pages();
     for (const tracker::AddressRange& range : process.unshared) {
         tracked.inherited.remove(tracked.arena, range.start, range.end);
     }
+    // A child's are new; others had theirs before the fork.
+    if (!is_child) own_pages = tracked.inherited.pages();
     if (tracked.stage != Stage::witnessing) return;
     widen_early_pages();
-    tracker::OtherPages parent(sys::getppid());
+    tracker::ParentPages& parent = process.look.parent();
     judge_file_pages_again(&parent);
     for (const EarlyPages::Entry& entry : tracked.early_pages) {
         if (entry.is_fresh) {
             tracked.inherited.remove(tracked.arena, entry.range.start, entry.range.end);
         }
     }
-    if (has_unseen_faults()) {
+    // Behind its children's end all that a parent has is nobody else's.
+    const bool can_tell_unseen = is_child || !is_last;
+    if (has_unseen_faults() && can_tell_unseen) {
         // What nobody else maps is fresh, or was copied unseen: then the parent has it too.
-        const bool is_child = process.forks == 0;
-        process.look.remove_unshared(
-            tracked.arena, tracked.scan_buffer, &tracked.inherited, [&](uint64_t page) {
-                return tracked.early_pages.is_copied(page) || (is_child && parent.has(page));
-            });
+        process.look.remove_unshared(tracked.arena, tracked.scan_buffer, &tracked.inherited,
+                                     &tracked.census.copied, [&](uint64_t page) {
+                                         return tracked.early_pages.is_copied(page) ||
+                                                (is_child && parent.has(page));
+                                     });
     }
+    tracked.fresh_at_end = own_pages - tracked.inherited.pages();
 }
 
 void begin_generation() {
@@ -203,6 +219,7 @@ void begin_generation() {
     }
     Tracked& tracked = *process.tracked;
     if (tracked.is_protected) write_census(trace::CensusKind::generation);
+    if (process.forks != 0) process.look.parent().close();
     tracked.is_protected = false;
     tracked.generation = process.forks;
     tracked.inherited.clear();
@@ -215,11 +232,15 @@ void begin_generation() {
     tracked.has_unseen_faults = false;
     tracked.pages_at_start = 0;
     tracked.pages_before_tracking = 0;
+    tracked.unlisted_given_up = 0;
+    tracked.fresh_at_end = 0;
+    tracked.copied_when_alone = 0;
     tracked.lacks_tracker = tracked.lacks_tracker || process.is_counting ||
                             process.options.tracker == TrackerChoice::off;
     // Now, because the program may give up the rights that it takes.
     if (process.look.works()) process.look.open();
     if (!tracked.lacks_tracker && process.tracker.needs_rights()) start_tracker();
+    if (process.forks == 0 && !process.is_counting) find_earlier_copies();
     const bool is_witnessed = start_witness();
     if (process.is_counting) {
         if (is_witnessed) tracked.stage = Stage::witnessing;
@@ -227,13 +248,19 @@ void begin_generation() {
     }
     if (!is_witnessed || !can_judge_by_page()) {
         start_tracking(stack_in_use());
+        write_earlier_copies();
         return;
     }
     tracked.stage = Stage::witnessing;
+    // A fork has just shared all that there is.
+    if (tracked.generation <= 1) {
+        write_known_memory(trace::MemoryMoment::fork, trace::kNotMeasured, 0);
+    }
     tracked.faults_at_start = all_faults();
     tracked.pages_at_start = count_own_pages();
     if (!tracked.lacks_tracker) tracked.pages_before_tracking = kPagesBeforeTracking;
     write_generation();
+    write_earlier_copies();
     // So that the trace says which tracker there is, though all children be short-lived.
     if (process.forks == 1 && !tracked.lacks_tracker) tracked.lacks_tracker = !start_tracker();
     if (process.has_ring) stop_judging_by_page();

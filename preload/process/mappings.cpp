@@ -2,13 +2,27 @@
 
 #include <cstring>
 
+#include "support/hash.h"
 #include "support/text.h"
+#include "trace_format.h"
 
 #include "support/poison.h"
 
 namespace cowscope::process {
 
+void Mappings::hash_line(const char* line) {
+    const size_t bytes = std::strlen(line);
+    if (std::strstr(line, trace::kSegmentSuffix) != nullptr) return;
+    const uint64_t all[] = {text_hash_, hash_text(line, bytes)};
+    text_hash_ = hash_words(all, 2);
+    const bool grows =
+        std::strstr(line, "[heap]") != nullptr || std::strstr(line, "[stack]") != nullptr;
+    const uint64_t kinds[] = {kinds_hash_, grows ? bytes : all[1]};
+    kinds_hash_ = hash_words(kinds, 2);
+}
+
 bool Mappings::add_line(Arena& arena, const char* line) {
+    hash_line(line);
     // start-end perms offset device inode path (proc(5), /proc/pid/maps)
     const char* cursor = line;
     Mapping mapping = {};
@@ -32,7 +46,7 @@ bool Mappings::add_line(Arena& arena, const char* line) {
     return mappings_.push(arena, mapping);
 }
 
-const Mapping* find_mapping(const Mapping* mappings, size_t count, uint64_t address) {
+const Mapping* first_ending_after(const Mapping* mappings, size_t count, uint64_t address) {
     size_t low = 0;
     size_t high = count;
     while (low < high) {
@@ -43,8 +57,12 @@ const Mapping* find_mapping(const Mapping* mappings, size_t count, uint64_t addr
             high = middle;
         }
     }
-    if (low == count || mappings[low].start > address) return nullptr;
-    return &mappings[low];
+    return mappings + low;
+}
+
+const Mapping* find_mapping(const Mapping* mappings, size_t count, uint64_t address) {
+    const Mapping* found = first_ending_after(mappings, count, address);
+    return found != mappings + count && found->start <= address ? found : nullptr;
 }
 
 }  // namespace cowscope::process

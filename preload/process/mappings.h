@@ -16,6 +16,9 @@ struct Mapping {
     bool special;     // [vdso], [vvar], [vsyscall]: not ordinary memory
 };
 
+// The first of `count` mappings, sorted by address, that ends behind `address`; or their end.
+const Mapping* first_ending_after(const Mapping* mappings, size_t count, uint64_t address);
+
 // The one of `count` mappings, sorted by address, that holds `address`; or nullptr.
 const Mapping* find_mapping(const Mapping* mappings, size_t count, uint64_t address);
 
@@ -45,14 +48,22 @@ class Mappings {
         return found;
     }
 
+    // Of the text, but for what is the shim's own; and the same without the ends of heap and stack,
+    // which grow.
+    uint64_t text_hash() const { return text_hash_; }
+    uint64_t kinds_hash() const { return kinds_hash_; }
+
     // Whether one of them is an io_uring's.
     bool has_ring() const { return has_ring_; }
 
   private:
     bool add_line(Arena& arena, const char* line);
+    void hash_line(const char* line);
 
     ArenaArray<Mapping> mappings_;
     size_t last_ = 0;
+    uint64_t text_hash_ = 0;
+    uint64_t kinds_hash_ = 0;
     bool has_ring_ = false;
 };
 
@@ -69,6 +80,13 @@ class KnownMappings {
             if (entries_[i].start < end && entries_[i].end > start) entries_[i].writable = true;
         }
     }
+    // Whether one of them lies in [start, end), in part.
+    bool overlap(uint64_t start, uint64_t end) const {
+        const Mapping* behind = first_ending_after(entries_, count_, start);
+        return behind != entries_ + count_ && behind->start < end;
+    }
+    const Mapping* begin() const { return entries_; }
+    const Mapping* end() const { return entries_ + count_; }
     // nullptr also for what was mapped since, or found no room.
     const Mapping* find(uint64_t address) const { return find_mapping(entries_, count_, address); }
 
@@ -87,6 +105,7 @@ int Mappings::read(Arena& arena, char* scratch, TextSink&& text_sink) {
     if (fd < 0) return fd;
     mappings_.clear();
     has_ring_ = false;
+    text_hash_ = kinds_hash_ = 1;
     size_t held = 0;  // an incomplete line at the start of scratch
     bool complete = true;
     for (;;) {

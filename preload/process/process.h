@@ -52,9 +52,13 @@ struct Tracked {
     bool is_alone;           // nobody shares its pages any more: the generation is over
     // Pages to judge one by one before tracking starts; 0: it has, or never will.
     uint32_t pages_before_tracking;
-    uint64_t faults_at_start;  // of the generation, by the kernel's count
-    uint64_t pages_at_start;   // of its own, likewise; 0 where it was not asked
-    uint64_t frame_page;       // the last page that was found under a signal's frame
+    uint32_t unlisted_given_up;  // ranges that were given up before that
+    uint64_t faults_at_start;    // of the generation, by the kernel's count
+    uint64_t pages_at_start;     // of its own, likewise; 0 where it was not asked
+    uint64_t frame_page;         // the last page that was found under a signal's frame
+    uint64_t copied_when_alone;  // pages, of this generation
+    // Pages that are the process's own besides the inherited ones, as list_at_end() found.
+    uint64_t fresh_at_end;
     // Inherited pages below this one were found to be nobody else's (alone.cpp).
     uint64_t maybe_shared;
     uint32_t faults_until_asking;
@@ -66,7 +70,8 @@ struct Tracked {
     cpython::Observer* python;  // nullptr before the first event, and without an interpreter
     unwind::LastWalk<trace::kMaxStackDepth> last_walk;
     unwind::StackPages main_stack;
-    EarlyPages early_pages;  // while witnessing
+    EarlyPages early_pages;     // while witnessing
+    tracker::PageRuns earlier;  // copied before the first look at a forked child
 };
 
 // Who else takes this process's signals (process/onlookers.h).
@@ -113,12 +118,18 @@ struct alignas(4096) Process {
     uint32_t forks = 0;          // of this process, or one more: see begin_before_fork()
     uint64_t fork_began_ns = 0;  // of the newest fork; in a child, of the one that it comes from
     uint32_t forks_under_way = 0;
+    // Of a forked child, before the shim's first call in it did anything.
+    uint64_t faults_at_entry = 0;
     // A thread is in daemon(3), which ends this process behind the fork without coming by here.
     pid_t daemon_tid = 0;
     // This process was cloned with its parent's very descriptors (CLONE_FILES).
     bool shares_descriptors = false;
     uint64_t removals = 0;         // of memory, that came by here
     uint64_t unseen_removals = 0;  // or may have been, without coming by here
+    // The mappings that this process, or one that it comes from, has told, and those that are in
+    // known_mappings: hashes of their text.
+    uint64_t told_mappings = 0;
+    uint64_t taken_mappings = 0;
     uint64_t last_break = 0;
     Onlooker onlooker = Onlooker::not_asked;
     bool onlooker_told = false;  // in this segment
@@ -215,6 +226,8 @@ void go_on_after_fork();
 void start_tracking(const tracker::AddressRange& used);
 // Opens the tracker, or finds that there is none. The lock is held.
 bool start_tracker();
+// smaps_rollup walks all pages, at up to 100 ns each. Beyond 8 MiB that shows.
+inline constexpr uint64_t kWorthMeasuringPages = 2 * 1024;
 // The part of the stack that the shim's code around a fork may have written.
 tracker::AddressRange stack_in_use();
 // libcowscope.so as it is mapped.
@@ -226,8 +239,11 @@ void judge_page(uint64_t page, bool is_fresh);
 void stop_judging_by_page();
 // The program is about to do what the witness would not see. The lock is not held.
 void before_unseen_writes();
+// Faults of this process so far, the kernel's own on its behalf included.
+uint64_t all_faults();
 // Takes what is not shared out of `inherited`, which holds all pages that were found present.
-void settle_inherited();
+// `is_last`: the process ends.
+void settle_inherited(bool is_last = false);
 
 // Now and then, after a fault that the witness was told of: where nobody shares the inherited pages
 // any more, the generation is over. The lock is held.
@@ -276,6 +292,13 @@ void forget_inherited(uint64_t start, uint64_t end);
 
 // Takes the census of the pages that were tracked so far. The lock is held.
 void write_census(trace::CensusKind kind);
+void write_census_record(trace::CensusKind kind, const tracker::Census& census);
+// In a forked child, before anything else: what was copied in it already, in `earlier`.
+void find_earlier_copies();
+// Says what the process has to itself beside what it copied. The lock is held.
+void write_account(uint64_t fresh_pages, uint64_t held_alone_pages);
+// The same at its end, behind the last census. Returns the pages that it has to itself in all.
+uint64_t write_last_account();
 
 // The process ends, or becomes another program. Safe to call more than once; the last one counts.
 void finish(trace::EndKind kind, int value);
@@ -292,5 +315,8 @@ void write_note(trace::NoteCode code, int value, uint64_t address = 0);
 void write_memory(trace::MemoryMoment moment);
 // How many pages of its own the process has, by the kernel's count; 0 where it cannot be asked.
 uint64_t count_own_pages();
+// The same without asking for it: `flags` say what is known, of which only the private memory is
+// given.
+void write_known_memory(trace::MemoryMoment moment, uint16_t flags, uint64_t private_pages);
 
 }  // namespace cowscope::process

@@ -110,6 +110,9 @@ bool open_segment(trace::Role role, pid_t parent, uint64_t start_ns) {
     FixedText<NAME_MAX> name;
     name.add("process-").add_decimal(static_cast<uint64_t>(process.pid)).add("-");
     name.add_decimal(start_ns).add(trace::kSegmentSuffix);
+    // A forked child still holds its parent's.
+    identity.record.parent_created_ns =
+        role == trace::Role::fork ? identity.record.start_ns : uint64_t{0};
     identity.record.start_ns = start_ns;
     identity.record.fork_ns = role == trace::Role::fork ? process.fork_began_ns : 0;
     identity.record.pid = static_cast<uint32_t>(process.pid);
@@ -144,6 +147,19 @@ uint64_t count_own_pages() {
         if (*at == ' ') ++at;
     }
     return numbers[1] > numbers[2] ? numbers[1] - numbers[2] : 0;
+}
+
+void write_known_memory(trace::MemoryMoment moment, uint16_t flags, uint64_t private_pages) {
+    auto* record = process.writer.begin<trace::MemoryRecord>(trace::RecordType::memory);
+    if (record == nullptr) return;
+    const trace::RecordHeader header = record->header;
+    *record = {};
+    record->header = header;
+    record->header.flags = flags;
+    record->time_ns = sys::monotonic_ns();
+    record->moment = moment;
+    record->private_dirty_kb = private_pages * (tracker::kPageBytes / 1024);
+    process.writer.commit();
 }
 
 void write_memory(trace::MemoryMoment moment) {

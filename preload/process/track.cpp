@@ -68,28 +68,21 @@ void protect(const tracker::AddressRange& used) {
         for (const EarlyPages::Entry& entry : tracked.early_pages) {
             process.tracker.unprotect(entry.range);
         }
+        for (const trace::PageRun& run : tracked.earlier.runs()) {
+            if (tracked.generation != 0) break;
+            process.tracker.unprotect({run.start, run.start + run.pages * kPage});
+        }
         write_protected();
     } else {
         write_note(trace::NoteCode::census_failed, -result);
     }
 }
 
-// smaps_rollup walks all pages, at up to 100 ns each. Beyond 8 MiB that shows, and its answer is
-// known without asking: a fork has just shared them all.
-constexpr uint64_t kWorthMeasuringPages = 2 * 1024;
-
 void write_memory_at_fork() {
     if (process.tracked->inherited.pages() <= kWorthMeasuringPages) {
         write_memory(trace::MemoryMoment::fork);
-    } else if (auto* record =
-                   process.writer.begin<trace::MemoryRecord>(trace::RecordType::memory)) {
-        const trace::RecordHeader header = record->header;
-        *record = {};
-        record->header = header;
-        record->header.flags = trace::kNotMeasured;
-        record->time_ns = sys::monotonic_ns();
-        record->moment = trace::MemoryMoment::fork;
-        process.writer.commit();
+    } else {
+        write_known_memory(trace::MemoryMoment::fork, trace::kNotMeasured, 0);
     }
 }
 
@@ -154,6 +147,8 @@ void start_tracking(const tracker::AddressRange& used) {
                                      tracked.own, used, &tracked.inherited);
     if (result != 0) write_note(trace::NoteCode::census_failed, -result);
     settle_inherited();
+    // What it had is known now.
+    process.look.parent().close();
     tracked.pages_before_tracking = 0;
     if (tracked.generation <= 1) {
         if (!process.tracker.knows_zero_page()) write_note(trace::NoteCode::zero_pages_unknown, 0);
@@ -175,11 +170,14 @@ void list_at_end() {
     // Of what cannot be asked nothing is said.
     if (result == -ENOENT) return;
     if (result != 0) write_note(trace::NoteCode::census_failed, -result);
-    settle_inherited();
+    settle_inherited(true);
     write_inherited(process.tracker.kind());
 }
 
-void read_mappings() {
+namespace {
+
+// Whether all of it is told.
+bool tell_mappings() {
     Tracked& tracked = *process.tracked;
     const uint64_t now = sys::monotonic_ns();
     // What is kept for the end is for what was copied.
@@ -199,7 +197,21 @@ void read_mappings() {
             if (length != 0) std::memcpy(record + 1, text, length);
             process.writer.commit();
         });
+    return is_told;
+}
+
+}  // namespace
+
+// A program may have ten thousand mappings, and fork as often: what is known is not written again.
+void read_mappings() {
+    Tracked& tracked = *process.tracked;
+    tracked.mappings.read(tracked.arena, tracked.scratch);
+    if (tracked.mappings.kinds_hash() != process.told_mappings && tell_mappings()) {
+        process.told_mappings = tracked.mappings.kinds_hash();
+    }
     if (tracked.mappings.has_ring()) process.has_ring = true;
+    if (tracked.mappings.text_hash() == process.taken_mappings) return;
+    process.taken_mappings = tracked.mappings.text_hash();
     known_mappings.take(tracked.mappings.all());
 }
 

@@ -46,6 +46,7 @@ bool is_detail(trace::RecordType type) {
         case trace::RecordType::fork:
         case trace::RecordType::end:
         case trace::RecordType::note:
+        case trace::RecordType::account:
             return false;
         default:
             return true;

@@ -31,38 +31,34 @@ size_t read_pagemap(int fd, uint64_t start, uint64_t* entries, size_t count) {
 
 }  // namespace
 
-OtherPages::~OtherPages() {
-    if (pagemap_ >= 0) sys::close(pagemap_);
+size_t ParentPages::read(uint64_t start, uint64_t* entries, size_t count) {
+    return pagemap_.is_ours() ? read_pagemap(pagemap_.number(), start, entries, count) : 0;
 }
 
-size_t OtherPages::read(uint64_t start, uint64_t* entries, size_t count) {
-    if (pagemap_ < 0) {
-        FixedText<64> path;
-        path.add("/proc/").add_decimal(static_cast<uint64_t>(pid_)).add("/pagemap");
-        pagemap_ = sys::open(path.c_str(), O_RDONLY);
-        if (pagemap_ < 0) return 0;
-    }
-    return read_pagemap(pagemap_, start, entries, count);
-}
-
-bool OtherPages::has(uint64_t address) {
+bool ParentPages::has(uint64_t address) {
     uint64_t entry = 0;
     return read(address, &entry, 1) == 1 && (entry & kEntryPresent) != 0;
 }
 
-bool OtherPages::has_private(const AddressRange& mapping, PageRegion* buffer) {
-    auto* entries = reinterpret_cast<uint64_t*>(buffer);
-    for (uint64_t at = mapping.start; at < mapping.end;) {
-        const uint64_t left = (mapping.end - at) / kPageBytes;
-        const size_t got =
-            read(at, entries, left < kEntriesABuffer ? static_cast<size_t>(left) : kEntriesABuffer);
-        if (got == 0) return false;
-        for (size_t i = 0; i < got; ++i) {
-            if ((entries[i] & (kEntryPresent | kEntryFileOrShared)) == kEntryPresent) return true;
-        }
-        at += got * kPageBytes;
+bool ParentPages::has_private(const AddressRange& mapping) {
+    for (const Known& known : known_) {
+        if (known.mapping == mapping.start && known.mapping != 0) return known.has_private;
     }
-    return false;
+    PageRegion region;
+    PagemapScanArgument scan = {};
+    scan.size = sizeof(scan);
+    scan.start = mapping.start;
+    scan.end = mapping.end;
+    scan.vec = reinterpret_cast<uint64_t>(&region);
+    scan.vec_len = scan.max_pages = 1;
+    scan.category_inverted = kPageIsPfnZero | kPageIsFile;
+    scan.category_mask = scan.category_inverted | kPageIsPresent;
+    scan.return_mask = kPageIsPresent;
+    const bool found =
+        pagemap_.is_ours() && sys::ioctl(pagemap_.number(), kPagemapScan, &scan) == 1;
+    known_[next_] = {mapping.start, found};
+    next_ = (next_ + 1) % kKnown;
+    return found;
 }
 
 bool PageLook::works() {
@@ -178,6 +174,93 @@ bool PageLook::is_unshared(uint64_t entry) {
     return (entry & kEntryPresent) != 0 && !is_shared(entry);
 }
 
+namespace {
+
+bool is_alone(uint64_t entry) {
+    constexpr uint64_t kAlone = kEntryPresent | kEntryExclusive;
+    return (entry & (kAlone | kEntryFileOrShared)) == kAlone;
+}
+
+}  // namespace
+
+void PageLook::list_copied(Arena& arena, PageRegion* buffer, const AddressRange& range,
+                           const OwnMemory& own, PageRuns* pages) {
+    // Little room on the stack, which may be a small one.
+    constexpr size_t kEntries = 64;
+    if (!open() || !parent_.pagemap_.is_ours()) return;
+    ScanQuery query = present_pages();
+    query.forbidden |= kPageIsFile;
+    query.reported = kPageIsPresent;
+    scan_pages(pagemap_.number(), query, range.start, range.end, buffer,
+               [&](const PageRegion& region) {
+                   uint64_t entries[kEntries];
+                   uint64_t theirs[kEntries];
+                   for (uint64_t start = region.start; start < region.end;) {
+                       const uint64_t left = (region.end - start) / kPageBytes;
+                       const size_t count = left < kEntries ? static_cast<size_t>(left) : kEntries;
+                       if (!read_entries(start, entries, count)) return;
+                       size_t known = 0;  // of `theirs`
+                       for (size_t i = 0; i < count; ++i) {
+                           const uint64_t page = start + i * kPageBytes;
+                           if (!is_alone(entries[i]) || own.overlaps(page, page + kPageBytes))
+                               continue;
+                           if (known == 0) known = parent_.read(start, theirs, count);
+                           if (i >= known) break;
+                           if ((theirs[i] & (kEntryPresent | kEntrySwapped)) == 0) continue;
+                           pages->append(arena, page, page + kPageBytes);
+                       }
+                       start += count * kPageBytes;
+                   }
+               });
+}
+
+bool PageLook::has_alone(const PageRuns& pages, const PageRuns& except) {
+    constexpr uint64_t kStep = 64;
+    // Not the same one of each 64: memory is laid out in steps of such sizes.
+    uint64_t next = 0;
+    uint64_t chance = 0x9e3779b97f4a7c15u;
+    uint64_t before = 0;
+    for (const trace::PageRun& run : pages.runs()) {
+        for (; next < before + run.pages; next += kStep / 2 + (chance >> 58)) {
+            chance = chance * 6364136223846793005u + 1442695040888963407u;
+            const uint64_t page = run.start + (next - before) * kPageBytes;
+            uint64_t entry = 0;
+            if (!read_entries(page, &entry, 1)) return false;
+            if (is_alone(entry) && !except.contains(page)) return true;
+        }
+        before += run.pages;
+    }
+    return false;
+}
+
+uint64_t PageLook::count_alone(PageRegion* buffer, const PageRuns& pages, const PageRuns& except) {
+    // 64 MiB: half a millisecond.
+    constexpr uint64_t kWorthAsking = uint64_t{1} << 14;
+    if (!works()) return 0;
+    if (pages.pages() > kWorthAsking && !has_alone(pages, except)) return 0;
+    auto* entries = reinterpret_cast<uint64_t*>(buffer);
+    uint64_t alone = 0;
+    size_t cursor = 0;
+    for (const trace::PageRun& run : pages.runs()) {
+        for (uint64_t done = 0; done < run.pages;) {
+            const uint64_t left = run.pages - done;
+            const size_t count =
+                left < kEntriesABuffer ? static_cast<size_t>(left) : kEntriesABuffer;
+            const uint64_t start = run.start + done * kPageBytes;
+            if (!read_entries(start, entries, count)) return alone;
+            except.intersect(start, start + count * kPageBytes, &cursor,
+                             [&](uint64_t from, uint64_t to) {
+                                 for (; from < to; from += kPageBytes) {
+                                     entries[(from - start) / kPageBytes] = 0;
+                                 }
+                             });
+            for (size_t i = 0; i < count; ++i) alone += is_alone(entries[i]) ? 1 : 0;
+            done += count;
+        }
+    }
+    return alone;
+}
+
 bool PageLook::open() {
     if (pagemap_.is_open()) return true;
     const int fd = open_own_pagemap();
@@ -186,6 +269,22 @@ bool PageLook::open() {
 
 void PageLook::close() {
     pagemap_.close();
+    parent_.close();
+}
+
+void PageLook::become_child(bool shares_descriptors) {
+    const bool is_open = pagemap_.is_ours();
+    for (ParentPages::Known& known : parent_.known_) known = {};
+    if (!shares_descriptors) {
+        parent_.close();
+        parent_.pagemap_ = pagemap_;
+        if (!is_open) parent_.pagemap_.forget();
+    } else {
+        parent_.pagemap_.forget();
+        const int own = is_open ? sys::fcntl(pagemap_.number(), F_DUPFD_CLOEXEC, 0) : -1;
+        if (own >= 0) parent_.pagemap_.keep(own);
+    }
+    pagemap_.forget();
 }
 
 }  // namespace cowscope::tracker

@@ -124,9 +124,8 @@ bool is_copy_by_page(Tracked& tracked, Fault& fault) {
         mapping->is_hugetlb) {
         return true;
     }
-    tracker::OtherPages parent(sys::getppid());
-    return parent.has_private({mapping->start, mapping->end}, tracked.scan_buffer) &&
-           parent.has(fault.address);
+    tracker::ParentPages& parent = process::process.look.parent();
+    return parent.has_private({mapping->start, mapping->end}) && parent.has(fault.address);
 }
 
 }  // namespace cowscope::witness

@@ -329,7 +329,7 @@ bool is_lost_copy(const Tracked& tracked, uint64_t address) {
     if (tracked.stage == process::Stage::tracking) return tracked.inherited.contains(address);
     return tracked.stage == process::Stage::witnessing && !is_unshared(tracked, address) &&
            is_private(address) && process::process.forks == 0 &&
-           tracker::OtherPages(sys::getppid()).has(address);
+           process::process.look.parent().has(address);
 }
 
 void record_late_fault(void* argument) {

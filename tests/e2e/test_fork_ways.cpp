@@ -26,6 +26,25 @@ TEST_CASE("_Fork and clone share memory like fork", "[ways]") {
     for (const int64_t left : recorded.account.figures("left open")) CHECK(left <= 0);
 }
 
+TEST_CASE("who forked is not who the kernel gives as the parent", "[ways]") {
+    const std::string name = GENERATE(std::string("clone-parent"), "pid-namespace");
+    const Instruments instruments = any_instruments();
+    const TemporaryFolder folder;
+    const AccountRun recorded = record_case(folder, kForkWays, name, instruments);
+    CAPTURE(name, recorded.report["processes"].dump(1));
+    if (name == "pid-namespace" && recorded.account.figure("has namespace") == 0) {
+        WARN("SKIPPED: no pid namespace may be made here");
+        return;
+    }
+    REQUIRE(recorded.account.writers().size() == 1);
+    const int child = *recorded.account.writers().begin();
+    CHECK(recorded.account.count(child, "copied") == 40);
+    check_copies(recorded, child);
+    // The one in between, which says nothing of the sort itself.
+    CHECK(row_of(recorded, child)["parent"] != recorded.account.root);
+    CHECK(find_note(recorded.report, {"left no trace"}).empty());
+}
+
 TEST_CASE("threads that fork for the first time at once lose no child", "[ways]") {
     const TemporaryFolder folder;
     const AccountRun recorded = record_case(folder, kForkWays, "first-forks", Instruments::all);

@@ -92,6 +92,7 @@ Shape shape_of(Kind kind, Random* random) {
                                      shape(Type::note, sizeof(format::NoteRecord)),
                                      shape(Type::protect, sizeof(format::ProtectRecord)),
                                      shape(Type::given_up, sizeof(format::GivenUpRecord)),
+                                     shape(Type::account, sizeof(format::AccountRecord)),
                                      shape(Type::generation, sizeof(format::GenerationRecord)),
                                      shape(Type::moved, sizeof(format::MovedRecord)),
                                      shape(Type::python, sizeof(format::PythonRecord)),

@@ -108,7 +108,7 @@ class Segment {
         write(RecordType::fork, trace::ForkRecord{{}, monotonic_ns(), ordinal, 0});
     }
     void given_up(const PageRun& range) {
-        write(RecordType::given_up, trace::GivenUpRecord{{}, range});
+        write(RecordType::given_up, trace::GivenUpRecord{{}, range, monotonic_ns()});
     }
     void census(uint32_t generation, trace::CensusKind kind, uint64_t time_ns,
                 const std::vector<PageRun>& runs) {

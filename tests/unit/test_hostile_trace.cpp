@@ -90,7 +90,7 @@ TEST_CASE("a small file that claims much costs little", "[hostile]") {
 }
 
 TEST_CASE("a segment has no censuses but a process's own", "[hostile]") {
-    const auto kind = static_cast<trace::CensusKind>(GENERATE(0, 3, 9, 255));
+    const auto kind = static_cast<trace::CensusKind>(GENERATE(0, 3, 10, 255));
     const TemporaryFolder folder;
     const std::string path = folder / "process-7-77.cowseg";
     {
@@ -216,6 +216,7 @@ TEST_CASE("a process that names itself, or one behind it, as its parent has none
         process->pid = 100 + i;
         // Itself, or around in a ring.
         process->parent_pid = i == 0 ? 100 : 100 + (i + 1) % kRing;
+        process->parent_created_ns = 77;
         process->sample = 1;
         process->command_bytes = process->executable_bytes = 0;
         writer.commit();

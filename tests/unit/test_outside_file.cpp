@@ -32,7 +32,7 @@ int write_at_time(const std::string& path, uint64_t time_ns, const trace::PageSe
     const auto sample = sample_at(time_ns, copied.pages(), generation);
     samples.add(sample);
     std::string scratch;
-    return write_outside(path, 7, 77, samples, sample, copied, &scratch);
+    return write_outside(path, 7, 77, samples, sample, copied, {}, &scratch);
 }
 
 }  // namespace

@@ -285,6 +285,9 @@ TEST_CASE("a child's objects are those that its parent had", "[owners]") {
         process.header.pid = pid;
         process.header.created_ns = start_ns;
         process.process.parent_pid = parent;
+        for (const trace::ProcessTrace& each : trace.processes) {
+            if (each.pid() == parent) process.process.parent_created_ns = each.header.created_ns;
+        }
         process.process.start_ns = start_ns;
         process.process.role = parent == 0 ? trace::Role::image : trace::Role::fork;
         trace::Generation generation;
@@ -292,6 +295,7 @@ TEST_CASE("a child's objects are those that its parent had", "[owners]") {
         generation.start_ns = start_ns + 10;
         process.generations.push_back(generation);
         trace.processes.push_back(process);
+        trace::find_parents(&trace);
     };
     const auto add_look = [&](uint32_t pid, uint64_t created_ns, uint64_t start_ns,
                               const std::string& name) {

@@ -23,6 +23,7 @@ void write_process(Segment* segment, trace::Role role, uint32_t parent, uint64_t
     trace::ProcessRecord process{};
     process.role = role;
     process.parent_pid = parent;
+    process.parent_created_ns = role == trace::Role::fork ? 77 : 0;
     process.start_ns = start_ns;
     process.sample = sample;
     segment->write(RecordType::process, process);

@@ -63,6 +63,51 @@ void clone_sharing_descriptors() {
     clone_with(CLONE_FILES | CLONE_FS);
 }
 
+// Of the program's file, so that only the memory of who forked says whether a page was inherited.
+constexpr size_t kDataPages = 40;
+alignas(kPageBytes) unsigned char data[(kDataPages + 1) * kPageBytes] = {1};
+
+void touch_data() {
+    for (size_t i = 0; i < kDataPages; ++i) {
+        const_cast<volatile unsigned char*>(data)[i * kPageBytes] = 2;
+    }
+}
+
+int write_inherited_data(void*) {
+    write_copied(data, kDataPages);
+    return 0;
+}
+
+// The kernel's parent of the second child is not the process that called clone().
+void clone_as_sibling() {
+    constexpr size_t kStackPages = 64;
+    unsigned char* stack = map(kStackPages);
+    const pid_t forker = start_child([stack] {
+        touch_data();
+        const int child = clone(write_inherited_data, stack + kStackPages * kPageBytes,
+                                CLONE_PARENT | SIGCHLD, nullptr);
+        require(child > 0, "clone");
+        note_figure("sibling", child);
+        reach_step(kChildDone);
+        wait_for_step(kRelease);
+    });
+    wait_for_step(kChildDone);
+    wait_for_child(static_cast<pid_t>(account::book->figures[0].value));
+    reach_step(kRelease);
+    wait_for_child(forker);
+}
+
+// There the parent has no number at all.
+void fork_into_pid_namespace() {
+    wait_for_child(start_child([] {
+        touch_data();
+        const bool is_in = unshare(CLONE_NEWPID) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWPID) == 0;
+        note_figure("has namespace", is_in ? 1 : 0);
+        if (!is_in) return;
+        wait_for_child(start_child([] { write_inherited_data(nullptr); }));
+    }));
+}
+
 // What nobody announces is left alone, and its own forks start from there.
 void raw_fork() {
     const auto child = static_cast<pid_t>(syscall(SYS_fork));
@@ -175,6 +220,8 @@ const Case kCases[] = {
     {"_Fork", bare_fork},
     {"clone", clone_plain},
     {"clone-files", clone_sharing_descriptors},
+    {"clone-parent", clone_as_sibling},
+    {"pid-namespace", fork_into_pid_namespace},
     {"raw-fork", raw_fork},
     {"first-forks", first_forks_at_once},
     {first_forks_once, fork_from_threads_at_once},

@@ -55,6 +55,34 @@ void parent_gives_up() {
     wait_for_child(child);
 }
 
+// A worker that was there before the others does not share what came since, nor what it has given
+// up.
+void replaced_workers() {
+    account::stay_on_one_cpu();
+    constexpr size_t kCachePages = 300;
+    const auto stay = [] {
+        reach_step(kChildDone);
+        wait_for_step(kRelease);
+    };
+    const pid_t old_worker = start_child([&] {
+        require(madvise(region, 128 * kPageBytes, MADV_DONTNEED) == 0, "madvise");
+        stay();
+    });
+    wait_for_step(kChildDone);
+    write_kept(region, 128);
+    unsigned char* cache = map(kCachePages);
+    require(madvise(cache, kCachePages * kPageBytes, MADV_NOHUGEPAGE) == 0, "madvise");
+    account::fill(cache, kCachePages);
+    const pid_t new_worker = start_child([&] {
+        write_copied(cache, kCachePages);
+        stay();
+    });
+    wait_for_step(kChildDone, 2);
+    write_kept(cache, kCachePages);
+    reach_step(kRelease);
+    for (const pid_t worker : {old_worker, new_worker}) wait_for_child(worker);
+}
+
 void wait_for_release() {
     wait_for_step(kRelease);
 }
@@ -277,9 +305,58 @@ void thousand_in_sequence() {
     }));
 }
 
+// Forks of a parent with many mappings, each of which protects its memory and reads what is mapped.
+void forks_with_many_mappings() {
+    constexpr int kForks = 40;
+    constexpr size_t kMappings = 3000;
+    // Every second page can be written: each is a mapping of its own.
+    void* memory = mmap(nullptr, 2 * kMappings * kPageBytes, PROT_NONE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    require(memory != MAP_FAILED, "mmap");
+    auto* start = static_cast<unsigned char*>(memory);
+    for (size_t i = 0; i < kMappings; ++i) {
+        unsigned char* page = start + 2 * i * kPageBytes;
+        require(mprotect(page, kPageBytes, PROT_READ | PROT_WRITE) == 0, "mprotect");
+        *page = 1;
+    }
+    for (int i = 0; i < kForks; ++i) {
+        const pid_t child = start_child([i] {
+            account::store_to_shared(region, 100, 1);
+            wait_for_step(kRelease, i + 1);
+        });
+        account::store_to_shared(at(100), 100, 1);
+        reach_step(kRelease);
+        wait_for_child(child);
+    }
+}
+
+// Faults that tell nothing of private memory make the shim look at all pages once more, of which
+// there are thousands of runs.
+void unseen_faults_between_forks() {
+    constexpr int kForks = 300;
+    constexpr int kWarmUp = 20;
+    constexpr size_t kRuns = 5000;
+    constexpr size_t kSharedPages = 400;
+    unsigned char* holes = map(2 * kRuns);
+    require(madvise(holes, 2 * kRuns * kPageBytes, MADV_NOHUGEPAGE) == 0, "madvise");
+    account::fill(holes, kRuns, 2);
+    unsigned char* shared = map(kSharedPages, MAP_SHARED | MAP_ANONYMOUS);
+    for (int i = 0; i < kForks; ++i) {
+        if (i == kWarmUp) note_holdings("before");
+        const pid_t child = start_child([i] { wait_for_step(kRelease, i + 1); });
+        require(madvise(shared, kSharedPages * kPageBytes, MADV_DONTNEED) == 0, "madvise");
+        account::store_to_shared(shared, kSharedPages, 1);
+        account::store_to_shared(region, 100, 1);
+        reach_step(kRelease);
+        wait_for_child(child);
+    }
+    note_holdings("after");
+}
+
 const Case kCases[] = {
     {"parent", parent_while_child_lives},
     {"parent-gives-up", parent_gives_up},
+    {"replaced-workers", replaced_workers},
     {"again", again_after_each_fork},
     {"several", once_for_several_children},
     {"child-before-parent", child_before_parent},
@@ -292,6 +369,8 @@ const Case kCases[] = {
     {"threaded-parent", children_of_a_threaded_parent},
     {"fork-from-thread", fork_from_a_thread},
     {"thousand", thousand_in_sequence},
+    {"many-mappings", forks_with_many_mappings},
+    {"unseen-faults", unseen_faults_between_forks},
 };
 
 }  // namespace

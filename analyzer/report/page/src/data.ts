@@ -12,6 +12,7 @@ export interface ProcessSummary {
   inherited_pages: number;
   copied_pages: number;
   fresh_pages: number;
+  held_alone_pages: number;
   lost_events: number;
 }
 

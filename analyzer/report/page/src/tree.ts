@@ -58,6 +58,7 @@ function tree(report: Report, caption: string): HTMLElement[] {
           element("td", { class: "number" }, size(process.copied_pages)),
           element("td", { class: "number wide" }, element("span", { class: "share" }, process.inherited_pages !== 0 && bar, element("span", {}, process.inherited_pages === 0 ? "–" : percent(share)))),
           element("td", { class: "number" }, size(process.fresh_pages)),
+          element("td", { class: "number" }, size(process.held_alone_pages)),
           element("td", {}, endText(process)),
         ),
       );
@@ -67,12 +68,12 @@ function tree(report: Report, caption: string): HTMLElement[] {
     for (const child of node.children) add(child, depth + 1, process.command);
   };
   for (const root of treeOf(report.processes)) add(root, 0, "");
-  const headings = ["Process", "Role", "Started at", "Lived", "Inherited", "Copied", "of inherited", "Fresh", "End"];
+  const headings = ["Process", "Role", "Started at", "Lived", "Inherited", "Copied", "of inherited", "Fresh", "Held alone", "End"];
   const table = element(
     "table",
     { class: "tree" },
     element("caption", {}, caption),
-    element("thead", {}, element("tr", {}, ...headings.map((title, i) => element("th", { scope: "col", class: i > 1 && i < 8 ? "number" : undefined }, title)))),
+    element("thead", {}, element("tr", {}, ...headings.map((title, i) => element("th", { scope: "col", class: i > 1 && i < 9 ? "number" : undefined }, title)))),
     body,
   );
   return [
@@ -86,7 +87,7 @@ export function treeSection(...trees: { report: Report; caption: string }[]): HT
   return section(
     "processes",
     "Processes",
-    "Inherited pages were shared at the fork. Copied ones were written since, fresh ones are the process's own from the start.",
+    "Inherited pages were shared at the fork. Copied ones were written since, fresh ones are the process's own from the start. Those held alone are inherited and never copied, but nobody else's any more.",
     ...trees.flatMap(({ report, caption }) => tree(report, caption)),
   );
 }

@@ -1,0 +1,32 @@
+// The processes of a trace as Sharing wants them: what each inherited, wrote and gave up, and when
+// it began and ended.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "attribute/sharing.h"
+#include "trace/trace.h"
+
+namespace cowscope::attribute {
+
+class Family {
+  public:
+    // Reads the events of every process. What the witness did not see counts as not written.
+    // `trace` must outlive this.
+    explicit Family(const trace::Trace& trace);
+
+    const Sharing& sharing() const { return sharing_; }
+
+    // The pages that the parent and the children of a process wrote, each once, ascending. Nothing
+    // where some of their events stand for more than themselves.
+    std::optional<std::vector<uint64_t>> written_by_kin(size_t process) const;
+
+  private:
+    Sharing sharing_;
+    std::vector<bool> is_sampled_;
+    std::vector<std::optional<size_t>> parents_;
+};
+
+}  // namespace cowscope::attribute
