@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "attribute/unwitnessed.h"
 #include "trace/mapping_index.h"
 
 namespace cowscope::attribute {
@@ -145,7 +146,7 @@ void Details::add_stacks(const Copies& copies, SiteResolver* sites) {
 
 std::vector<Run> Details::copied_runs(const trace::ProcessTrace& process, const Copies& copies,
                                       const std::vector<uint32_t>& kind_of_class) {
-    const bool lost_any = process.loss.blocked_events + process.loss.unwritten_events != 0;
+    const bool lost_any = events_not_told(process) != 0;
     std::vector<UnwitnessedRun> unwitnessed = copies.unwitnessed;
     std::sort(
         unwitnessed.begin(), unwitnessed.end(),

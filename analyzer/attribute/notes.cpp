@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "attribute/after_bound.h"
+#include "preload/note_codes.h"
 
 namespace cowscope::attribute {
 namespace {
@@ -25,6 +26,14 @@ void add_shim_notes(const trace::Trace& trace, std::vector<std::string>* notes) 
         const std::string in = pids.size() == 1 ? fmt::format("process {}", *pids.begin())
                                                 : fmt::format("{} processes", pids.size());
         const char* error = std::strerror(what.second);
+        if (what.first == trace::kThreadsNotWatched) {
+            notes->push_back(fmt::format(
+                "{}: the witness does not watch {} of the threads, because it takes no more than "
+                "a quarter of the files that the program may open (ulimit -n), and 512; nothing "
+                "says where they wrote",
+                in, what.second));
+            continue;
+        }
         switch (what.first) {
             case trace::NoteCode::tracker_unavailable:
                 notes->push_back(fmt::format(

@@ -18,6 +18,9 @@ struct Unwitnessed {
     bool was_watched = false;  // a witness was there
 };
 
+// How many of its copies may be without an event because that was lost, or nobody watched.
+uint64_t events_not_told(const trace::ProcessTrace& process);
+
 // They sum up to the process's copies without an event. Of the watched ones some events may have
 // been lost and the other pages written by the kernel; which is which nothing tells.
 std::vector<Unwitnessed> unwitnessed_of(const trace::ProcessTrace& process, const Copies& copies);

@@ -10,6 +10,8 @@ namespace cowscope::record {
 
 namespace {
 
+constexpr int kSeccompFilter = 2;  // linux/seccomp.h: SECCOMP_MODE_FILTER
+
 std::optional<int> read_number(const char* path) {
     std::ifstream file(path);
     int value = 0;
@@ -26,6 +28,9 @@ void read_status(Machine& machine) {
         } else if (key == "Seccomp:") {
             int mode = 0;
             if (status >> mode) machine.seccomp = mode;
+            machine.seccomp_filters = mode == kSeccompFilter ? 1 : 0;
+        } else if (key == "Seccomp_filters:") {
+            status >> machine.seccomp_filters;
         }
         std::string rest;
         std::getline(status, rest);

@@ -13,6 +13,9 @@ struct Machine {
     uint64_t capabilities = 0;  // effective, bit n is capability n of linux/capability.h
     // From /proc/self/status: 0 none, 1 strict, 2 filter; empty where the kernel does not say.
     std::optional<int> seccomp;
+    // Filters that are in force; 1 where there are some and the kernel does not count them (before
+    // Linux 5.9).
+    unsigned seccomp_filters = 0;
     std::string container;  // what gave it away ("/.dockerenv"), empty if nothing did
     std::optional<int> perf_event_paranoid;
     std::optional<int> unprivileged_userfaultfd;

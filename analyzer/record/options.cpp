@@ -12,6 +12,7 @@
 #include "error.h"
 #include "preload/bound_format.h"
 #include "preload/trace_format.h"
+#include "record/machine.h"
 
 namespace cowscope::record {
 
@@ -189,6 +190,10 @@ std::vector<std::string> compose_environment(const std::vector<std::string>& inh
         {"COWSCOPE_RECORDER", std::to_string(getpid())},
     };
 
+    // Under these the recorder itself makes children.
+    if (const unsigned filters = read_machine().seccomp_filters; filters != 0) {
+        ours.emplace_back("COWSCOPE_FILTERS", std::to_string(filters));
+    }
     if (options.max_trace) {
         ours.emplace_back("COWSCOPE_MAX_TRACE", std::to_string(*options.max_trace));
     }

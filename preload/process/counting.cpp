@@ -24,8 +24,10 @@ constexpr uint64_t kHeavyCopies = 64;
 // A page that nobody writes to once it was forked: all of the family that live share it.
 constinit void* sentinel = nullptr;
 
-// Returns what it was before.
+// Returns what it was before. Of the bound's file or, where that can always be written, of the
+// table's.
 uint64_t add(uint64_t& counter, uint64_t value) {
+    if (!segment::budget.may_store()) return 0;
     return std::atomic_ref<uint64_t>(counter).fetch_add(value, std::memory_order_relaxed);
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "process/interpose.h"
+#include "process/own_descriptors.h"
 #include "process/process.h"
 #include "process/real.h"
 
@@ -68,25 +69,29 @@ int close_around_own(unsigned first, unsigned last, int flags) {
     return 0;
 }
 
-// Makes the number free for the host.
+}  // namespace
+
 void give_up_number(int fd) {
     if (fd < 0 || !may_own_from(static_cast<unsigned>(fd)) || find_own(fd) == nullptr) return;
     const Locked locked;
     if (Descriptor* own = find_ours(fd)) own->move_away();
 }
 
-bool is_own(int fd) {
+bool is_own_descriptor(int fd) {
     if (fd < 0 || !may_own_from(static_cast<unsigned>(fd)) || find_own(fd) == nullptr) return false;
     const Locked locked;
     return find_ours(fd) != nullptr;
 }
 
-}  // namespace
+bool has_own_descriptors() {
+    return may_own_from(~0U);
+}
+
 }  // namespace cowscope::process
 
 COWSCOPE_INTERPOSED int close(int fd) {
     using namespace cowscope::process;
-    if (is_own(fd)) {
+    if (is_own_descriptor(fd)) {
         errno = EBADF;
         return -1;
     }
@@ -109,12 +114,20 @@ COWSCOPE_INTERPOSED void closefrom(int lowest) noexcept {
 
 COWSCOPE_INTERPOSED int dup2(int from, int to) noexcept {
     using namespace cowscope::process;
+    if (is_own_descriptor(from)) {
+        errno = EBADF;
+        return -1;
+    }
     if (from != to) give_up_number(to);
     return real().dup2(from, to);
 }
 
 COWSCOPE_INTERPOSED int dup3(int from, int to, int flags) noexcept {
     using namespace cowscope::process;
+    if (is_own_descriptor(from)) {
+        errno = EBADF;
+        return -1;
+    }
     if (from != to) give_up_number(to);
     return real().dup3(from, to, flags);
 }

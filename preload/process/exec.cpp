@@ -4,7 +4,6 @@
 
 #include "process/exec.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -49,10 +48,6 @@ COWSCOPE_INTERPOSED int execvp(const char* file, Arguments arguments) noexcept {
 COWSCOPE_INTERPOSED int execveat(int folder, const char* path, Arguments arguments,
                                  Arguments environment, int flags) noexcept {
     const process::BecomingAnotherProgram becoming;
-    if (process::real().execveat == nullptr) {  // before glibc 2.34
-        errno = ENOSYS;
-        return -1;
-    }
     return process::real().execveat(folder, path, arguments, environment, flags);
 }
 COWSCOPE_INTERPOSED int fexecve(int fd, Arguments arguments, Arguments environment) noexcept {

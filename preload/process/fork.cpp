@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
+#include <unistd.h>
 
 #include "process/counting.h"
 #include "process/interpose.h"
@@ -16,6 +17,7 @@
 namespace cowscope::process {
 
 void before_fork() {
+    come_to_life();
     if (!is_current()) return;
     // Also waits for another thread that is preparing.
     const Locked locked;
@@ -81,6 +83,7 @@ void enter_child(bool shares_descriptors) {
     process.look.become_child(shares_descriptors);
     const Locked locked;
     process.pid = sys::getpid();
+    process.has_robust_list = sys::robust_list() != nullptr;
     process.shares_descriptors = shares_descriptors;
     process.forks = 0;
     process.forks_under_way = 0;
@@ -127,6 +130,8 @@ void after_fork_in_child() {
 
 COWSCOPE_INTERPOSED pid_t _Fork() noexcept {
     using namespace cowscope::process;
+    // It calls the handlers.
+    if (real().fork == nullptr) return fork();
     before_fork();
     const pid_t child = real().fork();
     const int saved_errno = errno;
@@ -148,6 +153,7 @@ COWSCOPE_INTERPOSED int clone(int (*function)(void*), void* stack, int flags, vo
     auto* tls = va_arg(more, void*);
     auto* child_tid = va_arg(more, pid_t*);
     va_end(more);
+    if ((flags & CLONE_VM) == 0) come_to_life();
     if ((flags & CLONE_VM) != 0 || function == nullptr || !is_current()) {
         return real().clone(function, stack, flags, argument, parent_tid, tls, child_tid);
     }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 
+#include "note_codes.h"
 #include "process/counting.h"
 #include "process/onlookers.h"
 #include "process/process.h"
@@ -26,7 +27,7 @@ constexpr uint32_t kPagesBeforeTracking = 64;
 constexpr uint64_t kUnseenFaults = 64;
 // The top of the handler's stack, and what stands behind it.
 constexpr size_t kHotBytes = 20 * 1024;
-static_assert(sizeof(Tracked) - offsetof(Tracked, arena) <= 12 * 1024 + 512);
+static_assert(sizeof(Tracked) - offsetof(Tracked, arena) <= 13 * 1024 + 512);
 
 bool create_tracked() {
     if (!process.arena.is_wiped_by_forks() && !process.arena.create()) return false;
@@ -88,6 +89,9 @@ bool start_witness() {
                            ? process.trap.open(mean, &tracked.sampling, process.forks == 0)
                            : -EPERM;
     if (result != 0) write_note(trace::NoteCode::witness_unavailable, -result);
+    if (const uint32_t unseen = process.trap.unseen_threads(); result == 0 && unseen != 0) {
+        write_note(trace::kThreadsNotWatched, static_cast<int>(unseen));
+    }
     return result == 0;
 }
 
@@ -168,6 +172,7 @@ void prepare_for_children() {
         close_all();
         return;
     }
+    process.writer.keep_file();
     if (!create_tracked()) return;
     prepare_counting();
     set_executable();

@@ -104,6 +104,7 @@ bool LaterTable::map(const trace::LaterHeader& header, const Parts& parts) {
     if (fd >= 0) {
         mapping = sys::mmap(parts.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
         sys::close(fd);
+        if (!sys::failed(mapping)) sys::unlock(mapping, parts.bytes);
         if (sys::failed(mapping)) {
             sys::unlink_at(folder, name.c_str());
             mapping = nullptr;
@@ -117,6 +118,8 @@ bool LaterTable::map(const trace::LaterHeader& header, const Parts& parts) {
 }
 
 void LaterTable::create() {
+    // Its pages are written to by many, at any time.
+    if (!segment::budget.stores_directly()) return;
     const Parts parts = plan();
     // The bound is one of blocks.
     const uint64_t taken = (parts.bytes + kPage - 1) & ~(kPage - 1);

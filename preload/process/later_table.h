@@ -8,12 +8,13 @@
 
 #include "segment/code_store.h"
 #include "segment/place_table.h"
+#include "support/syscall.h"
 
 namespace cowscope::process {
 
 class LaterTable {
   public:
-    // Without room for it there is none.
+    // Without room for it there is none, nor where a full disk could take it away again.
     void create();
     bool exists() const { return header_ != nullptr; }
 
@@ -25,6 +26,9 @@ class LaterTable {
     // Gives this process the pages of all of it: each that faults in the handler raises one of the
     // witness's signals.
     void populate() const;
+    void unlock() const {
+        if (header_ != nullptr) sys::unlock(header_, parts_.bytes);
+    }
 
   private:
     // Not by the header, which others may damage.

@@ -203,7 +203,9 @@ COWSCOPE_INTERPOSED void* mremap(void* address, size_t old_bytes, size_t new_byt
             syscall(SYS_mremap, address, old_bytes, new_bytes, flags, new_address));
     }
     if ((flags & MREMAP_FIXED) != 0) giving_up(new_address, new_bytes);
-    const size_t kept_bytes = new_bytes < old_bytes ? new_bytes : old_bytes;
+    // The kernel keeps whole pages.
+    const size_t new_pages_bytes = (new_bytes + kPage - 1) & ~(kPage - 1);
+    const size_t kept_bytes = new_pages_bytes < old_bytes ? new_pages_bytes : old_bytes;
     giving_up(static_cast<char*>(address) + kept_bytes, old_bytes - kept_bytes);
     if ((flags & MREMAP_MAYMOVE) != 0) hiding(address, kept_bytes);
     if (!may_move_watched(address, kept_bytes)) {

@@ -10,6 +10,8 @@
 namespace cowscope::process {
 namespace {
 
+constexpr char kTooLong[] = "COWSCOPE_OUTPUT is too long";
+
 const char* value_of(char** environment, const char* name) {
     const size_t length = std::strlen(name);
     for (char** entry = environment; *entry != nullptr; ++entry) {
@@ -49,7 +51,7 @@ bool add_working_folder(FixedText<PATH_MAX>* folder) {
 
 }  // namespace
 
-const char* read_options(char** environment, pid_t pid, Options* options) {
+const char* read_options(char** environment, Options* options) {
     if (const char* text = value_of(environment, "COWSCOPE_TRACKER")) {
         if (same_text(text, "auto")) {
             options->tracker = TrackerChoice::automatic;
@@ -106,17 +108,27 @@ const char* read_options(char** environment, pid_t pid, Options* options) {
         if (!parse_decimal(text, INT32_MAX, &recorder)) return "COWSCOPE_RECORDER is no process";
         options->recorder = static_cast<pid_t>(recorder);
     }
+    if (const char* text = value_of(environment, "COWSCOPE_FILTERS")) {
+        uint64_t filters = 0;
+        if (!parse_decimal(text, INT32_MAX, &filters)) return "COWSCOPE_FILTERS is no number";
+        options->filters = static_cast<uint32_t>(filters);
+    }
     const char* folder = value_of(environment, "COWSCOPE_OUTPUT");
-    if (folder == nullptr || *folder == '\0') {
-        if (!add_working_folder(&options->folder)) return "the working folder has no path";
+    if (folder != nullptr) options->folder.add(folder);
+    return options->folder.truncated() ? kTooLong : nullptr;
+}
+
+const char* complete_folder(pid_t pid, Options* options) {
+    if (options->folder.c_str()[0] == '/') return nullptr;
+    const FixedText<PATH_MAX> given = options->folder;
+    options->folder.clear();
+    if (!add_working_folder(&options->folder)) return "the working folder has no path";
+    if (given.empty()) {
         add_default_folder_name(pid, &options->folder);
     } else {
-        if (folder[0] != '/' && !add_working_folder(&options->folder)) {
-            return "the working folder has no path";
-        }
-        options->folder.add(folder);
+        options->folder.add(given.c_str());
     }
-    return options->folder.truncated() ? "COWSCOPE_OUTPUT is too long" : nullptr;
+    return options->folder.truncated() ? kTooLong : nullptr;
 }
 
 }  // namespace cowscope::process

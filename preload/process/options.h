@@ -26,9 +26,13 @@ struct Options {
     // The process of `cowscope run` or `record`, whose child is the first program; 0: there is
     // none.
     pid_t recorder = 0;
+    uint32_t filters = 0;  // seccomp filters that are in force for the recorder
 };
 
-// Fills `options`. Returns nullptr, or a one-line description of what is wrong.
-const char* read_options(char** environment, pid_t pid, Options* options);
+// Fills `options`; the folder is as the user named it, or empty. Asks nothing of the kernel.
+// Returns nullptr, or a one-line description of what is wrong.
+const char* read_options(char** environment, Options* options);
+// Makes the folder's path absolute. The same.
+const char* complete_folder(pid_t pid, Options* options);
 
 }  // namespace cowscope::process

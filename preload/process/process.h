@@ -6,6 +6,8 @@
 // differ, this is a child that nobody announced (vfork, a raw clone), which is left alone.
 #pragma once
 
+#include <atomic>
+
 #include "cpython/observer.h"
 #include "process/early_pages.h"
 #include "process/mappings.h"
@@ -110,6 +112,8 @@ struct alignas(4096) Process {
     segment::Writer writer;
     // Its segment is sealed because of the bound, or there never was one (process/counting.h).
     bool is_counting = false;
+    bool has_robust_list = false;         // libc has one in each thread
+    std::atomic<bool> is_waiting{false};  // for come_to_life()
     tracker::Tracker tracker;
     tracker::PageLook look;
     witness::Trap trap;
@@ -149,9 +153,15 @@ extern Process process;
 extern KnownMappings known_mappings;
 extern unwind::Walker walker;
 
-// Whether this is the process that `process` describes.
+// Whether this is the process that `process` describes. In a new namespace numbers begin at 1, and
+// a child there that nobody announced may have its parent's number; but it has no robust list
+// (kernel/fork.c, copy_process()), which libc gives to all its threads and children. Numbers above
+// those that the kernel keeps for the first processes (RESERVED_PIDS) are not met again so soon.
 inline bool is_current() {
-    return process.pid != 0 && process.pid == sys::getpid();
+    constexpr pid_t kReservedNumbers = 300;
+    if (process.pid == 0 || process.pid != sys::getpid()) return false;
+    return process.pid > kReservedNumbers || !process.has_robust_list ||
+           sys::robust_list() != nullptr;
 }
 
 // Whether anything is to be said of what this process copies.
@@ -308,8 +318,23 @@ void look_last(bool is_exec);
 void close_all();
 // Whether a seccomp filter that is in force would kill the process for a call of the shim's.
 bool is_killed_by_filter();
+// How many seccomp filters are in force; asked for by calls that the dynamic linker makes as well.
+uint32_t filters_in_force();
+// Whether none of them kills for a call of the shim's. By a child, which must be allowed to make.
+bool may_make_all_calls();
+// The same, where the recorder has made its children under the very same filters.
+bool may_make_all_calls_here();
+
+// Where filters were in force before the program began, nothing is done before the program itself
+// makes a child. It is about to.
+void come_to_life();
 // The program is about to call seccomp(2). The lock is not held.
 void before_seccomp(unsigned operation, const void* arguments);
+
+// The program is about to do what may keep the segment from being opened again. The lock is held.
+void keep_segment_file();
+// The program is about to make this call in a way that is not libc's ioctl(). The lock is not held.
+void before_ioctl(unsigned long request, const void* argument);
 
 void write_note(trace::NoteCode code, int value, uint64_t address = 0);
 void write_memory(trace::MemoryMoment moment);

@@ -31,6 +31,7 @@ struct CallSet {
 constexpr CallSet calls_to_see() {
     CallSet set;
     set.add(SYS_seccomp);
+    set.add(SYS_ioctl);
     for (const unsigned long number : kWritingCalls) set.add(number);
     for (const unsigned long number : kRingCalls) set.add(number);
     for (const unsigned long number : cowscope::process::kSignalCalls) set.add(number);
@@ -43,6 +44,10 @@ void see(const cowscope::process::RawCall& call) {
         case SYS_seccomp:
             before_seccomp(static_cast<unsigned>(call.arguments[0]),
                            reinterpret_cast<const void*>(call.arguments[2]));
+            return;
+        case SYS_ioctl:
+            before_ioctl(static_cast<unsigned long>(call.arguments[1]),
+                         reinterpret_cast<const void*>(call.arguments[2]));
             return;
         case SYS_io_uring_setup:
         case SYS_io_uring_enter:

@@ -47,7 +47,8 @@ const void* pointer(long argument) {
 
 long make(const RawCall& call) {
     const long* with = call.arguments;
-    return sys::syscall6(call.number, with[0], with[1], with[2], with[3], with[4], with[5]);
+    // The program's own, whatever it is.
+    return sys::raw_syscall6(call.number, with[0], with[1], with[2], with[3], with[4], with[5]);
 }
 
 // rt_sigaction(signal, action, old, bytes of a mask).

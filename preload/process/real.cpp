@@ -1,6 +1,10 @@
 #include "process/real.h"
 
 #include <dlfcn.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "support/syscall.h"
 
 #include "support/poison.h"
 
@@ -10,9 +14,32 @@ namespace {
 constinit RealFunctions functions = {};
 bool resolved = false;
 
+// What a C library has not yet, whoever calls it by name has found only here. glibc has them since
+// 2.34.
+int make_close_range(unsigned first, unsigned last, int flags) {
+    return static_cast<int>(syscall(SYS_close_range, first, last, flags));
+}
+void make_closefrom(int lowest) {
+    const int first = lowest < 0 ? 0 : lowest;
+    if (make_close_range(static_cast<unsigned>(first), ~0U, 0) == 0) return;
+    struct rlimit limit = {};
+    sys::getrlimit(RLIMIT_NOFILE, &limit);
+    for (rlim_t fd = static_cast<rlim_t>(first); fd < limit.rlim_cur; ++fd) {
+        functions.close(static_cast<int>(fd));
+    }
+}
+int make_execveat(int folder, const char* path, char* const arguments[], char* const environment[],
+                  int flags) {
+    return static_cast<int>(syscall(SYS_execveat, folder, path, arguments, environment, flags));
+}
+
 template <typename Function>
 void resolve(Function*& slot, const char* name) {
     slot = reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
+}
+
+void* find_next(const char* name) {
+    return dlsym(RTLD_NEXT, name);
 }
 
 }  // namespace
@@ -60,6 +87,11 @@ void resolve_real_functions() {
     resolve(functions.dlclose, "dlclose");
     resolve(functions.prctl, "prctl");
     resolve(functions.syscall, "syscall");
+    resolve(functions.ioctl, "ioctl");
+    resolve(functions.mlockall, "mlockall");
+    resolve(functions.setrlimit, "setrlimit64");
+    resolve(functions.prlimit, "prlimit64");
+    resolve(functions.chroot, "chroot");
     resolve(functions.close, "close");
     resolve(functions.close_range, "close_range");
     resolve(functions.closefrom, "closefrom");
@@ -85,6 +117,11 @@ void resolve_real_functions() {
     resolve(functions.mprotect, "mprotect");
     resolve(functions.madvise, "madvise");
     resolve(functions.mremap, "mremap");
+    if (functions.close_range == nullptr) functions.close_range = make_close_range;
+    if (functions.closefrom == nullptr) functions.closefrom = make_closefrom;
+    if (functions.execveat == nullptr) functions.execveat = make_execveat;
+    resolve_asking_functions(find_next);
+    resolve_entry_functions(find_next);
     resolved = true;
 }
 

@@ -7,6 +7,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -22,7 +23,7 @@ using Spawn = int(int*, const char*, const posix_spawn_file_actions_t*, const po
                   char* const[], char* const[]);
 
 struct RealFunctions {
-    pid_t (*fork)();  // _Fork
+    pid_t (*fork)();  // _Fork; nullptr before glibc 2.34. All others are there
     int (*clone)(int (*)(void*), void*, int, void*, ...);
     int (*sigaction)(int, const struct sigaction*, struct sigaction*);
     int (*siginterrupt)(int, int);
@@ -63,6 +64,11 @@ struct RealFunctions {
     int (*dlclose)(void*);
     int (*prctl)(int, ...);
     long (*syscall)(long, ...);
+    int (*ioctl)(int, unsigned long, ...);
+    int (*mlockall)(int);
+    int (*setrlimit)(__rlimit_resource_t, const struct rlimit*);
+    int (*prlimit)(pid_t, __rlimit_resource, const struct rlimit*, struct rlimit*);
+    int (*chroot)(const char*);
     int (*close)(int);
     int (*close_range)(unsigned, unsigned, int);
     void (*closefrom)(int);
@@ -95,6 +101,9 @@ struct RealFunctions {
 const RealFunctions& real();
 
 void resolve_real_functions();
+// Those of hidden_descriptors.cpp and hidden_entries.cpp, which keep them for themselves.
+void resolve_asking_functions(void* (*find)(const char*));
+void resolve_entry_functions(void* (*find)(const char*));
 bool real_functions_are_resolved();
 
 }  // namespace cowscope::process

@@ -99,6 +99,27 @@ int open_folder() {
     return -EPERM;
 }
 
+namespace {
+
+using SegmentName = FixedText<NAME_MAX>;
+
+SegmentName segment_name() {
+    SegmentName name;
+    name.add("process-").add_decimal(identity.record.pid).add("-");
+    name.add_decimal(identity.record.start_ns).add(trace::kSegmentSuffix);
+    return name;
+}
+
+int reopen_segment() {
+    const int folder = open_folder();
+    if (folder < 0) return folder;
+    const int fd = sys::open_at(folder, segment_name().c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+    sys::close(folder);
+    return fd;
+}
+
+}  // namespace
+
 bool open_segment(trace::Role role, pid_t parent, uint64_t start_ns) {
     if (segment::budget.is_reached()) return false;
     const int folder = open_folder();
@@ -107,9 +128,6 @@ bool open_segment(trace::Role role, pid_t parent, uint64_t start_ns) {
         sys::close(folder);
         return false;
     }
-    FixedText<NAME_MAX> name;
-    name.add("process-").add_decimal(static_cast<uint64_t>(process.pid)).add("-");
-    name.add_decimal(start_ns).add(trace::kSegmentSuffix);
     // A forked child still holds its parent's.
     identity.record.parent_created_ns =
         role == trace::Role::fork ? identity.record.start_ns : uint64_t{0};
@@ -118,10 +136,18 @@ bool open_segment(trace::Role role, pid_t parent, uint64_t start_ns) {
     identity.record.pid = static_cast<uint32_t>(process.pid);
     identity.record.parent_pid = static_cast<uint32_t>(parent);
     identity.record.role = role;
-    const int result =
-        process.writer.create(name.c_str(), process.pid, start_ns, &identity.record.header, folder);
+    const int result = process.writer.create(segment_name().c_str(), process.pid, start_ns,
+                                             &identity.record.header, folder);
     sys::close(folder);
-    return result == 0;
+    if (result != 0) return false;
+    // Most programs never fork, and what they have to say fits into what is mapped already. A
+    // forked child has other descriptors of the shim's as well, and may lose its rights.
+    if (role == trace::Role::image) {
+        process.writer.set_reopen(reopen_segment);
+    } else {
+        process.writer.keep_file();
+    }
+    return true;
 }
 
 void write_note(trace::NoteCode code, int value, uint64_t address) {

@@ -93,25 +93,41 @@ void end_at_quick_exit() {
     finish(trace::EndKind::exit, process.quick_exit_status & 0xff);
 }
 
+// From here on the kernel is asked for whatever it takes.
+bool begin() {
+    const pid_t pid = sys::getpid();
+    if (const char* problem = complete_folder(pid, &process.options)) {
+        say_once(problem, nullptr);
+        return false;
+    }
+    find_clock();
+    process.pid = pid;
+    process.has_robust_list = sys::robust_list() != nullptr;
+    if (!open_first_segment()) {
+        process.pid = 0;
+        return false;
+    }
+    look_for_interpreter();
+    return true;
+}
+
 // glibc hands main's arguments to constructors. The shim's constructor runs in the dynamic linker,
 // so its exit handler is registered first and runs last, after every destructor.
 __attribute__((constructor)) void start(int argument_count, char** arguments, char** environment) {
-    const pid_t pid = sys::getpid();
-    if (const char* problem = read_options(environment, pid, &process.options)) {
-        say_once(problem, nullptr);
+    const uint32_t filters = filters_in_force();
+    if (const char* problem = read_options(environment, &process.options)) {
+        if (filters == 0) say_once(problem, nullptr);
         return;
     }
     process.environment = environment;
     zero_before_copying = is_under_valgrind();
     resolve_real_functions();
-    find_clock();
     set_command(argument_count, arguments);
-    process.pid = pid;
-    if (!open_first_segment()) {
-        process.pid = 0;
-        return;
-    }
-    look_for_interpreter();
+    // Those that the recorder has as well, and no others: filters only come on top.
+    const bool are_known = filters == process.options.filters;
+    process.is_waiting = filters != 0 && !are_known;
+    if (filters != 0 && are_known && !may_make_all_calls_here()) return;
+    if (!process.is_waiting && !begin()) return;
     // What is registered last is called first before a fork.
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
     pthread_atfork(look_for_interpreter, nullptr, nullptr);
@@ -120,4 +136,10 @@ __attribute__((constructor)) void start(int argument_count, char** arguments, ch
 }
 
 }  // namespace
+
+void come_to_life() {
+    if (!process.is_waiting.exchange(false)) return;
+    if (may_make_all_calls()) begin();
+}
+
 }  // namespace cowscope::process

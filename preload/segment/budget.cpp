@@ -7,6 +7,8 @@
 #include <atomic>
 #include <cstring>
 
+#include "segment/disk.h"
+
 #include "support/poison.h"
 
 namespace cowscope::segment {
@@ -71,6 +73,7 @@ int Budget::open(int folder, uint64_t limit_bytes, uint64_t shim_bytes) {
     if (fd < 0) return fd;
     void* mapping =
         sys::mmap(sizeof(content), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd);
+    const bool stores_directly = writes_in_place(fd);
     sys::close(fd);
     if (sys::failed(mapping)) return static_cast<int>(reinterpret_cast<long>(mapping));
     auto* file = static_cast<trace::BoundFile*>(mapping);
@@ -79,7 +82,9 @@ int Budget::open(int folder, uint64_t limit_bytes, uint64_t shim_bytes) {
         sys::munmap(mapping, sizeof(content));
         return -EBADF;
     }
+    sys::unlock(mapping, sizeof(content));
     file_ = file;
+    stores_directly_ = stores_directly;
     limit_bytes_ = limit_bytes;
     shim_bytes_ = shim_bytes;
     return 0;
@@ -94,8 +99,13 @@ uint64_t Budget::left(Share share) const {
     return used < most(share) ? most(share) - used : 0;
 }
 
+bool Budget::may_store() const {
+    return stores_directly_ || sys::populate(file_, sizeof(*file_));
+}
+
 bool Budget::take_of_bound(uint64_t bytes, Share share) {
     if (share == Share::ordinary && is_reached()) return false;
+    if (!may_store()) return false;
     const uint64_t limit = most(share);
     const auto used = counter(file_->used_bytes);
     uint64_t now = used.load(std::memory_order_relaxed);
@@ -109,11 +119,12 @@ bool Budget::take_of_bound(uint64_t bytes, Share share) {
 }
 
 void Budget::give_back(uint64_t bytes) {
-    if (file_ != nullptr) counter(file_->used_bytes).fetch_sub(bytes, std::memory_order_relaxed);
+    if (file_ == nullptr || !may_store()) return;
+    counter(file_->used_bytes).fetch_sub(bytes, std::memory_order_relaxed);
 }
 
 void Budget::set_reached() {
-    if (file_ == nullptr) return;
+    if (file_ == nullptr || is_reached() || !may_store()) return;
     uint64_t never = 0;
     const auto reached = counter(file_->reached_ns);
     reached.compare_exchange_strong(never, sys::monotonic_ns(), std::memory_order_relaxed);

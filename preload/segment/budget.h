@@ -36,6 +36,18 @@ class Budget {
     void set_reached();
     bool is_reached() const;
 
+    // Whether the counters can be written to: not where a full disk has no room for the page, which
+    // would be a SIGBUS. Where what is written again stays where it is, there always is. Elsewhere
+    // the kernel is asked, and what it says holds until it writes the page back, which it does
+    // every few seconds: callers write at once.
+    bool may_store() const;
+    // Whether may_store() is always true, also of other files beside this one.
+    bool stores_directly() const { return stores_directly_; }
+
+    void unlock() const {
+        if (file_ != nullptr) sys::unlock(file_, sizeof(*file_));
+    }
+
     uint64_t limit_bytes() const { return limit_bytes_; }
     // The counters in the file. Not without a bound.
     trace::BoundFile& file() const { return *file_; }
@@ -47,6 +59,7 @@ class Budget {
     trace::BoundFile* file_ = nullptr;  // forked children inherit the mapping
     uint64_t limit_bytes_ = 0;
     uint64_t shim_bytes_ = 0;
+    bool stores_directly_ = false;
 };
 
 // Of this program. Written to once, before anything forks.

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "segment/disk.h"
 #include "support/descriptor.h"
 
 #include "support/poison.h"
@@ -13,25 +14,23 @@ namespace cowscope::segment {
 namespace {
 
 constexpr uint64_t kPage = 4096;
-// What create() writes and the start's mapping covers: enough for a process that only executes.
 // Later windows grow, so that a process with many events maps rarely and one with few wastes
 // little.
-constexpr uint64_t kStartBytes = 8 * 1024;
 constexpr uint64_t kFirstWindowBytes = 32 * 1024;
 constexpr uint64_t kSmallWindowBytes = 256 * 1024;
 constexpr uint64_t kLargeWindowBytes = 512 * 1024;
-constexpr uint32_t kAskAgainEvery = 1024;
+// A disk that was found full is asked again once this many times the time has passed that asking
+// took: some file systems try to make room first. What a process says last asks always.
+constexpr uint64_t kWaitPart = 20;
 
+constexpr uint64_t kZerosBytes = 8 * 1024;
 struct Start {
     trace::SegmentHeader header;
     trace::LossRecord loss;
 };
 static_assert(sizeof(Start) == sizeof(trace::SegmentHeader) + sizeof(trace::LossRecord));
-static_assert(sizeof(Start) + Writer::kFirstRecordBytes <= kStartBytes);
 
-const unsigned char kZeros[kStartBytes] = {};
-// Counted into where there is no segment to count in.
-constinit trace::LossRecord loss_in_vain = {};
+const unsigned char kZeros[kZerosBytes] = {};
 
 // What a reader can do without, when the bound is reached. The others say what there is to count.
 bool is_detail(trace::RecordType type) {
@@ -59,23 +58,18 @@ uint64_t room_for_ends() {
     return budget.is_set() ? 2 * sizeof(trace::EndRecord) : 0;
 }
 
-void* map_shared(int fd, uint64_t offset, uint64_t bytes) {
-    void* mapping = sys::mmap(bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, offset);
-    if (sys::failed(mapping)) return nullptr;
-    sys::madvise(mapping, bytes, MADV_DONTFORK);
-    return mapping;
-}
-
 }  // namespace
 
 int Writer::create(const char* path, pid_t pid, uint64_t created_ns,
                    const trace::RecordHeader* first, int folder) {
+    static_assert(sizeof(Start) + kFirstRecordBytes <= kStartBytes);
+    static_assert(kZerosBytes >= kStartBytes);
     if (!budget.take(kStartBytes, Share::ordinary)) {
         budget.set_reached();
         return -EDQUOT;
     }
     const int fd = sys::open_at(folder, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-    if (fd < 0 || !file_.keep(fd)) {
+    if (fd < 0 || !file_.keep_here(fd)) {
         budget.give_back(kStartBytes);
         return fd < 0 ? fd : -EBADF;
     }
@@ -104,8 +98,22 @@ int Writer::create(const char* path, pid_t pid, uint64_t created_ns,
         close();
         return result;
     }
+    is_open_ = true;
     reserved_ = kStartBytes;
+    loss_ = start.loss;
+    stores_directly_ = writes_in_place(file_.number());
     return 0;
+}
+
+void Writer::set_reopen(Reopen* reopen) {
+    reopen_ = reopen;
+    holds_file_ = !map_start();
+    release_file();
+}
+
+void Writer::keep_file() {
+    holds_file_ = true;
+    if (has_file()) file_.move_up();
 }
 
 void Writer::close() {
@@ -113,19 +121,51 @@ void Writer::close() {
     *this = Writer();
 }
 
+bool Writer::has_file() {
+    if (file_.is_ours()) return true;
+    if (reopen_ == nullptr) return false;
+    const int fd = reopen_();
+    return fd >= 0 && file_.keep_same(fd);
+}
+
+void Writer::release_file() {
+    if (!holds_file_) file_.release();
+}
+
 bool Writer::map_start() {
     if (header_ != nullptr) return true;
-    if (!file_.is_ours()) return false;
-    window_ = static_cast<unsigned char*>(map_shared(file_.number(), 0, kStartBytes));
-    if (window_ == nullptr) return false;
+    if (!has_file()) return false;
+    void* start = sys::map_file(file_.number(), 0, kStartBytes);
+    if (sys::failed(start)) return false;
+    window_ = static_cast<unsigned char*>(start);
     window_start_ = 0;
     window_end_ = kStartBytes;
-    header_ = reinterpret_cast<trace::SegmentHeader*>(window_);
+    header_ = static_cast<trace::SegmentHeader*>(start);
     return true;
 }
 
-trace::LossRecord* Writer::loss() {
-    return map_start() ? &reinterpret_cast<Start*>(header_)->loss : &loss_in_vain;
+// Shared, so that no census takes it for the program's; not with children.
+bool Writer::map_staging() {
+    if (stores_directly_ || staging_ != nullptr) return true;
+    void* room = sys::mmap(trace::kMaxRecordBytes, PROT_READ | PROT_WRITE,
+                           MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE);
+    if (sys::failed(room)) return false;
+    sys::unlock(room, trace::kMaxRecordBytes);
+    sys::madvise(room, trace::kMaxRecordBytes, MADV_DONTFORK);
+    staging_ = static_cast<unsigned char*>(room);
+    return true;
+}
+
+void Writer::count_loss(uint64_t trace::LossRecord::*counter, uint64_t count) {
+    loss_.*counter += count;
+    if (!is_open_ || !map_start()) return;
+    trace::LossRecord& there = reinterpret_cast<Start*>(header_)->loss;
+    if (stores_directly_) {
+        there.*counter = loss_.*counter;
+    } else {
+        // Where it fails, the next one has both.
+        sys::write_guarded(&loss_, &there, sizeof(there));
+    }
 }
 
 // Beyond the file size limit, writing would raise SIGXFSZ in the host.
@@ -143,26 +183,34 @@ int Writer::reserve(uint64_t from, uint64_t to) {
     // The same zeros, as often as one call takes them.
     constexpr uint64_t kPartsACall = 64;
     struct iovec parts[kPartsACall];
-    for (auto& part : parts) part = {const_cast<unsigned char*>(kZeros), kStartBytes};
+    for (auto& part : parts) part = {const_cast<unsigned char*>(kZeros), kZerosBytes};
     for (uint64_t at = from; at < to;) {
-        const uint64_t left = (to - at) / kStartBytes;
+        const uint64_t left = (to - at) / kZerosBytes;
         const uint64_t count = left < kPartsACall ? left : kPartsACall;
-        const int result = write_at(at, parts, count, count * kStartBytes);
+        const int result = write_at(at, parts, count, count * kZerosBytes);
         if (result != 0) return result;
-        at += count * kStartBytes;
+        at += count * kZerosBytes;
         reserved_ = at;
     }
     return 0;
 }
 
+bool Writer::may_ask() const {
+    return is_closing_ || ask_again_ns_ == 0 || sys::monotonic_ns() >= ask_again_ns_;
+}
+
+void Writer::wait_after(uint64_t asked_ns) {
+    const uint64_t now = sys::monotonic_ns();
+    ask_again_ns_ = now + kWaitPart * (now - asked_ns);
+}
+
 bool Writer::make_room(uint64_t needed_end, Share share) {
-    // A full disk stays full for a while: not every fault pays for asking.
-    if (refusals_ % kAskAgainEvery != 0 || !map_window(needed_end, share)) {
-        ++refusals_;
-        return false;
-    }
-    refusals_ = 0;
-    return true;
+    if (!may_ask()) return false;
+    const uint64_t asked_ns = sys::monotonic_ns();
+    const bool has_room = map_window(needed_end, share);
+    release_file();
+    if (!has_room) wait_after(asked_ns);
+    return has_room;
 }
 
 // Finds how many bytes a window from `start` on can have, at most `*bytes`, so that the bound
@@ -182,20 +230,24 @@ bool Writer::take_of_bound(uint64_t start, uint64_t needed_end, Share share, uin
 }
 
 bool Writer::map_window(uint64_t needed_end, Share share) {
-    if (!map_start()) return false;
+    if (!map_start() || !map_staging()) return false;
     if (needed_end <= window_end_) return true;
     const uint64_t start = committed_ & ~(kStartBytes - 1);
     uint64_t bytes = kFirstWindowBytes;
     if (start >= kFirstWindowBytes) bytes = kSmallWindowBytes;
     if (start >= kLargeWindowBytes) bytes = kLargeWindowBytes;
     while (start + bytes < needed_end) bytes *= 2;
-    if (!file_.is_ours() || !take_of_bound(start, needed_end, share, &bytes)) return false;
+    if (!has_file() || !take_of_bound(start, needed_end, share, &bytes)) return false;
     if (start + bytes > reserved_ && reserve(reserved_, start + bytes) != 0) {
         budget.give_back(start + bytes - reserved_);
         return false;
     }
-    void* window = map_shared(file_.number(), start, bytes);
-    if (window == nullptr) return false;
+    void* window = sys::map_file(file_.number(), start, bytes);
+    if (sys::failed(window)) return false;
+    if (stores_directly_ && !sys::populate(window, bytes)) {
+        sys::munmap(window, bytes);
+        return false;
+    }
     // The start stays: it holds the header and the counters.
     if (window_ != reinterpret_cast<unsigned char*>(header_)) {
         sys::munmap(window_, window_end_ - window_start_);
@@ -204,6 +256,12 @@ bool Writer::map_window(uint64_t needed_end, Share share) {
     window_start_ = start;
     window_end_ = start + bytes;
     return true;
+}
+
+void Writer::count_refused(trace::RecordType type, uint64_t bytes) {
+    // What an event stands for its writer knows, and counts.
+    if (type == trace::RecordType::event) return;
+    count_loss(&trace::LossRecord::unwritten_bytes, bytes);
 }
 
 void* Writer::begin_bytes(trace::RecordType type, size_t bytes) {
@@ -215,19 +273,22 @@ void* Writer::begin_bytes(trace::RecordType type, size_t bytes) {
     const Share share = is_closing_ ? Share::closing : Share::ordinary;
     uint64_t needed_end = committed_ + rounded;
     if (type != trace::RecordType::end) needed_end += room_for_ends();
-    bool has_room = needed_end <= window_end_ || make_room(needed_end, share);
+    // Where the kernel copies, each record asks for room.
+    const bool is_mapped =
+        needed_end <= window_end_ && (stores_directly_ || (may_ask() && map_staging()));
+    bool has_room = is_mapped || make_room(needed_end, share);
     if (!has_room && reached_bound_ && !is_detail(type)) {
         has_room = map_window(needed_end, Share::closing);
+        release_file();
         is_cut_ = is_cut_ || !has_room;
     }
     // Who goes on counting says what it counts.
     if (!has_room && reached_bound_) return nullptr;
     if (!has_room) {
-        // What an event stands for its writer knows, and counts.
-        if (type != trace::RecordType::event) loss()->unwritten_bytes += rounded;
+        count_refused(type, rounded);
         return nullptr;
     }
-    unsigned char* room = window_ + (committed_ - window_start_);
+    unsigned char* room = stores_directly_ ? window_ + (committed_ - window_start_) : staging_;
     // The tail that rounding adds must not leak what the page held.
     std::memset(room + rounded - 8, 0, 8);
     auto* header = reinterpret_cast<trace::RecordHeader*>(room);
@@ -236,12 +297,60 @@ void* Writer::begin_bytes(trace::RecordType type, size_t bytes) {
     return room;
 }
 
+bool Writer::commit() {
+    const uint64_t bytes = begun_bytes_;
+    begun_bytes_ = 0;
+    if (!stores_directly_) return store(staging_, bytes);
+    committed_ += bytes;
+    // The record must be complete in memory before the count that makes it visible.
+    std::atomic_ref<uint64_t>(header_->committed_bytes)
+        .store(committed_, std::memory_order_release);
+    return true;
+}
+
+// Puts a record that lies elsewhere behind the last one.
+bool Writer::store(const void* record, uint64_t bytes) {
+    const uint64_t end = committed_ + bytes;
+    const uint64_t asked_ns = sys::monotonic_ns();
+    if (store_guarded(record, bytes, end)) {
+        committed_ = end;
+        return true;
+    }
+    wait_after(asked_ns);
+    count_refused(static_cast<const trace::RecordHeader*>(record)->type, bytes);
+    return false;
+}
+
+bool Writer::store_guarded(const void* record, uint64_t bytes, uint64_t end) {
+    const struct iovec from[] = {{const_cast<void*>(record), bytes}, {&end, sizeof(end)}};
+    // In this order: whoever is killed in between leaves the record uncommitted.
+    const struct iovec to[] = {{window_ + (committed_ - window_start_), bytes},
+                               {&header_->committed_bytes, sizeof(end)}};
+    const long stored = sys::write_own_memory(from, to, 2);
+    if (stored == static_cast<long>(bytes + sizeof(end))) return true;
+    // Not for a full disk, but because a filter refuses the call.
+    if (sys::failed(stored) && stored != -EFAULT) return write_through_file(record, bytes, end);
+    return false;
+}
+
+bool Writer::write_through_file(const void* record, uint64_t bytes, uint64_t end) {
+    constexpr uint64_t kCountAt = offsetof(trace::SegmentHeader, committed_bytes);
+    const struct iovec part = {const_cast<void*>(record), bytes};
+    const struct iovec count = {&end, sizeof(end)};
+    const bool is_written = has_file() && write_at(committed_, &part, 1, bytes) == 0 &&
+                            write_at(kCountAt, &count, 1, sizeof(end)) == 0;
+    release_file();
+    return is_written;
+}
+
 void Writer::trim() {
     // Most processes only execute another program or write little: not worth a system call.
     constexpr uint64_t kWorthIt = 64 * 1024;
     const uint64_t end = (committed_ + room_for_ends() + kStartBytes - 1) & ~(kStartBytes - 1);
-    if (reserved_ < end + kWorthIt || !file_.is_ours()) return;
-    if (sys::failed(sys::syscall2(SYS_ftruncate, file_.number(), static_cast<long>(end)))) return;
+    if (reserved_ < end + kWorthIt || !has_file()) return;
+    const long result = sys::syscall2(SYS_ftruncate, file_.number(), static_cast<long>(end));
+    release_file();
+    if (sys::failed(result)) return;
     budget.give_back(reserved_ - end);
     // What is mapped behind the end would be a SIGBUS.
     reserved_ = end;
@@ -252,29 +361,22 @@ void Writer::trim() {
 }
 
 void Writer::append(const trace::RecordHeader& record) {
-    if (header_ == nullptr && file_.is_ours() && committed_ + record.bytes <= kStartBytes) {
-        const uint64_t end = committed_ + record.bytes;
-        const struct iovec part = {const_cast<trace::RecordHeader*>(&record), record.bytes};
-        const struct iovec count = {const_cast<uint64_t*>(&end), sizeof(end)};
-        constexpr uint64_t kCountAt = offsetof(trace::SegmentHeader, committed_bytes);
-        if (write_at(committed_, &part, 1, record.bytes) == 0 &&
-            write_at(kCountAt, &count, 1, sizeof(end)) == 0) {
-            committed_ = end;
-            return;
-        }
+    if (!is_open()) return;
+    const uint64_t end = committed_ + record.bytes;
+    // Without memory for a mapping.
+    if (header_ == nullptr && end <= kStartBytes) {
+        if (write_through_file(&record, record.bytes, end)) committed_ = end;
+        return;
+    }
+    // What needs no room beside it.
+    if (!stores_directly_ && header_ != nullptr && end <= window_end_) {
+        store(&record, record.bytes);
+        return;
     }
     void* room = begin_bytes(record.type, record.bytes);
     if (room == nullptr) return;
     std::memcpy(room, &record, record.bytes);
     commit();
-}
-
-void Writer::commit() {
-    committed_ += begun_bytes_;
-    begun_bytes_ = 0;
-    // The record must be complete in memory before the count that makes it visible.
-    std::atomic_ref<uint64_t>(header_->committed_bytes)
-        .store(committed_, std::memory_order_release);
 }
 
 }  // namespace cowscope::segment

@@ -13,17 +13,21 @@ namespace cowscope {
 inline int move_descriptor_up(int fd) {
     // Below 1024, so that a host's select() and small descriptor tables are not affected.
     constexpr long kHighest = 1023;
-    constexpr long kRoom = 64;
+    // From the top down, and from further down where there are more.
+    constexpr long kRooms[] = {64, 256, 768};
     struct rlimit limit;
     long top = kHighest;
     if (sys::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur <= kHighest) {
         top = static_cast<long>(limit.rlim_cur) - 1;
     }
-    if (top <= kRoom) return fd;
-    const int moved = sys::fcntl(fd, F_DUPFD_CLOEXEC, top - kRoom);
-    if (moved < 0) return fd;
-    sys::close(fd);
-    return moved;
+    for (const long room : kRooms) {
+        if (top <= room) return fd;
+        const int moved = sys::fcntl(fd, F_DUPFD_CLOEXEC, top - room);
+        if (moved < 0) continue;
+        sys::close(fd);
+        return moved;
+    }
+    return fd;
 }
 
 // One that is kept. Async-signal-safe; callers hold the process's lock.
@@ -32,7 +36,14 @@ class Descriptor {
     // Keeps FD, which is open, under a high number. False where nothing can be known of its file:
     // then it is closed.
     bool keep(int fd) {
-        number_ = move_descriptor_up(fd);
+        if (!keep_here(move_descriptor_up(fd))) return false;
+        note_number();
+        return true;
+    }
+
+    // For a moment: the number stays. A high one makes the kernel's table larger for good.
+    bool keep_here(int fd) {
+        number_ = fd;
         struct stat status;
         if (sys::fstat(number_, &status) != 0) {
             sys::close(number_);
@@ -42,7 +53,6 @@ class Descriptor {
         event_ = 0;
         device_ = status.st_dev;
         inode_ = status.st_ino;
-        note_number();
         return true;
     }
 
@@ -74,6 +84,23 @@ class Descriptor {
     }
     // Leaves it open: it is someone else's.
     void forget() { number_ = -1; }
+
+    // Closes it, and remembers which file it was.
+    void release() { close(); }
+    void move_up() {
+        if (number_ < 0) return;
+        number_ = move_descriptor_up(number_);
+        note_number();
+    }
+    // Keeps FD, under its own number, where it is that file; else closes it.
+    bool keep_same(int fd) {
+        struct stat status;
+        const bool is_same =
+            sys::fstat(fd, &status) == 0 && status.st_dev == device_ && status.st_ino == inode_;
+        if (is_same) return keep_here(fd);
+        sys::close(fd);
+        return false;
+    }
 
     // To another number, because the host wants this one. Where there is none left, the host gets
     // this one all the same. Both stay open.

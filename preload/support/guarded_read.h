@@ -3,7 +3,6 @@
 #pragma once
 
 #include <errno.h>
-#include <sys/uio.h>
 
 #include <cstring>
 
@@ -17,11 +16,9 @@ namespace cowscope {
 // where it writes to, and reads like any write(2).
 // How many bytes were copied, up to the first that cannot be read; -EFAULT where that is none.
 inline long copy_guarded(const void* from, void* to, size_t bytes) {
-    struct iovec local = {const_cast<void*>(from), bytes};
-    struct iovec remote = {to, bytes};
-    // The pid is asked anew: a cached one names the parent in a child that nobody announced.
-    return sys::syscall6(SYS_process_vm_writev, sys::getpid(), sys::word(&local), 1,
-                         sys::word(&remote), 1, 0);
+    const struct iovec source = {const_cast<void*>(from), bytes};
+    const struct iovec target = {to, bytes};
+    return sys::write_own_memory(&source, &target, 1);
 }
 
 // Under valgrind, which does not see that such a copy writes, and complains of what is read.

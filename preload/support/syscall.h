@@ -3,12 +3,14 @@
 // -errno on failure.
 #pragma once
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include <cstddef>
@@ -52,8 +54,9 @@ inline int unlink_at(int folder, const char* path) {
 inline int fstat(int fd, struct stat* out) {
     return static_cast<int>(syscall2(SYS_fstat, fd, word(out)));
 }
-inline int ioctl(int fd, unsigned long request, void* argument) {
-    return static_cast<int>(syscall3(SYS_ioctl, fd, static_cast<long>(request), word(argument)));
+inline int ioctl(int fd, Request request, void* argument) {
+    return static_cast<int>(
+        raw_syscall6(SYS_ioctl, fd, static_cast<long>(request.number), word(argument), 0, 0, 0));
 }
 inline int fcntl(int fd, int command, long argument) {
     return static_cast<int>(syscall3(SYS_fcntl, fd, command, argument));
@@ -76,6 +79,26 @@ inline int madvise(void* start, size_t bytes, int advice) {
     return static_cast<int>(syscall3(SYS_madvise, word(start), static_cast<long>(bytes), advice));
 }
 
+// Where the program has asked for all memory to be locked (MCL_FUTURE), the shim's own is not.
+inline void unlock(void* start, size_t bytes) {
+    syscall2(SYS_munlock, word(start), static_cast<long>(bytes));
+}
+// A part of a file, shared, of which children get nothing.
+inline void* map_file(int fd, uint64_t offset, size_t bytes) {
+    void* mapping = mmap(bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, offset);
+    if (failed(mapping)) return mapping;
+    unlock(mapping, bytes);
+    madvise(mapping, bytes, MADV_DONTFORK);
+    return mapping;
+}
+// Makes the pages of a mapping writable at once, as far as the kernel knows how to (Linux 5.14).
+// False where there is no room for them.
+inline bool populate(void* start, size_t bytes) {
+    constexpr int kMadvPopulateWrite = 23;
+    const int result = madvise(start, bytes, kMadvPopulateWrite);
+    return result == 0 || result == -EINVAL || result == -EPERM || result == -ENOSYS;
+}
+
 inline pid_t getpid() {
     return static_cast<pid_t>(syscall0(SYS_getpid));
 }
@@ -88,6 +111,27 @@ inline uid_t geteuid() {
 inline pid_t gettid() {
     return static_cast<pid_t>(syscall0(SYS_gettid));
 }
+// Copies within this process's memory, where a bad address is -EFAULT and no signal: what could not
+// be written, or the number of bytes. The thread is asked for anew: a process in a new namespace
+// has another number, and one whose first thread has ended is found by the others' alone.
+inline long write_own_memory(const struct iovec* from, const struct iovec* to, size_t parts) {
+    return syscall6(SYS_process_vm_writev, gettid(), word(from), static_cast<long>(parts), word(to),
+                    static_cast<long>(parts), 0);
+}
+inline bool write_guarded(const void* from, void* to, size_t bytes) {
+    const struct iovec source = {const_cast<void*>(from), bytes};
+    const struct iovec target = {to, bytes};
+    return write_own_memory(&source, &target, 1) == static_cast<long>(bytes);
+}
+
+// Of this thread (get_robust_list(2)).
+inline void* robust_list() {
+    void* head = nullptr;
+    size_t bytes = 0;
+    syscall3(SYS_get_robust_list, 0, word(&head), word(&bytes));
+    return head;
+}
+
 inline void sched_yield() {
     syscall0(SYS_sched_yield);
 }

@@ -1,9 +1,12 @@
 // The x86-64 system call instruction (System V ABI, AMD64 supplement, appendix A.2).
 #pragma once
 
+#include "support/system_calls.h"
+
 namespace cowscope::sys {
 
-inline long syscall6(long number, long a, long b, long c, long d, long e, long f) {
+// Any: only for trying out what a filter does to the listed ones, and for the program's own.
+inline long raw_syscall6(long number, long a, long b, long c, long d, long e, long f) {
     long result;
     register long r10 asm("r10") = d;
     register long r8 asm("r8") = e;
@@ -14,23 +17,26 @@ inline long syscall6(long number, long a, long b, long c, long d, long e, long f
                  : "rcx", "r11", "memory");
     return result;
 }
-inline long syscall5(long n, long a, long b, long c, long d, long e) {
-    return syscall6(n, a, b, c, d, e, 0);
+inline long syscall6(Call n, long a, long b, long c, long d, long e, long f) {
+    return raw_syscall6(n.number, a, b, c, d, e, f);
 }
-inline long syscall4(long n, long a, long b, long c, long d) {
-    return syscall6(n, a, b, c, d, 0, 0);
+inline long syscall5(Call n, long a, long b, long c, long d, long e) {
+    return raw_syscall6(n.number, a, b, c, d, e, 0);
 }
-inline long syscall3(long n, long a, long b, long c) {
-    return syscall6(n, a, b, c, 0, 0, 0);
+inline long syscall4(Call n, long a, long b, long c, long d) {
+    return raw_syscall6(n.number, a, b, c, d, 0, 0);
 }
-inline long syscall2(long n, long a, long b) {
-    return syscall6(n, a, b, 0, 0, 0, 0);
+inline long syscall3(Call n, long a, long b, long c) {
+    return raw_syscall6(n.number, a, b, c, 0, 0, 0);
 }
-inline long syscall1(long n, long a) {
-    return syscall6(n, a, 0, 0, 0, 0, 0);
+inline long syscall2(Call n, long a, long b) {
+    return raw_syscall6(n.number, a, b, 0, 0, 0, 0);
 }
-inline long syscall0(long n) {
-    return syscall6(n, 0, 0, 0, 0, 0, 0);
+inline long syscall1(Call n, long a) {
+    return raw_syscall6(n.number, a, 0, 0, 0, 0, 0);
+}
+inline long syscall0(Call n) {
+    return raw_syscall6(n.number, 0, 0, 0, 0, 0, 0);
 }
 
 inline void pause_cpu() {

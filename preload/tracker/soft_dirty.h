@@ -29,9 +29,11 @@ class SoftDirty {
     // succeeds, so this is found out by a write), or another -errno.
     int open();
     void close();
+    // In a child, which has nothing of what is in the arena.
     void forget() {
         pagemap_.forget();
         clear_refs_.forget();
+        new_mappings_ = {};
     }
     bool is_open() const { return pagemap_.is_open(); }
     // -EBADF where the host has closed what this needs.

@@ -95,6 +95,11 @@ class Tracker {
         return userfaultfd_.watch_moved(buffer, range);
     }
 
+    // Leaves what it has of a range to somebody else. False where it has none.
+    bool give_up(PageRegion* buffer, const AddressRange& range) {
+        return kind_ == trace::Tracker::userfaultfd && userfaultfd_.give_up(buffer, range);
+    }
+
     // Takes the protection from one range. With soft-dirty bits there is no such way.
     void unprotect(const AddressRange& range) {
         if (kind_ != trace::Tracker::userfaultfd) return;

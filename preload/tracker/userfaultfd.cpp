@@ -19,8 +19,9 @@ long open_userfaultfd(bool* is_by_device) {
     if (!sys::failed(uffd)) return uffd;
     const int device = sys::open("/dev/userfaultfd", O_RDWR);
     if (device < 0) return uffd;
+    // The argument is no address.
     const long from_device =
-        sys::syscall3(SYS_ioctl, device, static_cast<long>(kUserfaultfdNew), kFlags);
+        sys::ioctl(device, kUserfaultfdNew, reinterpret_cast<void*>(uint64_t{kFlags}));
     sys::close(device);
     *is_by_device = !sys::failed(from_device);
     return sys::failed(from_device) ? uffd : from_device;
@@ -142,6 +143,21 @@ void Userfaultfd::unprotect(const AddressRange& range) {
     struct uffdio_writeprotect argument = {};
     argument.range = {range.start, range.end - range.start};
     sys::ioctl(uffd_.number(), UFFDIO_WRITEPROTECT, &argument);
+}
+
+// Not the whole range: before Linux 6.12 that would take from others what is theirs
+// (mm/userfaultfd.c, userfaultfd_unregister()).
+bool Userfaultfd::give_up(PageRegion* buffer, const AddressRange& range) {
+    ScanQuery query;
+    query.required = query.reported = kPageIsWpAllowed;
+    bool has_some = false;
+    scan_pages(pagemap_.number(), query, range.start, range.end, buffer,
+               [&](const PageRegion& region) {
+                   struct uffdio_range part = {region.start, region.end - region.start};
+                   const int result = sys::ioctl(uffd_.number(), UFFDIO_UNREGISTER, &part);
+                   has_some = has_some || result == 0;
+               });
+    return has_some;
 }
 
 int Userfaultfd::scan_written(PageRegion* buffer, const AddressRange& range, bool is_file,

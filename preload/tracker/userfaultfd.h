@@ -53,6 +53,8 @@ class Userfaultfd {
     // Protects the present pages of a range that is not watched yet, because it was moved there.
     int watch_moved(PageRegion* buffer, const AddressRange& range);
     void unprotect(const AddressRange& range);
+    // Leaves what is watched of a range to another userfaultfd. False where nothing is.
+    bool give_up(PageRegion* buffer, const AddressRange& range);
     // Shows `taker` the pages of `range` that hold something; `is_file`: of a file's mapping, where
     // only those count that are no longer the file's.
     int scan_written(PageRegion* buffer, const AddressRange& range, bool is_file, bool is_protected,

@@ -200,7 +200,7 @@ cpython::Observation observe_python(Tracked& tracked, const Fault& fault,
 void count_unwritten(const Fault& fault) {
     auto& writer = process::process.writer;
     if (writer.reached_bound()) return;
-    writer.loss()->unwritten_events += uint64_t{fault.weight} * fault.pages;
+    writer.count_loss(&trace::LossRecord::unwritten_events, uint64_t{fault.weight} * fault.pages);
 }
 
 // Whether an event was recorded.
@@ -213,7 +213,7 @@ bool record_event(Tracked& tracked, Fault& fault) {
         judge_frame_pages(tracked, fault);
         // Half of a short-lived child's faults are the first looks at code.
         if (is_unshared(tracked, fault.address) || !is_private(fault.address)) {
-            writer.loss()->fresh_faults += fault.weight;
+            writer.count_loss(&trace::LossRecord::fresh_faults, fault.weight);
             return false;
         }
     }
@@ -223,7 +223,7 @@ bool record_event(Tracked& tracked, Fault& fault) {
     uint64_t words[2] = {0, 0};
     uint16_t flags = read_words(fault, words);
     if (!judge(tracked, fault, is_unlisted, words, &flags)) {
-        writer.loss()->fresh_faults += fault.weight;
+        writer.count_loss(&trace::LossRecord::fresh_faults, fault.weight);
         return false;
     }
     if (is_hugetlb) {
@@ -267,8 +267,9 @@ bool record_event(Tracked& tracked, Fault& fault) {
     record->site = site->value;
     record->tid = static_cast<uint32_t>(fault.tid);
     if (!is_short) record->neighbour = words[1];
-    writer.commit();
-    return true;
+    if (writer.commit()) return true;
+    count_unwritten(fault);
+    return false;
 }
 
 void count_copy(Tracked& tracked, const Fault& fault) {
@@ -342,7 +343,7 @@ void record_late_fault(void* argument) {
         if (process::process.is_counting) {
             process::count_late_copies(copies);
         } else {
-            process::process.writer.loss()->blocked_events += copies;
+            process::process.writer.count_loss(&trace::LossRecord::blocked_events, copies);
         }
     }
     // There may have been more than this signal tells, and there may be again.

@@ -103,6 +103,21 @@ int Trap::open_event(pid_t tid, bool is_major, uint32_t mean, uint64_t gap) {
     return index == kMaxEvents ? -EMFILE : open_at(index, tid, is_major, mean, gap);
 }
 
+size_t Trap::open_events() const {
+    size_t open = 0;
+    for (size_t i = 0; i < count_; ++i) {
+        if (at(i).tid != 0) ++open;
+    }
+    return open;
+}
+
+size_t Trap::most_events() {
+    struct rlimit limit;
+    if (sys::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1;
+    const size_t part = limit.rlim_cur / kPartOfLimit;
+    return part < 1 ? 1 : part < kMaxEvents ? part : kMaxEvents;
+}
+
 void Trap::release(size_t index) {
     at(index).descriptor.close();
     at(index) = {};
@@ -125,11 +140,14 @@ int Trap::open(uint32_t mean, Sampling* sampling, bool is_alone) {
     const pid_t self = sys::gettid();
     mean_ = mean;
     told_ = 0;
-    if (is_swap_used()) open_major();
+    most_ = most_events();
+    unseen_threads_ = 0;
     // The other threads first: the caller's own faults from here on are the shim's.
     if (!is_alone) {
         for_each_thread([&](pid_t tid) {
-            if (tid != self) open_event(tid, false, mean, mean);
+            if (tid == self) return;
+            const int opened = has_room_for_others() ? open_event(tid, false, mean, mean) : -EMFILE;
+            if (opened != 0 && opened != -ESRCH) ++unseen_threads_;
         });
     }
     // A new child may not live for a whole gap: its first fault that is told is any of the first
@@ -144,17 +162,23 @@ int Trap::open(uint32_t mean, Sampling* sampling, bool is_alone) {
     Event& own = at(count_ - 1);
     own.picked = picked;
     if (is_early) change_gap(&own, mean);
+    if (is_swap_used()) open_major();
     return 0;
 }
 
 int Trap::reopen(uint32_t mean) {
     told_ = 0;
+    unseen_threads_ = 0;
     for (size_t i = 0; i < count_; ++i) at(i).is_new = false;
     // Threads without an event of their own first: what they have inherited ends with the one that
     // it came from. A thread that has ended meanwhile needs none.
     int result = 0;
     const auto open_new = [&](pid_t tid, bool is_major) {
         if (result != 0 || knows(tid, is_major)) return;
+        if (!has_room_for_others()) {
+            if (!is_major) ++unseen_threads_;
+            return;
+        }
         const int opened = open_event(tid, is_major, mean, mean);
         if (opened != -ESRCH) result = opened;
     };
@@ -205,13 +229,16 @@ bool Trap::change_gap(Event* event, uint64_t gap) {
 void Trap::open_major() {
     if (has_major_) return;
     has_major_ = true;
-    for_each_thread([&](pid_t tid) { open_event(tid, true, mean_, mean_); });
+    for_each_thread([&](pid_t tid) {
+        if (has_room_for_others()) open_event(tid, true, mean_, mean_);
+    });
 }
 
 void Trap::close() {
     for_each_descriptor([](Descriptor& each) { each.close(); });
     for (size_t i = 0; i < count_; ++i) at(i) = {};
     count_ = 0;
+    unseen_threads_ = 0;
     has_major_ = false;
 }
 

@@ -34,7 +34,8 @@ class Trap {
   public:
     // Opens the event on every thread of this process; new threads inherit it. One fault in `mean`
     // is reported. `is_alone`: there is no other thread. Returns 0, or -errno when the calling
-    // thread could not be opened.
+    // thread could not be opened. Where there are many, the others may go without
+    // (unseen_threads()): of the descriptors that a process may have, the events take a part.
     int open(uint32_t mean, Sampling* sampling, bool is_alone);
     // Opens all events anew, for each thread that there is, and with another mean. Returns 0, or
     // -errno: then all is as it was.
@@ -43,6 +44,8 @@ class Trap {
     void open_major();
     void close();
     bool is_open() const { return count_ != 0; }
+    // Threads that have no event, as far as that was found when all were opened last.
+    uint32_t unseen_threads() const { return unseen_threads_; }
     // Not where the host has closed the events behind the shim's back.
     bool is_alive();
     // Of the events that were opened last.
@@ -66,6 +69,8 @@ class Trap {
   private:
     // Two for each thread that ran before the first fork; those started later inherit them.
     static constexpr size_t kMaxEvents = 512;
+    // Of the descriptors that RLIMIT_NOFILE allows.
+    static constexpr size_t kPartOfLimit = 4;
 
     struct Event {
         Descriptor descriptor;
@@ -83,6 +88,10 @@ class Trap {
     bool change_gap(Event* event, uint64_t gap);
     bool knows(pid_t tid, bool is_major) const;
     void release(size_t index);
+    size_t open_events() const;
+    // Whether others than the calling thread may have one more.
+    bool has_room_for_others() const { return open_events() + 1 < most_; }
+    static size_t most_events();
 
     // Few processes need more than the first, and those of others are to share their page with what
     // a fork writes anyway.
@@ -93,6 +102,8 @@ class Trap {
 
     Event inline_[kMaxInline] = {};
     size_t count_ = 0;  // behind the last one that is open
+    size_t most_ = 1;
+    uint32_t unseen_threads_ = 0;
     uint32_t mean_ = 1;
     uint32_t told_ = 0;  // faults since all were opened
     bool has_major_ = false;

@@ -67,6 +67,35 @@ class FailingDisk {
     bool is_mounted_ = false;
 };
 
+// A file system in a file that writes nothing again where it was: a page that has been written back
+// needs new room when it is changed.
+class MovingDisk {
+  public:
+    MovingDisk(const std::string& image, std::string folder) : folder_(std::move(folder)) {
+        fs::create_directory(folder_);
+        std::ofstream(image).close();
+        fs::resize_file(image, size_t{128} << 20);
+        if (run_program({"mkfs.btrfs", "-q", "-f", image}).status() != 0) return;
+        is_mounted_ = run_program({"mount", "-o", "loop", image, folder_}).status() == 0;
+    }
+    MovingDisk(const MovingDisk&) = delete;
+    MovingDisk& operator=(const MovingDisk&) = delete;
+    ~MovingDisk() { umount2(folder_.c_str(), MNT_DETACH); }
+    bool is_mounted() const { return is_mounted_; }
+
+  private:
+    std::string folder_;
+    bool is_mounted_ = false;
+};
+
+// Of a shell: runs paused_writer, and `meanwhile` while its child waits.
+std::string paused_script(const std::string& talk, uint64_t pages, const std::string& end,
+                          const std::string& meanwhile) {
+    return program_of_tests("paused_writer") + " " + talk + " " + std::to_string(pages) + " 1 " +
+           end + " & while [ ! -e " + talk + "/ready ]; do sleep 0.01; done; " + meanwhile +
+           "; touch " + talk + "/go " + talk + "/reap; ";
+}
+
 uint64_t lost_events(const Json& report) {
     return report["totals"]["lost_events"].get<uint64_t>();
 }
@@ -100,6 +129,86 @@ TEST_CASE("a full disk costs records, never the program", "[hostile]") {
     } else if (reported.status() != 0) {
         check_refusal(reported);
     }
+}
+
+TEST_CASE("a full disk that moves what is written again costs records, never the program",
+          "[hostile]") {
+    const TemporaryFolder folder;
+    const MovingDisk disk(folder / "image", folder / "disk");
+    if (!disk.is_mounted()) {
+        WARN("SKIPPED: this machine mounts no btrfs in a file (root, loop devices, btrfs-progs)");
+        return;
+    }
+    constexpr uint64_t kPages = 4'000;
+    const std::string talk = folder / "talk";
+    fs::create_directory(talk);
+    // Until nothing more fits, in steps as small as they come; and all is written back.
+    const std::string fill = "dd if=/dev/zero of=" + folder / "disk/filler" + " bs=1M 2>" + talk +
+                             "/dd; dd if=/dev/zero of=" + folder / "disk/rest" + " bs=4096 2>>" +
+                             talk + "/dd; sync -f " + folder / "disk" + "; sync";
+    RunOptions options;
+    options.timeout = std::chrono::seconds(60);
+    const std::string trace = folder / "disk/t.cow";
+    const std::string bounded = GENERATE(std::string(""), "--max-trace");
+    CAPTURE(bounded);
+    const Words bound = bounded.empty() ? Words{} : Words{bounded, "2M"};
+    const RunResult run = run_program(
+        joined(joined(joined({kCowscope, "record", "--quiet"}, bound),
+                      {"-o", trace, "--", "/bin/sh", "-c"}),
+               {paused_script(talk, kPages, "goes_on", fill) + "wait $!; echo status $?; exit 5"}),
+        options);
+    CAPTURE(run.out, run.err);
+    CHECK_FALSE(run.timed_out);
+    CHECK(run.status() == 5);
+    CHECK(run.out == "status 0\n");
+    std::ifstream said(talk + "/dd");
+    const std::string dd((std::istreambuf_iterator<char>(said)), std::istreambuf_iterator<char>());
+    CHECK(contains(dd, "No space left"));
+    // What was committed before is there.
+    const Json report = report_json(trace);
+    check_consistent(report);
+    CHECK(report["totals"]["copied_pages"] >= kPages / 2);
+}
+
+TEST_CASE("a disk that was full for a while costs only what was said meanwhile", "[hostile]") {
+    const TemporaryFolder folder;
+    const SmallDisk disk(folder / "disk", size_t{4} << 20);
+    if (!disk.is_mounted()) {
+        WARN("SKIPPED: only root can make a small file system");
+        return;
+    }
+    constexpr uint64_t kPages = 4'000;
+    const std::string talk = folder / "talk";
+    fs::create_directory(talk);
+    const std::string filler = folder / "disk/filler";
+    const std::string fill = "dd if=/dev/zero of=" + filler + " bs=4096 2>" + talk + "/dd";
+    // More is given up meanwhile than there is room for.
+    const std::string script = paused_script(talk, kPages, "gives_up", fill) + "while [ ! -e " +
+                               talk + "/done ]; do sleep 0.01; done; rm " + filler + "; touch " +
+                               talk + "/end; wait $!; exit 5";
+    RunOptions options;
+    options.timeout = std::chrono::seconds(60);
+    const std::string trace = folder / "disk/t.cow";
+    const RunResult run = run_program({kCowscope, "record", "--quiet", "--witness", "off", "-o",
+                                       trace, "--", "/bin/sh", "-c", script},
+                                      options);
+    CAPTURE(run.out, run.err);
+    CHECK(run.status() == 5);
+    std::ifstream said(talk + "/dd");
+    const std::string dd((std::istreambuf_iterator<char>(said)), std::istreambuf_iterator<char>());
+    CHECK(contains(dd, "No space left"));
+    const Json report = report_json(trace);
+    check_consistent(report);
+    CHECK_FALSE(find_note(report, {"found no room"}).empty());
+    std::ifstream ready(talk + "/ready");
+    int child = 0;
+    ready >> child;
+    const Json process = find_process(report, child, "fork");
+    CAPTURE(process.dump(1));
+    REQUIRE_FALSE(process.is_null());
+    CHECK(process["exit"]["kind"] == "exit");
+    CHECK(process["census"] == "final");
+    CHECK(process["copied_pages"] >= kPages / 2);
 }
 
 // The kernel makes nothing read-only that has files open for writing (fs/namespace.c,

@@ -1,5 +1,7 @@
 // Programs that use what the shim uses, trace their children, go into namespaces, or have memory
 // written in other ways than by a store.
+#include <unistd.h>
+
 #include <string>
 
 #include "tests/catch.h"
@@ -25,6 +27,46 @@ TEST_CASE("a program's own userfaultfd and perf events work, and it is recorded"
     if (name == "own-perf-event" && recorded.instruments == Instruments::census_only) {
         CHECK(recorded.account.figure("own events") >= 64);
     }
+}
+
+TEST_CASE("memory of the fork that a program's own userfaultfd takes is left to it", "[hostile]") {
+    const TemporaryFolder folder;
+    const AccountRun recorded =
+        record_case(folder, kKernel, "own-userfaultfd-later", any_instruments());
+    if (recorded.report["tracker"] != "userfaultfd") {
+        WARN("SKIPPED: the tracker is not userfaultfd");
+        return;
+    }
+    REQUIRE(recorded.account.writers().size() == 2);
+    // What is copied there later only the witness sees.
+    const bool is_seen = recorded.instruments == Instruments::all;
+    for (const int pid : recorded.account.writers()) {
+        check_copies(recorded, pid, is_seen ? Bound::exact : Bound::at_most);
+    }
+    CHECK_FALSE(find_note(recorded.report, {"could not be tracked"}).empty());
+    if (is_seen) return;
+    const int child = recorded.account.root;
+    for (const int pid : recorded.account.writers()) {
+        CHECK(pid != child);
+        CHECK(row_of(recorded, pid)["copied_pages"] >= 136);
+    }
+}
+
+TEST_CASE("a child with its parent's number in another namespace is not taken for it",
+          "[hostile]") {
+    if (geteuid() != 0) {
+        WARN("SKIPPED: only root can make pid namespaces");
+        return;
+    }
+    const TemporaryFolder folder;
+    const AccountRun recorded = record_case(folder, kKernel, "same-number", any_instruments());
+    const std::vector<Json> children = processes_of(recorded.report, "fork");
+    REQUIRE(children.size() == 1);
+    CHECK(children[0]["exit"]["kind"] == "exit");
+    CHECK(children[0]["exit"]["value"] == 0);
+    CHECK(children[0]["census"] == "final");
+    CHECK(children[0]["copied_pages"] >= 164);
+    CHECK(children[0]["copied_pages"] <= 164 + kOtherCopies);
 }
 
 TEST_CASE("a traced child is recorded like others", "[hostile]") {

@@ -44,6 +44,31 @@ void check_processes(const AccountRun& recorded) {
 
 }  // namespace
 
+TEST_CASE("what an older C library lacks is made up for", "[hostile]") {
+    const std::string kOldLibc = program_of_tests("libold_libc.so");
+    const auto [program, name] =
+        GENERATE(std::pair("hostile_descriptors", "closefrom"),
+                 std::pair("hostile_descriptors", "close-range"), std::pair("fork_ways", "_Fork"),
+                 std::pair("asked_descriptors", "fork"));
+    CAPTURE(program, name);
+    const RunResult alone = run_program({program_of_tests(program), name});
+    REQUIRE(alone.status() == 0);
+    const TemporaryFolder folder;
+    RunOptions options;
+    options.timeout = kLongestRun;
+    options.environment = {"LD_PRELOAD=" + kOldLibc + ":" + kShim,
+                           "COWSCOPE_OUTPUT=" + (folder / "t.cow")};
+    const RunResult run = run_program({program_of_tests(program), name}, options);
+    CAPTURE(run.err);
+    REQUIRE(run.status() == 0);
+    check_consistent(report_json(folder / "t.cow"));
+    if (std::string(program) == "asked_descriptors") {
+        CHECK(run.out == alone.out);
+    } else {
+        check_children_succeeded(account_from(run.out), run);
+    }
+}
+
 TEST_CASE("another preloaded library works as ever, and the program is recorded", "[hostile]") {
     const auto instruments = GENERATE(Instruments::all, Instruments::census_only);
     const std::string order = GENERATE_COPY(kShim + ":" + kOther, kOther + ":" + kShim);

@@ -46,7 +46,8 @@ TEST_CASE("pages that are mapped after a fork are no copies", "[changes]") {
 }
 
 TEST_CASE("copies count although they are unmapped", "[changes]") {
-    check_case("memory_changes", GENERATE(std::string("unmap"), "unmap-a-part", "shrink"));
+    check_case("memory_changes",
+               GENERATE(std::string("unmap"), "unmap-a-part", "shrink", "shrink-within-a-page"));
 }
 
 TEST_CASE("what comes to the place of inherited pages is no copy", "[changes]") {

@@ -122,7 +122,7 @@ class Segment {
     void end(uint64_t time_ns, trace::EndKind kind = trace::EndKind::exit) {
         write(RecordType::end, trace::EndRecord{{}, time_ns, kind, {}, 0});
     }
-    trace::LossRecord* loss() { return writer_.loss(); }
+    segment::Writer& writer() { return writer_; }
 
   private:
     segment::Writer writer_;

@@ -144,7 +144,7 @@ inline void write_segment(const std::string& path) {
     write(&writer, RecordType::note,
           trace::NoteRecord{{}, 4600, trace::NoteCode::witness_unavailable, 13, 0});
     write(&writer, RecordType::end, trace::EndRecord{{}, 5000, trace::EndKind::signal, {}, 15});
-    writer.loss()->blocked_events = 6;
+    writer.count_loss(&trace::LossRecord::blocked_events, 6);
 }
 
 }  // namespace cowscope

@@ -93,7 +93,7 @@ TEST_CASE("a segment is followed while it grows", "[outside]") {
         CHECK(tail.can_be_scanned());
     }
     SECTION("what found no room may have mattered") {
-        segment.loss()->unwritten_bytes = 8;
+        segment.writer().count_loss(&trace::LossRecord::unwritten_bytes, 8);
         tail.read_on();
         CHECK_FALSE(tail.can_be_scanned());
     }

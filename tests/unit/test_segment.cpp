@@ -189,7 +189,7 @@ TEST_CASE("a file size limit is a counted loss and no signal") {
     CHECK(written > 100);
     CHECK(refused > 100);
     // What an event stands for only its writer knows.
-    CHECK(writer.loss()->unwritten_events == 0);
+    CHECK(writer.losses(&trace::LossRecord::unwritten_events) == 0);
 }
 
 TEST_CASE("a folder is a trace only with a segment in it") {

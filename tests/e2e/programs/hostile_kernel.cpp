@@ -70,6 +70,51 @@ void own_userfaultfd() {
     }));
 }
 
+// Memory that was there at the fork, some of it copied: a part of it first, and by each way to ask.
+void own_userfaultfd_later() {
+    wait_for_child(start_child([] {
+        write_copied(region, 136);
+        const int uffd =
+            static_cast<int>(syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY));
+        require(uffd >= 0, "userfaultfd");
+        uffdio_api api{};
+        api.api = UFFD_API;
+        require(ioctl(uffd, UFFDIO_API, &api) == 0, "UFFDIO_API");
+        const auto take = [&](size_t page, size_t pages, bool by_libc) {
+            uffdio_register registration{};
+            registration.range = {reinterpret_cast<uint64_t>(at(page)), pages * kPageBytes};
+            registration.mode = UFFDIO_REGISTER_MODE_MISSING;
+            const long result = by_libc ? ioctl(uffd, UFFDIO_REGISTER, &registration)
+                                        : syscall(SYS_ioctl, uffd, UFFDIO_REGISTER, &registration);
+            require(result == 0, "UFFDIO_REGISTER");
+        };
+        take(128, 16, true);
+        take(160, 16, false);
+        // Its own, now: an error like any other.
+        const int other =
+            static_cast<int>(syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY));
+        require(other >= 0 && ioctl(other, UFFDIO_API, &api) == 0, "another userfaultfd");
+        uffdio_register again{};
+        again.range = {reinterpret_cast<uint64_t>(at(128)), 16 * kPageBytes};
+        again.mode = UFFDIO_REGISTER_MODE_MISSING;
+        require(ioctl(other, UFFDIO_REGISTER, &again) != 0 && errno == EBUSY, "taken twice");
+        write_copied(at(136), 60);
+        wait_for_child(start_child([] { write_copied(region, 200); }));
+        // What was discarded comes by the program's userfaultfd.
+        require(madvise(at(130), kPageBytes, MADV_DONTNEED) == 0, "madvise");
+        alignas(kPageBytes) static unsigned char page[kPageBytes] = {42};
+        std::thread reader([] { require(at(130)[0] == 42, "content"); });
+        uffd_msg message;
+        require(read(uffd, &message, sizeof(message)) == sizeof(message), "read of a fault");
+        uffdio_copy copy{};
+        copy.dst = message.arg.pagefault.address & ~(kPageBytes - 1);
+        copy.src = reinterpret_cast<uint64_t>(page);
+        copy.len = kPageBytes;
+        require(ioctl(uffd, UFFDIO_COPY, &copy) == 0, "UFFDIO_COPY");
+        reader.join();
+    }));
+}
+
 volatile sig_atomic_t own_events = 0;
 
 void own_perf_event() {
@@ -144,6 +189,32 @@ void new_user_namespace() {
     in_namespaces(CLONE_NEWUSER | CLONE_NEWPID);
 }
 
+// The first process of a namespace, with children of the same number in another: one by a bare
+// system call, and one that has its memory.
+void same_number() {
+    require(unshare(CLONE_NEWPID) == 0, "unshare");
+    wait_for_child(start_child([] {
+        write_copied(region, 100);
+        require(getpid() == 1, "getpid");
+        const long bare = syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
+        if (bare == 0) {
+            const bool is_same = getpid() == 1;
+            munmap(at(200), 8 * kPageBytes);
+            close(900);
+            _exit(is_same ? 7 : 8);
+        }
+        int status = 0;
+        require(waitpid(static_cast<pid_t>(bare), &status, 0) == bare, "waitpid");
+        require(WIFEXITED(status) && WEXITSTATUS(status) == 7, "the bare child");
+        require(unshare(CLONE_NEWPID) == 0, "unshare");
+        const pid_t shared = vfork();
+        if (shared == 0) _exit(getpid() == 1 ? 9 : 10);
+        require(waitpid(shared, &status, 0) == shared, "waitpid");
+        require(WIFEXITED(status) && WEXITSTATUS(status) == 9, "the child of vfork");
+        write_copied(at(100), 64);
+    }));
+}
+
 // --- other ways to write
 // ----------------------------------------------------------------------------
 
@@ -205,7 +276,9 @@ void thousand_children() {
 
 const Case kCases[] = {
     {"own-userfaultfd", own_userfaultfd},
+    {"own-userfaultfd-later", own_userfaultfd_later},
     {"own-perf-event", own_perf_event},
+    {"same-number", same_number},
     {"traced-child", traced_child},
     {"pid-namespace", new_pid_namespace},
     {"mount-namespace", new_mount_namespace},

@@ -206,6 +206,16 @@ void shrink() {
     require(remap(region, kPages, 64, 0) == region, "mremap");
 }
 
+// The kernel keeps whole pages.
+void shrink_within_a_page() {
+    write_copied(region, 192);
+    void* kept = mremap(region, kPages * kPageBytes, 64 * kPageBytes - 100, 0);
+    require(kept == region, "mremap");
+    map(128, kThere, at(region, 64));
+    write_fresh(at(region, 64), 128);
+    write_kept(region, 64);
+}
+
 void move_and_leave() {
     write_copied(region, 64);
     unsigned char* to = remap(region, kPages, kPages, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
@@ -260,6 +270,7 @@ const Case kCases[] = {
     {"grow-in-place", reserve_room, grow_in_place, no_more},
     {"map-beside", reserve_room, no_more, map_beside},
     {"shrink", no_more, shrink, no_more},
+    {"shrink-within-a-page", no_more, shrink_within_a_page, no_more},
     {"move-and-leave", no_more, move_and_leave, no_more},
     {"brk", grow_brk_before, grow_brk_more, no_more},
     {"parent-brk", grow_brk_before, no_more, grow_brk_once},
