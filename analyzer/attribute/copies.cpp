@@ -71,7 +71,7 @@ class Collector {
                              const trace::Generation& current) {
         if (current.not_copied.contains(page)) return false;
         if ((event.header.flags & (trace::kMovedPage | trace::kUnlisted)) != 0) return true;
-        if (!current.inherited.contains(page)) return false;
+        if (!current.inherited.contains(page)) return current.is_list_torn;
         // Zeros where the census sees no copy: an inherited page was given up inside libc, and new
         // memory came in its place. What comes after a census from outside it cannot know.
         const bool came_empty = (event.header.flags & trace::kZeroPage) != 0;
@@ -89,7 +89,7 @@ class Collector {
     // kNotACopy for reads.
     uint32_t class_of(const trace::EventRecord& event, const trace::EventPlace& place) {
         const uint32_t region = space_.region_of(event.address);
-        const PythonMemory::Place python = sites_.python_memory().place_of(event);
+        const PythonMemory::Place python = sites_.python_memory().place_of(event, place.type);
         const OwnerId owner = owner_of(event, place);
         const bool is_finalizing = (event.header.flags & trace::kPythonFinalizing) != 0;
         CountedHeader header;
@@ -102,8 +102,7 @@ class Collector {
                                        region, owner, is_finalizing, header},
                                       kNotACopy);
         if (is_new) {
-            const std::string name =
-                python.type == 0 ? std::string() : process_.types.at(python.type);
+            const std::string name = sites_.python_memory().name_of(python.type);
             const WrittenPlace written{python.place, name, &space_.region(region), is_finalizing,
                                        header};
             if (auto verdict = sites_.verdict(event.site, written)) {
@@ -114,7 +113,7 @@ class Collector {
                 found.python_stack = event.python_stack;
                 if (of_object) {
                     found.type = name;
-                    found.type_address = python.type;
+                    found.type_address = python.type == 0 ? 0 : event.type;
                 }
                 found.verdict = std::move(*verdict);
                 found.owner = owner;
@@ -397,7 +396,7 @@ class Collector {
     // Once they were needed: see Family.
     std::optional<std::optional<std::vector<uint64_t>>> kin_pages_;
     // Site, Python stack, place, type, region, owner, and whether CPython was being taken down.
-    std::map<std::tuple<uint32_t, uint32_t, PythonPlace, uint64_t, uint32_t, OwnerId, bool,
+    std::map<std::tuple<uint32_t, uint32_t, PythonPlace, uint32_t, uint32_t, OwnerId, bool,
                         CountedHeader>,
              uint32_t>
         class_by_key_;

@@ -265,6 +265,9 @@ void add_notes(const trace::Trace& trace, Report* report) {
     for (const std::string& damage : trace.damage) {
         report->notes.push_back("damaged trace: " + damage + "; what stands before it is reported");
     }
+    for (const std::string& line : trace.left_out) {
+        report->notes.push_back("damaged trace: " + line + "; left out, all others are reported");
+    }
     if (report->after_bound) report->notes.push_back(text_of(*report->after_bound));
     add_shim_notes(trace, &report->notes);
     add_loss_notes(trace, &report->notes);

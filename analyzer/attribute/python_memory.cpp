@@ -68,17 +68,14 @@ PythonPlace PythonMemory::place_by_address(uint64_t address) const {
                                                                            : PythonPlace::none;
 }
 
-PythonMemory::Place PythonMemory::place_of(const trace::EventRecord& event) const {
-    const auto type = event.type == 0 ? process_.types.end() : process_.types.find(event.type);
-    if (type != process_.types.end() && !process_.python.interpreter) {
+PythonMemory::Place PythonMemory::place_of(const trace::EventRecord& event, uint32_t type) const {
+    if (type != 0 && !process_.python.interpreter) {
         // Types are known in any version; where objects lie is not.
-        return event.object_offset == 0 ? Place{PythonPlace::object_start, event.type} : Place{};
+        return event.object_offset == 0 ? Place{PythonPlace::object_start, type} : Place{};
     }
-    if (type != process_.types.end()) {
-        if ((event.header.flags & trace::kContainerItems) != 0) {
-            return {PythonPlace::items, event.type};
-        }
-        return {place_in_object(type->second, event.object_offset), event.type};
+    if (type != 0) {
+        if ((event.header.flags & trace::kContainerItems) != 0) return {PythonPlace::items, type};
+        return {place_in_object(name_of(type), event.object_offset), type};
     }
     if ((event.header.flags & trace::kPythonFrame) != 0) return {PythonPlace::frame, 0};
     if ((event.header.flags & trace::kPoolHeader) != 0) return {PythonPlace::pool_header, 0};

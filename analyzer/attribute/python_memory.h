@@ -17,9 +17,14 @@ class PythonMemory {
 
     struct Place {
         PythonPlace place = PythonPlace::none;
-        uint64_t type = 0;  // of the object, a key of ProcessTrace::types; 0: none
+        uint32_t type = 0;  // of the object, as trace::EventPlace::type
     };
-    Place place_of(const trace::EventRecord& event) const;
+    // `type`: of the event's place.
+    Place place_of(const trace::EventRecord& event, uint32_t type) const;
+    // "" for none.
+    std::string name_of(uint32_t type) const {
+        return type == 0 ? std::string() : process_.type_names[type - 1];
+    }
 
     // PyType_Type, in the data of the module that holds the interpreter; 0 where there is none.
     uint64_t type_type() const;

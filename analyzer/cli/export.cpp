@@ -84,6 +84,9 @@ int export_command(const Arguments& arguments) {
         say(fmt::format("damaged trace: {}; what stands before it is exported", damage));
     }
     for (const std::string& note : facts.left_out) say(note);
+    for (const std::string& line : facts.torn) {
+        say(fmt::format("damaged trace: {}; left out, all others are exported", line));
+    }
     return kSuccess;
 }
 

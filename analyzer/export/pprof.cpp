@@ -58,7 +58,7 @@ class PprofWriter : public Writer {
         std::string command = "cowscope:";
         for (const std::string& word : facts.command) command += ' ' + word;
         profile_.add_comment(string_id(command));
-        for (const auto* notes : {&facts.notes, &facts.damage}) {
+        for (const auto* notes : {&facts.notes, &facts.damage, &facts.torn}) {
             for (const std::string& note : *notes) profile_.add_comment(string_id(note));
         }
     }

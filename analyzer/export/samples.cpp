@@ -67,6 +67,7 @@ class Exporter {
         facts.page_bytes = trace::kPageBytes;
         facts.notes = recording.notes;
         facts.damage = trace_.damage;
+        facts.torn = trace_.left_out;
         return facts;
     }
 

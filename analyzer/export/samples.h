@@ -60,6 +60,7 @@ struct TraceFacts {
     uint64_t page_bytes = 4096;
     std::vector<std::string> notes;
     std::vector<std::string> damage;  // what could not be read of the trace
+    std::vector<std::string> torn;    // what records in the midst of it were left out
     // Known at the end alone: what could not be read of the program's files.
     std::vector<std::string> left_out;
 };

@@ -1,4 +1,6 @@
 // The second pass over a segment: its events, which are too many to keep.
+#include <unordered_map>
+
 #include "error.h"
 #include "trace/generation_counter.h"
 #include "trace/home_addresses.h"
@@ -19,6 +21,9 @@ void for_each_event(const ProcessTrace& process, const EventSink& sink) {
     GenerationCounter generations;
     HomeAddresses homes;
     uint32_t weight = first_weight(process);
+    std::unordered_map<uint64_t, uint32_t> types;  // the newest at an address
+    uint32_t types_seen = 0;
+    auto left_out = process.left_out_events.begin();
     // A process that still runs may have written more since it was loaded.
     for (uint64_t left = process.event_count; left != 0;) {
         const auto record = reader.next();
@@ -33,7 +38,14 @@ void for_each_event(const ProcessTrace& process, const EventSink& sink) {
             const auto moved = record->as<MovedRecord>();
             if (!is_possible_move(moved)) fail_changed(process, *record);
             homes.move(moved.from, moved.to);
+        } else if (record->type == RecordType::type) {
+            if (types_seen == process.type_names.size()) fail_changed(process, *record);
+            types[record->as<TypeRecord>().address] = ++types_seen;
         } else if (record->type == RecordType::event) {
+            if (left_out != process.left_out_events.end() && *left_out == record->offset) {
+                ++left_out;
+                continue;
+            }
             const auto event = event_of(*record);
             // The file is read a second time, and need not be what it was.
             const bool is_as_before = event.site < process.sites.size() &&
@@ -42,7 +54,9 @@ void for_each_event(const ProcessTrace& process, const EventSink& sink) {
                                        event.python_stack < process.python.stacks.size());
             if (!is_as_before) fail_changed(process, *record);
             const uint64_t page = event.address & ~(kPageBytes - 1);
-            sink(event, {generations.index(), homes.home_of(page), weight});
+            const auto type = event.type == 0 ? types.end() : types.find(event.type);
+            sink(event, {generations.index(), homes.home_of(page), weight,
+                         type == types.end() ? 0 : type->second});
             --left;
         }
     }

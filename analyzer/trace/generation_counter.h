@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "trace/list_parts.h"
 #include "trace/page_set.h"
 #include "trace/segment_reader.h"
 
@@ -17,14 +18,13 @@ class GenerationCounter {
     bool take(const RecordView& record) {
         if (record.type == RecordType::generation) {
             number_ = record.as<GenerationRecord>().generation;
-            list_goes_on_ = false;
+            parts_ = {};
             ++count_;
             return true;
         }
-        const bool is_first_part = !list_goes_on_;
-        list_goes_on_ = (record.flags & kMoreParts) != 0;
-        if (!is_first_part) return false;
-        const uint32_t number = record.as<InheritedRecord>().generation;
+        const auto fixed = record.as<InheritedRecord>();
+        if (!parts_.take(record.flags, fixed.time_ns).is_first) return false;
+        const uint32_t number = fixed.generation;
         const bool is_new = count_ == 0 || number != number_;
         number_ = number;
         if (is_new) ++count_;
@@ -36,7 +36,7 @@ class GenerationCounter {
   private:
     size_t count_ = 0;
     uint32_t number_ = 0;
-    bool list_goes_on_ = false;
+    ListParts parts_;
 };
 
 // Whether both ranges are pages of an address space.

@@ -8,6 +8,7 @@
 #include "error.h"
 #include "printable.h"
 #include "trace/generation_counter.h"
+#include "trace/list_parts.h"
 #include "trace/python_records.h"
 
 namespace cowscope::trace {
@@ -45,6 +46,7 @@ class Loader {
         } catch (const Error& error) {
             process_.damage = error.what();
         }
+        end_lists();
         add_pages();
         if (!saw_process_) {
             throw Error(process_.damage.value_or(reader_.path() + ": holds no process record"));
@@ -55,6 +57,28 @@ class Loader {
   private:
     [[noreturn]] void fail(const RecordView& record, const std::string& message) const {
         refuse(reader_, record, message);
+    }
+
+    // A record whose neighbours are as good as ever: its writer had no room for what it names.
+    void leave_out(const RecordView& record, const std::string& message) {
+        leave_out(describe(reader_, record, message));
+        if (record.type == RecordType::event) process_.left_out_events.push_back(record.offset);
+    }
+    void leave_out(std::string line) {
+        if (process_.left_out.records++ == 0) process_.left_out.first = std::move(line);
+    }
+    void lose_list(const char* kind) {
+        leave_out(fmt::format("{}: {} record: a list without its end", reader_.path(), kind));
+    }
+    void end_lists() {
+        if (process_.damage) return;
+        if (inherited_parts_.goes_on()) lose_inherited();
+        if (census_parts_.goes_on()) lose_list("census");
+        if (mappings_parts_.goes_on()) lose_list("mappings");
+    }
+    void lose_inherited() {
+        lose_list("inherited");
+        if (!process_.generations.empty()) process_.generations.back().is_list_torn = true;
     }
 
     void take(const RecordView& record) {
@@ -119,7 +143,11 @@ class Loader {
             case RecordType::python_code:
             case RecordType::python_stack:
             case RecordType::python_value:
-                take_python(reader_, record, process_.sites.size(), &process_.python);
+                if (const std::string problem =
+                        take_python(record, process_.sites.size(), &process_.python);
+                    !problem.empty()) {
+                    leave_out(record, problem);
+                }
                 break;
             case RecordType::note:
                 process_.notes.push_back(record.as<NoteRecord>());
@@ -191,8 +219,11 @@ class Loader {
 
     void take_mappings(const RecordView& record) {
         const auto fixed = record.as<MappingsRecord>();
+        const ListPart part = mappings_parts_.take(record.flags, fixed.time_ns);
+        if (part.is_other_torn) lose_list("mappings");
+        if (part.is_first) mappings_text_.clear();
         mappings_text_ += text_of(record.behind<MappingsRecord>(), 0, fixed.text_bytes);
-        if ((record.flags & kMoreParts) != 0) return;
+        if (!part.is_last) return;
         process_.mappings.push_back(
             std::make_shared<const Mappings>(mappings_text_, fixed.time_ns));
         mappings_text_.clear();
@@ -214,18 +245,21 @@ class Loader {
 
     void take_generation(const RecordView& record) {
         const auto fixed = record.as<GenerationRecord>();
+        if (inherited_parts_.goes_on()) lose_inherited();
+        inherited_parts_ = {};
         generation_counter_.take(record);
         add_generation(fixed.generation, fixed.time_ns).witness = fixed.witness;
     }
 
     void take_inherited(const RecordView& record) {
         const auto fixed = record.as<InheritedRecord>();
-        const bool is_first_part = !list_goes_on_;
-        list_goes_on_ = (record.flags & kMoreParts) != 0;
+        const ListPart part = inherited_parts_.take(record.flags, fixed.time_ns);
+        if (part.is_other_torn) lose_inherited();
         if (generation_counter_.take(record)) add_generation(fixed.generation, fixed.time_ns);
         Generation& generation = process_.generations.back();
         // A process whose end did not come after all lists them once more.
-        if (is_first_part) {
+        if (part.is_first) {
+            generation.is_list_torn = false;
             generation.inherited.clear();
             pending_.back().inherited.clear();
             generation.homes.clear();
@@ -245,10 +279,11 @@ class Loader {
             fail(record, fmt::format("is of generation {}, which never began", fixed.generation));
         }
         if (!is_taken_by_process(fixed.kind)) fail(record, "is of a kind that no process takes");
-        if (!census_goes_on_) census_runs_.clear();
+        const ListPart part = census_parts_.take(record.flags, fixed.time_ns);
+        if (part.is_other_torn) lose_list("census");
+        if (part.is_first) census_runs_.clear();
         take_runs<CensusRecord>(record, fixed.run_count, &census_runs_);
-        census_goes_on_ = (record.flags & kMoreParts) != 0;
-        if (census_goes_on_) return;
+        if (!part.is_last) return;
         see_time(fixed.time_ns);
         Generation* const generation = &process_.generations[newest->second];
         Pending& pending = pending_[newest->second];
@@ -309,28 +344,35 @@ class Loader {
 
     void take_stack(const RecordView& record) {
         const auto fixed = record.as<StackRecord>();
-        if (fixed.id != process_.stacks.size()) {
-            fail(record,
-                 fmt::format("has id {} where {} comes next", fixed.id, process_.stacks.size()));
-        }
         if (fixed.depth == 0) fail(record, "is empty");
+        const size_t next = process_.stacks.size();
+        // Where the site of the last one found no room, the next site's takes its place.
+        const bool is_again = fixed.id + size_t{1} == next && !is_last_stack_named_;
+        if (fixed.id != next) {
+            leave_out(record, fmt::format("has id {} where {} comes next", fixed.id, next));
+            if (!is_again) return;
+            process_.stacks.pop_back();
+        }
         Stack stack;
         stack.truncated = (record.flags & kStackTruncated) != 0;
         stack.ips.resize(fixed.depth);
         std::memcpy(stack.ips.data(), record.behind<StackRecord>().data(),
                     fixed.depth * sizeof(uint64_t));
         process_.stacks.push_back(std::move(stack));
+        is_last_stack_named_ = false;
     }
 
     void take_site(const RecordView& record) {
         const auto fixed = record.as<SiteRecord>();
-        if (fixed.id != process_.sites.size()) {
-            fail(record,
-                 fmt::format("has id {} where {} comes next", fixed.id, process_.sites.size()));
-        }
+        const size_t next = process_.sites.size();
         if (fixed.stack >= process_.stacks.size()) {
-            fail(record, fmt::format("names stack {}, which is not there", fixed.stack));
+            return leave_out(record,
+                             fmt::format("names stack {}, which is not there", fixed.stack));
         }
+        if (fixed.id != next) {
+            return leave_out(record, fmt::format("has id {} where {} comes next", fixed.id, next));
+        }
+        if (fixed.stack + size_t{1} == process_.stacks.size()) is_last_stack_named_ = true;
         Site site{fixed.stack, fixed.instruction_pointer, {}};
         std::copy(std::begin(fixed.code), std::end(fixed.code), site.code.begin());
         process_.sites.push_back(site);
@@ -338,20 +380,24 @@ class Loader {
 
     void take_type(const RecordView& record) {
         const auto fixed = record.as<TypeRecord>();
-        process_.types[fixed.address] =
+        const std::string_view name =
             shortened(text_of(record.behind<TypeRecord>(), 0, fixed.name_bytes), kMostNameBytes);
+        process_.type_names.emplace_back(name);
+        process_.types[fixed.address] = name;
     }
 
     void take_event(const RecordView& record) {
         const auto event = event_of(record);
         if (event.site >= process_.sites.size()) {
-            fail(record, fmt::format("names site {}, which is not there", event.site));
+            pending_exemplar_.reset();
+            return leave_out(record, fmt::format("names site {}, which is not there", event.site));
         }
         if (process_.generations.empty()) fail(record, "stands before any inherited pages");
         if (event.python_stack != kNoPythonStack &&
             event.python_stack >= process_.python.stacks.size()) {
-            fail(record,
-                 fmt::format("names Python stack {}, which is not there", event.python_stack));
+            pending_exemplar_.reset();
+            return leave_out(record, fmt::format("names Python stack {}, which is not there",
+                                                 event.python_stack));
         }
         if ((record.flags & kHugePage) != 0) {
             huge_pages_.insert(event.address / kHugePageBytes);
@@ -390,8 +436,10 @@ class Loader {
     uint32_t weight_ = 1;
     bool weight_is_told_ = false;
     GenerationCounter generation_counter_;
-    bool list_goes_on_ = false;
-    bool census_goes_on_ = false;
+    bool is_last_stack_named_ = false;
+    ListParts inherited_parts_;
+    ListParts census_parts_;
+    ListParts mappings_parts_;
     PageSet census_runs_;
     // What a generation is given at the end.
     struct Pending {
@@ -412,6 +460,11 @@ class Loader {
 };
 
 }  // namespace
+
+std::string text_of(const LeftOut& left_out) {
+    if (left_out.records == 1) return left_out.first;
+    return fmt::format("{} (and {} more)", left_out.first, left_out.records - 1);
+}
 
 ProcessTrace load_process(const std::string& path) {
     SegmentReader reader(path);

@@ -29,6 +29,8 @@ struct Generation {
     bool had_more = false;   // at the fork, than `inherited`
     uint64_t listed_ns = 0;
     PageSet inherited;
+    // Parts of the list are missing: what is not in it may be inherited all the same.
+    bool is_list_torn = false;
     // By the last census, and by those of ranges. Pages that were moved are named where they were
     // inherited, here and there.
     PageSet copied;
@@ -99,6 +101,14 @@ struct Python {
     std::unordered_map<uint32_t, std::vector<size_t>> values_of_site;  // indices
 };
 
+struct LeftOut {
+    uint64_t records = 0;
+    std::string first;  // what is wrong with the first of them; one line
+};
+
+// One line.
+std::string text_of(const LeftOut& left_out);
+
 struct ProcessTrace {
     std::string path;
     SegmentHeader header{};
@@ -115,7 +125,8 @@ struct ProcessTrace {
     std::vector<Stack> stacks;
     std::vector<Site> sites;
     std::unordered_map<uint32_t, std::vector<Exemplar>> exemplars;  // by site
-    std::unordered_map<uint64_t, std::string> types;                // by address
+    std::vector<std::string> type_names;                            // in the order of their records
+    std::unordered_map<uint64_t, std::string> types;                // by address, the newest there
     Python python;
     std::vector<AccountRecord> accounts;
     std::optional<MemoryRecord> memory_at_fork;
@@ -131,6 +142,9 @@ struct ProcessTrace {
     uint64_t event_count = 0;
     // Why the segment could not be read to its end; one line.
     std::optional<std::string> damage;
+    // Records that are whole and name what is not there, and lists without an end: left out.
+    LeftOut left_out;
+    std::vector<uint64_t> left_out_events;  // their places in the file, ascending
 
     uint32_t pid() const { return header.pid; }
 };
@@ -157,6 +171,9 @@ struct EventPlace {
     size_t generation;  // index into ProcessTrace::generations
     uint64_t page;      // of the event's address, where it was inherited (home_addresses.h)
     uint32_t weight;    // how many faults it stands for
+    // Of the object's type, in ProcessTrace::type_names, and 1 more; 0: none that is known. The
+    // address alone does not say it: another type may come to where one was freed.
+    uint32_t type = 0;
 };
 
 // Calls sink(event, place) for every event in the order it was written, up to where load_process()

@@ -12,22 +12,21 @@ namespace {
 // A writer keeps a few.
 constexpr size_t kMaxValuesASite = 64;
 
-void take_code(const SegmentReader& reader, const RecordView& record, Python* python) {
+std::string take_code(const RecordView& record, Python* python) {
     const auto fixed = record.as<PythonCodeRecord>();
     if (fixed.id != python->codes.size()) {
-        refuse(reader, record,
-               fmt::format("has id {} where {} comes next", fixed.id, python->codes.size()));
+        return fmt::format("has id {} where {} comes next", fixed.id, python->codes.size());
     }
     python->codes.push_back(python_code_of(fixed, record.flags, record.behind<PythonCodeRecord>()));
+    return "";
 }
 
-void take_stack(const SegmentReader& reader, const RecordView& record, Python* python) {
+std::string take_stack(const RecordView& record, Python* python) {
     const auto fixed = record.as<PythonStackRecord>();
     if (fixed.id != python->stacks.size()) {
-        refuse(reader, record,
-               fmt::format("has id {} where {} comes next", fixed.id, python->stacks.size()));
+        return fmt::format("has id {} where {} comes next", fixed.id, python->stacks.size());
     }
-    if (fixed.depth == 0) refuse(reader, record, "is empty");
+    if (fixed.depth == 0) return "is empty";
     PythonStack stack;
     stack.truncated = (record.flags & kStackTruncated) != 0;
     stack.frames.resize(fixed.depth);
@@ -36,24 +35,25 @@ void take_stack(const SegmentReader& reader, const RecordView& record, Python* p
     for (const PythonFrame& frame : stack.frames) {
         const uint32_t code = frame.code & ~kEnteredFromC;
         if (code >= python->codes.size()) {
-            refuse(reader, record, fmt::format("names code {}, which is not there", code));
+            return fmt::format("names code {}, which is not there", code);
         }
     }
     python->stacks.push_back(std::move(stack));
+    return "";
 }
 
-void take_value(const SegmentReader& reader, const RecordView& record, size_t sites,
-                Python* python) {
+std::string take_value(const RecordView& record, size_t sites, Python* python) {
     const auto fixed = record.as<PythonValueRecord>();
     if (fixed.site >= sites) {
-        refuse(reader, record, fmt::format("names site {}, which is not there", fixed.site));
+        return fmt::format("names site {}, which is not there", fixed.site);
     }
     auto& of_site = python->values_of_site[fixed.site];
-    if (of_site.size() == kMaxValuesASite) return;
+    if (of_site.size() == kMaxValuesASite) return "";
     of_site.push_back(python->values.size());
     python->values.push_back(
         {fixed, (record.flags & kValueTruncated) != 0,
          std::string(text_of(record.behind<PythonValueRecord>(), 0, fixed.text_bytes))});
+    return "";
 }
 
 }  // namespace
@@ -74,8 +74,7 @@ PythonCode python_code_of(const PythonCodeRecord& fixed, uint16_t flags,
     return code;
 }
 
-void take_python(const SegmentReader& reader, const RecordView& record, size_t sites,
-                 Python* python) {
+std::string take_python(const RecordView& record, size_t sites, Python* python) {
     switch (record.type) {
         case RecordType::python:
             python->interpreter = record.as<PythonRecord>();
@@ -84,17 +83,15 @@ void take_python(const SegmentReader& reader, const RecordView& record, size_t s
             python->threads.push_back(record.as<PythonThreadRecord>());
             break;
         case RecordType::python_code:
-            take_code(reader, record, python);
-            break;
+            return take_code(record, python);
         case RecordType::python_stack:
-            take_stack(reader, record, python);
-            break;
+            return take_stack(record, python);
         case RecordType::python_value:
-            take_value(reader, record, sites, python);
-            break;
+            return take_value(record, sites, python);
         default:
             break;
     }
+    return "";
 }
 
 }  // namespace cowscope::trace

@@ -15,9 +15,8 @@ inline constexpr size_t kMostPathBytes = 4096;
 PythonCode python_code_of(const PythonCodeRecord& fixed, uint16_t flags,
                           std::span<const std::byte> behind);
 
-// Adds what one of them says; others are passed over. `sites` have come before it. Throws
-// cowscope::Error where it is not what it claims to be.
-void take_python(const SegmentReader& reader, const RecordView& record, size_t sites,
-                 Python* python);
+// Adds what one of them says; others are passed over. `sites` have come before it. Returns what is
+// wrong with it, where it is not what it claims to be and nothing was added; else nothing.
+std::string take_python(const RecordView& record, size_t sites, Python* python);
 
 }  // namespace cowscope::trace

@@ -246,6 +246,11 @@ std::optional<RecordView> SegmentReader::next() {
     return record;
 }
 
+std::string describe(const SegmentReader& reader, const RecordView& record,
+                     const std::string& message) {
+    return Error(reader.path(), record.offset, record_kind(record.type), message).what();
+}
+
 void refuse(const SegmentReader& reader, const RecordView& record, const std::string& message) {
     throw Error(reader.path(), record.offset, record_kind(record.type), message);
 }

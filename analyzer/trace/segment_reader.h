@@ -94,6 +94,9 @@ void listen_to_reading(std::function<void(uint64_t bytes)> listener);
 // "event", "inherited", …; "record of type 77" for a type of a later version.
 std::string record_kind(RecordType type);
 
+// A line that says what is wrong with a record.
+std::string describe(const SegmentReader& reader, const RecordView& record,
+                     const std::string& message);
 // Throws the cowscope::Error of a record that is not what it claims to be.
 [[noreturn]] void refuse(const SegmentReader& reader, const RecordView& record,
                          const std::string& message);

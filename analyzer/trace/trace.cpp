@@ -67,6 +67,7 @@ Trace load(const std::string& folder) {
             trace.processes.push_back(load_process(path));
             ProcessTrace& process = trace.processes.back();
             if (process.damage) trace.damage.push_back(*process.damage);
+            if (process.left_out.records != 0) trace.left_out.push_back(text_of(process.left_out));
             add_outside(&process);
             if (process.outside && process.outside->damage) {
                 trace.damage.push_back(*process.outside->damage);

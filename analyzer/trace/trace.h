@@ -19,6 +19,8 @@ struct Trace {
     std::optional<Bound> bound;
     // One line for each segment, or part of one, that could not be read.
     std::vector<std::string> damage;
+    // One line for each segment of which records were left out, and what comes behind them was not.
+    std::vector<std::string> left_out;
 };
 
 // Paths of the segments of a trace, sorted by name. Throws cowscope::Error where FOLDER is no

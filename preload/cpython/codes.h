@@ -26,7 +26,7 @@ class CodeTable {
         uint32_t id;
     };
 
-    bool write(segment::Writer* writer, uint64_t address, uint32_t id);
+    trace::PythonCodeRecord* begin(segment::Writer* writer, uint64_t address);
 
     witness::InternTable by_address_;  // indices into known_
     ArenaArray<Known> known_;

@@ -68,25 +68,28 @@ uint64_t StackTable::own_thread(InPython in_python) {
 void StackTable::see_thread(Arena& arena, segment::Writer* writer, uint64_t thread) {
     if (threads_.find(thread) != nullptr) return;
     const Interpreter& python = interpreter();
+    trace::PythonRecord* first = nullptr;
+    trace::PythonThreadRecord* record;
     if (threads_.count() == 0) {
-        auto* record = writer->begin<trace::PythonRecord>(trace::RecordType::python);
-        if (record == nullptr) return;
-        record->version = python.version;
-        record->pool_bytes = python.layout->pool_bytes;
-        record->type_type = python.type_type;
-        record->runtime_start = python.runtime_start;
-        record->runtime_bytes = python.runtime_bytes;
-        record->interpreter_start = load<uint64_t>(thread + kThreadInterpreter);
-        record->interpreter_bytes = python.layout->interpreter_bytes;
-        writer->commit();
+        writer->begin_two(trace::RecordType::python, 0, &first, trace::RecordType::python_thread,
+                          sizeof(*record), &record);
+    } else {
+        record = writer->begin<trace::PythonThreadRecord>(trace::RecordType::python_thread);
     }
-    auto* record = writer->begin<trace::PythonThreadRecord>(trace::RecordType::python_thread);
-    if (record == nullptr) return;
+    if (record == nullptr || threads_.insert(arena, thread, threads_.count()) == nullptr) return;
+    if (first != nullptr) {
+        first->version = python.version;
+        first->pool_bytes = python.layout->pool_bytes;
+        first->type_type = python.type_type;
+        first->runtime_start = python.runtime_start;
+        first->runtime_bytes = python.runtime_bytes;
+        first->interpreter_start = load<uint64_t>(thread + kThreadInterpreter);
+        first->interpreter_bytes = python.layout->interpreter_bytes;
+    }
     record->address = thread;
     record->bytes = python.layout->thread_bytes;
     record->tid = static_cast<uint32_t>(sys::gettid());
     writer->commit();
-    threads_.insert(arena, thread, threads_.count());
 }
 
 bool StackTable::in_stack_chunk(uint64_t thread, uint64_t address) {
@@ -223,9 +226,11 @@ uint32_t StackTable::intern(Arena& arena, segment::Writer* writer) {
     record->depth = depth_;
     std::memcpy(record + 1, frames_, bytes);
     // Before it is committed: an id that is not remembered would be given out twice.
-    if (stacks_.insert(arena, key, id) == nullptr) return trace::kNoPythonStack;
-    writer->commit();
-    return id;
+    auto* entry = stacks_.insert(arena, key, id);
+    if (entry == nullptr) return trace::kNoPythonStack;
+    if (writer->commit()) return id;
+    stacks_.forget(entry);
+    return trace::kNoPythonStack;
 }
 
 void StackTable::give_up(segment::Writer* writer) {

@@ -39,6 +39,9 @@ class Observer {
     uint32_t capture_counted(const Memory& memory, CountedFrame* frames, uint32_t limit);
     CodeReader* code_reader() { return stacks_.code_reader(); }
 
+    // Modules have gone.
+    void forget_modules() { types_.forget_static(); }
+
   private:
     // Sites whose first writes were all to no object write to none (the elements of arrays, say):
     // looking around the address and through the registers is not for every write of theirs.

@@ -7,6 +7,9 @@
 #include "cpython/memory.h"
 #include "cpython/text.h"
 #include "support/guarded_read.h"
+#include "support/hash.h"
+#include "support/readable.h"
+#include "support/threads.h"
 
 #include "support/poison.h"
 
@@ -106,48 +109,113 @@ ContainerType container_type(uint64_t type, uint64_t flags) {
     return type == interpreter().set_type ? ContainerType::set : ContainerType::none;
 }
 
+// What a record says of a type.
+struct Description {
+    char name[kMaxNameBytes];
+    char module[kMaxModuleBytes];
+    size_t name_bytes;
+    size_t module_bytes;  // 0: it is not told
+    uint64_t flags;
+
+    uint64_t hash() const {
+        const uint64_t words[] = {hash_text(name, name_bytes), hash_text(module, module_bytes),
+                                  flags & (kGcFlag | kHeapTypeFlag)};
+        return hash_words(words, 3);
+    }
+};
+
+bool describe(uint64_t type, Description* found) {
+    if (!guarded_read(type + kTpFlags, &found->flags)) return false;
+    found->name_bytes = read_name(type, found->name);
+    if (found->name_bytes == 0) return false;
+    // Types of C extensions name their module themselves.
+    const bool is_class = (found->flags & kHeapTypeFlag) != 0 &&
+                          std::memchr(found->name, '.', found->name_bytes) == nullptr;
+    found->module_bytes = is_class ? read_module(type, found->module) : 0;
+    return true;
+}
+
+// Of memory that may not be there. Costs a fifth where there is only this thread.
+template <typename T>
+bool peek(uint64_t address, T* to) {
+    if (!is_only_thread()) return guarded_read(address, to);
+    if (!is_readable(address, sizeof(T))) return false;
+    std::memcpy(to, reinterpret_cast<const void*>(address), sizeof(T));
+    return true;
+}
+
+bool identify(uint64_t type, TypeIdentity* found) {
+    constexpr uint64_t kFirst = kObType;
+    uint64_t words[(kTpVersion - kFirst) / sizeof(uint64_t) + 1];
+    if (!peek(type + kFirst, &words)) return false;
+    const auto word = [&](uint64_t offset) { return words[(offset - kFirst) / sizeof(uint64_t)]; };
+    *found = {
+        word(kObType), word(kTpName), word(kTpDict), static_cast<uint32_t>(word(kTpVersion)), 0, 0};
+    if (found->version != 0) return true;
+    // A name ends within a page as a rule; one that does not is told by the rest.
+    peek(found->name, &found->name_start);
+    if (may_be_object(found->dict)) peek(found->dict + kDictVersion, &found->dict_version);
+    return true;
+}
+
 }  // namespace
+
+bool TypeCache::is_still(const Known& known, uint64_t candidate) const {
+    if (known.static_version != 0) return known.static_version == static_version_;
+    TypeIdentity now;
+    return identify(candidate, &now) && now == known.identity;
+}
 
 const TypeFacts* TypeCache::find(Arena& arena, segment::Writer* writer, uint64_t candidate) {
     if (interpreter().type_type == 0 || !may_be_object(candidate)) return nullptr;
-    uint64_t& rejected = rejected_[(candidate >> 4) % kRejected];
-    if (rejected == candidate) return nullptr;
-    if (const auto* entry = known_.find(candidate)) return &facts_[entry->value];
-    char name[kMaxNameBytes];
-    char module[kMaxModuleBytes];
-    size_t length = 0;
-    uint64_t flags = 0;
-    if (is_type(candidate) && guarded_read(candidate + kTpFlags, &flags)) {
-        length = read_name(candidate, name);
+    auto* entry = known_.find(candidate);
+    if (entry != nullptr && is_still(types_[entry->value], candidate)) {
+        return &types_[entry->value].facts;
     }
-    if (length == 0) {
-        rejected = candidate;
+    Rejected& rejected = rejected_[(candidate >> 4) % kRejected];
+    uint64_t type = 0;
+    if (!peek(candidate + kObType, &type)) return nullptr;
+    if (rejected.candidate == candidate && rejected.type == type) return nullptr;
+    if (!is_type(candidate)) {
+        rejected = {candidate, type};
         return nullptr;
     }
-    // Types of C extensions name their module themselves.
-    const bool is_class = (flags & kHeapTypeFlag) != 0 && std::memchr(name, '.', length) == nullptr;
-    const size_t module_length = is_class ? read_module(candidate, module) : 0;
-    const auto index = static_cast<uint32_t>(facts_.size());
-    const TypeFacts facts = {(flags & kGcFlag) != 0, value_type(candidate),
-                             container_type(candidate, flags)};
-    if (!facts_.push(arena, facts)) return nullptr;
-    const size_t prefix = module_length == 0 ? 0 : module_length + 1;
-    auto* record = writer->begin<trace::TypeRecord>(trace::RecordType::type, prefix + length);
-    if (record == nullptr || known_.insert(arena, candidate, index) == nullptr) {
-        facts_.shrink(index);
+    Description seen;
+    Known known = {};
+    if (!identify(candidate, &known.identity) || !describe(candidate, &seen)) return nullptr;
+    known.text_hash = seen.hash();
+    known.facts = {(seen.flags & kGcFlag) != 0, value_type(candidate),
+                   container_type(candidate, seen.flags)};
+    if ((seen.flags & kHeapTypeFlag) == 0) known.static_version = static_version_;
+    if (entry != nullptr && types_[entry->value].text_hash == known.text_hash) {
+        // It was changed, or is one like it.
+        types_[entry->value] = known;
+        return &types_[entry->value].facts;
+    }
+    const size_t prefix = seen.module_bytes == 0 ? 0 : seen.module_bytes + 1;
+    auto* record =
+        writer->begin<trace::TypeRecord>(trace::RecordType::type, prefix + seen.name_bytes);
+    if (record == nullptr) return nullptr;
+    // Before it is committed: what is not remembered would be written at every event.
+    const auto index = static_cast<uint32_t>(types_.size());
+    if (!types_.push(arena, known)) return nullptr;
+    if (entry == nullptr) entry = known_.insert(arena, candidate, index);
+    if (entry == nullptr) {
+        types_.shrink(index);
         return nullptr;
     }
+    entry->value = index;
     record->address = candidate;
-    record->name_bytes = static_cast<uint32_t>(prefix + length);
+    record->name_bytes = static_cast<uint32_t>(prefix + seen.name_bytes);
     record->padding = 0;
     char* to = reinterpret_cast<char*>(record + 1);
     if (prefix != 0) {
-        std::memcpy(to, module, module_length);
-        to[module_length] = '.';
+        std::memcpy(to, seen.module, seen.module_bytes);
+        to[seen.module_bytes] = '.';
     }
-    std::memcpy(to + prefix, name, length);
+    std::memcpy(to + prefix, seen.name, seen.name_bytes);
     writer->commit();
-    return &facts_[index];
+    return &types_[index].facts;
 }
 
 }  // namespace cowscope::cpython

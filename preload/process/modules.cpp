@@ -17,6 +17,8 @@ COWSCOPE_INTERPOSED int dlclose(void* handle) noexcept {
         const Locked locked;
         // Another module may come to lie where this one was.
         walker.forget_rules();
+        Tracked* tracked = cowscope::process::process.tracked;
+        if (tracked != nullptr && tracked->python != nullptr) tracked->python->forget_modules();
     }
     return result;
 }

@@ -73,7 +73,7 @@ void set_command(int argument_count, char** arguments) {
 
 void set_executable() {
     const size_t command_bytes = identity.record.command_bytes;
-    const long linked = sys::syscall4(SYS_readlinkat, AT_FDCWD, sys::word("/proc/self/exe"),
+    const long linked = sys::syscall4(SYS_readlinkat, AT_FDCWD, sys::word("/proc/thread-self/exe"),
                                       sys::word(identity.text + command_bytes), PATH_MAX);
     if (sys::failed(linked)) return;
     set_identity_bytes(command_bytes, static_cast<size_t>(linked));

@@ -58,6 +58,16 @@ uint64_t room_for_ends() {
     return budget.is_set() ? 2 * sizeof(trace::EndRecord) : 0;
 }
 
+size_t round_up(size_t bytes) {
+    return (bytes + 7) & ~size_t{7};
+}
+
+void begin_at(unsigned char* room, trace::RecordType type, size_t rounded) {
+    // The tail that rounding adds must not leak what the page held.
+    std::memset(room + rounded - 8, 0, 8);
+    *reinterpret_cast<trace::RecordHeader*>(room) = {static_cast<uint32_t>(rounded), type, 0};
+}
+
 }  // namespace
 
 int Writer::create(const char* path, pid_t pid, uint64_t created_ns,
@@ -264,14 +274,13 @@ void Writer::count_refused(trace::RecordType type, uint64_t bytes) {
     count_loss(&trace::LossRecord::unwritten_bytes, bytes);
 }
 
-void* Writer::begin_bytes(trace::RecordType type, size_t bytes) {
+// Room for `bytes`, all told, of records of that type; nullptr where there is none.
+void* Writer::find_room(trace::RecordType type, size_t bytes) {
     if (!is_open()) return nullptr;
-    const size_t rounded = (bytes + 7) & ~size_t{7};
-    if (rounded > trace::kMaxRecordBytes) return nullptr;
     if (is_cut_ && type != trace::RecordType::end) return nullptr;
     if (reached_bound_ && !is_closing_ && is_detail(type)) return nullptr;
     const Share share = is_closing_ ? Share::closing : Share::ordinary;
-    uint64_t needed_end = committed_ + rounded;
+    uint64_t needed_end = committed_ + bytes;
     if (type != trace::RecordType::end) needed_end += room_for_ends();
     // Where the kernel copies, each record asks for room.
     const bool is_mapped =
@@ -282,18 +291,35 @@ void* Writer::begin_bytes(trace::RecordType type, size_t bytes) {
         release_file();
         is_cut_ = is_cut_ || !has_room;
     }
+    if (has_room) return stores_directly_ ? window_ + (committed_ - window_start_) : staging_;
     // Who goes on counting says what it counts.
-    if (!has_room && reached_bound_) return nullptr;
-    if (!has_room) {
-        count_refused(type, rounded);
-        return nullptr;
-    }
-    unsigned char* room = stores_directly_ ? window_ + (committed_ - window_start_) : staging_;
-    // The tail that rounding adds must not leak what the page held.
-    std::memset(room + rounded - 8, 0, 8);
-    auto* header = reinterpret_cast<trace::RecordHeader*>(room);
-    *header = {static_cast<uint32_t>(rounded), type, 0};
+    if (!reached_bound_) count_refused(type, bytes);
+    return nullptr;
+}
+
+void* Writer::begin_bytes(trace::RecordType type, size_t bytes) {
+    const size_t rounded = round_up(bytes);
+    if (rounded > trace::kMaxRecordBytes) return nullptr;
+    auto* room = static_cast<unsigned char*>(find_room(type, rounded));
+    if (room == nullptr) return nullptr;
+    begin_at(room, type, rounded);
     begun_bytes_ = static_cast<uint32_t>(rounded);
+    return room;
+}
+
+void* Writer::begin_two_bytes(trace::RecordType first_type, size_t first_bytes,
+                              trace::RecordType second_type, size_t second_bytes, void** second) {
+    *second = nullptr;
+    const size_t first_rounded = round_up(first_bytes);
+    const size_t rounded = first_rounded + round_up(second_bytes);
+    // Where the kernel copies, both stand where one of the largest has room.
+    if (rounded > trace::kMaxRecordBytes) return nullptr;
+    auto* room = static_cast<unsigned char*>(find_room(second_type, rounded));
+    if (room == nullptr) return nullptr;
+    begin_at(room, first_type, first_rounded);
+    begin_at(room + first_rounded, second_type, rounded - first_rounded);
+    begun_bytes_ = static_cast<uint32_t>(rounded);
+    *second = room + first_rounded;
     return room;
 }
 

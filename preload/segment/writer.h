@@ -70,7 +70,19 @@ class Writer {
         return static_cast<Record*>(begin_bytes(type, sizeof(Record) + extra_bytes));
     }
     void* begin_bytes(trace::RecordType type, size_t bytes);
-    // Makes the record that was begun last visible to readers. False where the disk did not take
+    // Room for two records of which one is of no use without the other: commit() makes both
+    // visible. False where there is no room for both; an event that is the second counts as lost
+    // then.
+    template <typename First, typename Second>
+    bool begin_two(trace::RecordType first_type, size_t first_extra_bytes, First** first,
+                   trace::RecordType second_type, size_t second_bytes, Second** second) {
+        void* behind;
+        *first = static_cast<First*>(begin_two_bytes(first_type, sizeof(First) + first_extra_bytes,
+                                                     second_type, second_bytes, &behind));
+        *second = static_cast<Second*>(behind);
+        return *first != nullptr;
+    }
+    // Makes what was begun last visible to readers. False where the disk did not take
     // it; then it counts as lost, but for an event, which the caller counts.
     bool commit();
 
@@ -100,6 +112,9 @@ class Writer {
 
     bool has_file();
     void release_file();
+    void* begin_two_bytes(trace::RecordType first_type, size_t first_bytes,
+                          trace::RecordType second_type, size_t second_bytes, void** second);
+    void* find_room(trace::RecordType type, size_t bytes);
     bool map_start();
     bool map_staging();
     bool make_room(uint64_t needed_end, Share share);

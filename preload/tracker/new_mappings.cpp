@@ -22,7 +22,7 @@ bool NewMappings::contain(Arena& arena, char* scratch, size_t scratch_bytes, uin
 }
 
 int NewMappings::read(Arena& arena, char* scratch, size_t scratch_bytes) {
-    const int fd = sys::open("/proc/self/smaps", O_RDONLY);
+    const int fd = sys::open("/proc/thread-self/smaps", O_RDONLY);
     if (fd < 0) return fd;
     AddressRange mapping = {};
     size_t held = 0;  // an incomplete line at the start of scratch

@@ -1,5 +1,5 @@
 // The mappings that are new since the soft-dirty bits were cleared, or were merged with new memory
-// since then: the kernel marks them as a whole ("sd" among their VmFlags in /proc/self/smaps), and
+// since then: the kernel marks them as a whole ("sd" among their VmFlags in /proc/PID/smaps), and
 // every page of such a mapping reads as written, whether it was or not.
 //
 // The heap grows by merging, and mmap() puts new memory beside what is there: both merge where the

@@ -2,6 +2,7 @@
 
 #include "support/descriptor.h"
 #include "support/text.h"
+#include "support/thread_list.h"
 #include "tracker/census.h"
 #include "tracker/kernel_abi.h"
 #include "tracker/own_pagemap.h"

@@ -27,7 +27,7 @@ int SoftDirty::open() {
     const int pagemap = open_own_pagemap();
     if (pagemap < 0) return pagemap;
     if (!pagemap_.keep(pagemap)) return -EBADF;
-    const int clear_refs = sys::open("/proc/self/clear_refs", O_WRONLY);
+    const int clear_refs = sys::open("/proc/thread-self/clear_refs", O_WRONLY);
     if (clear_refs < 0 || !clear_refs_.keep(clear_refs)) {
         close();
         return clear_refs < 0 ? clear_refs : -EBADF;

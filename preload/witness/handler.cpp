@@ -87,22 +87,26 @@ InternTable::Entry* add_site(Tracked& tracked) {
     const uint32_t id = tracked.sites.count();
     const auto& walk = tracked.last_walk;
     const uint32_t depth = walk.depth();
-    auto* stack =
-        writer.begin<trace::StackRecord>(trace::RecordType::stack, depth * sizeof(uint64_t));
-    if (stack == nullptr) return nullptr;
+    trace::StackRecord* stack;
+    trace::SiteRecord* site;
+    if (!writer.begin_two(trace::RecordType::stack, depth * sizeof(uint64_t), &stack,
+                          trace::RecordType::site, sizeof(*site), &site)) {
+        return nullptr;
+    }
+    // Before they are committed: an id that is not remembered would be given out twice.
+    InternTable::Entry* entry = tracked.sites.insert(tracked.arena, walk.key(), id);
+    if (entry == nullptr) return nullptr;
     stack->header.flags = walk.is_complete() ? 0 : trace::kStackTruncated;
     stack->id = id;
     stack->depth = depth;
     std::memcpy(stack + 1, walk.ips(), depth * sizeof(uint64_t));
-    writer.commit();
-    auto* site = writer.begin<trace::SiteRecord>(trace::RecordType::site);
-    if (site == nullptr) return nullptr;
     site->id = id;
     site->stack = id;
     site->instruction_pointer = walk.ips()[0];
     read_code(walk.ips()[0], site->code);
-    writer.commit();
-    return tracked.sites.insert(tracked.arena, walk.key(), id);
+    if (writer.commit()) return entry;
+    tracked.sites.forget(entry);
+    return nullptr;
 }
 
 // Fills tracked.last_walk with the innermost frames.
@@ -121,14 +125,25 @@ InternTable::Entry* find_site(Tracked& tracked, const Fault& fault) {
     return site != nullptr ? site : add_site(tracked);
 }
 
-void write_exemplar(uint32_t site, const ucontext_t& context) {
+// Room for an event, behind the registers that it was found with where `is_exemplar`. One without
+// the other would be taken for another's.
+trace::EventRecord* begin_event(uint32_t site, const ucontext_t& context, bool is_exemplar,
+                                size_t bytes) {
     auto& writer = process::process.writer;
-    auto* record = writer.begin<trace::ExemplarRecord>(trace::RecordType::exemplar);
-    if (record == nullptr) return;
-    record->site = site;
-    record->padding = 0;
-    copy_registers(context, record->registers);
-    writer.commit();
+    if (!is_exemplar) {
+        return static_cast<trace::EventRecord*>(
+            writer.begin_bytes(trace::RecordType::event, bytes));
+    }
+    trace::ExemplarRecord* exemplar;
+    trace::EventRecord* event;
+    if (!writer.begin_two(trace::RecordType::exemplar, 0, &exemplar, trace::RecordType::event,
+                          bytes, &event)) {
+        return nullptr;
+    }
+    exemplar->site = site;
+    exemplar->padding = 0;
+    copy_registers(context, exemplar->registers);
+    return event;
 }
 
 // The kernel has put this signal's frame on the stack. Where that were new pages, no instruction of
@@ -237,7 +252,6 @@ bool record_event(Tracked& tracked, Fault& fault) {
         count_unwritten(fault);
         return false;
     }
-    if (site->uses++ < kExemplarsASite) write_exemplar(site->value, *fault.context);
     // Where the handler may not read, there is nothing to look at.
     cpython::Observation python;
     if ((flags & trace::kNoWord) == 0) python = observe_python(tracked, fault, words, site->value);
@@ -251,12 +265,14 @@ bool record_event(Tracked& tracked, Fault& fault) {
     const bool is_short =
         is_neighbour_known && python.object.type != 0 && words[1] == python.object.type;
     if (is_short) flags |= trace::kNeighbourIsType;
-    auto* record = static_cast<trace::EventRecord*>(writer.begin_bytes(
-        trace::RecordType::event, is_short ? trace::kShortEventBytes : sizeof(trace::EventRecord)));
+    trace::EventRecord* record =
+        begin_event(site->value, *fault.context, site->uses < kExemplarsASite,
+                    is_short ? trace::kShortEventBytes : sizeof(trace::EventRecord));
     if (record == nullptr) {
         count_unwritten(fault);
         return false;
     }
+    ++site->uses;
     record->header.flags = flags;
     record->time_ns = sys::monotonic_ns();
     record->address = fault.address;

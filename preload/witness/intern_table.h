@@ -33,6 +33,9 @@ class InternTable {
         return place({nonzero(key), value, 0});
     }
 
+    // What was just inserted could not be written down: it is not there. Its number stays taken.
+    void forget(Entry* entry) { entry->key = nonzero(~entry->key); }
+
     // Room for the first entries. False when the arena is full.
     bool reserve(Arena& arena) { return capacity_ != 0 || grow(arena); }
 

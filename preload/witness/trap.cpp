@@ -9,39 +9,15 @@
 
 #include "support/descriptor.h"
 #include "support/text.h"
+#include "support/thread_list.h"
 
 #include "support/poison.h"
 
 namespace cowscope::witness {
 namespace {
 
-// getdents64(2); libc has no type of that name without opendir.
-struct FolderEntry {
-    uint64_t inode;
-    int64_t offset;
-    uint16_t bytes;
-    uint8_t type;
-    char name[1];
-};
-
-// Calls sink(tid) for every thread of this process.
-template <typename Sink>
-void for_each_thread(Sink&& sink) {
-    const int fd = sys::open("/proc/self/task", O_RDONLY | O_DIRECTORY);
-    if (fd < 0) return;
-    alignas(FolderEntry) char buffer[2048];
-    for (;;) {
-        const long got = sys::syscall3(SYS_getdents64, fd, sys::word(buffer), sizeof(buffer));
-        if (got <= 0) break;
-        for (long at = 0; at < got;) {
-            const auto* entry = reinterpret_cast<const FolderEntry*>(buffer + at);
-            uint64_t tid = 0;
-            if (parse_decimal(entry->name, INT32_MAX, &tid)) sink(static_cast<pid_t>(tid));
-            at += entry->bytes;
-        }
-    }
-    sys::close(fd);
-}
+// Which threads there are is also told where the first has ended.
+constexpr char kOwnThreads[] = "/proc/self/task";
 
 // Before Linux 5.19 a fault in a thread that blocks SIGTRAP killed the process. Nothing but dying
 // would show that here, so this once the version decides.
@@ -144,7 +120,7 @@ int Trap::open(uint32_t mean, Sampling* sampling, bool is_alone) {
     unseen_threads_ = 0;
     // The other threads first: the caller's own faults from here on are the shim's.
     if (!is_alone) {
-        for_each_thread([&](pid_t tid) {
+        for_each_thread(kOwnThreads, [&](pid_t tid) {
             if (tid == self) return;
             const int opened = has_room_for_others() ? open_event(tid, false, mean, mean) : -EMFILE;
             if (opened != 0 && opened != -ESRCH) ++unseen_threads_;
@@ -182,7 +158,7 @@ int Trap::reopen(uint32_t mean) {
         const int opened = open_event(tid, is_major, mean, mean);
         if (opened != -ESRCH) result = opened;
     };
-    for_each_thread([&](pid_t tid) {
+    for_each_thread(kOwnThreads, [&](pid_t tid) {
         if (has_major_) open_new(tid, true);
         open_new(tid, false);
     });
@@ -229,7 +205,7 @@ bool Trap::change_gap(Event* event, uint64_t gap) {
 void Trap::open_major() {
     if (has_major_) return;
     has_major_ = true;
-    for_each_thread([&](pid_t tid) {
+    for_each_thread(kOwnThreads, [&](pid_t tid) {
         if (has_room_for_others()) open_event(tid, true, mean_, mean_);
     });
 }

@@ -23,13 +23,14 @@ class Judge {
   public:
     Judge(const trace::ProcessTrace& process, symbolize::Symbolizer* symbolizer,
           decode::Decoder* decoder)
-        : process_(process), space_(process, symbolizer), sites_(process, &space_, decoder) {}
+        : space_(process, symbolizer), sites_(process, &space_, decoder) {}
 
     // Nothing for an instruction that only read.
-    const std::optional<FirstWrite>& judge(const trace::EventRecord& event) {
+    const std::optional<FirstWrite>& judge(const trace::EventRecord& event, uint32_t type_number) {
         const uint32_t region = space_.region_of(event.address);
-        const attribute::PythonMemory::Place python = sites_.python_memory().place_of(event);
-        const std::string type = python.type == 0 ? "" : process_.types.at(python.type);
+        const attribute::PythonMemory::Place python =
+            sites_.python_memory().place_of(event, type_number);
+        const std::string type = sites_.python_memory().name_of(python.type);
         const auto [known, is_new] =
             verdicts_.try_emplace({event.site, python.place, type, region});
         if (is_new) {
@@ -43,7 +44,6 @@ class Judge {
     }
 
   private:
-    const trace::ProcessTrace& process_;
     attribute::AddressSpace space_;
     attribute::SiteResolver sites_;
     std::map<std::tuple<uint32_t, attribute::PythonPlace, std::string, uint32_t>,
@@ -82,7 +82,7 @@ CopiedPages copied_pages_of(const trace::ProcessTrace& process, symbolize::Symbo
                           [&](const trace::EventRecord& event, const trace::EventPlace& place) {
                               if (!is_of_shared_page(event, process.generations[place.generation]))
                                   return;
-                              if (const auto& write = judge.judge(event)) {
+                              if (const auto& write = judge.judge(event, place.type)) {
                                   copied.witnessed.try_emplace(event.address & kPageMask, *write);
                               }
                           });
