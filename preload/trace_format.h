@@ -313,6 +313,9 @@ enum class CensusKind : uint8_t {
                      // writes from then on, in this generation, is a copy, and nobody looks
     earlier = 9,  // by a forked child before the shim's first call in it: by libc's fork() itself
                   // and by other libraries' pthread_atfork handlers. Nothing saw who wrote
+    unseen = 10,  // pages that no instruction was seen to write, which nobody shares any more
+                  // though they were shared at the fork: the kernel has copied those of them
+                  // that the others had not copied before
 };
 
 // CensusRecord, then run_count PageRuns of copied pages in ascending order. With kNotProtected the

@@ -195,10 +195,42 @@ class Collector {
             copies_.unwitnessed_unwatched += earlier;
             unseen -= earlier;
             unseen -= represent(i, unseen);
+            unseen += count_unseen(i);
             (generation.witness == trace::Witness::off ? copies_.unwitnessed_unwatched
                                                        : copies_.unwitnessed_while_watching) +=
                 unseen;
         }
+    }
+
+    // Pages that the kernel copied while nobody saw it, of those that nobody shared at the end. Who
+    // shared one with this process may have copied it before.
+    uint64_t count_unseen(size_t index) {
+        const trace::Generation& generation = process_.generations[index];
+        if (generation.unseen.runs().empty()) return 0;
+        // More than that a process does not let the kernel write without being noticed.
+        constexpr uint64_t kMostPages = uint64_t{1} << 16;
+        std::set<uint64_t> seen;
+        for (const PageWrite& write : writes_) {
+            if (write.generation == index) seen.insert(write.page);
+        }
+        std::vector<uint64_t> unseen;
+        for (const trace::PageRun& run : generation.unseen.runs()) {
+            for (uint64_t i = 0; i < run.pages && unseen.size() < kMostPages; ++i) {
+                const uint64_t page = run.start + i * trace::kPageBytes;
+                const bool is_copied = !generation.copied.contains(page) &&
+                                       !generation.not_copied.contains(page) &&
+                                       !seen.contains(page) &&
+                                       sharing_.is_shared(index_, page, process_.last_time_ns, 0);
+                if (is_copied) unseen.push_back(page);
+            }
+        }
+        for (const uint64_t page : unseen) {
+            copies_.unwitnessed.push_back({{page, 1},
+                                           static_cast<uint32_t>(index),
+                                           generation.witness != trace::Witness::off,
+                                           generation.largest_weight > 1});
+        }
+        return unseen.size();
     }
 
     void list_copies() {

@@ -139,7 +139,10 @@ class Search {
         // An interpreter that is not initialized (yet), or a shared library that nobody uses.
         if (interpreter == 0) return false;
         const uint64_t modules = memory_.word(interpreter + modules_at);
+        // Not set up yet, or taken down already.
+        if (modules == 0) return false;
         if (!is_sys_modules(layout, modules)) {
+            if (is_taken_down(layout, modules)) return true;
             return refuse(fmt::format("Python 3.{} laid out in an unknown way", layout.minor));
         }
         result_.reason.clear();
@@ -186,6 +189,24 @@ class Search {
             return true;
         });
         return has_sys && has_builtins;
+    }
+
+    // At its end the interpreter sets each module of sys.modules to None, and then clears the dict.
+    // Python/import.c, finalize_remove_modules() (Python/pylifecycle.c and import.c before 3.12).
+    bool is_taken_down(const Layout& layout, uint64_t modules) {
+        Types types(layout, &memory_);
+        const TypeInfo* type = types.type_of(modules);
+        if (type == nullptr || type->kind != Kind::dict) return false;
+        if (memory_.word(modules + kDictUsed) == 0) return true;
+        bool has_none = false;
+        constexpr uint64_t kMostModules = 200'000;
+        for_each_entry(layout, &memory_, modules, kMostModules, [&](const DictEntry& entry) {
+            const TypeInfo* kind = types.type_of(entry.value);
+            const std::string name = kind == nullptr ? "" : types.text(entry.key, 16);
+            has_none = (name == "sys" || name == "builtins") && kind->name == "NoneType";
+            return !has_none;
+        });
+        return has_none;
     }
 
     // True: the search ends here.

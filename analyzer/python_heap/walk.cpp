@@ -23,8 +23,8 @@ uint64_t thread_cpu_ns() {
 
 WalkResult Walker::run() {
     start_ns_ = thread_cpu_ns();
-    const PathId interpreter = labels().root(trace::kStaticObjects);
-    static_label_ = labels().label(interpreter, Part::itself);
+    static_path_ = labels().closed_root(trace::kStaticObjects);
+    static_label_ = labels().label(static_path_, Part::itself);
     add_modules();
     // Now, because they change fast.
     variables_ = read_variables(interpreter_, &memory_, &types_);
@@ -36,11 +36,7 @@ WalkResult Walker::run() {
         const Item item = next.front();
         next.pop_front();
         if (&next == &deferred_) {
-            const TypeInfo* type = types_.type_of(item.object);
-            const bool is_function = type != nullptr && type->kind == Kind::function;
-            visit(
-                item.object, item.label, [&] { return item.path; },
-                is_function ? item.label : Labels::kNone);
+            take_deferred(item);
         } else {
             open(item);
         }
@@ -201,6 +197,7 @@ void Walker::open(const Item& item) {
 }
 
 void Walker::finish() {
+    labels().fold();
     result_.statistics.resize(labels().size());
     for (size_t i = 0; i < samples_.size(); ++i) {
         if (!samples_[i]) continue;

@@ -47,6 +47,14 @@ struct OwnerStatistics {
     // Of a sample of the strs: how many there are, and how many different ones.
     uint32_t sampled = 0;
     uint32_t distinct = 0;
+
+    // Of two that share a name. What both have counts as different then.
+    void add(const OwnerStatistics& other) {
+        objects += other.objects;
+        strs += other.strs;
+        sampled += other.sampled;
+        distinct += other.distinct;
+    }
 };
 
 struct WalkResult {

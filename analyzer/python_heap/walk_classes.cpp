@@ -68,12 +68,34 @@ void Walker::open_variable(const DictEntry& entry, const TypeInfo& type, uint64_
 
 void Walker::visit_or_defer(bool now, uint64_t object, LabelId label, PathId path, LabelId inside) {
     if (now) {
-        visit(
-            object, label, [&] { return path; }, inside);
+        count_edge();
+        const TypeInfo* type = types_.type_of(object);
+        if (type == nullptr || result_.map.at(object) != 0) return;
+        take(
+            object, *type, label, [&] { return path; }, inside);
     } else if (result_.map.at(object) == 0) {
         count_edge();
         deferred_.push_back({object, nullptr, path, label});
     }
+}
+
+void Walker::take_deferred(const Item& item) {
+    const TypeInfo* type = types_.type_of(item.object);
+    if (type == nullptr || result_.map.at(item.object) != 0) return;
+    if (type->kind != Kind::type) {
+        const LabelId inside = type->kind == Kind::function ? item.label : Labels::kNone;
+        visit(
+            item.object, item.label, [&] { return item.path; }, inside);
+        return;
+    }
+    count_edge();
+    // What is made in C, and no module has a name for, is the interpreter's (the type of None).
+    const TypeInfo* own = types_.type_at(item.object);
+    const bool is_static = own == nullptr || !own->has(kHeapType);
+    const PathId path = is_static ? static_path_ : item.path;
+    take(
+        item.object, *type, is_static ? static_label_ : item.label, [&] { return path; },
+        Labels::kNone);
 }
 
 bool Walker::is_defined_in(uint64_t type, PathId module) {

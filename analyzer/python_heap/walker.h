@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "python_heap/dict.h"
@@ -68,6 +69,19 @@ class Walker {
         if (object == 0 || object % kWordBytes != 0 || result_.map.at(object) != 0) return;
         const TypeInfo* type = types_.type_of(object);
         if (type == nullptr) return;
+        if (type->kind == Kind::type) {
+            // The module that defines it names it first.
+            if (deferred_types_.insert(object).second) {
+                deferred_.push_back({object, nullptr, path(), label});
+            }
+            return;
+        }
+        take(object, *type, label, path, inside);
+    }
+    template <typename MakePath>
+    void take(uint64_t object, const TypeInfo& found, LabelId label, const MakePath& path,
+              LabelId inside) {
+        const TypeInfo* type = &found;
         mark(object, *type, label);
         switch (type->kind) {
             case Kind::leaf:
@@ -156,6 +170,8 @@ class Walker {
     void open_variable(const DictEntry& entry, const TypeInfo& type, uint64_t dict, PathId path,
                        bool is_module);
     void visit_or_defer(bool now, uint64_t object, LabelId label, PathId path, LabelId inside);
+    // A class or function that nothing but `item` has named.
+    void take_deferred(const Item& item);
     // Whether the class says that this module defines it.
     bool is_defined_in(uint64_t type, PathId module);
     void open_type(const Item& item);
@@ -175,6 +191,7 @@ class Walker {
     Types types_;
     const Interpreter& interpreter_;
     uint64_t start_ns_ = 0;
+    PathId static_path_ = 0;
     LabelId static_label_ = Labels::kNone;
     std::unordered_map<uint64_t, PathId> module_by_dict_;
     std::vector<Variable> variables_;
@@ -183,6 +200,7 @@ class Walker {
     std::deque<Item> libraries_;
     // Classes and functions that other modules define: their own modules name them first.
     std::deque<Item> deferred_;
+    std::unordered_set<uint64_t> deferred_types_;
     std::vector<std::unique_ptr<ContentSample>> samples_;  // by LabelId
     uint64_t unread_ = 0;  // references not counted yet, of take_alike()
     WalkResult result_;

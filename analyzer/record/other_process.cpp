@@ -1,5 +1,6 @@
 #include "record/other_process.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -57,11 +58,40 @@ std::optional<OtherProcess> OtherProcess::open(pid_t pid) {
     const std::string path = fmt::format("/proc/{}", pid);
     FileDescriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!folder.is_open()) return std::nullopt;
-    return OtherProcess(std::move(folder));
+    return OtherProcess(pid, std::move(folder));
+}
+
+FileDescriptor OtherProcess::open_own_file(const char* name) const {
+    return FileDescriptor(openat(folder_.get(), name, O_RDONLY | O_CLOEXEC));
 }
 
 FileDescriptor OtherProcess::open_file(const char* name) const {
-    return FileDescriptor(openat(folder_.get(), name, O_RDONLY | O_CLOEXEC));
+    return open_own_file((thread_folder() + name).c_str());
+}
+
+const std::string& OtherProcess::thread_folder() const {
+    if (thread_folder_) return *thread_folder_;
+    thread_folder_.emplace();
+    const auto now = status();
+    const bool has_ended = now && (now->state == 'Z' || now->state == 'X') && !now->is_zombie();
+    if (!has_ended) return *thread_folder_;
+    const int tasks = openat(folder_.get(), "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR* const list = tasks < 0 ? nullptr : fdopendir(tasks);
+    if (list == nullptr) {
+        if (tasks >= 0) ::close(tasks);
+        return *thread_folder_;
+    }
+    while (const dirent* const entry = readdir(list)) {
+        const std::string folder = fmt::format("task/{}/", entry->d_name);
+        // One line at least, of a thread that has memory.
+        const FileDescriptor maps = open_own_file((folder + "maps").c_str());
+        char first = 0;
+        if (!maps.is_open() || read(maps.get(), &first, 1) != 1) continue;
+        *thread_folder_ = folder;
+        break;
+    }
+    closedir(list);
+    return *thread_folder_;
 }
 
 namespace {
@@ -99,7 +129,13 @@ FileDescriptor OtherProcess::open_mapped(const trace::Mapping& mapping) const {
     // CAP_CHECKPOINT_RESTORE.
     const std::string range = fmt::format("map_files/{:x}-{:x}", mapping.start, mapping.end);
     FileDescriptor found(openat(folder_.get(), range.c_str(), O_PATH | O_CLOEXEC));
-    if (!found.is_open()) found = find_at_path(folder_.get(), mapping.path);
+    const std::string& thread = thread_folder();
+    if (!found.is_open() && thread.empty()) found = find_at_path(folder_.get(), mapping.path);
+    if (!found.is_open() && !thread.empty()) {
+        const FileDescriptor of_thread(
+            openat(folder_.get(), thread.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (of_thread.is_open()) found = find_at_path(of_thread.get(), mapping.path);
+    }
     struct stat status {};
     if (!found.is_open() || fstat(found.get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
     const std::string same = fmt::format("/proc/self/fd/{}", found.get());
@@ -108,7 +144,7 @@ FileDescriptor OtherProcess::open_mapped(const trace::Mapping& mapping) const {
 
 std::optional<ProcessStatus> OtherProcess::status() const {
     constexpr size_t kLongest = 4096;  // 52 numbers and a name of 64 bytes at most
-    const FileDescriptor file = open_file("stat");
+    const FileDescriptor file = open_own_file("stat");
     if (!file.is_open()) return std::nullopt;
     const auto text = read_all(file.get(), kLongest);
     return text ? parse_process_status(*text) : std::nullopt;

@@ -45,16 +45,23 @@ class OtherProcess {
     std::optional<ProcessStatus> status() const;
     // Whether the kernel tells us its secrets (ptrace(2), PTRACE_MODE_READ), exit_code among them.
     bool may_inspect() const;
-    // A file of its folder, for reading. Not open where that fails.
+    // A file of its folder, for reading. Not open where that fails. Once its first thread has ended
+    // the process's own files tell of no memory any more: those of another thread are opened then.
     FileDescriptor open_file(const char* name) const;
     // The file of a mapping, for reading. Not open where it is no regular file, or where something
     // else stands at its path by now, a link among it.
     FileDescriptor open_mapped(const trace::Mapping& mapping) const;
 
   private:
-    explicit OtherProcess(FileDescriptor folder) : folder_(std::move(folder)) {}
+    OtherProcess(pid_t pid, FileDescriptor folder) : pid_(pid), folder_(std::move(folder)) {}
 
+    FileDescriptor open_own_file(const char* name) const;
+    // Of a thread that still has memory, where the first has not: "task/TID/", else "".
+    const std::string& thread_folder() const;
+
+    pid_t pid_;
     FileDescriptor folder_;
+    mutable std::optional<std::string> thread_folder_;
 };
 
 // The rest of the file, but no more than `limit` bytes; nothing on an error or beyond the limit.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <map>
 #include <vector>
 
 #include "record/append_record.h"
@@ -43,12 +44,14 @@ std::string pack_owners(const OwnersLook& look, const python_heap::WalkResult& w
 
     // Only those that own something have a place in the file.
     std::vector<uint32_t> ids(walk.labels.size(), 0);
-    uint32_t next = 1;
+    std::map<python_heap::LabelId, python_heap::OwnerStatistics> owners;
     for (size_t i = 1; i < ids.size(); ++i) {
         const auto label = static_cast<python_heap::LabelId>(i);
-        if (!walk.map.owns(label)) continue;
-        ids[i] = next++;
-        const python_heap::OwnerStatistics& counts = walk.statistics[i];
+        if (walk.map.owns(label)) owners[walk.labels.standing_for(label)].add(walk.statistics[i]);
+    }
+    uint32_t next = 1;
+    for (const auto& [label, counts] : owners) {
+        ids[label] = next++;
         const std::string name = walk.labels.name(label);
         append_record(&content, trace::kOwnerRecord,
                       trace::OwnerRecord{{},
@@ -56,9 +59,13 @@ std::string pack_owners(const OwnersLook& look, const python_heap::WalkResult& w
                                          counts.strs,
                                          counts.sampled,
                                          counts.distinct,
-                                         ids[i],
+                                         ids[label],
                                          static_cast<uint32_t>(name.size())},
                       name);
+    }
+    for (size_t i = 1; i < ids.size(); ++i) {
+        const auto label = static_cast<python_heap::LabelId>(i);
+        if (walk.map.owns(label)) ids[i] = ids[walk.labels.standing_for(label)];
     }
     RangePacker packer(&content, ids, most_ranges);
     packer.add_all(walk.map);

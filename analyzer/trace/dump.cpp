@@ -1,5 +1,6 @@
 #include "trace/dump.h"
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 
@@ -9,6 +10,7 @@
 #include "preload/python_format.h"
 #include "printable.h"
 #include "trace/outside.h"
+#include "trace/owners.h"
 #include "trace/segment_reader.h"
 #include "trace/trace.h"
 
@@ -81,6 +83,24 @@ std::string describe_outside(const RecordView& view) {
                 fmt::format(" {}:{}+{}", sample.time_ns, sample.copied_pages, sample.fresh_pages);
         }
         return text;
+    }
+    if (view.type == kLookRecord && view.bytes.size() >= sizeof(LookRecord)) {
+        const auto r = view.as<LookRecord>();
+        return fmt::format(
+            "start_ns={} end_ns={} cpu_ns={} edges={} objects={} python=3.{} cut={:#x}", r.start_ns,
+            r.end_ns, r.cpu_ns, r.edges, r.objects, r.python_minor, r.cut);
+    }
+    if (view.type == kOwnerRecord && view.bytes.size() >= sizeof(OwnerRecord)) {
+        const auto r = view.as<OwnerRecord>();
+        const auto name = view.behind<OwnerRecord>();
+        return fmt::format("id={} objects={} strs={} sampled={} distinct={} name={}", r.id,
+                           r.objects, r.strs, r.sampled, r.distinct,
+                           text_behind(name, std::min<size_t>(r.name_bytes, name.size())));
+    }
+    if (view.type == kRangesRecord && view.bytes.size() >= sizeof(RangesRecord)) {
+        const auto r = view.as<RangesRecord>();
+        return fmt::format("start={:#x} count={} packed_bytes={}", r.start, r.count,
+                           r.packed_bytes);
     }
     if (view.type == kFateRecord && view.bytes.size() >= sizeof(FateRecord)) {
         const auto r = view.as<FateRecord>();
@@ -252,6 +272,9 @@ std::string describe(const RecordView& view) {
 std::string kind_of(RecordType type) {
     if (type == kSamplesRecord) return "samples";
     if (type == kFateRecord) return "fate";
+    if (type == kLookRecord) return "look";
+    if (type == kOwnerRecord) return "owner";
+    if (type == kRangesRecord) return "ranges";
     return record_kind(type);
 }
 
@@ -308,6 +331,22 @@ void dump_segment(const std::string& path, std::FILE* out) {
 
 }  // namespace
 
+namespace {
+
+std::vector<std::string> find_owners(const std::string& folder) {
+    namespace fs = std::filesystem;
+    std::vector<std::string> paths;
+    std::error_code error;
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+         entry.increment(error)) {
+        if (entry->path().extension() == kOwnersSuffix) paths.push_back(entry->path().string());
+    }
+    std::sort(paths.begin(), paths.end());
+    return paths;
+}
+
+}  // namespace
+
 void dump(const std::string& folder, std::FILE* out) {
     const auto dump_file = [&](const std::string& path) {
         try {
@@ -322,6 +361,7 @@ void dump(const std::string& folder, std::FILE* out) {
         std::error_code ignored;
         if (std::filesystem::exists(outside, ignored)) dump_file(outside);
     }
+    for (const std::string& path : find_owners(folder)) dump_file(path);
     dump_bound(folder, out);
 }
 

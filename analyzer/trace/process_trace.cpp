@@ -26,7 +26,7 @@ constexpr uint64_t kMostPiecesAMove = 4;
 
 // The recorder's stand in files of its own (outside.h).
 bool is_taken_by_process(CensusKind kind) {
-    return kind >= CensusKind::final && kind <= CensusKind::earlier && kind != CensusKind::outside;
+    return kind >= CensusKind::final && kind <= CensusKind::unseen && kind != CensusKind::outside;
 }
 
 class Loader {
@@ -188,7 +188,7 @@ class Loader {
         newest_[number] = process_.generations.size() - 1;
         // Censuses of ranges that came before it are not its own.
         const size_t ranges = of_ranges_[number].size();
-        pending_.push_back({{}, {}, ranges, ranges});
+        pending_.push_back({{}, {}, {}, ranges, ranges});
         see_time(start_ns);
         return generation;
     }
@@ -201,6 +201,7 @@ class Loader {
             Pending& pending = pending_[i];
             generation.inherited.merge(union_of(std::move(pending.inherited)));
             generation.not_copied.merge(union_of(std::move(pending.not_copied)));
+            generation.unseen = union_of(std::move(pending.unseen));
             const auto ranges = of_ranges_[generation.number].begin();
             generation.copied.merge(
                 union_of({ranges + static_cast<std::ptrdiff_t>(pending.first_range),
@@ -294,6 +295,7 @@ class Loader {
         };
         if (fixed.kind == CensusKind::inherited) return add_to(&pending.inherited);
         if (fixed.kind == CensusKind::fresh) return add_to(&pending.not_copied);
+        if (fixed.kind == CensusKind::unseen) return add_to(&pending.unseen);
         if (fixed.kind == CensusKind::earlier) generation->earlier.merge(census_runs_);
         if (fixed.kind == CensusKind::earlier || fixed.kind == CensusKind::given_up ||
             fixed.kind == CensusKind::kernel) {
@@ -445,6 +447,7 @@ class Loader {
     struct Pending {
         std::vector<PageRun> inherited;
         std::vector<PageRun> not_copied;
+        std::vector<PageRun> unseen;
         // Of of_ranges_.
         size_t first_range;
         size_t range_end;

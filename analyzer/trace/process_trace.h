@@ -36,6 +36,7 @@ struct Generation {
     PageSet copied;
     PageSet earlier;      // of those: before anybody could see who wrote
     PageSet not_copied;   // though an event says so
+    PageSet unseen;       // that the kernel has copied, unless somebody else had before
     HomeAddresses homes;  // at the end of the generation
     // What the process unmapped, moved or discarded, in the order of time.
     struct GivenUp {

@@ -175,6 +175,13 @@ void record_page(trace::CensusKind kind, uint64_t page) {
     write_census_record(kind, tracked.census);
 }
 
+void renew(uint64_t start, uint64_t end) {
+    Tracked& tracked = *process.tracked;
+    if (tracked.stage != Stage::witnessing) return;
+    // Without room only the inherited pages themselves tell.
+    if (!tracked.renewed.add(start, end)) stop_judging_by_page();
+}
+
 void forget_inherited(uint64_t start, uint64_t end) {
     Tracked& tracked = *process.tracked;
     tracked.early_pages.forget(start, end);

@@ -24,7 +24,7 @@ constexpr uint64_t kHugePage = uint64_t{2} << 20;
 // A child that only executes another program writes about 20.
 constexpr uint32_t kPagesBeforeTracking = 64;
 // Faults of which the witness was not told, in one generation: the shim's own are fewer.
-constexpr uint64_t kUnseenFaults = 64;
+constexpr uint64_t kUnseenFaults = 16;
 // The top of the handler's stack, and what stands behind it.
 constexpr size_t kHotBytes = 20 * 1024;
 static_assert(sizeof(Tracked) - offsetof(Tracked, arena) <= 13 * 1024 + 512);
@@ -151,12 +151,48 @@ void judge_file_pages_again(tracker::ParentPages* parent) {
     }
 }
 
-// A call inside libc may have had the kernel fill new memory, which no one saw.
-bool has_unseen_faults() {
+void start_counting_faults() {
+    process.tracked->faults_at_start = all_faults();
+    process.tracked->faults_told = 0;
+}
+
+// Faults of which the witness was not told: the kernel's own, on the process's behalf, and a few of
+// the shim's.
+uint64_t unseen_faults() {
     const Tracked& tracked = *process.tracked;
-    const uint64_t seen = kPagesBeforeTracking - tracked.pages_before_tracking;
-    return tracked.has_unseen_faults ||
-           all_faults() > tracked.faults_at_start + seen + kUnseenFaults;
+    const uint64_t known = tracked.faults_at_start + tracked.faults_told;
+    const uint64_t all = all_faults();
+    return all > known ? all - known : 0;
+}
+
+// A call inside libc may have had the kernel write to memory, which no one saw.
+bool has_unseen_faults() {
+    return process.tracked->has_unseen_faults || unseen_faults() > kUnseenFaults;
+}
+
+// What nobody else maps is fresh, or was copied unseen: then the parent has it too. Who shared it
+// with it may have copied it as well, and been the first: that the analyzer can tell, who knows
+// what they wrote.
+void settle_unseen(tracker::ParentPages* parent) {
+    Tracked& tracked = *process.tracked;
+    const bool is_child = process.forks == 0;
+    tracked.unseen.clear();
+    process.look.remove_unshared(tracked.arena, tracked.scan_buffer, &tracked.inherited,
+                                 &tracked.census.copied, [&](uint64_t page) {
+                                     if (tracked.early_pages.is_copied(page)) return true;
+                                     if (!is_child || !parent->has(page)) return false;
+                                     if (tracked.earlier.contains(page)) return true;
+                                     tracked.unseen.append(tracked.arena, page,
+                                                           page + tracker::kPageBytes);
+                                     return true;
+                                 });
+    if (tracked.unseen.pages() == 0) return;
+    tracked.census.clear();
+    for (const trace::PageRun& run : tracked.unseen.runs()) {
+        const uint64_t end = run.start + run.pages * tracker::kPageBytes;
+        tracked.census.copied.append(tracked.arena, run.start, end);
+    }
+    write_census_record(trace::CensusKind::unseen, tracked.census);
 }
 
 }  // namespace
@@ -204,16 +240,12 @@ void settle_inherited(bool is_last) {
             tracked.inherited.remove(tracked.arena, entry.range.start, entry.range.end);
         }
     }
+    for (const tracker::AddressRange& range : tracked.renewed) {
+        tracked.inherited.remove(tracked.arena, range.start, range.end);
+    }
     // Behind its children's end all that a parent has is nobody else's.
     const bool can_tell_unseen = is_child || !is_last;
-    if (has_unseen_faults() && can_tell_unseen) {
-        // What nobody else maps is fresh, or was copied unseen: then the parent has it too.
-        process.look.remove_unshared(tracked.arena, tracked.scan_buffer, &tracked.inherited,
-                                     &tracked.census.copied, [&](uint64_t page) {
-                                         return tracked.early_pages.is_copied(page) ||
-                                                (is_child && parent.has(page));
-                                     });
-    }
+    if (has_unseen_faults() && can_tell_unseen) settle_unseen(&parent);
     tracked.fresh_at_end = own_pages - tracked.inherited.pages();
 }
 
@@ -229,6 +261,7 @@ void begin_generation() {
     tracked.generation = process.forks;
     tracked.inherited.clear();
     tracked.early_pages.clear();
+    tracked.renewed.clear();
     tracked.frame_page = 0;
     tracked.is_alone = false;
     tracked.maybe_shared = 0;
@@ -261,7 +294,7 @@ void begin_generation() {
     if (tracked.generation <= 1) {
         write_known_memory(trace::MemoryMoment::fork, trace::kNotMeasured, 0);
     }
-    tracked.faults_at_start = all_faults();
+    start_counting_faults();
     tracked.pages_at_start = count_own_pages();
     if (!tracked.lacks_tracker) tracked.pages_before_tracking = kPagesBeforeTracking;
     write_generation();
@@ -289,8 +322,9 @@ void begin_before_fork() {
 void go_on_after_fork() {
     Tracked& tracked = *process.tracked;
     tracked.is_before_fork = false;
+    tracked.renewed.clear();
     if (tracked.stage != Stage::witnessing || tracked.lacks_tracker) return;
-    tracked.faults_at_start = all_faults();
+    start_counting_faults();
     tracked.pages_before_tracking = kPagesBeforeTracking;
     if (tracked.early_pages.is_full()) stop_judging_by_page();
 }

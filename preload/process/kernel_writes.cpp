@@ -1,72 +1,34 @@
 // Calls by which the kernel writes into the program's memory. No instruction of the program faults
 // then, so the witness sees nothing, and while nothing else looks (generation.cpp) these functions
 // do: they ask before the call which pages of the buffer are shared, and afterwards know how far
-// the kernel wrote. Buffers in pieces, and large ones, are left to the tracker. Calls inside libc
-// do not come by here; they read into stdio's buffers, a page or so each.
+// the kernel wrote. Buffers in pieces, and large ones, are left to the tracker. What libc does
+// inside of other functions does not come by here: settle_unseen() (generation.cpp) finds what it
+// left. Calls that have streams to read from are in stream_reads.cpp.
 
+#include <aio.h>
 #include <errno.h>
+#include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "process/interpose.h"
+#include "process/kernel_write.h"
 #include "process/process.h"
 #include "process/real.h"
 
 #include "support/poison.h"
 
-namespace cowscope::process {
 namespace {
 
-constexpr uint64_t kPage = tracker::kPageBytes;
-
-// A call that may write to a buffer: what the kernel copied or created by it is recorded.
-class KernelWrite {
-  public:
-    KernelWrite(const void* to, size_t bytes) {
-        // Most programs never fork: for them this is one comparison.
-        if (process.tracked == nullptr || process.tracked->stage != Stage::witnessing) return;
-        if (!is_current() || bytes == 0) return;
-        start_ = reinterpret_cast<uint64_t>(to);
-        const uint64_t first = start_ & ~(kPage - 1);
-        const uint64_t pages = (start_ + bytes - first + kPage - 1) / kPage;
-        const Locked locked;
-        if (pages > kMostPages) {
-            stop_judging_by_page();
-            start_ = 0;
-        } else {
-            shared_ = process.look.shared_pages(first, pages, &absent_);
-        }
-    }
-
-    // What the call returned. Returns it too.
-    ssize_t wrote(ssize_t bytes) const {
-        if (bytes <= 0 || (shared_ | absent_) == 0) return bytes;
-        const int saved_errno = errno;
-        const uint64_t end = start_ + static_cast<uint64_t>(bytes);
-        const Locked locked;
-        if (process.tracked->stage == Stage::witnessing) {
-            uint64_t page = start_ & ~(kPage - 1);
-            for (unsigned i = 0; page < end; ++i, page += kPage) {
-                const bool is_copied = (shared_ >> i & 1) != 0;
-                if (is_copied) record_page(trace::CensusKind::kernel, page);
-                if (is_copied || (absent_ >> i & 1) != 0) judge_page(page, !is_copied);
-            }
-        }
-        errno = saved_errno;
-        return bytes;
-    }
-
-  private:
-    static constexpr uint64_t kMostPages = 64;
-
-    uint64_t start_ = 0;
-    uint64_t shared_ = 0;  // bit n: the n-th page of the buffer
-    uint64_t absent_ = 0;
-};
+// A libc that does not have the function.
+ssize_t fail_missing() {
+    errno = ENOSYS;
+    return -1;
+}
 
 }  // namespace
-}  // namespace cowscope::process
 
 using cowscope::process::before_unseen_writes;
 using cowscope::process::KernelWrite;
@@ -107,6 +69,107 @@ COWSCOPE_INTERPOSED ssize_t recvfrom(int fd, void* __restrict to, size_t bytes, 
                                      socklen_t* __restrict address_bytes) {
     const KernelWrite write(to, bytes);
     return write.wrote(real().recvfrom(fd, to, bytes, flags, address, address_bytes));
+}
+// What the compiler makes of calls whose buffer it knows the size of: where libc would end the
+// program for too small a one, it must still do so.
+COWSCOPE_INTERPOSED ssize_t __read_chk(int fd, void* to, size_t bytes, size_t room) {
+    const KernelWrite write(to, bytes <= room ? bytes : 0);
+    return write.wrote(real().read_chk(fd, to, bytes, room));
+}
+COWSCOPE_INTERPOSED ssize_t __pread64_chk(int fd, void* to, size_t bytes, off_t offset,
+                                          size_t room) {
+    const KernelWrite write(to, bytes <= room ? bytes : 0);
+    return write.wrote(real().pread_chk(fd, to, bytes, offset, room));
+}
+COWSCOPE_INTERPOSED ssize_t __pread_chk(int fd, void* to, size_t bytes, off_t offset, size_t room) {
+    return __pread64_chk(fd, to, bytes, offset, room);
+}
+COWSCOPE_INTERPOSED ssize_t __recv_chk(int fd, void* to, size_t bytes, size_t room, int flags) {
+    const KernelWrite write(to, bytes <= room ? bytes : 0);
+    return write.wrote(real().recv_chk(fd, to, bytes, room, flags));
+}
+COWSCOPE_INTERPOSED ssize_t __recvfrom_chk(int fd, void* __restrict to, size_t bytes, size_t room,
+                                           int flags, struct sockaddr* __restrict address,
+                                           socklen_t* __restrict address_bytes) {
+    const KernelWrite write(to, bytes <= room ? bytes : 0);
+    return write.wrote(real().recvfrom_chk(fd, to, bytes, room, flags, address, address_bytes));
+}
+// Other names of the same.
+COWSCOPE_INTERPOSED ssize_t __read(int fd, void* to, size_t bytes) {
+    return read(fd, to, bytes);
+}
+COWSCOPE_INTERPOSED ssize_t __pread64(int fd, void* to, size_t bytes, off_t offset) {
+    return pread64(fd, to, bytes, offset);
+}
+COWSCOPE_INTERPOSED ssize_t preadv64v2(int fd, const struct iovec* to, int count, off_t offset,
+                                       int flags) {
+    before_unseen_writes();
+    if (real().preadv2 == nullptr) return fail_missing();
+    return real().preadv2(fd, to, count, offset, flags);
+}
+COWSCOPE_INTERPOSED ssize_t preadv2(int fd, const struct iovec* to, int count, off_t offset,
+                                    int flags) {
+    return preadv64v2(fd, to, count, offset, flags);
+}
+COWSCOPE_INTERPOSED ssize_t process_vm_readv(pid_t pid, const struct iovec* to,
+                                             unsigned long to_count, const struct iovec* from,
+                                             unsigned long from_count,
+                                             unsigned long flags) noexcept {
+    before_unseen_writes();
+    return real().process_vm_readv(pid, to, to_count, from, from_count, flags);
+}
+COWSCOPE_INTERPOSED int recvmmsg(int fd, struct mmsghdr* messages, unsigned count, int flags,
+                                 struct timespec* timeout) {
+    before_unseen_writes();
+    return real().recvmmsg(fd, messages, count, flags, timeout);
+}
+COWSCOPE_INTERPOSED ssize_t getrandom(void* to, size_t bytes, unsigned flags) {
+    const KernelWrite write(to, bytes);
+    // libc itself and allocators ask for some at their own start.
+    return write.wrote(real_functions_are_resolved() && real().getrandom != nullptr
+                           ? real().getrandom(to, bytes, flags)
+                           : syscall(SYS_getrandom, to, bytes, flags));
+}
+COWSCOPE_INTERPOSED int getentropy(void* to, size_t bytes) {
+    const KernelWrite write(to, bytes);
+    if (real().getentropy == nullptr) return static_cast<int>(fail_missing());
+    const int result = real().getentropy(to, bytes);
+    if (result == 0) write.wrote(static_cast<ssize_t>(bytes));
+    return result;
+}
+COWSCOPE_INTERPOSED ssize_t readlink(const char* __restrict path, char* __restrict to,
+                                     size_t bytes) noexcept {
+    const KernelWrite write(to, bytes);
+    // Allocators look for a link of their settings at their own start.
+    return write.wrote(real_functions_are_resolved() ? real().readlink(path, to, bytes)
+                                                     : syscall(SYS_readlink, path, to, bytes));
+}
+COWSCOPE_INTERPOSED ssize_t readlinkat(int folder, const char* __restrict path, char* __restrict to,
+                                       size_t bytes) noexcept {
+    const KernelWrite write(to, bytes);
+    return write.wrote(real().readlinkat(folder, path, to, bytes));
+}
+COWSCOPE_INTERPOSED ssize_t getdents64(int fd, void* to, size_t bytes) noexcept {
+    const KernelWrite write(to, bytes);
+    if (real().getdents == nullptr) return fail_missing();
+    return write.wrote(real().getdents(fd, to, bytes));
+}
+// Done by threads of libc's own, later.
+COWSCOPE_INTERPOSED int aio_read64(struct aiocb64* request) noexcept {
+    before_unseen_writes();
+    return real().aio_read(request);
+}
+COWSCOPE_INTERPOSED int aio_read(struct aiocb* request) noexcept {
+    return aio_read64(reinterpret_cast<struct aiocb64*>(request));
+}
+COWSCOPE_INTERPOSED int lio_listio64(int mode, struct aiocb64* const requests[], int count,
+                                     struct sigevent* event) noexcept {
+    before_unseen_writes();
+    return real().lio_listio(mode, requests, count, event);
+}
+COWSCOPE_INTERPOSED int lio_listio(int mode, struct aiocb* const requests[], int count,
+                                   struct sigevent* event) noexcept {
+    return lio_listio64(mode, reinterpret_cast<struct aiocb64* const*>(requests), count, event);
 }
 COWSCOPE_INTERPOSED ssize_t recvmsg(int fd, struct msghdr* message, int flags) {
     before_unseen_writes();

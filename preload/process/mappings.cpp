@@ -46,6 +46,23 @@ bool Mappings::add_line(Arena& arena, const char* line) {
     return mappings_.push(arena, mapping);
 }
 
+void forget_mappings(Mapping* mappings, size_t count, uint64_t start, uint64_t end) {
+    size_t low = 0;
+    size_t high = count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (mappings[middle].end <= start) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    // An empty one stays where it is in the order.
+    for (size_t i = low; i < count && mappings[i].start < end; ++i) {
+        mappings[i].end = mappings[i].start < start ? start : mappings[i].start;
+    }
+}
+
 const Mapping* first_ending_after(const Mapping* mappings, size_t count, uint64_t address) {
     size_t low = 0;
     size_t high = count;

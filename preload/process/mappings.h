@@ -22,6 +22,9 @@ const Mapping* first_ending_after(const Mapping* mappings, size_t count, uint64_
 // The one of `count` mappings, sorted by address, that holds `address`; or nullptr.
 const Mapping* find_mapping(const Mapping* mappings, size_t count, uint64_t address);
 
+// What lies in [start, end) is not known any more; what lies behind it in the same mapping neither.
+void forget_mappings(Mapping* mappings, size_t count, uint64_t start, uint64_t end);
+
 class Mappings {
   public:
     // Reads the file anew, in pieces, and calls text_sink(const char*, size_t, bool last) with each
@@ -46,6 +49,11 @@ class Mappings {
         const Mapping* found = find_mapping(mappings_.begin(), mappings_.size(), address);
         if (found != nullptr) last_ = static_cast<size_t>(found - mappings_.begin());
         return found;
+    }
+
+    // The program has unmapped it, or mapped something else there.
+    void forget(uint64_t start, uint64_t end) {
+        if (!mappings_.empty()) forget_mappings(&mappings_[0], mappings_.size(), start, end);
     }
 
     // Of the text, but for what is the shim's own; and the same without the ends of heap and stack,
@@ -85,6 +93,7 @@ class KnownMappings {
         const Mapping* behind = first_ending_after(entries_, count_, start);
         return behind != entries_ + count_ && behind->start < end;
     }
+    void forget(uint64_t start, uint64_t end) { forget_mappings(entries_, count_, start, end); }
     const Mapping* begin() const { return entries_; }
     const Mapping* end() const { return entries_ + count_; }
     // nullptr also for what was mapped since, or found no room.

@@ -3,8 +3,11 @@
 // come by here; the kernel's own marks and the content of the page decide those
 // (witness/handler.cpp, tracker/userfaultfd.cpp).
 
+#include <errno.h>
 #include <stdarg.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "process/interpose.h"
@@ -35,11 +38,59 @@ void with_watched(const void* address, size_t bytes, Action&& action) {
     if (process.tracked != nullptr) action(start, (end + kPage - 1) & ~(kPage - 1));
 }
 
+void forget_known(uint64_t start, uint64_t end) {
+    ++process.removals;
+    known_mappings.forget(start, end);
+    process.tracked->mappings.forget(start, end);
+}
+
 void giving_up(const void* address, size_t bytes) {
     with_watched(address, bytes, [](uint64_t start, uint64_t end) {
-        ++process.removals;
+        forget_known(start, end);
         record_copies(start, end);
         forget_inherited(start, end);
+    });
+}
+
+// By a call that was done: what is there now, or will come there, was not inherited.
+void has_renewed(const void* address, size_t bytes) {
+    with_watched(address, bytes, [](uint64_t start, uint64_t end) {
+        forget_known(start, end);
+        renew(start, end);
+    });
+}
+
+void recording_copies(const void* address, size_t bytes) {
+    with_watched(address, bytes, [](uint64_t start, uint64_t end) { record_copies(start, end); });
+}
+
+// A mapping that is as it was made.
+void has_attached(const void* address) {
+    with_watched(address, 1, [](uint64_t start, uint64_t) {
+        Tracked* tracked = process.tracked;
+        if (tracked->stage == Stage::off) return;
+        if (tracked->mappings.read(tracked->arena, tracked->scratch) != 0) return;
+        const Mapping* mapping = tracked->mappings.find(start);
+        if (mapping == nullptr) return;
+        const uint64_t end = mapping->end;
+        forget_known(start, end);
+        forget_inherited(start, end);
+        renew(start, end);
+    });
+}
+
+// `bytes` from `from` on now stand at `to`, and there is something new, or nothing, at `from`.
+void has_moved(const void* from, const void* to, size_t bytes) {
+    const auto start = reinterpret_cast<uint64_t>(from);
+    const bool was_new = process.tracked != nullptr && process.tracked->renewed.has(start);
+    has_renewed(from, bytes);
+    with_watched(to, bytes, [&](uint64_t target, uint64_t end) {
+        forget_known(target, end);
+        if (was_new) {
+            renew(target, end);
+        } else {
+            process.tracked->renewed.remove(target, end);
+        }
     });
 }
 
@@ -87,7 +138,9 @@ void give_up_behind_break(uint64_t end) {
     if (process.tracked == nullptr || !is_current()) return;
     const uint64_t first = (end + kPage - 1) & ~(kPage - 1);
     const uint64_t now = (current_break() + kPage - 1) & ~(kPage - 1);
-    if (first < now) giving_up(reinterpret_cast<const void*>(first), now - first);
+    if (first >= now) return;
+    giving_up(reinterpret_cast<const void*>(first), now - first);
+    has_renewed(reinterpret_cast<const void*>(first), now - first);
 }
 
 bool changes_sharing(int advice) {
@@ -118,6 +171,58 @@ uint64_t memory_version() {
     if (now != process.last_break || !is_only_thread()) ++process.unseen_removals;
     process.last_break = now;
     return removals_version() + process.unseen_removals;
+}
+
+void forget_unmapped_files() {
+    if (process.tracked == nullptr || !is_current()) return;
+    const Locked locked;
+    Tracked* tracked = process.tracked;
+    if (tracked == nullptr || tracked->stage == Stage::off) return;
+    if (tracked->mappings.read(tracked->arena, tracked->scratch) != 0) return;
+    for (const Mapping& known : known_mappings) {
+        if (!known.is_file || known.start == known.end) continue;
+        if (tracked->mappings.find(known.start) != nullptr) continue;
+        const tracker::AddressRange gone = {known.start, known.end};
+        forget_inherited(gone.start, gone.end);
+        renew(gone.start, gone.end);
+        known_mappings.forget(gone.start, gone.end);
+    }
+}
+
+void before_raw_memory_call(unsigned long number, unsigned long first, unsigned long second,
+                            unsigned long fourth, unsigned long fifth) {
+    const auto* address = reinterpret_cast<const void*>(first);
+    const auto give_up = [](const void* start, size_t bytes) {
+        giving_up(start, bytes);
+        has_renewed(start, bytes);
+    };
+    switch (number) {
+        case SYS_munmap:
+            give_up(address, second);
+            break;
+        case SYS_mmap:
+            if ((fourth & MAP_FIXED) != 0) give_up(address, second);
+            break;
+        case SYS_mremap:
+            // Where they go nobody says: they are known there by their content.
+            give_up(address, second);
+            if ((fourth & MREMAP_FIXED) != 0) {
+                giving_up(reinterpret_cast<const void*>(fifth), second);
+            }
+            break;
+        case SYS_brk:
+            if (first != 0) give_up_behind_break(first);
+            break;
+        default:
+            break;
+    }
+}
+
+void before_raw_advice(unsigned long first, unsigned long second, int advice) {
+    const auto* address = reinterpret_cast<const void*>(first);
+    if (!discards(advice)) return;
+    giving_up(address, second);
+    has_renewed(address, second);
 }
 
 void UnsharedRanges::remove(uint64_t start, uint64_t end) {
@@ -154,7 +259,10 @@ COWSCOPE_INTERPOSED void* mmap64(void* address, size_t bytes, int protection, in
     // MAP_FIXED unmaps what was there. (MAP_FIXED_NOREPLACE does not.)
     if ((flags & MAP_FIXED) != 0) giving_up(address, bytes);
     if ((flags & (MAP_POPULATE | MAP_LOCKED)) != 0) before_unseen_writes();
-    return real().mmap(address, bytes, protection, flags, fd, offset);
+    void* const result = real().mmap(address, bytes, protection, flags, fd, offset);
+    // Wherever it is: what was there before may have gone without anybody being told.
+    if (result != MAP_FAILED) has_renewed(result, bytes);
+    return result;
 }
 COWSCOPE_INTERPOSED void* mmap(void* address, size_t bytes, int protection, int flags, int fd,
                                off_t offset) noexcept {
@@ -176,7 +284,9 @@ COWSCOPE_INTERPOSED int munmap(void* address, size_t bytes) noexcept {
     if (!real_functions_are_resolved())
         return static_cast<int>(syscall(SYS_munmap, address, bytes));
     giving_up(address, bytes);
-    return real().munmap(address, bytes);
+    const int result = real().munmap(address, bytes);
+    if (result == 0) has_renewed(address, bytes);
+    return result;
 }
 
 COWSCOPE_INTERPOSED int madvise(void* address, size_t bytes, int advice) noexcept {
@@ -187,6 +297,7 @@ COWSCOPE_INTERPOSED int madvise(void* address, size_t bytes, int advice) noexcep
     if (discards(advice)) giving_up(address, bytes);
     if (fills(advice)) before_unseen_writes();
     const int result = real().madvise(address, bytes, advice);
+    if (result == 0 && discards(advice)) has_renewed(address, bytes);
     if (result == 0 && changes_sharing(advice)) note_sharing(address, bytes, advice);
     return result;
 }
@@ -209,7 +320,15 @@ COWSCOPE_INTERPOSED void* mremap(void* address, size_t old_bytes, size_t new_byt
     giving_up(static_cast<char*>(address) + kept_bytes, old_bytes - kept_bytes);
     if ((flags & MREMAP_MAYMOVE) != 0) hiding(address, kept_bytes);
     if (!may_move_watched(address, kept_bytes)) {
-        return real().mremap(address, old_bytes, new_bytes, flags, new_address);
+        void* result = real().mremap(address, old_bytes, new_bytes, flags, new_address);
+        if (result == MAP_FAILED) return result;
+        auto* const kept_end = static_cast<char*>(result) + kept_bytes;
+        if (result != address) has_moved(address, result, kept_bytes);
+        if (new_bytes > kept_bytes) has_renewed(kept_end, new_bytes - kept_bytes);
+        if (old_bytes > kept_bytes) {
+            has_renewed(static_cast<char*>(address) + kept_bytes, old_bytes - kept_bytes);
+        }
+        return result;
     }
     // The lock is held over the call: in between, the pages stand at neither place.
     const Locked locked;
@@ -220,6 +339,17 @@ COWSCOPE_INTERPOSED void* mremap(void* address, size_t old_bytes, size_t new_byt
     if (is_watched && result != MAP_FAILED && result != address) {
         follow_moved(start, end, reinterpret_cast<uint64_t>(result));
     }
+    return result;
+}
+
+// System V shared memory.
+COWSCOPE_INTERPOSED void* shmat(int id, const void* address, int flags) noexcept {
+    using namespace cowscope::process;
+    // How large it is the mappings say afterwards.
+    constexpr size_t kMostRecorded = size_t{1} << 30;
+    if ((flags & SHM_REMAP) != 0) recording_copies(address, kMostRecorded);
+    void* const result = real().shmat(id, address, flags);
+    if (result != reinterpret_cast<void*>(-1)) has_attached(result);
     return result;
 }
 

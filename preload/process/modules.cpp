@@ -13,6 +13,7 @@ COWSCOPE_INTERPOSED int dlclose(void* handle) noexcept {
     before_unload();
     const int result = real().dlclose(handle);
     after_unload();
+    forget_unmapped_files();
     if (is_current()) {
         const Locked locked;
         // Another module may come to lie where this one was.

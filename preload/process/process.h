@@ -12,6 +12,7 @@
 #include "process/early_pages.h"
 #include "process/mappings.h"
 #include "process/options.h"
+#include "process/range_list.h"
 #include "segment/writer.h"
 #include "support/arena.h"
 #include "support/spin_lock.h"
@@ -38,6 +39,9 @@ enum class Stage : uint8_t {
 struct Tracked {
     tracker::PageRegion scan_buffer[tracker::kScanBufferRegions];
     char scratch[Mappings::kScratchBytes];
+    // What stands there came, or will come, after the fork that began the generation. Kept while
+    // witnessing; then `inherited` knows.
+    RangeList<256> renewed;
     alignas(64) unsigned char handler_stack[32 * 1024];
 
     Arena arena;
@@ -56,6 +60,7 @@ struct Tracked {
     uint32_t pages_before_tracking;
     uint32_t unlisted_given_up;  // ranges that were given up before that
     uint64_t faults_at_start;    // of the generation, by the kernel's count
+    uint64_t faults_told;        // by the witness since
     uint64_t pages_at_start;     // of its own, likewise; 0 where it was not asked
     uint64_t frame_page;         // the last page that was found under a signal's frame
     uint64_t copied_when_alone;  // pages, of this generation
@@ -74,6 +79,7 @@ struct Tracked {
     unwind::StackPages main_stack;
     EarlyPages early_pages;     // while witnessing
     tracker::PageRuns earlier;  // copied before the first look at a forked child
+    tracker::PageRuns unseen;   // kept only for its memory
 };
 
 // Who else takes this process's signals (process/onlookers.h).
@@ -297,8 +303,20 @@ inline uint64_t removals_version() {
 // is held.
 void follow_writable(uint64_t start, uint64_t end);
 
+// Of pages that the witness saw nobody write, in `census`, some may be copies: the kernel's writes
+// in calls that nobody saw. The lock is held.
+
 // What comes to [start, end) from now on is not inherited. The lock is held.
 void forget_inherited(uint64_t start, uint64_t end);
+// The same of what has come there, or what was there has gone, by a call that was done.
+void renew(uint64_t start, uint64_t end);
+// Modules have been unmapped inside of libc. The lock is not held, here and below.
+void forget_unmapped_files();
+// System calls that the program is about to make by libc's syscall(): the number and what matters
+// of the arguments.
+void before_raw_memory_call(unsigned long number, unsigned long first, unsigned long second,
+                            unsigned long fourth, unsigned long fifth);
+void before_raw_advice(unsigned long first, unsigned long second, int advice);
 
 // Takes the census of the pages that were tracked so far. The lock is held.
 void write_census(trace::CensusKind kind);

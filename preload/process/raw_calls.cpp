@@ -18,9 +18,12 @@ constexpr unsigned long kCallsInSet = 512;
 
 // Calls by which the kernel writes to the program's memory, as those in kernel_writes.cpp.
 constexpr unsigned long kWritingCalls[] = {
-    SYS_read,     SYS_pread64, SYS_readv,    SYS_preadv,    SYS_preadv2,
-    SYS_recvfrom, SYS_recvmsg, SYS_recvmmsg, SYS_getrandom, SYS_process_vm_readv,
+    SYS_read,     SYS_pread64,    SYS_readv,    SYS_preadv,     SYS_preadv2,
+    SYS_recvfrom, SYS_recvmsg,    SYS_recvmmsg, SYS_getrandom,  SYS_process_vm_readv,
+    SYS_getdents, SYS_getdents64, SYS_readlink, SYS_readlinkat, SYS_getcwd,
 };
+// Calls that take memory away, or put something else in its place, as those in memory.cpp.
+constexpr unsigned long kMemoryCalls[] = {SYS_munmap, SYS_mmap, SYS_mremap, SYS_brk, SYS_madvise};
 constexpr unsigned long kRingCalls[] = {SYS_io_uring_setup, SYS_io_uring_enter};
 
 struct CallSet {
@@ -33,9 +36,14 @@ constexpr CallSet calls_to_see() {
     set.add(SYS_seccomp);
     set.add(SYS_ioctl);
     for (const unsigned long number : kWritingCalls) set.add(number);
+    for (const unsigned long number : kMemoryCalls) set.add(number);
     for (const unsigned long number : kRingCalls) set.add(number);
     for (const unsigned long number : cowscope::process::kSignalCalls) set.add(number);
     return set;
+}
+
+unsigned long word_of(const cowscope::process::RawCall& call, size_t argument) {
+    return static_cast<unsigned long>(call.arguments[argument]);
 }
 
 void see(const cowscope::process::RawCall& call) {
@@ -48,6 +56,17 @@ void see(const cowscope::process::RawCall& call) {
         case SYS_ioctl:
             before_ioctl(static_cast<unsigned long>(call.arguments[1]),
                          reinterpret_cast<const void*>(call.arguments[2]));
+            return;
+        case SYS_munmap:
+        case SYS_mmap:
+        case SYS_mremap:
+        case SYS_brk:
+            before_raw_memory_call(static_cast<unsigned long>(call.number), word_of(call, 0),
+                                   word_of(call, 1), word_of(call, 3), word_of(call, 4));
+            return;
+        case SYS_madvise:
+            before_raw_advice(word_of(call, 0), word_of(call, 1),
+                              static_cast<int>(call.arguments[2]));
             return;
         case SYS_io_uring_setup:
         case SYS_io_uring_enter:

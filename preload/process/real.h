@@ -17,6 +17,8 @@
 
 #include <cstdint>
 
+struct aiocb64;
+
 namespace cowscope::process {
 
 using Spawn = int(int*, const char*, const posix_spawn_file_actions_t*, const posix_spawnattr_t*,
@@ -81,6 +83,31 @@ struct RealFunctions {
     ssize_t (*recv)(int, void*, size_t, int);
     ssize_t (*recvfrom)(int, void*, size_t, int, struct sockaddr*, socklen_t*);
     ssize_t (*recvmsg)(int, struct msghdr*, int);
+    ssize_t (*read_chk)(int, void*, size_t, size_t);
+    ssize_t (*pread_chk)(int, void*, size_t, off_t, size_t);
+    ssize_t (*recv_chk)(int, void*, size_t, size_t, int);
+    ssize_t (*recvfrom_chk)(int, void*, size_t, size_t, int, struct sockaddr*, socklen_t*);
+    ssize_t (*preadv2)(int, const struct iovec*, int, off_t, int);
+    ssize_t (*process_vm_readv)(pid_t, const struct iovec*, unsigned long, const struct iovec*,
+                                unsigned long, unsigned long);
+    int (*recvmmsg)(int, struct mmsghdr*, unsigned, int, struct timespec*);
+    ssize_t (*getrandom)(void*, size_t, unsigned);
+    int (*getentropy)(void*, size_t);
+    ssize_t (*readlink)(const char*, char*, size_t);
+    ssize_t (*readlinkat)(int, const char*, char*, size_t);
+    ssize_t (*getdents)(int, void*, size_t);
+    int (*aio_read)(struct aiocb64*);
+    int (*lio_listio)(int, struct aiocb64* const*, int, struct sigevent*);
+    size_t (*read_items)(void*, size_t, size_t, FILE*);
+    size_t (*read_items_unlocked)(void*, size_t, size_t, FILE*);
+    size_t (*read_items_chk)(void*, size_t, size_t, size_t, FILE*);
+    size_t (*read_items_unlocked_chk)(void*, size_t, size_t, size_t, FILE*);
+    char* (*fgets)(char*, int, FILE*);
+    char* (*fgets_unlocked)(char*, int, FILE*);
+    char* (*fgets_chk)(char*, size_t, int, FILE*);
+    char* (*fgets_unlocked_chk)(char*, size_t, int, FILE*);
+    ssize_t (*getdelim)(char**, size_t*, int, FILE*);
+    void* (*shmat)(int, const void*, int);
     void* (*mmap)(void*, size_t, int, int, int, off_t);
     int (*brk)(void*);
     void* (*sbrk)(intptr_t);

@@ -110,7 +110,7 @@ uint16_t read_words(const Fault& fault, uint64_t (&words)[2]) {
 bool is_copy_by_page(Tracked& tracked, Fault& fault) {
     // What other threads write before the fork that is to come is not shared yet.
     if (tracked.is_before_fork || is_unshared(tracked, fault.address) ||
-        !is_private(fault.address)) {
+        tracked.renewed.has(fault.address) || !is_private(fault.address)) {
         return false;
     }
     const process::Mapping* mapping = recall_mapping(tracked, fault.address);

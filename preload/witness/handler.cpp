@@ -227,7 +227,8 @@ bool record_event(Tracked& tracked, Fault& fault) {
     if (is_unlisted) {
         judge_frame_pages(tracked, fault);
         // Half of a short-lived child's faults are the first looks at code.
-        if (is_unshared(tracked, fault.address) || !is_private(fault.address)) {
+        if (is_unshared(tracked, fault.address) || tracked.renewed.has(fault.address) ||
+            !is_private(fault.address)) {
             writer.count_loss(&trace::LossRecord::fresh_faults, fault.weight);
             return false;
         }
@@ -345,7 +346,7 @@ tracker::AddressRange own_frames(uint64_t interrupted_sp) {
 bool is_lost_copy(const Tracked& tracked, uint64_t address) {
     if (tracked.stage == process::Stage::tracking) return tracked.inherited.contains(address);
     return tracked.stage == process::Stage::witnessing && !is_unshared(tracked, address) &&
-           is_private(address) && process::process.forks == 0 &&
+           !tracked.renewed.has(address) && is_private(address) && process::process.forks == 0 &&
            process::process.look.parent().has(address);
 }
 
@@ -388,6 +389,7 @@ void handle(pid_t tid, const TrapInfo& info, const ucontext_t& context) {
     process::process.lock.lock();
     Tracked* tracked = process::process.tracked;
     if (tracked != nullptr && process::is_watching()) {
+        ++tracked->faults_told;
         unsigned char* stack = tracked->handler_stack + sizeof(tracked->handler_stack);
         const uint64_t ip = fault.registers.ip;
         const uint64_t sp = fault.registers.sp;

@@ -1,6 +1,8 @@
 // Interpreters that are left in a state in which what they name is not there any more.
+#include <algorithm>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "tests/catch.h"
 #include "tests/e2e/pythons.h"
@@ -36,7 +38,37 @@ void check_abandoned_call(const std::string& python, const std::string& way) {
     CHECK(by_python >= 100);
 }
 
+// Each of three classes at one address wrote as much.
+void check_short_lived_types(const std::string& python) {
+    CAPTURE(python);
+    const TemporaryFolder folder;
+    const RunResult run = record_successfully(
+        folder / "t.cow",
+        {python, COWSCOPE_SOURCE_DIR "/tests/e2e/programs/short_lived_types.py", "20000"});
+    const Json report = report_json(folder / "t.cow");
+    check_consistent(report);
+    CAPTURE(run.out, report["causes"].dump(1));
+    std::vector<uint64_t> pages;
+    for (const char* name : {"app.Alpha", "app.Gamma", "app.Delta"}) {
+        uint64_t of_type = 0;
+        for (const Json& cause : report["causes"]) {
+            for (const Json& type : cause["types"]) {
+                if (type["type"] == name) of_type += type["pages"].get<uint64_t>();
+            }
+        }
+        pages.push_back(of_type);
+    }
+    const auto [least, most] = std::minmax_element(pages.begin(), pages.end());
+    // 20,000 objects of 48 bytes at least.
+    CHECK(*least >= 20'000 * 48 / 4096 * 8 / 10);
+    CHECK(*most <= *least * 12 / 10);
+}
+
 }  // namespace
+
+TEST_CASE("a class at the address of one that was freed has its own name", "[hostile]") {
+    with_each_python(check_short_lived_types);
+}
 
 TEST_CASE("calls that Python never returns from do no harm", "[hostile]") {
     const std::string way =

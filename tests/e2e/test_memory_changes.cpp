@@ -54,6 +54,16 @@ TEST_CASE("what comes to the place of inherited pages is no copy", "[changes]") 
     check_case("memory_changes", GENERATE(std::string("map-anew"), "map-over"));
 }
 
+TEST_CASE("what comes to the place of a few inherited pages is no copy", "[changes]") {
+    check_case("renewed_memory", GENERATE(std::string("share-over"), "share-anew", "map-over",
+                                          "map-anew", "move-over", "move-away", "attach-over",
+                                          "syscall", "syscall-over", "discard-file"));
+}
+
+TEST_CASE("a process whose first thread has ended is seen like others", "[changes]") {
+    check_case("renewed_memory", "first-thread-gone");
+}
+
 TEST_CASE("memory that a parent gets beside its own is no copy", "[changes]") {
     check_case("memory_changes", GENERATE(std::string("map-beside"), "parent-brk"));
 }

@@ -17,6 +17,7 @@ using namespace cowscope::e2e;
 namespace {
 
 const std::string kOwnedData = COWSCOPE_SOURCE_DIR "/tests/e2e/programs/owned_data.py";
+const std::string kNamedOwners = COWSCOPE_SOURCE_DIR "/tests/e2e/programs/named_owners.py";
 const std::string kValues = "__main__.global_map (dict values)";
 
 uint64_t pages_of_owner(const Json& report, const std::string& owner, const std::string& cause) {
@@ -195,6 +196,69 @@ TEST_CASE("owners on Debian's Python 3.14", "[owners]") {
     const std::string python = unpacked_python("forky", "3.14");
     COWSCOPE_REQUIRE_INTERPRETER(python, "Python 3.14 of Debian forky");
     check_version(python);
+}
+
+TEST_CASE("a variable that nobody reads takes no names from others", "[owners]") {
+    const std::string python = debian_python();
+    COWSCOPE_REQUIRE_INTERPRETER(python, "/usr/bin/python3");
+    const TemporaryFolder folder;
+    record_successfully(folder / "t.cow", {python, kNamedOwners, "hidden", "100000"});
+    const Json report = report_json(folder / "t.cow");
+    check_sums(report);
+    CAPTURE(report["owners"].dump(1).substr(0, 3000), report["notes"].dump(1));
+    const auto counted = static_cast<double>(pages_of_cause(report, "refcount"));
+    const std::string rows = "__main__.main().rows (list items)";
+    CHECK(static_cast<double>(pages_of_owner(report, rows, "refcount")) >= 0.8 * counted);
+}
+
+TEST_CASE("the entries of a tree share one name", "[owners]") {
+    const std::string python = debian_python();
+    COWSCOPE_REQUIRE_INTERPRETER(python, "/usr/bin/python3");
+    const TemporaryFolder folder;
+    record_successfully(folder / "t.cow", {python, kNamedOwners, "tree", "30000"});
+    const Json report = report_json(folder / "t.cow");
+    check_sums(report);
+    CAPTURE(report["owners"].dump(1).substr(0, 3000), report["notes"].dump(1));
+    size_t of_tree = 0;
+    for (const Json& row : report["owners"]) {
+        if (contains(row["owner"].get<std::string>(), "__main__.TREE")) ++of_tree;
+    }
+    // Beside the entries the root's own keys, table and the like.
+    CHECK(of_tree <= 5);
+    CHECK(pages_with(report, "__main__.TREE[...]") >
+          report["totals"]["copied_pages"].get<uint64_t>() / 2);
+}
+
+TEST_CASE("built-in types belong to the interpreter or their module", "[owners]") {
+    with_each_python([](const std::string& python) {
+        CAPTURE(python);
+        const TemporaryFolder folder;
+        record_successfully(folder / "t.cow", {python, kNamedOwners, "types", "0"});
+        const Json report = report_json(folder / "t.cow");
+        check_sums(report);
+        CAPTURE(report["owners"].dump(1).substr(0, 3000));
+        uint64_t inside_of_table = 0;
+        for (const Json& row : report["owners"]) {
+            const bool is_inside =
+                contains(row["owner"].get<std::string>(), "__main__.Table.<inner>");
+            if (is_inside) inside_of_table += row["pages"].get<uint64_t>();
+        }
+        // What the class itself has been given (__orig_bases__) is its own.
+        CHECK(inside_of_table <= 4);
+    });
+}
+
+TEST_CASE("a dump has the looks at owners too", "[owners]") {
+    const std::string python = debian_python();
+    COWSCOPE_REQUIRE_INTERPRETER(python, "/usr/bin/python3");
+    const TemporaryFolder folder;
+    record_successfully(folder / "t.cow", {python, kOwnedData, "nested", "10000"});
+    const RunResult dump = run_cowscope({"dump", folder / "t.cow"});
+    CHECK(dump.status() == 0);
+    CHECK(contains(dump.out, " look start_ns="));
+    CHECK(contains(dump.out, "name=__main__.STORE['users'] (list items)"));
+    CHECK(contains(dump.out, " ranges start="));
+    CHECK_FALSE(contains(dump.out, "damaged"));
 }
 
 TEST_CASE("a bare LD_PRELOAD has no owners and says who finds them", "[owners]") {

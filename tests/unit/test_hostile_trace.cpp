@@ -90,7 +90,7 @@ TEST_CASE("a small file that claims much costs little", "[hostile]") {
 }
 
 TEST_CASE("a segment has no censuses but a process's own", "[hostile]") {
-    const auto kind = static_cast<trace::CensusKind>(GENERATE(0, 3, 10, 255));
+    const auto kind = static_cast<trace::CensusKind>(GENERATE(0, 3, 11, 255));
     const TemporaryFolder folder;
     const std::string path = folder / "process-7-77.cowseg";
     {

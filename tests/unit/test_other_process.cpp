@@ -1,10 +1,13 @@
 // What the recorder reads of other processes in /proc, and how it knows of their end.
+#include <fcntl.h>
+#include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <string>
+#include <thread>
 
 #include "record/clock.h"
 #include "record/other_process.h"
@@ -55,6 +58,35 @@ trace::FateRecord fate_of(const Zombie& zombie, const trace::ProcessRecord& proc
 constexpr trace::EndKind kUnknown{0};
 
 }  // namespace
+
+TEST_CASE("a process whose first thread has ended has its memory still", "[outside]") {
+    const pid_t child = fork();
+    if (child == 0) {
+        std::thread([] {
+            while (true) pause();
+        }).detach();
+        pthread_exit(nullptr);
+    }
+    REQUIRE(child > 0);
+    const auto process = OtherProcess::open(child);
+    REQUIRE(process);
+    const auto has_first = [&] {
+        const auto status = OtherProcess::open(child)->status();
+        return status && status->state != 'Z';
+    };
+    while (has_first()) usleep(1000);
+    const auto other = OtherProcess::open(child);
+    CHECK_FALSE(other->status()->is_zombie());
+    const FileDescriptor maps = other->open_file("maps");
+    REQUIRE(maps.is_open());
+    const auto text = read_all(maps.get(), 1 << 20);
+    REQUIRE(text);
+    CHECK(text->find("[heap]") != std::string::npos);
+    CHECK(access((other->memory_folder() + "/root/").c_str(), F_OK) == 0);
+    CHECK(other->open_file("pagemap").is_open());
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+}
 
 TEST_CASE("a process's status is read whatever its name is", "[outside]") {
     const std::string numbers =

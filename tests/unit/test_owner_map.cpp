@@ -219,7 +219,67 @@ TEST_CASE("owners are named by their path and part", "[owners]") {
             const PathId path = labels.branch(labels.root("m" + std::to_string(i)), ".x", ".…");
             CHECK(labels.label(path, Part::itself) != Labels::kNone);
         }
-        CHECK(labels.size() <= 60'000);
+        CHECK(labels.size() <= 65'536);
+    }
+    SECTION("where names run out, a variable's parts share its own, and nobody has another's") {
+        const auto name_of = [&](const std::string& module, int variable, int part) {
+            PathId path = labels.branch(labels.root(module), ".v" + std::to_string(variable), ".…");
+            path = labels.branch(path, "['" + std::to_string(part) + "']", "[...]");
+            return labels.name(labels.label(path, Part::dict_values));
+        };
+        for (int i = 0; i < 70'000; ++i) {
+            const std::string module = "m" + std::to_string(i / 2000);
+            const std::string variable = ".v" + std::to_string(i % 2000);
+            const PathId path = labels.branch(labels.root(module), variable, ".…");
+            const std::string name = labels.name(labels.label(path, Part::dict_values));
+            const bool is_own = name.starts_with(module + variable) || name == module + ".…" ||
+                                name == "(variables beyond those that have names)";
+            if (!is_own) CHECK(name == module + variable);
+        }
+        CHECK(name_of("late", 1, 1).starts_with("late"));
+        CHECK(labels.name(items) == "__main__.STORE['users'] (list items)");
+    }
+    SECTION("a variable has so many paths, and leaves names to the others") {
+        // Nested as far as there are names for it.
+        std::vector<PathId> level = {store};
+        std::set<PathId> all;
+        for (int depth = 0; depth < 5; ++depth) {
+            std::vector<PathId> next;
+            for (const PathId path : level) {
+                for (int i = 0; i < 9; ++i) {
+                    next.push_back(labels.branch(path, "['k" + std::to_string(i) + "']", "[...]"));
+                    all.insert(next.back());
+                    labels.label(next.back(), Part::dict_values);
+                }
+            }
+            level = next;
+        }
+        CHECK(all.size() <= 2048);
+        CHECK(labels.size() < 10'000);
+        const PathId rows = labels.branch(labels.branch(main, ".main()", ".…"), ".rows", ".…");
+        const LabelId of_rows = labels.label(rows, Part::list_items);
+        const LabelId deep = labels.label(level.back(), Part::dict_values);
+        const LabelId of_store = labels.label(store, Part::dict_values);
+        labels.fold();
+        CHECK(labels.name(of_rows) == "__main__.main().rows (list items)");
+        CHECK(labels.standing_for(of_rows) == of_rows);
+        // A tree of data has one name for its entries.
+        CHECK(labels.name(labels.standing_for(deep)) == "__main__.STORE[...]");
+        CHECK(labels.standing_for(items) == labels.standing_for(deep));
+        CHECK(labels.name(labels.standing_for(of_store)) == "__main__.STORE (dict values)");
+    }
+    SECTION("what is no tree of data keeps its names") {
+        for (int i = 0; i < 60; ++i) {
+            const PathId part = labels.branch(store, ".part" + std::to_string(i), ".…");
+            for (int j = 0; j < 10; ++j) {
+                labels.label(labels.branch(part, "['" + std::to_string(j) + "']", "[...]"),
+                             Part::itself);
+            }
+        }
+        const PathId cache = labels.branch(labels.branch(store, ".part7", ".…"), "['3']", "[...]");
+        const LabelId label = labels.label(cache, Part::itself);
+        labels.fold();
+        CHECK(labels.name(labels.standing_for(label)) == "__main__.STORE.part7['3']");
     }
 }
 

@@ -1,0 +1,61 @@
+# named_owners.py CASE N: what owns what children read.
+import gc
+import os
+import sys
+from typing import Generic, TypeVar
+
+case, count = sys.argv[1], int(sys.argv[2])
+T = TypeVar("T")
+
+
+class Table(Generic[T]):
+    pass
+
+
+def nest(depth):
+    return {"k%d" % i: nest(depth - 1) if depth else i for i in range(9)}
+
+
+def trie():
+    root = {}
+    for i in range(count):
+        at = root
+        for digit in "%06d" % (i * 7919 % 1000000):
+            at = at.setdefault(digit, {})
+        at["end"] = str(i)
+    return root
+
+
+def read(tree):
+    for each in tree.values():
+        if isinstance(each, dict):
+            read(each)
+
+
+def in_children(action):
+    children = []
+    for _ in range(2):
+        child = os.fork()
+        if child == 0:
+            action()
+            os._exit(0)
+        children.append(child)
+    for child in children:
+        os.waitpid(child, 0)
+
+
+CONFIG = nest(5) if case == "hidden" else None
+TREE = trie() if case == "tree" else None
+
+
+def main():
+    rows = ["part number %d" % i for i in range(count)]
+    in_children(lambda: [len(row) for row in rows])
+
+
+if case == "hidden":
+    main()
+elif case == "tree":
+    in_children(lambda: read(TREE))
+else:
+    in_children(gc.collect)
