@@ -100,13 +100,15 @@ void RangePacker::write(const Range& range) {
         return;
     }
     ++written_;
-    const uint64_t how = range.owner == last_ ? 0 : range.owner == before_ ? 1 : 2;
+    // Owners of the map may share one of the file's.
+    const uint32_t id = ids_[range.owner];
+    const uint64_t how = id == last_ ? 0 : id == before_ ? 1 : 2;
     number(range.gap);
     number(range.length << 2 | how);
-    if (how == 2) number(ids_[range.owner]);
-    if (range.owner != last_) {
+    if (how == 2) number(id);
+    if (id != last_) {
         before_ = last_;
-        last_ = range.owner;
+        last_ = id;
     }
     ++count_;
     if (recent_.size() == kLongestPattern) recent_.erase(recent_.begin());

@@ -16,7 +16,7 @@ namespace cowscope::record {
 
 class RangePacker {
   public:
-    // Records are appended to `content`. `ids` by owner of the map.
+    // Records are appended to `content`. `ids` by owner of the map; some may be the same.
     RangePacker(std::string* content, const std::vector<uint32_t>& ids, size_t most_ranges)
         : content_(*content), ids_(ids), most_ranges_(most_ranges) {}
 
@@ -50,8 +50,8 @@ class RangePacker {
     uint32_t count_ = 0;
     uint64_t start_ = 0;
     uint64_t end_ = 0;
-    Owner last_ = 0;
-    Owner before_ = 0;
+    uint32_t last_ = 0;
+    uint32_t before_ = 0;
     std::vector<Range> recent_;   // the last ones that were written out
     std::vector<Range> pattern_;  // the last of these, while it comes again
     uint64_t repeated_ = 0;       // ranges since then

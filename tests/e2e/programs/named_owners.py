@@ -2,6 +2,7 @@
 import gc
 import os
 import sys
+import time
 from typing import Generic, TypeVar
 
 case, count = sys.argv[1], int(sys.argv[2])
@@ -38,6 +39,8 @@ def in_children(action):
         child = os.fork()
         if child == 0:
             action()
+            # Long enough for a look at the parent's objects.
+            time.sleep(2)
             os._exit(0)
         children.append(child)
     for child in children:
