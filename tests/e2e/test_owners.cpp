@@ -248,6 +248,18 @@ TEST_CASE("built-in types belong to the interpreter or their module", "[owners]"
     });
 }
 
+// From 3.12 on nothing forks then.
+TEST_CASE("an interpreter that is being taken down is no unknown one", "[owners]") {
+    const std::string python = python_of_version("3.11");
+    COWSCOPE_REQUIRE_INTERPRETER(python, "Python 3.11");
+    const TemporaryFolder folder;
+    record_successfully(folder / "t.cow", {python, kNamedOwners, "late", "0"});
+    const Json report = report_json(folder / "t.cow");
+    CAPTURE(report["notes"].dump(1));
+    CHECK(report["totals"]["processes"] == 2);
+    CHECK(find_note(report, {"unknown way"}).empty());
+}
+
 TEST_CASE("a dump has the looks at owners too", "[owners]") {
     const std::string python = debian_python();
     COWSCOPE_REQUIRE_INTERPRETER(python, "/usr/bin/python3");
