@@ -178,12 +178,13 @@ void settle_unseen(tracker::ParentPages* parent) {
     const bool is_child = process.forks == 0;
     tracked.unseen.clear();
     process.look.remove_unshared(tracked.arena, tracked.scan_buffer, &tracked.inherited,
-                                 &tracked.census.copied, [&](uint64_t page) {
+                                 &tracked.census.copied, [&](uint64_t page, bool is_own) {
                                      if (tracked.early_pages.is_copied(page)) return true;
                                      if (!is_child || !parent->has(page)) return false;
-                                     if (tracked.earlier.contains(page)) return true;
-                                     tracked.unseen.append(tracked.arena, page,
-                                                           page + tracker::kPageBytes);
+                                     if (is_own && !tracked.earlier.contains(page)) {
+                                         tracked.unseen.append(tracked.arena, page,
+                                                               page + tracker::kPageBytes);
+                                     }
                                      return true;
                                  });
     if (tracked.unseen.pages() == 0) return;

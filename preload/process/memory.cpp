@@ -52,6 +52,14 @@ void giving_up(const void* address, size_t bytes) {
     });
 }
 
+// The mapping stays. A protected page of a file would leave a mark that looks like a page.
+void discarding(const void* address, size_t bytes) {
+    giving_up(address, bytes);
+    with_watched(address, bytes, [](uint64_t start, uint64_t end) {
+        if (process.tracked->is_protected) process.tracker.unprotect({start, end});
+    });
+}
+
 // By a call that was done: what is there now, or will come there, was not inherited.
 void has_renewed(const void* address, size_t bytes) {
     with_watched(address, bytes, [](uint64_t start, uint64_t end) {
@@ -221,7 +229,7 @@ void before_raw_memory_call(unsigned long number, unsigned long first, unsigned 
 void before_raw_advice(unsigned long first, unsigned long second, int advice) {
     const auto* address = reinterpret_cast<const void*>(first);
     if (!discards(advice)) return;
-    giving_up(address, second);
+    discarding(address, second);
     has_renewed(address, second);
 }
 
@@ -294,7 +302,7 @@ COWSCOPE_INTERPOSED int madvise(void* address, size_t bytes, int advice) noexcep
     if (!real_functions_are_resolved()) {
         return static_cast<int>(syscall(SYS_madvise, address, bytes, advice));
     }
-    if (discards(advice)) giving_up(address, bytes);
+    if (discards(advice)) discarding(address, bytes);
     if (fills(advice)) before_unseen_writes();
     const int result = real().madvise(address, bytes, advice);
     if (result == 0 && discards(advice)) has_renewed(address, bytes);

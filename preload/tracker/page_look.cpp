@@ -175,6 +175,10 @@ bool PageLook::is_unshared(uint64_t entry) {
     return (entry & kEntryPresent) != 0 && !is_shared(entry);
 }
 
+bool PageLook::is_own(uint64_t entry) {
+    return is_unshared(entry) && (entry & kEntryFileOrShared) == 0;
+}
+
 namespace {
 
 bool is_alone(uint64_t entry) {

@@ -78,9 +78,11 @@ class PageLook {
     // Appends the pages of a range that are there, the file's own too.
     void list_present(Arena& arena, PageRegion* buffer, const AddressRange& range, PageRuns* pages);
 
-    // Takes those out of `pages` that no other process maps, but for those that is_kept(page): they
-    // are fresh, or the others have copied them. 30 ns a page and more. The result is made in
-    // `room`, which has the other list's memory afterwards: so that no call needs any of its own.
+    // Takes those out of `pages` that no other process maps, but for those that is_kept(page,
+    // is_own): they are fresh, or the others have copied them. `is_own`: the process has made it,
+    // or was left alone with it; no page of a file. 30 ns a page and more.
+    // The result is made in `room`, which has the other list's memory afterwards: so that no call
+    // needs any of its own.
     template <typename IsKept>
     void remove_unshared(Arena& arena, PageRegion* buffer, PageRuns* pages, PageRuns* room,
                          IsKept&& is_kept);
@@ -122,6 +124,7 @@ class PageLook {
 
     bool read_entries(uint64_t start, uint64_t* entries, size_t count);
     static bool is_unshared(uint64_t entry);
+    static bool is_own(uint64_t entry);
     bool has_alone(const PageRuns& pages, const PageRuns& except);
 
     Descriptor pagemap_;
@@ -143,7 +146,7 @@ void PageLook::remove_unshared(Arena& arena, PageRegion* buffer, PageRuns* pages
             if (!read_entries(start, entries, count)) return;
             for (size_t i = 0; i < count; ++i) {
                 const uint64_t page = start + i * kPageBytes;
-                if (is_unshared(entries[i]) && !is_kept(page)) continue;
+                if (is_unshared(entries[i]) && !is_kept(page, is_own(entries[i]))) continue;
                 if (!room->append(arena, page, page + kPageBytes)) return;
             }
             done += count;

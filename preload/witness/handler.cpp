@@ -227,8 +227,10 @@ bool record_event(Tracked& tracked, Fault& fault) {
     if (is_unlisted) {
         judge_frame_pages(tracked, fault);
         // Half of a short-lived child's faults are the first looks at code.
-        if (is_unshared(tracked, fault.address) || tracked.renewed.has(fault.address) ||
-            !is_private(fault.address)) {
+        const bool is_private_here =
+            !is_unshared(tracked, fault.address) && is_private(fault.address);
+        if (!is_private_here || tracked.renewed.has(fault.address)) {
+            if (is_private_here) process::judge_page(fault.address & ~(kPage - 1), true);
             writer.count_loss(&trace::LossRecord::fresh_faults, fault.weight);
             return false;
         }
