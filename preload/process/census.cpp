@@ -18,6 +18,7 @@ uint64_t end_of(const trace::PageRun& run) {
 
 void write_census_record(trace::CensusKind kind, const tracker::Census& census) {
     const Tracked& tracked = *process.tracked;
+    if (!tell_generation()) return;
     const uint64_t now = sys::monotonic_ns();
     write_runs<trace::CensusRecord>(
         trace::RecordType::census, census.copied, [&](trace::CensusRecord* record) {

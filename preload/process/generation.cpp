@@ -97,6 +97,7 @@ bool start_witness() {
 
 void write_generation() {
     auto* record = process.writer.begin<trace::GenerationRecord>(trace::RecordType::generation);
+    process.tracked->lacks_generation = record == nullptr;
     if (record == nullptr) return;
     record->time_ns = sys::monotonic_ns();
     record->generation = process.tracked->generation;
@@ -198,6 +199,18 @@ void settle_unseen(tracker::ParentPages* parent) {
 
 }  // namespace
 
+bool tell_generation() {
+    Tracked& tracked = *process.tracked;
+    if (!tracked.lacks_generation) return true;
+    if (tracked.stage == Stage::witnessing) {
+        write_generation();
+    } else {
+        const bool is_tracked = tracked.stage == Stage::tracking;
+        write_inherited(is_tracked ? process.tracker.kind() : trace::Tracker::off);
+    }
+    return !tracked.lacks_generation;
+}
+
 void prepare_for_children() {
     // Before the first fork, never while one may be under way: a child gets its actions and its
     // memory one after the other (kernel/fork.c, copy_process()), and one that has got the old
@@ -268,6 +281,7 @@ void begin_generation() {
     tracked.maybe_shared = 0;
     tracked.faults_until_asking = 0;
     tracked.stage = Stage::off;
+    tracked.lacks_generation = false;
     tracked.has_unseen_faults = false;
     tracked.pages_at_start = 0;
     tracked.pages_before_tracking = 0;

@@ -54,6 +54,7 @@ struct Tracked {
     bool is_protected;       // writes to `inherited` show in a census
     bool has_unseen_faults;  // of this generation, while the witness was blind
     bool lacks_tracker;      // none was asked for, or none works
+    bool lacks_generation;   // the trace does not tell of this one yet
     bool is_before_fork;     // the fork that it follows is still to come
     bool is_alone;           // nobody shares its pages any more: the generation is over
     // Pages to judge one by one before tracking starts; 0: it has, or never will.
@@ -240,6 +241,8 @@ void go_on_after_fork();
 // Lists the inherited pages and protects them: from now on a census tells which were written.
 // Leaves out `used`, where the shim itself has written. The lock is held.
 void start_tracking(const tracker::AddressRange& used);
+// Writes which pages are inherited, with which the generation begins if it has not. The lock is held.
+void write_inherited(trace::Tracker tracker);
 // Opens the tracker, or finds that there is none. The lock is held.
 bool start_tracker();
 // smaps_rollup walks all pages, at up to 100 ns each. Beyond 8 MiB that shows.
@@ -271,6 +274,10 @@ void set_witness_mean(uint32_t mean);
 bool write_weight(uint32_t weight);
 // The witness was told of a fault, which was recorded or not. In the handler, as the last thing.
 void count_fault(bool is_event, uint32_t event_index, pid_t tid);
+
+// Whether the trace tells of the generation. Where its record found no room, it is tried again here:
+// what comes behind would be the last one's. The lock is held.
+bool tell_generation();
 
 // Reads and records the mappings as they are now. The lock is held.
 void read_mappings();

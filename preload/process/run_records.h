@@ -9,8 +9,9 @@
 namespace cowscope::process {
 
 // There is always one record, the last without kMoreParts. fill(record) fills in all but the runs.
+// Whether all found room.
 template <typename Record, typename Fill>
-void write_runs(trace::RecordType type, const tracker::PageRuns& pages, Fill&& fill) {
+bool write_runs(trace::RecordType type, const tracker::PageRuns& pages, Fill&& fill) {
     constexpr size_t kRunsARecord =
         (trace::kMaxRecordBytes - sizeof(Record)) / sizeof(trace::PageRun);
     const auto& runs = pages.runs();
@@ -19,7 +20,7 @@ void write_runs(trace::RecordType type, const tracker::PageRuns& pages, Fill&& f
         const size_t left = runs.size() - next;
         const size_t count = left < kRunsARecord ? left : kRunsARecord;
         auto* record = process.writer.begin<Record>(type, count * sizeof(trace::PageRun));
-        if (record == nullptr) return;
+        if (record == nullptr) return false;
         record->header.flags = next + count < runs.size() ? trace::kMoreParts : 0;
         fill(record);
         record->run_count = static_cast<uint32_t>(count);
@@ -29,6 +30,7 @@ void write_runs(trace::RecordType type, const tracker::PageRuns& pages, Fill&& f
         process.writer.commit();
         next += count;
     } while (next < runs.size());
+    return true;
 }
 
 inline trace::PageRun page_run(const tracker::AddressRange& range) {

@@ -30,11 +30,13 @@ bool had_more_at_start() {
     return tracked.pages_at_start > listed + kSlackPages + listed / kSlackPart;
 }
 
+}  // namespace
+
 void write_inherited(trace::Tracker tracker) {
     const uint64_t now = sys::monotonic_ns();
     Tracked& tracked = *process.tracked;
     const bool had_more = had_more_at_start();
-    write_runs<trace::InheritedRecord>(
+    const bool is_written = write_runs<trace::InheritedRecord>(
         trace::RecordType::inherited, tracked.inherited, [&](trace::InheritedRecord* record) {
             if (had_more) record->header.flags |= trace::kInheritedMore;
             record->time_ns = now;
@@ -44,7 +46,12 @@ void write_inherited(trace::Tracker tracker) {
             record->padding[0] = record->padding[1] = 0;
             record->padding2 = 0;
         });
+    // While witnessing, a generation that has begun needs no list.
+    const bool needs_list = tracked.stage != Stage::witnessing || tracked.lacks_generation;
+    tracked.lacks_generation = needs_list && !is_written;
 }
+
+namespace {
 
 void write_protected() {
     auto* record = process.writer.begin<trace::ProtectRecord>(trace::RecordType::protect);

@@ -249,6 +249,11 @@ bool record_event(Tracked& tracked, Fault& fault) {
         fault.pages = kHugePages;
     }
     fault.is_copy = true;
+    if (!process::tell_generation()) {
+        // Behind the bound it is counted elsewhere.
+        if (!writer.reached_bound()) ++writer.loss()->unwritten_events;
+        return false;
+    }
 
     InternTable::Entry* site = find_site(tracked, fault);
     if (site == nullptr) {

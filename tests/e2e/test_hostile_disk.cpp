@@ -305,3 +305,30 @@ TEST_CASE("a trace folder that is deleted meanwhile is one line", "[hostile]") {
     const RunResult reported = run_cowscope({"report", trace});
     if (reported.status() != 0) check_refusal(reported);
 }
+
+TEST_CASE("what a fork found no room to say does not hide the copies behind it", "[hostile]") {
+    constexpr uint64_t kWritten = 3 * 4000;
+    const TemporaryFolder folder;
+    const SmallDisk disk(folder / "disk", size_t{4} << 20);
+    if (!disk.is_mounted()) {
+        WARN("SKIPPED: only root can mount a disk; nothing was tested");
+        return;
+    }
+    const RunResult run =
+        run_cowscope({"record", "--sample", "1", "-o", folder / "disk/t.cow", "--",
+                      program_of_tests("full_disk_forks"), folder / "disk"});
+    CAPTURE(run.err);
+    REQUIRE(run.status() == 0);
+    const Json report = report_json(folder / "disk/t.cow");
+    const Json root = processes_of(report, "root").at(0);
+    uint64_t seen = 0;
+    for (const Json& site : report["sites"]) {
+        if (contains(site["function"].get<std::string>(), "write_pages")) {
+            seen += site["pages"].get<uint64_t>();
+        }
+    }
+    const uint64_t lost = root["lost_events"].get<uint64_t>();
+    CAPTURE(seen, lost, root.dump(1));
+    CHECK(seen <= kWritten);
+    CHECK(seen + lost >= kWritten);
+}
