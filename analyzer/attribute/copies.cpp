@@ -206,21 +206,20 @@ class Collector {
     // shared one with this process may have copied it before.
     uint64_t count_unseen(size_t index) {
         const trace::Generation& generation = process_.generations[index];
-        if (generation.unseen.runs().empty()) return 0;
-        // More than that a process does not let the kernel write without being noticed.
-        constexpr uint64_t kMostPages = uint64_t{1} << 16;
+        if (generation.unseen.pages() == 0 || generation.unseen.pages() > kMostUnseenPages)
+            return 0;
         std::set<uint64_t> seen;
         for (const PageWrite& write : writes_) {
             if (write.generation == index) seen.insert(write.page);
         }
         std::vector<uint64_t> unseen;
         for (const trace::PageRun& run : generation.unseen.runs()) {
-            for (uint64_t i = 0; i < run.pages && unseen.size() < kMostPages; ++i) {
+            for (uint64_t i = 0; i < run.pages; ++i) {
                 const uint64_t page = run.start + i * trace::kPageBytes;
-                const bool is_copied = !generation.copied.contains(page) &&
-                                       !generation.not_copied.contains(page) &&
-                                       !seen.contains(page) &&
-                                       sharing_.is_shared(index_, page, process_.last_time_ns, 0);
+                const bool is_copied =
+                    !generation.copied.contains(page) && !generation.not_copied.contains(page) &&
+                    !seen.contains(page) &&
+                    family_.sharing().is_shared(index_, page, generation.unseen_ns);
                 if (is_copied) unseen.push_back(page);
             }
         }

@@ -90,6 +90,13 @@ void add_memory(const trace::ProcessTrace& process, size_t index, Sharing* shari
                 }
             }
         }
+        if (generation.unseen.pages() <= kMostUnseenPages) {
+            for (const trace::PageRun& run : generation.unseen.runs()) {
+                for (uint64_t i = 0; i < run.pages; ++i) {
+                    sharing->wrote(index, run.start + i * trace::kPageBytes, generation.unseen_ns);
+                }
+            }
+        }
         for (const auto& each : generation.given_up) {
             sharing->gave_up(index, each.range, each.time_ns);
         }

@@ -295,7 +295,10 @@ class Loader {
         };
         if (fixed.kind == CensusKind::inherited) return add_to(&pending.inherited);
         if (fixed.kind == CensusKind::fresh) return add_to(&pending.not_copied);
-        if (fixed.kind == CensusKind::unseen) return add_to(&pending.unseen);
+        if (fixed.kind == CensusKind::unseen) {
+            generation->unseen_ns = fixed.time_ns;
+            return add_to(&pending.unseen);
+        }
         if (fixed.kind == CensusKind::earlier) generation->earlier.merge(census_runs_);
         if (fixed.kind == CensusKind::earlier || fixed.kind == CensusKind::given_up ||
             fixed.kind == CensusKind::kernel) {

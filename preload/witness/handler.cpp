@@ -250,8 +250,7 @@ bool record_event(Tracked& tracked, Fault& fault) {
     }
     fault.is_copy = true;
     if (!process::tell_generation()) {
-        // Behind the bound it is counted elsewhere.
-        if (!writer.reached_bound()) ++writer.loss()->unwritten_events;
+        count_unwritten(fault);
         return false;
     }
 

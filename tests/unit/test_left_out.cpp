@@ -296,7 +296,7 @@ TEST_CASE("two records that need each other are both written, or none") {
             CHECK(fits == (gap >= kBothBytes));
             CHECK((site != nullptr) == fits);
             CHECK(trace::SegmentReader(path).header().committed_bytes == 8 * 1024 - gap);
-            CHECK((writer->loss()->unwritten_bytes != 0) == !fits);
+            CHECK((writer->losses(&trace::LossRecord::unwritten_bytes) != 0) == !fits);
         }
         // A full disk is asked again after a while.
         for (int i = 0; i < 2000 && stack == nullptr; ++i) begin();
