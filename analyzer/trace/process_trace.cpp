@@ -385,7 +385,7 @@ class Loader {
 
     void take_type(const RecordView& record) {
         const auto fixed = record.as<TypeRecord>();
-        const std::string_view name =
+        const std::string name =
             shortened(text_of(record.behind<TypeRecord>(), 0, fixed.name_bytes), kMostNameBytes);
         process_.type_names.emplace_back(name);
         process_.types[fixed.address] = name;

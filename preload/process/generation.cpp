@@ -27,7 +27,7 @@ constexpr uint32_t kPagesBeforeTracking = 64;
 constexpr uint64_t kUnseenFaults = 16;
 // The top of the handler's stack, and what stands behind it.
 constexpr size_t kHotBytes = 20 * 1024;
-static_assert(sizeof(Tracked) - offsetof(Tracked, arena) <= 13 * 1024 + 512);
+static_assert(sizeof(Tracked) - offsetof(Tracked, arena) <= 14 * 1024);
 
 bool create_tracked() {
     if (!process.arena.is_wiped_by_forks() && !process.arena.create()) return false;
