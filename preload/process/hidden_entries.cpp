@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "process/interpose.h"
+#include "process/kernel_write.h"
 #include "process/own_descriptors.h"
 #include "process/process.h"
 #include "process/real.h"
@@ -190,10 +191,12 @@ COWSCOPE_INTERPOSED int COWSCOPE_READ_INTO64(DIR* __restrict folder,
 }
 
 COWSCOPE_INTERPOSED ssize_t getdents64(int fd, void* to, size_t bytes) noexcept {
+    const KernelWrite write(to, bytes);
     for (;;) {
-        const ssize_t got = next().get_entries != nullptr
-                                ? next().get_entries(fd, to, bytes)
-                                : static_cast<ssize_t>(syscall(SYS_getdents64, fd, to, bytes));
+        const ssize_t got =
+            write.wrote(next().get_entries != nullptr
+                            ? next().get_entries(fd, to, bytes)
+                            : static_cast<ssize_t>(syscall(SYS_getdents64, fd, to, bytes)));
         if (got <= 0 || !has_own_descriptors()) return got;
         // Nothing is left for the end of the folder alone.
         const ssize_t left = remove_hidden(fd, static_cast<char*>(to), got);

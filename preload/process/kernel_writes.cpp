@@ -149,11 +149,6 @@ COWSCOPE_INTERPOSED ssize_t readlinkat(int folder, const char* __restrict path, 
     const KernelWrite write(to, bytes);
     return write.wrote(real().readlinkat(folder, path, to, bytes));
 }
-COWSCOPE_INTERPOSED ssize_t getdents64(int fd, void* to, size_t bytes) noexcept {
-    const KernelWrite write(to, bytes);
-    if (real().getdents == nullptr) return fail_missing();
-    return write.wrote(real().getdents(fd, to, bytes));
-}
 // Done by threads of libc's own, later.
 COWSCOPE_INTERPOSED int aio_read64(struct aiocb64* request) noexcept {
     before_unseen_writes();

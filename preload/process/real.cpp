@@ -115,7 +115,6 @@ void resolve_real_functions() {
     resolve(functions.getentropy, "getentropy");
     resolve(functions.readlink, "readlink");
     resolve(functions.readlinkat, "readlinkat");
-    resolve(functions.getdents, "getdents64");
     resolve(functions.aio_read, "aio_read64");
     resolve(functions.lio_listio, "lio_listio64");
     resolve(functions.read_items, "fread");

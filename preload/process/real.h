@@ -95,7 +95,6 @@ struct RealFunctions {
     int (*getentropy)(void*, size_t);
     ssize_t (*readlink)(const char*, char*, size_t);
     ssize_t (*readlinkat)(int, const char*, char*, size_t);
-    ssize_t (*getdents)(int, void*, size_t);
     int (*aio_read)(struct aiocb64*);
     int (*lio_listio)(int, struct aiocb64* const*, int, struct sigevent*);
     size_t (*read_items)(void*, size_t, size_t, FILE*);
