@@ -62,6 +62,7 @@ void write_process(Segment* segment, trace::Role role, uint32_t parent, uint64_t
     process.role = role;
     process.parent_pid = parent;
     process.start_ns = start_ns;
+    process.parent_created_ns = role == trace::Role::fork ? 77 : 0;
     process.sample = 1;
     segment->write(RecordType::process, process);
 }
