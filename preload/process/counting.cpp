@@ -122,7 +122,9 @@ void go_on_counting() {
     tracked->is_protected = false;
     tracked->lacks_tracker = true;
     tracked->pages_before_tracking = 0;
-    if (tracked->stage == Stage::off) return;
+    // Alone for now, and blind from its next fork on.
+    const bool is_blind_later = tracked->is_alone && process.options.witness == WitnessChoice::off;
+    if (tracked->stage == Stage::off && !is_blind_later) return;
     tracked->stage = process.trap.is_open() ? Stage::witnessing : Stage::off;
     if (tracked->stage == Stage::off) count_blind_process();
 }

@@ -71,9 +71,13 @@ CopiedPages copied_pages_of(const trace::ProcessTrace& process, symbolize::Symbo
     copied.forked = process.process.role == trace::Role::fork;
     for (const trace::Generation& generation : process.generations) {
         copied.homes = generation.homes;
-        for (const trace::PageRun& run : generation.copied.runs()) {
-            for (uint64_t page = 0; page < run.pages; ++page) {
-                copied.census.insert(run.start + page * trace::kPageBytes);
+        // Nobody else writes in the programs that are held against their truth this way: what the
+        // process has to itself though it was shared, it has copied.
+        for (const trace::PageSet* pages : {&generation.copied, &generation.unseen}) {
+            for (const trace::PageRun& run : pages->runs()) {
+                for (uint64_t page = 0; page < run.pages; ++page) {
+                    copied.census.insert(run.start + page * trace::kPageBytes);
+                }
             }
         }
     }
