@@ -101,8 +101,11 @@ void add_memory(const trace::ProcessTrace& process, size_t index, Sharing* shari
             sharing->gave_up(index, each.range, each.time_ns);
         }
         const uint64_t shared_ns = shared_time(process, generation);
+        // Without a tracker, or all of its list, it may have had any page.
+        const bool is_known = generation.is_listed && !generation.is_list_torn &&
+                              generation.tracker != trace::Tracker::off;
         // A damaged trace may say any times.
-        if (!generation.is_listed || shared_ns < last_ns) continue;
+        if (!is_known || shared_ns < last_ns) continue;
         sharing->had(index, generation.inherited, shared_ns, generation.listed_ns);
         last_ns = std::max(shared_ns, generation.listed_ns);
     }

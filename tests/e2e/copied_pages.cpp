@@ -71,13 +71,14 @@ CopiedPages copied_pages_of(const trace::ProcessTrace& process, symbolize::Symbo
     copied.forked = process.process.role == trace::Role::fork;
     for (const trace::Generation& generation : process.generations) {
         copied.homes = generation.homes;
-        // Nobody else writes in the programs that are held against their truth this way: what the
-        // process has to itself though it was shared, it has copied.
-        for (const trace::PageSet* pages : {&generation.copied, &generation.unseen}) {
-            for (const trace::PageRun& run : pages->runs()) {
-                for (uint64_t page = 0; page < run.pages; ++page) {
-                    copied.census.insert(run.start + page * trace::kPageBytes);
-                }
+        for (const trace::PageRun& run : generation.copied.runs()) {
+            for (uint64_t page = 0; page < run.pages; ++page) {
+                copied.census.insert(run.start + page * trace::kPageBytes);
+            }
+        }
+        for (const trace::PageRun& run : generation.unseen.runs()) {
+            for (uint64_t page = 0; page < run.pages; ++page) {
+                copied.unseen.insert(run.start + page * trace::kPageBytes);
             }
         }
     }
@@ -109,6 +110,14 @@ uint64_t CopiedPages::count_of_cause(const std::string& cause) const {
 uint64_t CopiedPages::copied_count() const {
     uint64_t count = witnessed.size();
     for (const uint64_t page : census) count += witnessed.count(page) == 0 ? 1 : 0;
+    return count;
+}
+
+uint64_t CopiedPages::most_copied_count() const {
+    uint64_t count = copied_count();
+    for (const uint64_t page : unseen) {
+        count += witnessed.count(page) == 0 && census.count(page) == 0 ? 1 : 0;
+    }
     return count;
 }
 

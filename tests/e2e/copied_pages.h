@@ -24,6 +24,8 @@ struct CopiedPages {
     std::map<uint64_t, FirstWrite> witnessed;  // by address of the page
     // Pages of the last census, where they were inherited.
     std::set<uint64_t> census;
+    // Copied by the kernel, where nobody who shared them had copied them before.
+    std::set<uint64_t> unseen;
     trace::HomeAddresses homes;  // of the last generation
     bool is_copied(uint64_t page) const {
         return witnessed.count(page) != 0 || census.count(page) != 0;
@@ -31,7 +33,8 @@ struct CopiedPages {
     // "" where no instruction was seen to write it.
     std::string cause_of(uint64_t page) const;
     uint64_t count_of_cause(const std::string& cause) const;
-    uint64_t copied_count() const;
+    uint64_t copied_count() const;       // without the unseen ones
+    uint64_t most_copied_count() const;  // with all of them
 };
 
 // Every process of the trace. Throws cowscope::Error where FOLDER is no trace.

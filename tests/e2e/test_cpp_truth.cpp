@@ -98,7 +98,8 @@ void check_refcounts_of_child(const Recorded& recorded, const ProcessTruth& trut
     CHECK(child.count_of_cause("refcount") == truth.pages.size() - excuses);
     const Json summary = find_process(recorded.report, truth.pid);
     const uint64_t reused = summary["reused_pages"].get<uint64_t>();
-    CHECK(summary["copied_pages"] == child.copied_count() - reused);
+    CHECK(summary["copied_pages"] >= child.copied_count() - reused);
+    CHECK(summary["copied_pages"] <= child.most_copied_count() - reused);
     CHECK(summary["witnessed_pages"] == child.witnessed.size() - reused);
     CHECK(summary["census"] == "final");
 }
