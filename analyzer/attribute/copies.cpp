@@ -18,6 +18,7 @@ struct PageWrite {
     uint32_t generation;
     uint32_t write_class;  // kNotACopy once it is found to be none
     uint32_t weight;
+    bool is_moved;  // the kernel's or libc's doing, unseen: nobody knows where it was inherited
 };
 
 class Collector {
@@ -52,8 +53,9 @@ class Collector {
         if (!is_inherited(event, place.page, current)) return;
         const uint32_t write_class = class_of(event, place);
         if (write_class == kNotACopy) return;
-        PageWrite write = {place.page, event.time_ns, static_cast<uint32_t>(place.generation),
-                           write_class, place.weight};
+        PageWrite write = {
+            place.page,  event.time_ns, static_cast<uint32_t>(place.generation),
+            write_class, place.weight,  (event.header.flags & trace::kMovedPage) != 0};
         copying_weights_ += place.weight;
         if (place.weight > 1) tids_.insert(event.tid);
         if ((event.header.flags & trace::kHugePage) == 0) {
@@ -301,7 +303,8 @@ class Collector {
 
     // Whether it copied.
     bool count_write(const PageWrite& write) {
-        const bool is_copy = family_.sharing().is_shared(index_, write.page, write.time_ns);
+        const bool is_copy =
+            write.is_moved || family_.sharing().is_shared(index_, write.page, write.time_ns);
         if (write.weight > 1) {
             const size_t group = group_index(write);
             copies_.groups[group].add(write.weight, is_copy, write.write_class);

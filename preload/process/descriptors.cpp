@@ -9,6 +9,7 @@
 
 #include "process/interpose.h"
 #include "process/own_descriptors.h"
+#include "process/plain_call.h"
 #include "process/process.h"
 #include "process/real.h"
 
@@ -95,6 +96,7 @@ COWSCOPE_INTERPOSED int close(int fd) {
         errno = EBADF;
         return -1;
     }
+    if (!real_functions_are_resolved()) return static_cast<int>(plain_call(SYS_close, fd));
     return real().close(fd);
 }
 

@@ -20,6 +20,7 @@
 
 #include "process/interpose.h"
 #include "process/own_descriptors.h"
+#include "process/plain_call.h"
 #include "process/process.h"
 #include "process/real.h"
 
@@ -167,7 +168,9 @@ COWSCOPE_INTERPOSED int ttyname_r(int fd, char* to, size_t bytes) noexcept {
 // struct stat64 is the same on 64-bit systems.
 COWSCOPE_INTERPOSED int fstat(int fd, struct stat* out) noexcept {
     if (hides(fd)) return -1;
-    if (next().fstat == nullptr) return static_cast<int>(syscall(SYS_fstat, fd, out));
+    if (!cowscope::process::real_functions_are_resolved() || next().fstat == nullptr) {
+        return static_cast<int>(cowscope::process::plain_call(SYS_fstat, fd, out));
+    }
     return next().fstat(fd, out);
 }
 COWSCOPE_INTERPOSED int fstat64(int fd, struct stat64* out) noexcept {
@@ -176,7 +179,8 @@ COWSCOPE_INTERPOSED int fstat64(int fd, struct stat64* out) noexcept {
 COWSCOPE_INTERPOSED int fstatat(int fd, const char* path, struct stat* out, int flags) noexcept {
     if (hides_at(fd, path)) return -1;
     if (next().fstatat == nullptr) {
-        return static_cast<int>(syscall(SYS_newfstatat, fd, path, out, flags));
+        return static_cast<int>(
+            cowscope::process::plain_call(SYS_newfstatat, fd, path, out, flags));
     }
     return next().fstatat(fd, path, out, flags);
 }
@@ -196,7 +200,8 @@ COWSCOPE_INTERPOSED int statx(int fd, const char* __restrict path, int flags, un
                               struct statx* __restrict out) noexcept {
     if (hides_at(fd, path)) return -1;
     if (next().statx == nullptr) {
-        return static_cast<int>(syscall(SYS_statx, fd, path, flags, mask, out));
+        return static_cast<int>(
+            cowscope::process::plain_call(SYS_statx, fd, path, flags, mask, out));
     }
     return next().statx(fd, path, flags, mask, out);
 }
@@ -211,6 +216,9 @@ COWSCOPE_INTERPOSED int fcntl(int fd, int command, ...) {
     // The host may count on the number that it gets.
     if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
         cowscope::process::give_up_number(static_cast<int>(reinterpret_cast<intptr_t>(argument)));
+    }
+    if (!cowscope::process::real_functions_are_resolved()) {
+        return static_cast<int>(cowscope::process::plain_call(SYS_fcntl, fd, command, argument));
     }
     return next().fcntl(fd, command, argument);
 }

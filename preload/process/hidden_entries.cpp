@@ -10,6 +10,7 @@
 #include "process/interpose.h"
 #include "process/kernel_write.h"
 #include "process/own_descriptors.h"
+#include "process/plain_call.h"
 #include "process/process.h"
 #include "process/real.h"
 #include "support/text.h"
@@ -196,7 +197,7 @@ COWSCOPE_INTERPOSED ssize_t getdents64(int fd, void* to, size_t bytes) noexcept 
         const ssize_t got =
             write.wrote(next().get_entries != nullptr
                             ? next().get_entries(fd, to, bytes)
-                            : static_cast<ssize_t>(syscall(SYS_getdents64, fd, to, bytes)));
+                            : static_cast<ssize_t>(plain_call(SYS_getdents64, fd, to, bytes)));
         if (got <= 0 || !has_own_descriptors()) return got;
         // Nothing is left for the end of the folder alone.
         const ssize_t left = remove_hidden(fd, static_cast<char*>(to), got);

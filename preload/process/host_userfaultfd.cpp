@@ -7,6 +7,7 @@
 
 #include "process/interpose.h"
 #include "process/own_descriptors.h"
+#include "process/plain_call.h"
 #include "process/process.h"
 #include "process/real.h"
 #include "support/guarded_read.h"
@@ -51,7 +52,7 @@ COWSCOPE_INTERPOSED int ioctl(int fd, unsigned long request, ...) noexcept {
     va_end(more);
     // Allocators may ask before anything can be looked up.
     if (!real_functions_are_resolved()) {
-        return static_cast<int>(syscall(SYS_ioctl, fd, request, argument));
+        return static_cast<int>(plain_call(SYS_ioctl, fd, request, argument));
     }
     if (is_own_descriptor(fd)) {
         errno = EBADF;

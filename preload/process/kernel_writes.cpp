@@ -15,6 +15,7 @@
 
 #include "process/interpose.h"
 #include "process/kernel_write.h"
+#include "process/plain_call.h"
 #include "process/process.h"
 #include "process/real.h"
 
@@ -32,17 +33,18 @@ ssize_t fail_missing() {
 
 using cowscope::process::before_unseen_writes;
 using cowscope::process::KernelWrite;
+using cowscope::process::plain_call;
 using cowscope::process::real;
 using cowscope::process::real_functions_are_resolved;
 
 COWSCOPE_INTERPOSED ssize_t read(int fd, void* to, size_t bytes) {
     // Allocators read files from their own start, where nothing may be looked up.
-    if (!real_functions_are_resolved()) return syscall(SYS_read, fd, to, bytes);
+    if (!real_functions_are_resolved()) return plain_call(SYS_read, fd, to, bytes);
     const KernelWrite write(to, bytes);
     return write.wrote(real().read(fd, to, bytes));
 }
 COWSCOPE_INTERPOSED ssize_t pread64(int fd, void* to, size_t bytes, off_t offset) {
-    if (!real_functions_are_resolved()) return syscall(SYS_pread64, fd, to, bytes, offset);
+    if (!real_functions_are_resolved()) return plain_call(SYS_pread64, fd, to, bytes, offset);
     const KernelWrite write(to, bytes);
     return write.wrote(real().pread(fd, to, bytes, offset));
 }
@@ -128,7 +130,7 @@ COWSCOPE_INTERPOSED ssize_t getrandom(void* to, size_t bytes, unsigned flags) {
     // libc itself and allocators ask for some at their own start.
     return write.wrote(real_functions_are_resolved() && real().getrandom != nullptr
                            ? real().getrandom(to, bytes, flags)
-                           : syscall(SYS_getrandom, to, bytes, flags));
+                           : plain_call(SYS_getrandom, to, bytes, flags));
 }
 COWSCOPE_INTERPOSED int getentropy(void* to, size_t bytes) {
     const KernelWrite write(to, bytes);
@@ -142,7 +144,7 @@ COWSCOPE_INTERPOSED ssize_t readlink(const char* __restrict path, char* __restri
     const KernelWrite write(to, bytes);
     // Allocators look for a link of their settings at their own start.
     return write.wrote(real_functions_are_resolved() ? real().readlink(path, to, bytes)
-                                                     : syscall(SYS_readlink, path, to, bytes));
+                                                     : plain_call(SYS_readlink, path, to, bytes));
 }
 COWSCOPE_INTERPOSED ssize_t readlinkat(int folder, const char* __restrict path, char* __restrict to,
                                        size_t bytes) noexcept {

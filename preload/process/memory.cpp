@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "process/interpose.h"
+#include "process/plain_call.h"
 #include "process/process.h"
 #include "process/real.h"
 #include "support/threads.h"
@@ -262,7 +263,7 @@ COWSCOPE_INTERPOSED void* mmap64(void* address, size_t bytes, int protection, in
     using namespace cowscope::process;
     if (!real_functions_are_resolved()) {
         return reinterpret_cast<void*>(
-            syscall(SYS_mmap, address, bytes, protection, flags, fd, offset));
+            plain_call(SYS_mmap, address, bytes, protection, flags, fd, offset));
     }
     // MAP_FIXED unmaps what was there. (MAP_FIXED_NOREPLACE does not.)
     if ((flags & MAP_FIXED) != 0) giving_up(address, bytes);
@@ -280,7 +281,7 @@ COWSCOPE_INTERPOSED void* mmap(void* address, size_t bytes, int protection, int 
 COWSCOPE_INTERPOSED int mprotect(void* address, size_t bytes, int protection) noexcept {
     using namespace cowscope::process;
     if (!real_functions_are_resolved()) {
-        return static_cast<int>(syscall(SYS_mprotect, address, bytes, protection));
+        return static_cast<int>(plain_call(SYS_mprotect, address, bytes, protection));
     }
     if ((protection & PROT_WRITE) != 0) making_writable(address, bytes);
     if ((protection & PROT_READ) == 0) hiding(address, bytes);
@@ -290,7 +291,7 @@ COWSCOPE_INTERPOSED int mprotect(void* address, size_t bytes, int protection) no
 COWSCOPE_INTERPOSED int munmap(void* address, size_t bytes) noexcept {
     using namespace cowscope::process;
     if (!real_functions_are_resolved())
-        return static_cast<int>(syscall(SYS_munmap, address, bytes));
+        return static_cast<int>(plain_call(SYS_munmap, address, bytes));
     giving_up(address, bytes);
     const int result = real().munmap(address, bytes);
     if (result == 0) has_renewed(address, bytes);
@@ -300,7 +301,7 @@ COWSCOPE_INTERPOSED int munmap(void* address, size_t bytes) noexcept {
 COWSCOPE_INTERPOSED int madvise(void* address, size_t bytes, int advice) noexcept {
     using namespace cowscope::process;
     if (!real_functions_are_resolved()) {
-        return static_cast<int>(syscall(SYS_madvise, address, bytes, advice));
+        return static_cast<int>(plain_call(SYS_madvise, address, bytes, advice));
     }
     if (discards(advice)) discarding(address, bytes);
     if (fills(advice)) before_unseen_writes();
@@ -319,7 +320,7 @@ COWSCOPE_INTERPOSED void* mremap(void* address, size_t old_bytes, size_t new_byt
     va_end(more);
     if (!real_functions_are_resolved()) {
         return reinterpret_cast<void*>(
-            syscall(SYS_mremap, address, old_bytes, new_bytes, flags, new_address));
+            plain_call(SYS_mremap, address, old_bytes, new_bytes, flags, new_address));
     }
     if ((flags & MREMAP_FIXED) != 0) giving_up(new_address, new_bytes);
     // The kernel keeps whole pages.
@@ -367,8 +368,10 @@ COWSCOPE_INTERPOSED int brk(void* end) noexcept {
     give_up_behind_break(reinterpret_cast<uint64_t>(end));
     return real().brk(end);
 }
+// libc's own name of it, which it has never been without.
+extern "C" void* __sbrk(intptr_t change) noexcept;
 COWSCOPE_INTERPOSED void* sbrk(intptr_t change) noexcept {
     using namespace cowscope::process;
     if (change < 0) give_up_behind_break(current_break() + static_cast<uint64_t>(change));
-    return real().sbrk(change);
+    return real_functions_are_resolved() ? real().sbrk(change) : __sbrk(change);
 }

@@ -241,7 +241,8 @@ void go_on_after_fork();
 // Lists the inherited pages and protects them: from now on a census tells which were written.
 // Leaves out `used`, where the shim itself has written. The lock is held.
 void start_tracking(const tracker::AddressRange& used);
-// Writes which pages are inherited, with which the generation begins if it has not. The lock is held.
+// Writes which pages are inherited, with which the generation begins if it has not. The lock is
+// held.
 void write_inherited(trace::Tracker tracker);
 // Opens the tracker, or finds that there is none. The lock is held.
 bool start_tracker();
@@ -275,12 +276,13 @@ bool write_weight(uint32_t weight);
 // The witness was told of a fault, which was recorded or not. In the handler, as the last thing.
 void count_fault(bool is_event, uint32_t event_index, pid_t tid);
 
-// Whether the trace tells of the generation. Where its record found no room, it is tried again here:
-// what comes behind would be the last one's. The lock is held.
+// Whether the trace tells of the generation. Where its record found no room, it is tried again
+// here: what comes behind would be the last one's. The lock is held.
 bool tell_generation();
 
-// Reads and records the mappings as they are now. The lock is held.
-void read_mappings();
+// Reads and records the mappings as they are now. 0, or -errno: they are what they were before, for
+// all that is known (a process may have no /proc, behind chroot). The lock is held.
+int read_mappings();
 
 // Lists the inherited pages of a process that ends while witnessing. The lock is held.
 void list_at_end();

@@ -1,6 +1,7 @@
 // What programs ask of the kernel through libc's syscall(), before it is done
 // (raw_calls_x86_64.S). Programs that have system call instructions of their own, such as those
 // with liburing, do not come by here.
+#include <dlfcn.h>
 #include <errno.h>
 #include <sys/syscall.h>
 
@@ -94,8 +95,9 @@ int cowscope_before_call(long* words) __attribute__((visibility("hidden")));
 constexpr CallSet cowscope_calls_to_see = calls_to_see();
 
 void cowscope_resolve_syscall() {
-    cowscope::process::resolve_real_functions();
-    cowscope_real_syscall = reinterpret_cast<void*>(cowscope::process::real().syscall);
+    // This one alone: looking up one that libc lacks may allocate, and an allocator may be who
+    // calls.
+    cowscope_real_syscall = dlsym(RTLD_NEXT, "syscall");
 }
 
 // `words`: the arguments of libc's syscall() as raw_calls_x86_64.S has put them by: from the sixth

@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "process/plain_call.h"
 #include "support/syscall.h"
 
 #include "support/poison.h"
@@ -17,7 +18,7 @@ bool resolved = false;
 // What a C library has not yet, whoever calls it by name has found only here. glibc has them since
 // 2.34.
 int make_close_range(unsigned first, unsigned last, int flags) {
-    return static_cast<int>(syscall(SYS_close_range, first, last, flags));
+    return static_cast<int>(plain_call(SYS_close_range, first, last, flags));
 }
 void make_closefrom(int lowest) {
     const int first = lowest < 0 ? 0 : lowest;
@@ -30,7 +31,7 @@ void make_closefrom(int lowest) {
 }
 int make_execveat(int folder, const char* path, char* const arguments[], char* const environment[],
                   int flags) {
-    return static_cast<int>(syscall(SYS_execveat, folder, path, arguments, environment, flags));
+    return static_cast<int>(plain_call(SYS_execveat, folder, path, arguments, environment, flags));
 }
 
 template <typename Function>
@@ -86,7 +87,6 @@ void resolve_real_functions() {
     resolve(functions.fexecve, "fexecve");
     resolve(functions.dlclose, "dlclose");
     resolve(functions.prctl, "prctl");
-    resolve(functions.syscall, "syscall");
     resolve(functions.ioctl, "ioctl");
     resolve(functions.mlockall, "mlockall");
     resolve(functions.setrlimit, "setrlimit64");

@@ -65,7 +65,6 @@ struct RealFunctions {
     int (*fexecve)(int, char* const[], char* const[]);
     int (*dlclose)(void*);
     int (*prctl)(int, ...);
-    long (*syscall)(long, ...);
     int (*ioctl)(int, unsigned long, ...);
     int (*mlockall)(int);
     int (*setrlimit)(__rlimit_resource_t, const struct rlimit*);

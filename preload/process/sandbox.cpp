@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include "process/interpose.h"
+#include "process/plain_call.h"
 #include "process/process.h"
 #include "process/real.h"
 #include "support/bpf.h"
@@ -222,6 +223,10 @@ COWSCOPE_INTERPOSED int prctl(int option, ...) {
         if (arguments[0] == SECCOMP_MODE_FILTER) {
             before_filter(reinterpret_cast<const void*>(arguments[1]));
         }
+    }
+    if (!real_functions_are_resolved()) {
+        return static_cast<int>(
+            plain_call(SYS_prctl, option, arguments[0], arguments[1], arguments[2], arguments[3]));
     }
     return real().prctl(option, arguments[0], arguments[1], arguments[2], arguments[3]);
 }

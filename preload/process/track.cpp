@@ -137,8 +137,9 @@ bool start_tracker() {
 
 void start_tracking(const tracker::AddressRange& used) {
     Tracked& tracked = *process.tracked;
-    read_mappings();
-    if (!start_tracker()) {
+    const int unread = read_mappings();
+    if (unread != 0) write_note(trace::NoteCode::tracker_unavailable, -unread);
+    if (unread != 0 || !start_tracker()) {
         tracked.pages_before_tracking = 0;
         tracked.lacks_tracker = true;
         set_witness_mean(tracked.sampling.mean());
@@ -170,11 +171,11 @@ void start_tracking(const tracker::AddressRange& used) {
 
 void list_at_end() {
     Tracked& tracked = *process.tracked;
-    read_mappings();
+    // Of what cannot be asked nothing is said.
+    if (read_mappings() != 0) return;
     tracked.inherited.clear();
     const int result = process.look.list_private(tracked.arena, tracked.scan_buffer,
                                                  tracked.mappings, tracked.own, &tracked.inherited);
-    // Of what cannot be asked nothing is said.
     if (result == -ENOENT) return;
     if (result != 0) write_note(trace::NoteCode::census_failed, -result);
     settle_inherited(true);
@@ -210,16 +211,18 @@ bool tell_mappings() {
 }  // namespace
 
 // A program may have ten thousand mappings, and fork as often: what is known is not written again.
-void read_mappings() {
+int read_mappings() {
     Tracked& tracked = *process.tracked;
-    tracked.mappings.read(tracked.arena, tracked.scratch);
+    const int result = tracked.mappings.read(tracked.arena, tracked.scratch);
+    if (result != 0) return result;
     if (tracked.mappings.kinds_hash() != process.told_mappings && tell_mappings()) {
         process.told_mappings = tracked.mappings.kinds_hash();
     }
     if (tracked.mappings.has_ring()) process.has_ring = true;
-    if (tracked.mappings.text_hash() == process.taken_mappings) return;
+    if (tracked.mappings.text_hash() == process.taken_mappings) return 0;
     process.taken_mappings = tracked.mappings.text_hash();
     known_mappings.take(tracked.mappings.all());
+    return 0;
 }
 
 }  // namespace cowscope::process
