@@ -171,17 +171,16 @@ bool has_unseen_faults() {
     return process.tracked->has_unseen_faults || unseen_faults() > kUnseenFaults;
 }
 
-// What nobody else maps is fresh, or was copied unseen: then the parent has it too. Who shared it
-// with it may have copied it as well, and been the first: that the analyzer can tell, who knows
-// what they wrote.
+// What of a child's nobody else maps is fresh, or was copied unseen: then the parent has it too.
+// Who shared it with it may have copied it as well, and been the first: that the analyzer can tell,
+// who knows what they wrote.
 void settle_unseen(tracker::ParentPages* parent) {
     Tracked& tracked = *process.tracked;
-    const bool is_child = process.forks == 0;
     tracked.unseen.clear();
     process.look.remove_unshared(tracked.arena, tracked.scan_buffer, &tracked.inherited,
                                  &tracked.census.copied, [&](uint64_t page, bool is_own) {
                                      if (tracked.early_pages.is_copied(page)) return true;
-                                     if (!is_child || !parent->has(page)) return false;
+                                     if (!parent->has(page)) return false;
                                      if (is_own && !tracked.earlier.contains(page)) {
                                          tracked.unseen.append(tracked.arena, page,
                                                                page + tracker::kPageBytes);
@@ -236,7 +235,7 @@ uint64_t all_faults() {
     return static_cast<uint64_t>(usage.ru_minflt) + static_cast<uint64_t>(usage.ru_majflt);
 }
 
-void settle_inherited(bool is_last) {
+void settle_inherited() {
     Tracked& tracked = *process.tracked;
     const bool is_child = process.forks == 0;
     uint64_t own_pages = tracked.inherited.pages();
@@ -257,9 +256,8 @@ void settle_inherited(bool is_last) {
     for (const tracker::AddressRange& range : tracked.renewed) {
         tracked.inherited.remove(tracked.arena, range.start, range.end);
     }
-    // Behind its children's end all that a parent has is nobody else's.
-    const bool can_tell_unseen = is_child || !is_last;
-    if (has_unseen_faults() && can_tell_unseen) settle_unseen(&parent);
+    // What only a parent has may be what its children have copied: its list says what it shared.
+    if (is_child && has_unseen_faults()) settle_unseen(&parent);
     tracked.fresh_at_end = own_pages - tracked.inherited.pages();
 }
 

@@ -262,8 +262,7 @@ void before_unseen_writes();
 // Faults of this process so far, the kernel's own on its behalf included.
 uint64_t all_faults();
 // Takes what is not shared out of `inherited`, which holds all pages that were found present.
-// `is_last`: the process ends.
-void settle_inherited(bool is_last = false);
+void settle_inherited();
 
 // Now and then, after a fault that the witness was told of: where nobody shares the inherited pages
 // any more, the generation is over. The lock is held.

@@ -178,7 +178,7 @@ void list_at_end() {
                                                  tracked.mappings, tracked.own, &tracked.inherited);
     if (result == -ENOENT) return;
     if (result != 0) write_note(trace::NoteCode::census_failed, -result);
-    settle_inherited(true);
+    settle_inherited();
     write_inherited(process.tracker.kind());
 }
 
