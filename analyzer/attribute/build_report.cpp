@@ -151,9 +151,11 @@ class Builder {
         summary.inherited_at_least = copies.inherited_more;
         summary.copied_at_least = lacks_tracker(process);
         summary.copied_pages = copies.copied_pages;
-        const PrivateMemory most = most_private_memory(process, copies);
-        summary.fresh_pages = most.fresh_pages;
-        summary.held_alone_pages = most.held_alone_pages;
+        const ProcessMemory memory = memory_of(process, copies);
+        summary.fresh_pages = memory.most.fresh_pages;
+        summary.held_alone_pages = memory.most.held_alone_pages;
+        summary.fresh_at_end = memory.at_end.fresh_pages;
+        summary.held_alone_at_end = memory.at_end.held_alone_pages;
         summary.witnessed_pages = copies.witnessed_pages;
         summary.represented_pages = copies.represented_pages;
         summary.copied_pages_margin =

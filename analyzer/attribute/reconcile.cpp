@@ -32,31 +32,47 @@ bool can_be_held_against(const trace::Trace& trace, size_t index, size_t parent)
 
 }  // namespace
 
-PrivateMemory most_private_memory(const trace::ProcessTrace& process, const Copies& copies) {
-    PrivateMemory most{copies.fresh_pages, 0};
+namespace {
+
+const trace::Generation* find_generation(const trace::ProcessTrace& process, uint32_t number) {
+    const auto found =
+        std::find_if(process.generations.rbegin(), process.generations.rend(),
+                     [&](const trace::Generation& each) { return each.number == number; });
+    return found == process.generations.rend() ? nullptr : &*found;
+}
+
+uint64_t sum(uint64_t a, uint64_t b) {
+    // A damaged trace may say anything.
+    return std::min(std::min(a, kMostPages) + std::min(b, kMostPages), kMostPages);
+}
+
+// Pages that were written in a generation until then without a copy, because they were the
+// process's alone already.
+uint64_t reused_until(const trace::Generation& generation, const Copies& copies, uint64_t written,
+                      uint64_t time_ns) {
+    double copied = static_cast<double>(copies.unwitnessed_while_watching) +
+                    static_cast<double>(copies.unwitnessed_unwatched);
+    for (const CopyTime& copy : copies.copy_times) {
+        if (copy.time_ns >= generation.start_ns && copy.time_ns <= time_ns) copied += copy.pages;
+    }
+    return written - std::min(written, static_cast<uint64_t>(copied));
+}
+
+}  // namespace
+
+ProcessMemory memory_of(const trace::ProcessTrace& process, const Copies& copies) {
+    ProcessMemory memory;
+    memory.most.fresh_pages = memory.at_end.fresh_pages = copies.fresh_pages;
     uint64_t most_pages = 0;
-    const auto look = [&](const trace::AccountRecord& account, uint64_t written) {
-        uint64_t held_alone = account.held_alone_pages;
-        // Written when they were its own already, without a copy.
-        for (size_t i = 0; i < process.generations.size(); ++i) {
-            if (process.generations[i].number != account.generation) continue;
-            held_alone +=
-                std::min(copies.reused_in[i], kMostPages - std::min(held_alone, kMostPages));
+    const auto look = [&](const trace::AccountRecord& account, uint64_t written, uint64_t reused) {
+        const PrivateMemory here{std::min(account.fresh_pages, kMostPages),
+                                 sum(account.held_alone_pages, reused)};
+        const uint64_t pages = sum(written, here.fresh_pages) + here.held_alone_pages;
+        if (pages >= most_pages) {
+            most_pages = pages;
+            memory.most = here;
         }
-        // A damaged trace may say anything.
-        const uint64_t fresh = std::min(account.fresh_pages, kMostPages);
-        held_alone = std::min(held_alone, kMostPages);
-        const uint64_t pages = std::min(written, kMostPages) + fresh + held_alone;
-        if (pages < most_pages) return;
-        most_pages = pages;
-        most = {fresh, held_alone};
-    };
-    const auto written_in = [&](uint32_t number) -> uint64_t {
-        uint64_t pages = 0;
-        for (const trace::Generation& each : process.generations) {
-            if (each.number == number) pages = each.copied.pages();
-        }
-        return pages;
+        return here;
     };
     if (process.outside && process.outside->account) {
         const trace::AccountRecord& account = *process.outside->account;
@@ -64,12 +80,21 @@ PrivateMemory most_private_memory(const trace::ProcessTrace& process, const Copi
         for (const trace::OutsideSample& sample : process.outside->samples) {
             if (sample.time_ns <= account.time_ns) written = sample.copied_pages;
         }
-        look(account, written);
+        const trace::Generation* generation = find_generation(process, account.generation);
+        if (generation != nullptr) {
+            const uint64_t reused = reused_until(*generation, copies, written, account.time_ns);
+            look(account, written - reused, reused);
+        }
     }
     for (const trace::AccountRecord& account : process.accounts) {
-        look(account, written_in(account.generation));
+        const trace::Generation* generation = find_generation(process, account.generation);
+        if (generation == nullptr) continue;
+        const auto index = static_cast<size_t>(generation - process.generations.data());
+        const uint64_t reused = copies.reused_in[index];
+        const uint64_t written = generation->copied.pages();
+        memory.at_end = look(account, written - std::min(written, reused), reused);
     }
-    return most;
+    return memory;
 }
 
 std::optional<std::string> difference_note(const MemoryAccount& account) {
@@ -104,7 +129,7 @@ void add_memory_notes(const trace::Trace& trace, const Report& report,
         MemoryAccount account;
         account.grown_kb = at_end - std::min(at_end, at_fork);
         account.counted_kb =
-            (summary.copied_pages + summary.fresh_pages + summary.held_alone_pages) * kPageKb;
+            (summary.copied_pages + summary.fresh_at_end + summary.held_alone_at_end) * kPageKb;
         const uint64_t shared_at_end = process.memory_at_end->shared_memory_kb;
         account.shared_memory_kb =
             shared_at_end -

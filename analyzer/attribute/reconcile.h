@@ -18,8 +18,11 @@ struct PrivateMemory {
     uint64_t held_alone_pages = 0;
 };
 
-// At the moment when that was most, of those when the process or the recorder counted it.
-PrivateMemory most_private_memory(const trace::ProcessTrace& process, const Copies& copies);
+struct ProcessMemory {
+    PrivateMemory most;  // of the moments when the process or the recorder counted it
+    PrivateMemory at_end;
+};
+ProcessMemory memory_of(const trace::ProcessTrace& process, const Copies& copies);
 
 struct MemoryAccount {
     uint64_t grown_kb = 0;          // private memory, from the fork to the end

@@ -33,6 +33,8 @@ struct ProcessSummary {
     uint64_t fresh_pages = 0;
     // Inherited and not copied, but nobody else's any more: the others ended or gave them up.
     uint64_t held_alone_pages = 0;
+    uint64_t fresh_at_end = 0;  // the same at the process's end
+    uint64_t held_alone_at_end = 0;
     uint64_t witnessed_pages = 0;
     uint64_t represented_pages = 0;  // copies without an event, of which sampled events tell
     uint64_t copied_pages_margin = 0;
