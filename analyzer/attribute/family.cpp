@@ -102,8 +102,10 @@ void add_memory(const trace::ProcessTrace& process, size_t index, Sharing* shari
         }
         const uint64_t shared_ns = shared_time(process, generation);
         // Without a tracker, or all of its list, it may have had any page.
-        const bool is_known = generation.is_listed && !generation.is_list_torn &&
-                              generation.tracker != trace::Tracker::off;
+        const bool is_whole =
+            generation.is_listed && !generation.is_list_torn && !generation.had_more;
+        const bool is_known = is_whole && (generation.tracker != trace::Tracker::off ||
+                                           generation.inherited.pages() != 0);
         // A damaged trace may say any times.
         if (!is_known || shared_ns < last_ns) continue;
         sharing->had(index, generation.inherited, shared_ns, generation.listed_ns);
