@@ -186,11 +186,13 @@ static_assert(sizeof(ProtectRecord) == 56);
 // The process is about to unmap, move or discard a range that holds pages of the newest
 // InheritedRecord, or may hold some that are not listed yet: what comes there later is no copy.
 struct GivenUpRecord {
-    RecordHeader header;
+    RecordHeader header;  // flags: kIsKept
     PageRun range;
     uint64_t time_ns;
 };
 static_assert(sizeof(GivenUpRecord) == 32);
+// The memory stays as it is, and shared as it is, but no tracker looks at it any more.
+inline constexpr uint16_t kIsKept = 1;
 
 // mremap has moved pages: those of them that are inherited, copied or not, now stand at `to`.
 // Censuses and events that follow name them there.

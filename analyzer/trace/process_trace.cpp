@@ -340,6 +340,7 @@ class Loader {
         if (!range.append(fixed.range)) fail(record, "is impossible");
         if (process_.generations.empty()) return;
         see_time(fixed.time_ns);
+        if ((fixed.header.flags & kIsKept) != 0) return;
         Generation& generation = process_.generations.back();
         const PageSet homes = generation.homes.homes_of(range);
         for (const PageRun& run : homes.runs()) {

@@ -183,7 +183,7 @@ void renew(uint64_t start, uint64_t end) {
     if (!tracked.renewed.add(start, end)) stop_judging_by_page();
 }
 
-void forget_inherited(uint64_t start, uint64_t end) {
+void forget_inherited(uint64_t start, uint64_t end, bool is_kept) {
     Tracked& tracked = *process.tracked;
     tracked.early_pages.forget(start, end);
     if (tracked.stage == Stage::witnessing) {
@@ -200,6 +200,7 @@ void forget_inherited(uint64_t start, uint64_t end) {
     }
     // Who scans from outside must know before the kernel does it.
     if (auto* record = process.writer.begin<trace::GivenUpRecord>(trace::RecordType::given_up)) {
+        if (is_kept) record->header.flags |= trace::kIsKept;
         record->range = page_run({start, end});
         record->time_ns = sys::monotonic_ns();
         process.writer.commit();

@@ -31,7 +31,7 @@ bool give_up_to_host(const void* argument) {
     if (process.tracker.check() != 0) return false;
     record_copies(range.start, end);
     if (!process.tracker.give_up(tracked->scan_buffer, {range.start, end})) return false;
-    forget_inherited(range.start, end);
+    forget_inherited(range.start, end, true);
     write_note(trace::NoteCode::mapping_not_tracked, EBUSY, range.start);
     return true;
 }

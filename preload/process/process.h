@@ -315,7 +315,8 @@ void follow_writable(uint64_t start, uint64_t end);
 // in calls that nobody saw. The lock is held.
 
 // What comes to [start, end) from now on is not inherited. The lock is held.
-void forget_inherited(uint64_t start, uint64_t end);
+// `is_kept`: it stays there, but nobody looks at it any more.
+void forget_inherited(uint64_t start, uint64_t end, bool is_kept = false);
 // The same of what has come there, or what was there has gone, by a call that was done.
 void renew(uint64_t start, uint64_t end);
 // Modules have been unmapped inside of libc. The lock is not held, here and below.
