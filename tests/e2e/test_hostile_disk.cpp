@@ -147,7 +147,7 @@ TEST_CASE("a full disk that moves what is written again costs records, never the
                              "/dd; dd if=/dev/zero of=" + folder / "disk/rest" + " bs=4096 2>>" +
                              talk + "/dd; sync -f " + folder / "disk" + "; sync";
     RunOptions options;
-    options.timeout = std::chrono::seconds(60);
+    options.timeout = std::chrono::seconds(240);
     const std::string trace = folder / "disk/t.cow";
     const std::string bounded = GENERATE(std::string(""), "--max-trace");
     CAPTURE(bounded);

@@ -30,7 +30,7 @@ uint64_t address(size_t page) {
 // Processes that do what they are told, one thing at a time. Each step takes 10 ns.
 class World {
   public:
-    explicit World(size_t pages) : pages_(pages) {
+    explicit World(size_t pages) {
         processes_.push_back({});
         for (size_t page = 0; page < pages; ++page) processes_[0].content[page] = next_++;
     }
@@ -159,7 +159,6 @@ class World {
         return pages;
     }
 
-    size_t pages_;
     uint64_t now_ = 100;
     uint64_t next_ = 1;
     std::vector<Process> processes_;
