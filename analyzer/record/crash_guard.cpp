@@ -103,9 +103,12 @@ void CrashGuard::program_has_ended(int status) {
 
 void CrashGuard::enter_thread() {
     // Signal frames have up to 11 KiB (Intel SDM 1, 13.5: with AMX).
-    thread_local std::array<char, size_t{64} * 1024> memory;
+    alignas(64) thread_local std::array<char, size_t{64} * 1024> memory;
     const stack_t stack = {memory.data(), 0, memory.size()};
-    sigaltstack(&stack, nullptr);
+    // A sanitizer gives each thread one, and takes it back.
+    stack_t present = {};
+    sigaltstack(nullptr, &present);
+    if ((present.ss_flags & SS_DISABLE) != 0) sigaltstack(&stack, nullptr);
     SignalMask faults = 0;
     for (const int each : kFaults) faults |= mask_of(each);
     change_mask(SIG_UNBLOCK, faults);

@@ -177,10 +177,21 @@ bool has_unseen_faults() {
 void settle_unseen(tracker::ParentPages* parent) {
     Tracked& tracked = *process.tracked;
     tracked.unseen.clear();
+    // More than there were faults cannot be fresh: the parent has given them up since.
+    const uint64_t most_fresh = unseen_faults();
+    uint64_t gone_pages = 0;
+    process.look.remove_unshared(tracked.arena, tracked.scan_buffer, &tracked.inherited,
+                                 &tracked.census.copied, [&](uint64_t page, bool) {
+                                     const bool is_gone =
+                                         !tracked.early_pages.is_copied(page) && !parent->has(page);
+                                     gone_pages += is_gone ? 1 : 0;
+                                     return true;
+                                 });
+    const bool are_given_up = gone_pages > most_fresh;
     process.look.remove_unshared(tracked.arena, tracked.scan_buffer, &tracked.inherited,
                                  &tracked.census.copied, [&](uint64_t page, bool is_own) {
                                      if (tracked.early_pages.is_copied(page)) return true;
-                                     if (!parent->has(page)) return false;
+                                     if (!parent->has(page)) return are_given_up;
                                      if (is_own && !tracked.earlier.contains(page)) {
                                          tracked.unseen.append(tracked.arena, page,
                                                                page + tracker::kPageBytes);
