@@ -221,7 +221,8 @@ class Collector {
                 const bool is_copied =
                     !generation.copied.contains(page) && !generation.not_copied.contains(page) &&
                     !seen.contains(page) &&
-                    family_.sharing().is_shared(index_, page, generation.unseen_ns);
+                    family_.sharing().is_shared(index_, page, generation.unseen_ns) &&
+                    !family_.parent_copied(index_, page, generation.unseen_ns);
                 if (is_copied) unseen.push_back(page);
             }
         }

@@ -115,7 +115,7 @@ void add_memory(const trace::ProcessTrace& process, size_t index, Sharing* shari
 
 }  // namespace
 
-Family::Family(const trace::Trace& trace) {
+Family::Family(const trace::Trace& trace) : trace_(trace) {
     decode::Decoder decoder;
     Readers readers(&decoder);
     for (size_t i = 0; i < trace.processes.size(); ++i) {
@@ -130,6 +130,21 @@ Family::Family(const trace::Trace& trace) {
             [](const trace::Generation& generation) { return generation.largest_weight > 1; }));
     }
     sharing_.settle();
+}
+
+bool Family::parent_copied(size_t process, uint64_t page, uint64_t until_ns) const {
+    if (!parents_[process]) return false;
+    const uint64_t fork_ns = fork_time(trace_.processes[process].process);
+    const auto& generations = trace_.processes[*parents_[process]].generations;
+    // The last that began before the fork, and those that follow, which are in the order of time.
+    auto at = std::partition_point(
+        generations.begin(), generations.end(),
+        [&](const trace::Generation& generation) { return generation.start_ns < fork_ns; });
+    if (at != generations.begin()) --at;
+    for (; at != generations.end() && at->start_ns <= until_ns; ++at) {
+        if (at->census_ns >= fork_ns && at->copied.contains(page)) return true;
+    }
+    return false;
 }
 
 std::optional<std::vector<uint64_t>> Family::written_by_kin(size_t process) const {

@@ -23,11 +23,17 @@ class Family {
 
     const Sharing& sharing() const { return sharing_; }
 
+    // Whether a census of its parent says that the parent copied the page while both were there.
+    // Which of them did it first is not known then; but where nobody saw the process itself write,
+    // it was the parent.
+    bool parent_copied(size_t process, uint64_t page, uint64_t until_ns) const;
+
     // The pages that the parent and the children of a process wrote, each once, ascending. Nothing
     // where some of their events stand for more than themselves.
     std::optional<std::vector<uint64_t>> written_by_kin(size_t process) const;
 
   private:
+    const trace::Trace& trace_;
     Sharing sharing_;
     std::vector<bool> is_sampled_;
     std::vector<std::optional<size_t>> parents_;

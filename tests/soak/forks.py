@@ -216,7 +216,9 @@ def soak(options, folder, disk):
     def fill_now_and_then():
         # Three times in half a minute, and twenty times in an hour.
         pause = min(seconds / 4, 180)
-        while disk.is_own and not ended.wait(pause):
+        # Not at the end, when the last censuses are written.
+        last = time.monotonic() + seconds - 3 * FULL_SECONDS
+        while disk.is_own and not ended.wait(pause) and time.monotonic() < last:
             disk.fill(FULL_SECONDS)
 
     filling = threading.Thread(target=fill_now_and_then)
@@ -245,7 +247,9 @@ def soak(options, folder, disk):
     notes = collections.Counter(re.sub(r"[0-9]+", "N", note) for note in report["notes"])
     for note, count in notes.items():
         print(f"note, {count} times: {note}")
-        that("damaged" not in note, "the trace is damaged")
+        # A list of mappings may find no room behind its first part.
+        is_cut = disk.windows and "a list without its end" in note
+        that("damaged" not in note or is_cut, "the trace is damaged")
     totals = report["totals"]
     print(f"{totals['copied_pages']:,} copies, {totals['witnessed_pages']:,} witnessed, "
           f"{totals['lost_events']:,} lost")
