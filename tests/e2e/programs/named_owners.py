@@ -33,14 +33,22 @@ def read(tree):
             read(each)
 
 
+def wait_for_look():
+    """Until the recorder has written what it saw of the parent's objects."""
+    folder = os.environ.get("COWSCOPE_OUTPUT", ".")
+    for _ in range(3000):
+        if any(name.endswith(".cowown") for name in os.listdir(folder)):
+            return
+        time.sleep(0.01)
+
+
 def in_children(action):
     children = []
     for _ in range(2):
         child = os.fork()
         if child == 0:
             action()
-            # Long enough for a look at the parent's objects.
-            time.sleep(2)
+            wait_for_look()
             os._exit(0)
         children.append(child)
     for child in children:
