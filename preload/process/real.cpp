@@ -68,8 +68,6 @@ void resolve_real_functions() {
     resolve(functions.ptrace, "ptrace");
     resolve(functions.posix_spawn, "posix_spawn");
     resolve(functions.posix_spawnp, "posix_spawnp");
-    resolve(functions.pidfd_spawn, "pidfd_spawn");
-    resolve(functions.pidfd_spawnp, "pidfd_spawnp");
     resolve(functions.system, "system");
     resolve(functions.popen, "popen");
     resolve(functions.wordexp, "wordexp");
@@ -146,6 +144,12 @@ void resolve_real_functions() {
     resolve_asking_functions(find_next);
     resolve_entry_functions(find_next);
     resolved = true;
+}
+
+Spawn* find_spawn(const char* name) {
+    Spawn* found = nullptr;
+    resolve(found, name);
+    return found;
 }
 
 bool real_functions_are_resolved() {

@@ -46,8 +46,6 @@ struct RealFunctions {
     long (*ptrace)(int, ...);
     Spawn* posix_spawn;
     Spawn* posix_spawnp;
-    Spawn* pidfd_spawn;
-    Spawn* pidfd_spawnp;
     int (*system)(const char*);
     FILE* (*popen)(const char*, const char*);
     int (*wordexp)(const char*, wordexp_t*, int);
@@ -129,6 +127,9 @@ void resolve_real_functions();
 // Those of hidden_descriptors.cpp and hidden_entries.cpp, which keep them for themselves.
 void resolve_asking_functions(void* (*find)(const char*));
 void resolve_entry_functions(void* (*find)(const char*));
+// One that only newer libcs have (glibc 2.39). Looked for when it is called: dlsym() allocates for
+// a name that is missing, in programs that may never do so themselves.
+Spawn* find_spawn(const char* name);
 bool real_functions_are_resolved();
 
 }  // namespace cowscope::process

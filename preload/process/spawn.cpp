@@ -39,13 +39,15 @@ COWSCOPE_INTERPOSED int pidfd_spawn(int* pidfd, const char* path,
                                     const posix_spawn_file_actions_t* actions,
                                     const posix_spawnattr_t* attributes, Strings arguments,
                                     Strings environment) {
-    return spawn(real().pidfd_spawn, pidfd, path, actions, attributes, arguments, environment);
+    return spawn(find_spawn("pidfd_spawn"), pidfd, path, actions, attributes, arguments,
+                 environment);
 }
 COWSCOPE_INTERPOSED int pidfd_spawnp(int* pidfd, const char* file,
                                      const posix_spawn_file_actions_t* actions,
                                      const posix_spawnattr_t* attributes, Strings arguments,
                                      Strings environment) {
-    return spawn(real().pidfd_spawnp, pidfd, file, actions, attributes, arguments, environment);
+    return spawn(find_spawn("pidfd_spawnp"), pidfd, file, actions, attributes, arguments,
+                 environment);
 }
 COWSCOPE_INTERPOSED int system(const char* command) {
     const IgnoredTrapIsKept kept;

@@ -214,7 +214,7 @@ TEST_CASE("what is mapped is not told again at each fork", "[tree]") {
     CHECK(largest > kMappingsBytes);
     // Both sides tell a list, and the child what of it was copied before it was made, at the most
     // three times in all; a segment is reserved in windows of up to half a MiB.
-    CHECK(bytes < 4 * kMappingsBytes + kForks * 12 * kListBytes);
+    CHECK(bytes < 4 * kMappingsBytes + kForks * 16 * kListBytes);
     CHECK(recorded.report["totals"]["processes"] == kForks + 1);
     // The children know nonetheless where the program's code lies.
     const auto children = processes_of(recorded.report, "fork");
