@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <string>
@@ -82,8 +83,12 @@ TEST_CASE("a process whose first thread has ended has its memory still", "[outsi
     REQUIRE(maps.is_open());
     const auto text = read_all(maps.get(), 1 << 20);
     REQUIRE(text);
-    CHECK(text->find("[heap]") != std::string::npos);
-    CHECK(other->open_mapped(trace::Mappings(*text, 0).all().front()).is_open());
+    CHECK(text->find("[stack]") != std::string::npos);
+    const trace::Mappings mappings(*text, 0);
+    const auto file = std::find_if(mappings.all().begin(), mappings.all().end(),
+                                   [](const trace::Mapping& each) { return each.is_file(); });
+    REQUIRE(file != mappings.all().end());
+    CHECK(other->open_mapped(*file).is_open());
     CHECK(other->open_file("pagemap").is_open());
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);
