@@ -190,9 +190,9 @@ void forget_inherited(uint64_t start, uint64_t end, bool is_kept) {
         // Memory that came since the fork is none of what it shared. Whoever gives more up than
         // this tells it by its list.
         constexpr uint32_t kMostUnlisted = 256;
-        const bool may_be_inherited = !process.is_counting &&
-                                      tracked.unlisted_given_up < kMostUnlisted &&
-                                      known_mappings.overlap(start, end);
+        const bool is_new = tracked.renewed.has(start) && tracked.renewed.has(end - 1);
+        const bool may_be_inherited =
+            !process.is_counting && tracked.unlisted_given_up < kMostUnlisted && !is_new;
         if (!may_be_inherited) return;
         ++tracked.unlisted_given_up;
     } else if (!tracked.inherited.overlaps(start, end)) {

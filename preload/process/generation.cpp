@@ -13,6 +13,7 @@
 #include "process/process.h"
 #include "process/signals.h"
 #include "support/threads.h"
+#include "tracker/own_writes.h"
 #include "witness/handler.h"
 
 #include "support/poison.h"
@@ -171,27 +172,19 @@ bool has_unseen_faults() {
     return process.tracked->has_unseen_faults || unseen_faults() > kUnseenFaults;
 }
 
-// What of a child's nobody else maps is fresh, or was copied unseen: then the parent has it too.
-// Who shared it with it may have copied it as well, and been the first: that the analyzer can tell,
-// who knows what they wrote.
+// What of a child's nobody else maps it has written: then it is fresh, or was copied unseen where
+// the parent has it too. Or it was left alone with what it inherited, by others who copied that or
+// gave it up. Who shared with it what it has written may have copied that as well, and been the
+// first: that the analyzer can tell, who knows what they wrote.
 void settle_unseen(tracker::ParentPages* parent) {
     Tracked& tracked = *process.tracked;
     tracked.unseen.clear();
-    // More than there were faults cannot be fresh: the parent has given them up since.
-    const uint64_t most_fresh = unseen_faults();
-    uint64_t gone_pages = 0;
-    process.look.remove_unshared(tracked.arena, tracked.scan_buffer, &tracked.inherited,
-                                 &tracked.census.copied, [&](uint64_t page, bool) {
-                                     const bool is_gone =
-                                         !tracked.early_pages.is_copied(page) && !parent->has(page);
-                                     gone_pages += is_gone ? 1 : 0;
-                                     return true;
-                                 });
-    const bool are_given_up = gone_pages > most_fresh;
+    tracker::OwnWrites writes(&process.look);
     process.look.remove_unshared(tracked.arena, tracked.scan_buffer, &tracked.inherited,
                                  &tracked.census.copied, [&](uint64_t page, bool is_own) {
                                      if (tracked.early_pages.is_copied(page)) return true;
-                                     if (!parent->has(page)) return are_given_up;
+                                     if (is_own && !writes.include(page)) return true;
+                                     if (!parent->has(page)) return false;
                                      if (is_own && !tracked.earlier.contains(page)) {
                                          tracked.unseen.append(tracked.arena, page,
                                                                page + tracker::kPageBytes);

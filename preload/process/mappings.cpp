@@ -46,24 +46,11 @@ bool Mappings::add_line(Arena& arena, const char* line) {
     return mappings_.push(arena, mapping);
 }
 
-void forget_mappings(Mapping* mappings, size_t count, uint64_t start, uint64_t end) {
-    size_t low = 0;
-    size_t high = count;
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        if (mappings[middle].end <= start) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    // An empty one stays where it is in the order.
-    for (size_t i = low; i < count && mappings[i].start < end; ++i) {
-        mappings[i].end = mappings[i].start < start ? start : mappings[i].start;
-    }
-}
+namespace {
 
-const Mapping* first_ending_after(const Mapping* mappings, size_t count, uint64_t address) {
+// The first of `count` mappings, sorted by address, that ends behind `address`: its index, or
+// `count`.
+size_t first_ending_after(const Mapping* mappings, size_t count, uint64_t address) {
     size_t low = 0;
     size_t high = count;
     while (low < high) {
@@ -74,12 +61,22 @@ const Mapping* first_ending_after(const Mapping* mappings, size_t count, uint64_
             high = middle;
         }
     }
-    return mappings + low;
+    return low;
+}
+
+}  // namespace
+
+void forget_mappings(Mapping* mappings, size_t count, uint64_t start, uint64_t end) {
+    // An empty one stays where it is in the order.
+    for (size_t i = first_ending_after(mappings, count, start);
+         i < count && mappings[i].start < end; ++i) {
+        mappings[i].end = mappings[i].start < start ? start : mappings[i].start;
+    }
 }
 
 const Mapping* find_mapping(const Mapping* mappings, size_t count, uint64_t address) {
-    const Mapping* found = first_ending_after(mappings, count, address);
-    return found != mappings + count && found->start <= address ? found : nullptr;
+    const size_t found = first_ending_after(mappings, count, address);
+    return found != count && mappings[found].start <= address ? mappings + found : nullptr;
 }
 
 }  // namespace cowscope::process

@@ -16,9 +16,6 @@ struct Mapping {
     bool special;     // [vdso], [vvar], [vsyscall]: not ordinary memory
 };
 
-// The first of `count` mappings, sorted by address, that ends behind `address`; or their end.
-const Mapping* first_ending_after(const Mapping* mappings, size_t count, uint64_t address);
-
 // The one of `count` mappings, sorted by address, that holds `address`; or nullptr.
 const Mapping* find_mapping(const Mapping* mappings, size_t count, uint64_t address);
 
@@ -87,11 +84,6 @@ class KnownMappings {
         for (size_t i = 0; i < count_; ++i) {
             if (entries_[i].start < end && entries_[i].end > start) entries_[i].writable = true;
         }
-    }
-    // Whether one of them lies in [start, end), in part.
-    bool overlap(uint64_t start, uint64_t end) const {
-        const Mapping* behind = first_ending_after(entries_, count_, start);
-        return behind != entries_ + count_ && behind->start < end;
     }
     void forget(uint64_t start, uint64_t end) { forget_mappings(entries_, count_, start, end); }
     const Mapping* begin() const { return entries_; }

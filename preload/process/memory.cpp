@@ -234,24 +234,6 @@ void before_raw_advice(unsigned long first, unsigned long second, int advice) {
     has_renewed(address, second);
 }
 
-void UnsharedRanges::remove(uint64_t start, uint64_t end) {
-    for (size_t i = 0; i < count_;) {
-        tracker::AddressRange& range = ranges_[i];
-        if (!range.overlaps(start, end)) {
-            ++i;
-            continue;
-        }
-        const tracker::AddressRange behind = {end, range.end};
-        if (range.start < start) {
-            range.end = start;
-            ++i;
-        } else {
-            range = ranges_[--count_];
-        }
-        if (behind.start < behind.end && count_ < kCapacity) ranges_[count_++] = behind;
-    }
-}
-
 }  // namespace cowscope::process
 
 // Allocators call these from their own start, before the shim's constructor and perhaps in the
@@ -265,9 +247,10 @@ COWSCOPE_INTERPOSED void* mmap64(void* address, size_t bytes, int protection, in
         return reinterpret_cast<void*>(
             plain_call(SYS_mmap, address, bytes, protection, flags, fd, offset));
     }
+    // First, because it may list what is inherited.
+    if ((flags & (MAP_POPULATE | MAP_LOCKED)) != 0) before_unseen_writes();
     // MAP_FIXED unmaps what was there. (MAP_FIXED_NOREPLACE does not.)
     if ((flags & MAP_FIXED) != 0) giving_up(address, bytes);
-    if ((flags & (MAP_POPULATE | MAP_LOCKED)) != 0) before_unseen_writes();
     void* const result = real().mmap(address, bytes, protection, flags, fd, offset);
     // Wherever it is: what was there before may have gone without anybody being told.
     if (result != MAP_FAILED) has_renewed(result, bytes);

@@ -86,26 +86,6 @@ struct Tracked {
 // Who else takes this process's signals (process/onlookers.h).
 enum class Onlooker : uint8_t { not_asked, none, tracer, valgrind };
 
-// Memory that this process keeps from its children (MADV_DONTFORK, MADV_WIPEONFORK): it is not
-// shared by a fork, so writing to it copies nothing.
-class UnsharedRanges {
-  public:
-    void add(uint64_t start, uint64_t end) {
-        remove(start, end);
-        if (count_ < kCapacity) ranges_[count_++] = {start, end};
-    }
-    void remove(uint64_t start, uint64_t end);
-    const tracker::AddressRange* begin() const { return ranges_; }
-    const tracker::AddressRange* end() const { return ranges_ + count_; }
-
-  private:
-    // Programs have a handful (the shim has three); more are forgotten, and counted as shared.
-    static constexpr size_t kCapacity = 128;
-
-    tracker::AddressRange ranges_[kCapacity] = {};
-    size_t count_ = 0;
-};
-
 // The process record of this program, complete but for what tells its processes apart.
 struct Identity {
     trace::ProcessRecord record;
@@ -150,7 +130,10 @@ struct alignas(4096) Process {
     char** environment = nullptr;
     Identity identity = {};
     Options options;
-    UnsharedRanges unshared;
+    // Memory that this process keeps from its children (MADV_DONTFORK, MADV_WIPEONFORK): it is not
+    // shared by a fork, so writing to it copies nothing. Programs have a handful (the shim has
+    // three); more are forgotten, and counted as shared.
+    RangeList<128> unshared = {};
 };
 
 extern Process process;

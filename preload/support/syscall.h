@@ -92,9 +92,9 @@ inline void* map_file(int fd, uint64_t offset, size_t bytes) {
     return mapping;
 }
 // Makes the pages of a mapping writable at once, as far as the kernel knows how to (Linux 5.14).
+inline constexpr int kMadvPopulateWrite = 23;  // asm-generic/mman-common.h
 // False where there is no room for them.
 inline bool populate(void* start, size_t bytes) {
-    constexpr int kMadvPopulateWrite = 23;
     const int result = madvise(start, bytes, kMadvPopulateWrite);
     return result == 0 || result == -EINVAL || result == -EPERM || result == -ENOSYS;
 }

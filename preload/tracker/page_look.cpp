@@ -38,7 +38,7 @@ size_t ParentPages::read(uint64_t start, uint64_t* entries, size_t count) {
 
 bool ParentPages::has(uint64_t address) {
     uint64_t entry = 0;
-    return read(address, &entry, 1) == 1 && (entry & kEntryPresent) != 0;
+    return read(address, &entry, 1) == 1 && (entry & (kEntryPresent | kEntrySwapped)) != 0;
 }
 
 bool ParentPages::has_private(const AddressRange& mapping) {
@@ -83,13 +83,14 @@ bool PageLook::ask(uint64_t address, PageFacts* facts) {
     scan.vec_len = 1;
     scan.category_inverted = kPageIsPfnZero;
     scan.category_mask = kPageIsPfnZero | kPageIsPresent;
-    scan.return_mask = kPageIsFile | kPageIsHuge | kPageIsWpAllowed;
+    scan.return_mask = kPageIsFile | kPageIsHuge | kPageIsWpAllowed | kPageIsWritten;
     const int found = sys::ioctl(pagemap_.number(), kPagemapScan, &scan);
     if (found < 0) return false;
     *facts = {};
     if (found == 1) {
         facts->is_private = (region.categories & kPageIsFile) == 0;
         facts->is_watched = (region.categories & kPageIsWpAllowed) != 0;
+        facts->is_protected = facts->is_watched && (region.categories & kPageIsWritten) == 0;
         facts->is_huge = (region.categories & kPageIsHuge) != 0;
     }
     return true;

@@ -17,9 +17,10 @@ inline constexpr size_t kEntriesABuffer =
     kScanBufferRegions * sizeof(PageRegion) / sizeof(uint64_t);
 
 struct PageFacts {
-    bool is_private = false;  // present, and nobody else's: no file's page, no shared memory
-    bool is_watched = false;  // by a userfaultfd of this process
-    bool is_huge = false;     // part of a page that is mapped as a whole: 2 MiB, or more
+    bool is_private = false;    // present, and nobody else's: no file's page, no shared memory
+    bool is_watched = false;    // by a userfaultfd of this process
+    bool is_protected = false;  // a userfaultfd is told of the next write
+    bool is_huge = false;       // part of a page that is mapped as a whole: 2 MiB, or more
 };
 
 // Which pages the process has that forked this one. A file of /proc/PID/pagemap shows the memory of

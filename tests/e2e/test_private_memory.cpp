@@ -38,9 +38,7 @@ void check_account(const AccountRun& recorded, const Json& process, int64_t held
 
 }  // namespace
 
-// Where the parent writes what its child has (case write), part of that is told as copied by the
-// child too: not mended yet.
-TEST_CASE("memory that a parent gives up is held alone by its child", "[memory][.open]") {
+TEST_CASE("memory that a parent gives up is held alone by its child", "[memory]") {
     const std::string name = GENERATE(std::string("free"), "discard", "late", "copy", "write");
     CAPTURE(name);
     const TemporaryFolder folder;
