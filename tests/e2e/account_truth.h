@@ -143,7 +143,13 @@ inline constexpr uint64_t kOtherFreshPages = 160;
 // libc gives up inside.
 enum class Bound { exact, at_least, at_most };
 
-// `most_lost`: glibc itself blocks SIGTRAP while a thread starts, and then writes to stacks.
+// glibc blocks all signals twice for each thread that starts: in pthread_create(), and in the new
+// thread until it runs the program's function. What they write then, to stacks that were inherited
+// or may have been, leaves one pending signal each time. (A third time is the thread's end, from
+// which no signal comes back.)
+inline constexpr uint64_t kLostAThread = 2;
+
+// `most_lost`: of the threads that the process starts.
 inline void check_copies(const AccountRun& recorded, int pid, Bound bound = Bound::exact,
                          uint64_t most_lost = 0) {
     const Account& account = recorded.account;

@@ -41,7 +41,7 @@ TEST_CASE("memory of the fork that a program's own userfaultfd takes is left to 
     // What is copied there later only the witness sees.
     const bool is_seen = recorded.instruments == Instruments::all;
     for (const int pid : recorded.account.writers()) {
-        check_copies(recorded, pid, is_seen ? Bound::exact : Bound::at_most);
+        check_copies(recorded, pid, is_seen ? Bound::exact : Bound::at_most, kLostAThread);
     }
     CHECK_FALSE(find_note(recorded.report, {"could not be tracked"}).empty());
     if (is_seen) return;

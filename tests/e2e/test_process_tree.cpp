@@ -130,12 +130,8 @@ TEST_CASE("a daemon and the process that it came from have their copies", "[tree
 }
 
 TEST_CASE("children of a threaded parent have their copies", "[tree]") {
-    // Each second child starts four threads. glibc blocks all signals twice for each: in
-    // pthread_create(), and in the new thread until it runs the program's function. What they write
-    // then, to stacks that were inherited, leaves one pending signal each time. (A third time is
-    // the thread's end, from which no signal comes back.)
-    constexpr uint64_t kThreads = 4;
-    constexpr uint64_t kMostLost = 2 * kThreads;
+    // Each second child starts four.
+    constexpr uint64_t kMostLost = 4 * kLostAThread;
     const TemporaryFolder folder;
     const AccountRun recorded = record_tree(folder, "threaded-parent", any_instruments());
     CHECK(recorded.account.writers().size() == 10);
