@@ -1,7 +1,6 @@
 // Forks: pthread_atfork sees fork(), daemon() and forkpty(); _Fork() and clone() are interposed.
 // vfork() and posix_spawn() share the address space until exec, so there is nothing to track.
 
-#include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include "process/process.h"
 #include "process/real.h"
 #include "process/signals.h"
+#include "support/kept_errno.h"
 
 #include "support/poison.h"
 
@@ -134,13 +134,12 @@ COWSCOPE_INTERPOSED pid_t _Fork() noexcept {
     if (real().fork == nullptr) return fork();
     before_fork();
     const pid_t child = real().fork();
-    const int saved_errno = errno;
+    const cowscope::KeptErrno kept_errno;
     if (child == 0) {
         after_fork_in_child();
     } else {
         after_fork_in_parent();
     }
-    errno = saved_errno;
     return child;
 }
 
@@ -160,9 +159,8 @@ COWSCOPE_INTERPOSED int clone(int (*function)(void*), void* stack, int flags, vo
     before_fork();
     CloneStart start = {function, argument, (flags & CLONE_FILES) != 0};
     const int child = real().clone(start_cloned, stack, flags, &start, parent_tid, tls, child_tid);
-    const int saved_errno = errno;
+    const cowscope::KeptErrno kept_errno;
     after_fork_in_parent();
-    errno = saved_errno;
     return child;
 }
 

@@ -1,9 +1,8 @@
 // A call by which the kernel may write to a buffer of the program's, while the witness alone looks.
 #pragma once
 
-#include <errno.h>
-
 #include "process/process.h"
+#include "support/kept_errno.h"
 
 namespace cowscope::process {
 
@@ -16,21 +15,17 @@ class KernelWrite {
         if (!is_current() || bytes == 0) return;
         const auto start = reinterpret_cast<uint64_t>(to);
         const uint64_t first = start & ~(kPage - 1);
-        const int saved_errno = errno;
-        {
-            const Locked locked;
-            // The process may have changed its mind while this thread waited.
-            if (process.tracked != nullptr && process.tracked->stage == Stage::witnessing) {
-                if (bytes > kMostPages * kPage - (start - first)) {
-                    stop_judging_by_page();
-                } else {
-                    start_ = start;
-                    bytes_ = bytes;
-                    shared_ = process.look.shared_pages(first, pages_of(bytes), &absent_);
-                }
-            }
+        const KeptErrno kept_errno;
+        const Locked locked;
+        // The process may have changed its mind while this thread waited.
+        if (process.tracked == nullptr || process.tracked->stage != Stage::witnessing) return;
+        if (bytes > kMostPages * kPage - (start - first)) {
+            stop_judging_by_page();
+        } else {
+            start_ = start;
+            bytes_ = bytes;
+            shared_ = process.look.shared_pages(first, pages_of(bytes), &absent_);
         }
-        errno = saved_errno;
     }
 
     // What the call returned: how far it wrote, or an error. Returns it too.
@@ -62,22 +57,18 @@ class KernelWrite {
     }
 
     void judge(uint64_t bytes, uint64_t of_pages) const {
-        const int saved_errno = errno;
+        const KeptErrno kept_errno;
         const size_t count = pages_of(bytes);
-        {
-            const Locked locked;
-            uint64_t page = start_ & ~(kPage - 1);
-            for (size_t i = 0; i < count; ++i, page += kPage) {
-                if (process.tracked == nullptr || process.tracked->stage != Stage::witnessing)
-                    break;
-                if ((of_pages >> i & 1) == 0) continue;
-                const bool is_copied =
-                    (shared_ >> i & 1) != 0 && !process.tracked->early_pages.is_copied(page);
-                if (is_copied) record_page(trace::CensusKind::kernel, page);
-                if (is_copied || (absent_ >> i & 1) != 0) judge_page(page, !is_copied);
-            }
+        const Locked locked;
+        uint64_t page = start_ & ~(kPage - 1);
+        for (size_t i = 0; i < count; ++i, page += kPage) {
+            if (process.tracked == nullptr || process.tracked->stage != Stage::witnessing) break;
+            if ((of_pages >> i & 1) == 0) continue;
+            const bool is_copied =
+                (shared_ >> i & 1) != 0 && !process.tracked->early_pages.is_copied(page);
+            if (is_copied) record_page(trace::CensusKind::kernel, page);
+            if (is_copied || (absent_ >> i & 1) != 0) judge_page(page, !is_copied);
         }
-        errno = saved_errno;
     }
 
     uint64_t start_ = 0;

@@ -9,6 +9,7 @@
 #include "process/process.h"
 #include "process/signals.h"
 #include "support/guarded_read.h"
+#include "support/kept_errno.h"
 
 #include "support/poison.h"
 
@@ -59,10 +60,12 @@ bool change_raw_action(const long* with, long* result) {
     if (with[1] != 0 && !read_argument(pointer(with[1]), &action, sizeof(action))) return false;
     const struct sigaction converted = of_libc(action);
     struct sigaction old;
-    const int saved_errno = errno;
-    const int changed = change_action(signal, with[1] != 0 ? &converted : nullptr, &old);
-    *result = changed == 0 ? 0 : -errno;
-    errno = saved_errno;
+    int changed = 0;
+    {
+        const KeptErrno kept_errno;
+        changed = change_action(signal, with[1] != 0 ? &converted : nullptr, &old);
+        *result = changed == 0 ? 0 : -errno;
+    }
     if (changed == 0 && with[2] != 0) {
         const KernelAction before = of_kernel(old);
         if (!write_result(&before, reinterpret_cast<void*>(with[2]), sizeof(before))) {

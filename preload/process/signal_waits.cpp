@@ -12,6 +12,7 @@
 #include "process/real.h"
 #include "process/signals.h"
 #include "support/guarded_read.h"
+#include "support/kept_errno.h"
 #include "witness/handler.h"
 
 #include "support/poison.h"
@@ -157,7 +158,7 @@ NoTrapIsPending::~NoTrapIsPending() {
 
 long wait_for_signal(const void* set, siginfo_t* info, const struct timespec* timeout,
                      size_t bytes) {
-    const int saved_errno = errno;
+    const KeptErrno kept_errno;
     const int signal = wait_for_host(
         [&](siginfo_t* found, const struct timespec* left) {
             const long got = sys::syscall4(SYS_rt_sigtimedwait, sys::word(set), sys::word(found),
@@ -166,9 +167,7 @@ long wait_for_signal(const void* set, siginfo_t* info, const struct timespec* ti
             return sys::failed(got) ? -1 : static_cast<int>(got);
         },
         set, info, timeout);
-    const long result = signal < 0 ? -errno : signal;
-    errno = saved_errno;
-    return result;
+    return signal < 0 ? -errno : signal;
 }
 
 long pending_signals(void* set, size_t bytes) {
@@ -213,13 +212,12 @@ COWSCOPE_INTERPOSED int sigwaitinfo(const sigset_t* set, siginfo_t* info) {
 
 // Never ends with EINTR (sigwait(3)), and has its own way to say what went wrong.
 COWSCOPE_INTERPOSED int sigwait(const sigset_t* set, int* signal) {
-    const int errno_before = errno;
+    const cowscope::KeptErrno kept_errno;
     int got = 0;
     do {
         got = cowscope::process::wait_by_libc(set, nullptr, nullptr);
     } while (got < 0 && errno == EINTR);
     const int error = got < 0 ? errno : 0;
-    errno = errno_before;
     if (error == 0) *signal = got;
     return error;
 }

@@ -1,13 +1,13 @@
 // The program has waited for a child: perhaps nobody shares its pages any more. With a witness that
 // is found out at the faults that follow (alone.cpp); without one nothing else would tell the
 // process's copies from what it writes later, and a last census takes all of that for copies.
-#include <errno.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "process/interpose.h"
 #include "process/process.h"
 #include "process/real.h"
+#include "support/kept_errno.h"
 
 #include "support/poison.h"
 
@@ -18,15 +18,12 @@ template <typename Result>
 Result behind_wait(Result result, bool has_ended) {
     // Most programs never fork: for them this is one comparison.
     if (!has_ended || process.tracked == nullptr || !is_current()) return result;
-    const int saved_errno = errno;
-    {
-        const Locked locked;
-        if (process.tracked != nullptr && !process.trap.is_open()) {
-            process.tracked->faults_until_asking = 0;
-            stop_if_alone();
-        }
+    const KeptErrno kept_errno;
+    const Locked locked;
+    if (process.tracked != nullptr && !process.trap.is_open()) {
+        process.tracked->faults_until_asking = 0;
+        stop_if_alone();
     }
-    errno = saved_errno;
     return result;
 }
 

@@ -127,6 +127,29 @@ TEST_CASE("little of the shim's memory is accessible ahead of use", "[hostile]")
     }
 }
 
+// What the shim wrote there would be a copy that the program does not make.
+TEST_CASE("the page of errno is untouched where the program leaves it alone", "[hostile]") {
+    const std::string witness = GENERATE(std::string("auto"), "off");
+    CAPTURE(witness);
+    const TemporaryFolder folder;
+    RunOptions options;
+    // The kernel writes the CPU's number to a thread's own memory (rseq(2)).
+    options.environment = {"GLIBC_TUNABLES=glibc.pthread.rseq=0"};
+    const Words program = {program_of_tests("errno_page")};
+    const RunResult alone = run_program(program, options);
+    REQUIRE(alone.status() == 0);
+    if (alone.out == "unknown\n") {
+        WARN("SKIPPED: this kernel cannot be asked");
+        return;
+    }
+    REQUIRE(alone.out == "untouched\n");
+    const Words record = {"record", "--quiet", "--witness", witness, "-o", folder / "t.cow", "--"};
+    const RunResult run = run_cowscope(joined(record, program), options);
+    CAPTURE(run.err);
+    CHECK(run.status() == 0);
+    CHECK(run.out == "untouched\n");
+}
+
 TEST_CASE("many threads leave most descriptors to the program", "[hostile]") {
     const auto [threads, descriptors] =
         GENERATE(std::pair(60, 4096), std::pair(200, 256), std::pair(520, 4096));
