@@ -385,8 +385,32 @@ class Collector {
         group->reused_most = static_cast<double>(most);
     }
 
+    // A generation that is shorter than the gaps between two events has one by chance, and that
+    // speaks for more pages than its generation has: for those of others like it, which have none.
+    void speak_for_each_other() {
+        double surplus = 0;
+        double squares = 0;
+        for (const SampleGroup& group : copies_.groups) {
+            if (!group.is_counted) continue;
+            surplus += std::max(group.others - group.pages, 0.0);
+            squares += group.squares;
+        }
+        if (surplus <= 0) return;
+        constexpr double kDeviations = 3;
+        const double most = surplus + kDeviations * std::sqrt(squares);
+        const auto spoken_for =
+            std::min(copies_.unsampled, static_cast<uint64_t>(std::llround(most)));
+        for (SampleGroup& group : copies_.groups) {
+            if (!group.is_counted) continue;
+            const double share = std::max(group.others - group.pages, 0.0) / surplus;
+            group.pages += share * static_cast<double>(spoken_for);
+        }
+        copies_.unsampled -= spoken_for;
+    }
+
     // Shares what each group speaks for out among its classes.
     void spread_represented() {
+        speak_for_each_other();
         std::vector<double> of_class(copies_.classes.size(), 0);
         for (const SampleGroup& group : copies_.groups) {
             const auto reused = static_cast<uint64_t>(std::llround(group.reused_pages()));

@@ -52,6 +52,12 @@ void write_census(trace::CensusKind kind) {
         }
     }
     write_census_record(kind, tracked.census);
+    if (tracked.stage == Stage::witnessing) {
+        count_unseen(~uint64_t{0});
+    } else {
+        const uint64_t copied = tracked.census.copied.pages();
+        count_unseen(copied > tracked.told_copies ? copied - tracked.told_copies : 0);
+    }
 }
 
 void write_account(uint64_t fresh_pages, uint64_t held_alone_pages) {

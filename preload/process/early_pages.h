@@ -45,7 +45,7 @@ class EarlyPages {
     Entry* end() { return entries_ + count_; }
 
   private:
-    static constexpr size_t kCapacity = 192;
+    static constexpr size_t kCapacity = 188;
 
     template <typename Matches>
     bool any(uint64_t page, Matches&& matches) const {

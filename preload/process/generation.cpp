@@ -271,7 +271,11 @@ void begin_generation() {
         return;
     }
     Tracked& tracked = *process.tracked;
-    if (tracked.is_protected) write_census(trace::CensusKind::generation);
+    if (tracked.is_protected) {
+        write_census(trace::CensusKind::generation);
+    } else if (tracked.stage == Stage::witnessing) {
+        count_unseen(~uint64_t{0});
+    }
     if (process.forks != 0) process.look.parent().close();
     tracked.is_protected = false;
     tracked.generation = process.forks;
@@ -285,6 +289,9 @@ void begin_generation() {
     tracked.stage = Stage::off;
     tracked.lacks_generation = false;
     tracked.has_unseen_faults = false;
+    tracked.had_late_signals = false;
+    tracked.counts_unseen = false;
+    tracked.told_copies = 0;
     tracked.pages_at_start = 0;
     tracked.pages_before_tracking = 0;
     tracked.unlisted_given_up = 0;
@@ -297,6 +304,8 @@ void begin_generation() {
     if (!tracked.lacks_tracker && process.tracker.needs_rights()) start_tracker();
     if (process.forks == 0 && !process.is_counting) find_earlier_copies();
     const bool is_witnessed = start_witness();
+    const bool is_blind = is_witnessed && has_blocked_thread();
+    if (is_blind) start_counting_unseen();
     if (process.is_counting) {
         if (is_witnessed) tracked.stage = Stage::witnessing;
         return;
@@ -318,7 +327,7 @@ void begin_generation() {
     write_earlier_copies();
     // So that the trace says which tracker there is, though all children be short-lived.
     if (process.forks == 1 && !tracked.lacks_tracker) tracked.lacks_tracker = !start_tracker();
-    if (process.has_ring) stop_judging_by_page();
+    if (process.has_ring || is_blind) stop_judging_by_page();
 }
 
 void begin_before_fork() {
@@ -343,7 +352,7 @@ void go_on_after_fork() {
     if (tracked.stage != Stage::witnessing || tracked.lacks_tracker) return;
     start_counting_faults();
     tracked.pages_before_tracking = kPagesBeforeTracking;
-    if (tracked.early_pages.is_full()) stop_judging_by_page();
+    if (tracked.early_pages.is_full() || tracked.counts_unseen) stop_judging_by_page();
 }
 
 void judge_page(uint64_t page, bool is_fresh) {
@@ -368,6 +377,17 @@ void before_unseen_writes() {
     if (!is_current()) return;
     const Locked locked;
     stop_judging_by_page();
+}
+
+void before_blocking_trap() {
+    const Tracked* tracked = process.tracked;
+    if (tracked == nullptr || tracked->stage == Stage::off) return;
+    // Some programs block all signals again and again.
+    if (tracked->stage == Stage::tracking && tracked->counts_unseen) return;
+    if (!is_current()) return;
+    const Locked locked;
+    stop_judging_by_page();
+    start_counting_unseen();
 }
 
 }  // namespace cowscope::process

@@ -24,6 +24,10 @@
 #include "witness/sampling.h"
 #include "witness/trap.h"
 
+namespace cowscope::witness {
+struct Fault;
+}
+
 namespace cowscope::process {
 
 // How the writes of a generation are known.
@@ -53,10 +57,13 @@ struct Tracked {
     Stage stage;
     bool is_protected;       // writes to `inherited` show in a census
     bool has_unseen_faults;  // of this generation, while the witness was blind
-    bool lacks_tracker;      // none was asked for, or none works
-    bool lacks_generation;   // the trace does not tell of this one yet
-    bool is_before_fork;     // the fork that it follows is still to come
-    bool is_alone;           // nobody shares its pages any more: the generation is over
+    bool had_late_signals;   // of this generation
+    // A thread blocks SIGTRAP, or has, so that faults are counted (blocked_threads.cpp).
+    bool counts_unseen;
+    bool lacks_tracker;     // none was asked for, or none works
+    bool lacks_generation;  // the trace does not tell of this one yet
+    bool is_before_fork;    // the fork that it follows is still to come
+    bool is_alone;          // nobody shares its pages any more: the generation is over
     // Pages to judge one by one before tracking starts; 0: it has, or never will.
     uint32_t pages_before_tracking;
     uint32_t unlisted_given_up;  // ranges that were given up before that
@@ -71,6 +78,8 @@ struct Tracked {
     uint64_t maybe_shared;
     uint32_t faults_until_asking;
 
+    uint64_t told_copies;    // of this generation: events, by their weight
+    uint64_t unseen_before;  // Trap::unseen_faults() when it was counted last
     witness::Sampling sampling;
     uint32_t written_weight;  // of events, as the trace says so far
     witness::InternTable sites;
@@ -122,6 +131,9 @@ struct alignas(4096) Process {
     uint64_t told_mappings = 0;
     uint64_t taken_mappings = 0;
     uint64_t last_break = 0;
+    // Threads may block SIGTRAP: they are asked at each fork. The one that did when last asked.
+    bool asks_threads = true;
+    pid_t blocked_tid = 0;
     Onlooker onlooker = Onlooker::not_asked;
     bool onlooker_told = false;  // in this segment
     // The program has an io_uring: the kernel may write to its memory at any time.
@@ -244,6 +256,16 @@ void stop_judging_by_page();
 void before_unseen_writes();
 // Faults of this process so far, the kernel's own on its behalf included.
 uint64_t all_faults();
+// The same, where a thread is about to block SIGTRAP. The lock is not held.
+void before_blocking_trap();
+// A generation begins: whether another thread blocks SIGTRAP, whose writes nobody is told of. The
+// lock is held, here and below.
+bool has_blocked_thread();
+// From here on faults are counted that nobody is told of.
+void start_counting_unseen();
+// Of this generation, what was counted is lost; at most so many copies are not accounted for.
+void count_unseen(uint64_t most);
+
 // Takes what is not shared out of `inherited`, which holds all pages that were found present.
 void settle_inherited();
 
@@ -256,7 +278,7 @@ void set_witness_mean(uint32_t mean);
 // The next events have this weight; false where that could not be said. The lock is held.
 bool write_weight(uint32_t weight);
 // The witness was told of a fault, which was recorded or not. In the handler, as the last thing.
-void count_fault(bool is_event, uint32_t event_index, pid_t tid);
+void count_fault(bool is_event, const witness::Fault& fault);
 
 // Whether the trace tells of the generation. Where its record found no room, it is tried again
 // here: what comes behind would be the last one's. The lock is held.

@@ -113,7 +113,7 @@ bool answer_signal_call(const RawCall& call, long* result) {
         case SYS_rt_sigaction:
             return change_raw_action(with, result);
         case SYS_rt_sigprocmask:
-            if (blocks_trap(with)) before_unseen_writes();
+            if (blocks_trap(with)) before_blocking_trap();
             return false;
         case SYS_rt_sigsuspend:
             return wait_with_mask(call, pointer(with[0]), result);

@@ -1,6 +1,7 @@
 // How many of the faults the witness is told of, as time goes by: see witness/sampling.h.
 
 #include "process/process.h"
+#include "witness/fault.h"
 
 #include "support/poison.h"
 
@@ -21,10 +22,10 @@ bool write_weight(uint32_t weight) {
 void set_witness_mean(uint32_t mean) {
     if (!process.trap.is_open() || process.trap.mean() == mean) return;
     // Where it fails, the witness goes on as it was.
-    if (process.trap.reopen(mean) == 0) write_weight(mean);
+    if (process.trap.reopen(mean, &process.tracked->sampling) == 0) write_weight(mean);
 }
 
-void count_fault(bool is_event, uint32_t event_index, pid_t tid) {
+void count_fault(bool is_event, const witness::Fault& fault) {
     stop_if_alone();
     witness::Sampling& sampling = process.tracked->sampling;
     // In a new generation the witness may tell of every fault for a while. And before a fork has
@@ -40,7 +41,10 @@ void count_fault(bool is_event, uint32_t event_index, pid_t tid) {
         if (process.trap.mean() == before) sampling.stay(before);
         return;
     }
-    process.trap.set_gap(event_index, tid, &sampling);
+    // Of one that was told before all were opened anew nothing follows.
+    if (fault.weight == process.trap.mean()) {
+        process.trap.set_gap(fault.event_index, fault.tid, &sampling);
+    }
 }
 
 }  // namespace cowscope::process

@@ -30,11 +30,11 @@ int restart_flag(int signal) {
 // While SIGTRAP is blocked the witness is blind.
 void before_mask_change(int how, const sigset_t* set) {
     if (set == nullptr || how == SIG_UNBLOCK || sigismember(set, SIGTRAP) != 1) return;
-    before_unseen_writes();
+    before_blocking_trap();
 }
 // By a mask of the first 32 signals.
 void before_mask_change(int mask) {
-    if ((static_cast<unsigned>(mask) & kTrapOnly) != 0) before_unseen_writes();
+    if ((static_cast<unsigned>(mask) & kTrapOnly) != 0) before_blocking_trap();
 }
 
 Handler change_handler(int signal, Handler handler, int flags, bool blocks_itself) {
@@ -170,7 +170,7 @@ COWSCOPE_INTERPOSED int pthread_sigmask(int how, const sigset_t* set, sigset_t* 
     return real().pthread_sigmask(how, set, old);
 }
 COWSCOPE_INTERPOSED int sighold(int signal) noexcept {
-    if (signal == SIGTRAP) before_unseen_writes();
+    if (signal == SIGTRAP) before_blocking_trap();
     return real().sighold(signal);
 }
 COWSCOPE_INTERPOSED int sigblock(int mask) noexcept {

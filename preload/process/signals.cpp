@@ -233,7 +233,7 @@ __attribute__((noinline)) void restore_signal_mask(sys::SignalMask mask) {
                              sys::word(&at_once), sizeof(kTrapOnly)) == SIGTRAP) {
             if (witness::is_ours(info.trap)) {
                 process.lock.lock();
-                process.trap.takes(witness::event_of(info.trap));
+                if (process.trap.takes(info.trap)) process.trap.count_told(info.trap);
                 process.lock.unlock();
                 continue;
             }

@@ -163,7 +163,7 @@ void start_tracking(const tracker::AddressRange& used) {
         write_memory_at_fork();
     }
     tracked.stage = Stage::tracking;
-    if (process.trap.is_open()) process.trap.open_major();
+    if (process.trap.is_open()) process.trap.open_major(&tracked.sampling);
     protect(used);
     write_inherited(process.tracker.kind());
     set_witness_mean(tracked.sampling.mean());

@@ -290,9 +290,12 @@ bool record_event(Tracked& tracked, Fault& fault) {
     record->site = site->value;
     record->tid = static_cast<uint32_t>(fault.tid);
     if (!is_short) record->neighbour = words[1];
-    if (writer.commit()) return true;
-    count_unwritten(fault);
-    return false;
+    if (!writer.commit()) {
+        count_unwritten(fault);
+        return false;
+    }
+    tracked.told_copies += uint64_t{fault.weight} * fault.pages;
+    return true;
 }
 
 void count_copy(Tracked& tracked, const Fault& fault) {
@@ -331,7 +334,7 @@ bool take_fault(Tracked& tracked, Fault& fault) {
 void record_fault(void* argument) {
     Fault& fault = *static_cast<Fault*>(argument);
     const bool is_event = take_fault(*process::process.tracked, fault);
-    process::count_fault(is_event, fault.event_index, fault.tid);
+    process::count_fault(is_event, fault);
 }
 
 // What lies between the interrupted instruction's red zone and here was written for this signal.
@@ -370,6 +373,7 @@ void record_late_fault(void* argument) {
         }
     }
     // There may have been more than this signal tells, and there may be again.
+    tracked.had_late_signals = true;
     tracked.has_unseen_faults = true;
     process::stop_judging_by_page();
 }
@@ -377,7 +381,7 @@ void record_late_fault(void* argument) {
 // A signal that says nothing needs no look at anything.
 bool is_restart(const TrapInfo& info) {
     process::process.lock.lock();
-    const bool takes = process::process.trap.takes(event_of(info));
+    const bool takes = process::process.trap.takes(info);
     process::process.lock.unlock();
     return !takes;
 }
@@ -393,6 +397,7 @@ void handle(pid_t tid, const TrapInfo& info, const ucontext_t& context) {
     fault.context = &context;
     fault.own_frames = own_frames(fault.registers.sp);
     process::process.lock.lock();
+    process::process.trap.count_told(info);
     Tracked* tracked = process::process.tracked;
     if (tracked != nullptr && process::is_watching()) {
         ++tracked->faults_told;
@@ -417,7 +422,8 @@ void handle(pid_t tid, const TrapInfo& info, const ucontext_t& context) {
 void count_late(const TrapInfo& info) {
     Tracked* tracked = process::process.tracked;
     if (tracked == nullptr || !process::is_watching()) return;
-    if (!process::process.trap.takes(event_of(info))) return;
+    if (!process::process.trap.takes(info)) return;
+    process::process.trap.count_told(info);
     Fault fault = {info.address, event_of(info), weight_of(info), sys::gettid(), {}, nullptr, {}};
     cowscope_call_on_stack(record_late_fault, &fault,
                            tracked->handler_stack + sizeof(tracked->handler_stack));

@@ -68,15 +68,25 @@ int Trap::open_at(size_t index, pid_t tid, bool is_major, uint32_t mean, uint64_
         return -EBADF;
     }
     // Not before: what stood there stays where this cannot be opened.
-    at(index) = {opened, tid, is_major, false, true, mean - 1};
+    at(index) = {};
+    at(index).descriptor = opened;
+    at(index).tid = tid;
+    at(index).is_major = is_major;
+    at(index).is_new = true;
+    at(index).picked = mean - 1;
     if (count_ <= index) count_ = index + 1;
     return 0;
 }
 
-int Trap::open_event(pid_t tid, bool is_major, uint32_t mean, uint64_t gap) {
+int Trap::open_event(pid_t tid, bool is_major, uint32_t mean, uint32_t picked) {
     size_t index = 0;
     while (index < count_ && at(index).tid != 0) ++index;
-    return index == kMaxEvents ? -EMFILE : open_at(index, tid, is_major, mean, gap);
+    if (index == kMaxEvents) return -EMFILE;
+    const int result = open_at(index, tid, is_major, mean, uint64_t{picked} + 1);
+    if (result != 0) return result;
+    at(index).is_first = true;
+    at(index).picked = picked;
+    return 0;
 }
 
 size_t Trap::open_events() const {
@@ -94,8 +104,30 @@ size_t Trap::most_events() {
     return part < 1 ? 1 : part < kMaxEvents ? part : kMaxEvents;
 }
 
+namespace {
+
+// 0 where it is not known.
+uint64_t faults_of(Descriptor& event) {
+    uint64_t count = 0;
+    if (!event.is_ours()) return 0;
+    return sys::read(event.number(), &count, sizeof(count)) == sizeof(count) ? count : 0;
+}
+
+}  // namespace
+
+void Trap::close_event(Descriptor descriptor) {
+    closed_faults_ += faults_of(descriptor);
+    descriptor.close();
+}
+
+uint64_t Trap::unseen_faults() {
+    uint64_t faults = closed_faults_;
+    for_each_descriptor([&](Descriptor& each) { faults += faults_of(each); });
+    return faults > told_faults_ ? faults - told_faults_ : 0;
+}
+
 void Trap::release(size_t index) {
-    at(index).descriptor.close();
+    close_event(at(index).descriptor);
     at(index) = {};
     while (count_ != 0 && at(count_ - 1).tid == 0) --count_;
 }
@@ -122,27 +154,22 @@ int Trap::open(uint32_t mean, Sampling* sampling, bool is_alone) {
     if (!is_alone) {
         for_each_thread(kOwnThreads, [&](pid_t tid) {
             if (tid == self) return;
-            const int opened = has_room_for_others() ? open_event(tid, false, mean, mean) : -EMFILE;
+            const int opened = has_room_for_others()
+                                   ? open_event(tid, false, mean, sampling->pick(mean))
+                                   : -EMFILE;
             if (opened != 0 && opened != -ESRCH) ++unseen_threads_;
         });
     }
-    // A new child may not live for a whole gap: its first fault that is told is any of the first
-    // `mean` ones. (But the very first, which would need a gap of one.)
-    const bool is_early = is_alone && mean > 2;
-    const uint32_t picked = is_early ? 1 + sampling->pick(mean - 1) : mean - 1;
-    const int result = open_event(self, false, mean, picked + 1);
+    const int result = open_event(self, false, mean, sampling->pick(mean));
     if (result != 0) {
         close();
         return result;
     }
-    Event& own = at(count_ - 1);
-    own.picked = picked;
-    if (is_early) change_gap(&own, mean);
-    if (is_swap_used()) open_major();
+    if (is_swap_used()) open_major(sampling);
     return 0;
 }
 
-int Trap::reopen(uint32_t mean) {
+int Trap::reopen(uint32_t mean, Sampling* sampling) {
     told_ = 0;
     unseen_threads_ = 0;
     for (size_t i = 0; i < count_; ++i) at(i).is_new = false;
@@ -155,7 +182,7 @@ int Trap::reopen(uint32_t mean) {
             if (!is_major) ++unseen_threads_;
             return;
         }
-        const int opened = open_event(tid, is_major, mean, mean);
+        const int opened = open_event(tid, is_major, mean, sampling->pick(mean));
         if (opened != -ESRCH) result = opened;
     };
     for_each_thread(kOwnThreads, [&](pid_t tid) {
@@ -167,10 +194,15 @@ int Trap::reopen(uint32_t mean) {
         if (result != 0 && event.is_new) release(i);
         if (result != 0 || event.is_new || event.tid == 0) continue;
         const Event old = event;
-        const int opened = open_at(i, old.tid, old.is_major, mean, mean);
+        const uint32_t picked = sampling->pick(mean);
+        const int opened = open_at(i, old.tid, old.is_major, mean, uint64_t{picked} + 1);
         // Where it cannot be opened the old one stays, with its own mean: every signal says which
         // that is.
-        if (opened == 0) Descriptor(old.descriptor).close();
+        if (opened == 0) {
+            close_event(old.descriptor);
+            at(i).is_first = true;
+            at(i).picked = picked;
+        }
         if (opened == -ESRCH) release(i);
     }
     if (result == 0) mean_ = mean;
@@ -183,9 +215,16 @@ void Trap::set_gap(uint32_t index, pid_t tid, Sampling* sampling) {
     Event& event = at(index);
     if (event.tid != tid) {
         // A thread that has inherited its event. Opening costs about 20 us a thread: with so many
-        // faults in between, less than a hundredth of what they cost.
+        // faults in between, less than a hundredth of what they cost. But a first gap that is
+        // inherited would come again and again.
         constexpr uint32_t kFaultsAReopening = 64;
-        if (told_ / kFaultsAReopening >= count_) reopen(mean_);
+        const bool is_due =
+            event.is_first ? has_room_for_others() : told_ / kFaultsAReopening >= count_;
+        if (is_due) reopen(mean_, sampling);
+        return;
+    }
+    if (event.is_first) {
+        follow_first(&event, sampling);
         return;
     }
     // Without a gap of one there is nothing to choose.
@@ -194,19 +233,54 @@ void Trap::set_gap(uint32_t index, pid_t tid, Sampling* sampling) {
     if (change_gap(&event, uint64_t{mean_} - event.picked + picked)) event.picked = picked;
 }
 
+void Trap::follow_first(Event* event, Sampling* sampling) {
+    const Event old = *event;
+    const bool has_choice = mean_ > 2;
+    const uint32_t next = has_choice ? sampling->pick_after(old.picked, mean_) : 1;
+    size_t index = 0;
+    while (&at(index) != event) ++index;
+    const uint64_t gap = has_choice ? uint64_t{mean_} - old.picked + next : 2;
+    // Where it fails, the first gap stays for now: as likely too short as too long.
+    if (open_at(index, old.tid, old.is_major, mean_, gap) != 0) return;
+    close_event(old.descriptor);
+    if (!has_choice) return;
+    const uint32_t after = sampling->pick_after(next, mean_);
+    event->picked = change_gap(event, uint64_t{mean_} - next + after) ? after : next;
+}
+
+namespace {
+
+// How often this thread has given the processor to others.
+uint32_t thread_switches() {
+    struct rusage usage;
+    constexpr int kThread = 1;  // RUSAGE_THREAD
+    if (sys::syscall2(SYS_getrusage, kThread, sys::word(&usage)) != 0) return 0;
+    return static_cast<uint32_t>(usage.ru_nvcsw + usage.ru_nivcsw);
+}
+
+}  // namespace
+
 bool Trap::change_gap(Event* event, uint64_t gap) {
     // The event has just raised a signal, or was just opened: its number still names it.
     if (sys::ioctl(event->descriptor.number(), PERF_EVENT_IOC_PERIOD, &gap) != 0) return false;
     event->is_restarted = true;
+    event->switches = thread_switches();
     return true;
 }
 
+bool Trap::takes(const TrapInfo& info) {
+    const uint32_t index = event_of(info);
+    if (index >= count_ || !at(index).is_restarted) return true;
+    at(index).is_restarted = false;
+    return at(index).switches != thread_switches();
+}
+
 // Without them most of the truth is still there.
-void Trap::open_major() {
+void Trap::open_major(Sampling* sampling) {
     if (has_major_) return;
     has_major_ = true;
     for_each_thread(kOwnThreads, [&](pid_t tid) {
-        if (has_room_for_others()) open_event(tid, true, mean_, mean_);
+        if (has_room_for_others()) open_event(tid, true, mean_, sampling->pick(mean_));
     });
 }
 
@@ -216,6 +290,7 @@ void Trap::close() {
     count_ = 0;
     unseen_threads_ = 0;
     has_major_ = false;
+    told_faults_ = closed_faults_ = 0;
 }
 
 }  // namespace cowscope::witness

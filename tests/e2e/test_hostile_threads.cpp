@@ -110,3 +110,24 @@ TEST_CASE("a thread that goes before all others does not wait for ever", "[hosti
     // glibc blocks all signals while a thread starts.
     check_copies(recorded, *recorded.account.writers().begin(), Bound::exact, 2);
 }
+
+// Nobody can be told of such writes: the census has the pages, and says that their events are lost.
+TEST_CASE("what threads write that block all signals is counted, and told as lost", "[hostile]") {
+    const std::string name = GENERATE(std::string("before"), "after", "child");
+    CAPTURE(name);
+    const TemporaryFolder folder;
+    const AccountRun recorded =
+        record_case(folder, program_of_tests("blocked_threads"), name, Instruments::all);
+    REQUIRE(recorded.account.writers().size() == 1);
+    const int pid = *recorded.account.writers().begin();
+    const Json row = row_of(recorded, pid);
+    const uint64_t copied = recorded.account.count(pid, "copied");
+    CAPTURE(row.dump(1));
+    CHECK(row["copied_pages"] >= copied);
+    CHECK(row["copied_pages"] <= copied + kOtherCopies);
+    CHECK(row["lost_events"] >= copied - 16);
+    CHECK(row["lost_events"] <= copied + kOtherCopies);
+    const Json own = report_json(recorded.folder, {"--process", std::to_string(pid)});
+    CHECK(pages_of_cause(own, "unknown") >= copied - 16);
+    CHECK(pages_of_cause(own, "kernel") <= kOtherCopies);
+}

@@ -231,3 +231,62 @@ TEST_CASE("other forms of a sampled trace have the report's pages", "[e2e][sampl
     REQUIRE_FALSE(points.empty());
     CHECK(points.back()["copied_pages"].get<double>() + kOtherPages >= sampled.all_pages());
 }
+
+// By then one fault in 64 is told, and each of these epochs has fewer behind its first 64.
+TEST_CASE("short epochs are sampled like long ones, from their first pages on", "[e2e][sampling]") {
+    constexpr int kEpochs = 200;
+    constexpr uint64_t kPagesAnEpoch = 120;
+    constexpr uint64_t kPageBytes = 4096;
+    const TemporaryFolder folder;
+    const std::string trace = folder / "t";
+    const RunResult run =
+        run_cowscope({"record", "--quiet", "-o", trace, "--", program_of_tests("short_epochs"), "2",
+                      std::to_string(kEpochs), std::to_string(kPagesAnEpoch)});
+    CAPTURE(run.err);
+    REQUIRE(run.status() == 0);
+    const Json truth = Json::parse(run.out);
+    const Json report = report_json(trace);
+    for (const char* name : {"small_writer", "big_writer"}) {
+        const Estimate found = site(report, name);
+        const double pages = number(truth[std::string(name) == "small_writer" ? "short" : "long"]);
+        CAPTURE(name, found.pages, found.margin, pages);
+        CHECK(std::abs(found.pages - pages) <= 3 * found.margin + kOtherPages);
+    }
+    const auto all = number(report["totals"]["copied_pages"]);
+    CHECK(static_cast<double>(pages_of_cause(report, "unknown")) < 0.01 * all);
+
+    // Where in their epoch the events of small_writer lie that stand for more than themselves: as
+    // often in each part, but for the first 64 pages, which are told one by one.
+    const RunResult dump = run_cowscope({"dump", trace});
+    REQUIRE(dump.status() == 0);
+    const uint64_t start = truth["memory"].get<uint64_t>();
+    constexpr uint64_t kParts = 4;
+    constexpr uint64_t kFirst = 70;
+    uint64_t parts[kParts] = {};
+    uint64_t weight = 1;
+    uint64_t epoch = 0;
+    std::istringstream lines(dump.out);
+    const auto field = [](const std::string& line, const std::string& name, int base) -> uint64_t {
+        const size_t at = line.find(" " + name + "=");
+        if (at == std::string::npos) return 0;
+        return std::stoull(line.substr(at + name.size() + 2), nullptr, base);
+    };
+    const std::string root = std::to_string(processes_of(report, "root").at(0)["pid"].get<int>());
+    for (std::string line; std::getline(lines, line);) {
+        if (line.rfind(root + " ", 0) != 0) continue;
+        if (contains(line, " weight weight=")) weight = field(line, "weight", 10);
+        if (contains(line, " generation time_ns=")) epoch = field(line, "generation", 10);
+        if (!contains(line, " event time_ns=") || weight == 1 || epoch <= 2) continue;
+        const uint64_t page = (field(line, "address", 16) - start) / kPageBytes;
+        if (page < kFirst || page >= kPagesAnEpoch) continue;
+        ++parts[(page - kFirst) * kParts / (kPagesAnEpoch - kFirst)];
+    }
+    double chi_square = 0;
+    const double expected = kEpochs * (kPagesAnEpoch - kFirst) / 64.0 / kParts;
+    for (const uint64_t part : parts) {
+        chi_square += std::pow(static_cast<double>(part) - expected, 2) / expected;
+    }
+    CAPTURE(parts[0], parts[1], parts[2], parts[3], expected);
+    // Four degrees of freedom: more than 30 in one of 200,000 runs.
+    CHECK(chi_square < 30);
+}
