@@ -247,7 +247,7 @@ TEST_CASE("short epochs are sampled like long ones, from their first pages on", 
     const Json truth = Json::parse(run.out);
     const Json report = report_json(trace);
     for (const char* name : {"small_writer", "big_writer"}) {
-        const Estimate found = site(report, name);
+        const Estimate found = site(report, std::string("(anonymous namespace)::") + name);
         const double pages = number(truth[std::string(name) == "small_writer" ? "short" : "long"]);
         CAPTURE(name, found.pages, found.margin, pages);
         CHECK(std::abs(found.pages - pages) <= 3 * found.margin + kOtherPages);
