@@ -14,7 +14,7 @@
 namespace cowscope::process {
 namespace {
 
-// Of the shim's own faults there are fewer in one generation.
+// Of the shim's own faults there are fewer in a generation of few events.
 constexpr uint64_t kOwnFaults = 64;
 // Asking takes some 10 us a thread.
 constexpr unsigned kMostAsked = 256;
@@ -80,10 +80,9 @@ void count_unseen(uint64_t most) {
     const uint64_t unseen = process.trap.unseen_faults();
     const uint64_t before = tracked.unseen_before;
     tracked.unseen_before = unseen;
-    if (unseen < before + kOwnFaults) return;
-    const bool is_any_blocked =
-        tracked.had_late_signals || process.blocked_tid != 0 || find_blocked_thread() != 0;
-    if (!is_any_blocked) return;
+    // With each event the shim may touch some memory of its own for the first time.
+    constexpr uint64_t kEventsAnOwnFault = 8;
+    if (unseen < before + kOwnFaults + tracked.told_copies / kEventsAnOwnFault) return;
     const uint64_t lost = unseen - before < most ? unseen - before : most;
     if (process.is_counting) return;
     process.writer.loss()->blocked_events += lost;
