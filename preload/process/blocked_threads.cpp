@@ -85,7 +85,7 @@ void count_unseen(uint64_t most) {
     if (unseen < before + kOwnFaults + tracked.told_copies / kEventsAnOwnFault) return;
     const uint64_t lost = unseen - before < most ? unseen - before : most;
     if (process.is_counting) return;
-    process.writer.loss()->blocked_events += lost;
+    process.writer.count_loss(&trace::LossRecord::blocked_events, lost);
 }
 
 }  // namespace cowscope::process
