@@ -22,13 +22,13 @@ void Mappings::hash_line(const char* line) {
 }
 
 bool Mappings::add_line(Arena& arena, const char* line) {
-    hash_line(line);
     // start-end perms offset device inode path (proc(5), /proc/pid/maps)
     const char* cursor = line;
     Mapping mapping = {};
     mapping.start = take_hex(&cursor);
     if (*cursor++ != '-') return true;
     mapping.end = take_hex(&cursor);
+    if (mapping.start < own_.start || mapping.end > own_.end) hash_line(line);
     if (*cursor++ != ' ' || std::strlen(cursor) < 4) return true;
     mapping.readable = cursor[0] == 'r';
     mapping.writable = cursor[1] == 'w';

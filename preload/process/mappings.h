@@ -2,6 +2,7 @@
 #pragma once
 
 #include "support/arena.h"
+#include "tracker/own_memory.h"
 
 namespace cowscope::process {
 
@@ -53,6 +54,8 @@ class Mappings {
         if (!mappings_.empty()) forget_mappings(&mappings_[0], mappings_.size(), start, end);
     }
 
+    // The shim's own memory, of which parts become readable one after the other.
+    void set_own(const tracker::AddressRange& own) { own_ = own; }
     // Of the text, but for what is the shim's own; and the same without the ends of heap and stack,
     // which grow.
     uint64_t text_hash() const { return text_hash_; }
@@ -66,6 +69,7 @@ class Mappings {
     void hash_line(const char* line);
 
     ArenaArray<Mapping> mappings_;
+    tracker::AddressRange own_ = {};
     size_t last_ = 0;
     uint64_t text_hash_ = 0;
     uint64_t kinds_hash_ = 0;

@@ -208,9 +208,8 @@ TEST_CASE("what is mapped is not told again at each fork", "[tree]") {
     constexpr uint64_t kForks = 40;
     CAPTURE(bytes, largest);
     CHECK(largest > kMappingsBytes);
-    // Both sides tell a list, and the child what of it was copied before it was made, at the most
-    // three times in all; a segment is reserved in windows of up to half a MiB.
-    CHECK(bytes < 4 * kMappingsBytes + kForks * 16 * kListBytes);
+    // Both sides tell a list; a segment is reserved in windows of up to half a MiB.
+    CHECK(bytes < 4 * kMappingsBytes + kForks * 4 * kListBytes);
     CHECK(recorded.report["totals"]["processes"] == kForks + 1);
     // The children know nonetheless where the program's code lies.
     const auto children = processes_of(recorded.report, "fork");
