@@ -41,7 +41,7 @@ bool create_tracked() {
     tracked->arena = arena;
     tracked->sites = sites;
     tracked->own = {{arena.start(), arena.end()}, own_image()};
-    tracked->mappings.set_own(tracked->own.arena);
+    tracked->mappings.set_own(tracked->own);
     tracked->sampling.start(process.options.sample,
                             sys::monotonic_ns() ^ static_cast<uint64_t>(process.pid) << 32);
     tracked->written_weight = process.options.sample == 0 ? 1 : process.options.sample;

@@ -28,7 +28,8 @@ bool Mappings::add_line(Arena& arena, const char* line) {
     mapping.start = take_hex(&cursor);
     if (*cursor++ != '-') return true;
     mapping.end = take_hex(&cursor);
-    if (mapping.start < own_.start || mapping.end > own_.end) hash_line(line);
+    // Parts of the arena become readable one after the other.
+    if (mapping.start < own_.arena.start || mapping.end > own_.arena.end) hash_line(line);
     if (*cursor++ != ' ' || std::strlen(cursor) < 4) return true;
     mapping.readable = cursor[0] == 'r';
     mapping.writable = cursor[1] == 'w';
@@ -43,7 +44,19 @@ bool Mappings::add_line(Arena& arena, const char* line) {
     mapping.special = std::strstr(cursor, "[vdso]") != nullptr ||
                       std::strstr(cursor, "[vvar") != nullptr ||
                       std::strstr(cursor, "[vsyscall]") != nullptr;
-    return mappings_.push(arena, mapping);
+    return add(arena, mapping);
+}
+
+bool Mappings::add(Arena& arena, const Mapping& mapping) {
+    const tracker::AddressRange& image = own_.image;
+    if (!image.overlaps(mapping.start, mapping.end)) return mappings_.push(arena, mapping);
+    Mapping before = mapping;
+    Mapping own = mapping;
+    Mapping behind = mapping;
+    if (own.start < image.start) before.end = own.start = image.start;
+    if (own.end > image.end) behind.start = own.end = image.end;
+    return (own.start == mapping.start || mappings_.push(arena, before)) &&
+           mappings_.push(arena, own) && (own.end == mapping.end || mappings_.push(arena, behind));
 }
 
 namespace {

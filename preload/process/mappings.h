@@ -54,8 +54,9 @@ class Mappings {
         if (!mappings_.empty()) forget_mappings(&mappings_[0], mappings_.size(), start, end);
     }
 
-    // The shim's own memory, of which parts become readable one after the other.
-    void set_own(const tracker::AddressRange& own) { own_ = own; }
+    // The shim's own memory. The kernel may show it as one mapping with what the program has beside
+    // it; here it is one of its own.
+    void set_own(const tracker::OwnMemory& own) { own_ = own; }
     // Of the text, but for what is the shim's own; and the same without the ends of heap and stack,
     // which grow.
     uint64_t text_hash() const { return text_hash_; }
@@ -66,10 +67,11 @@ class Mappings {
 
   private:
     bool add_line(Arena& arena, const char* line);
+    bool add(Arena& arena, const Mapping& mapping);
     void hash_line(const char* line);
 
     ArenaArray<Mapping> mappings_;
-    tracker::AddressRange own_ = {};
+    tracker::OwnMemory own_ = {};
     size_t last_ = 0;
     uint64_t text_hash_ = 0;
     uint64_t kinds_hash_ = 0;

@@ -17,7 +17,7 @@ namespace {
 
 const std::string kSiteWriter = std::string(COWSCOPE_E2E_PROGRAMS) + "/site_writer";
 // Of the program's start and libc: a child writes about 10 other pages, seen or not.
-constexpr double kOtherPages = 20;
+constexpr double kOtherPages = 24;
 
 struct Sampled {
     Json truth;
