@@ -21,6 +21,8 @@ import time
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PYTHON_WORKLOAD = os.path.join(SOURCE, 'workloads/python/string_map.py')
 PAGE_BYTES = 4096
+# What the recorder keeps in the group of the program to hear of the signals to it.
+RECORDERS_HELPER = 'cowscope-group'
 
 
 class MeasuringError(Exception):
@@ -209,6 +211,15 @@ def tree_of(pid):
     return found
 
 
+def name_of(pid):
+    """As /proc says it; nothing where the process is gone."""
+    try:
+        with open('/proc/%d/comm' % pid, encoding='utf-8', errors='replace') as file:
+            return file.read().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ''
+
+
 def pss_kb(pid):
     """What the process has of memory, each page divided by those that share it. 0 where it is
     gone."""
@@ -233,7 +244,8 @@ class TreeMemory:
     A look at a large process takes long, and holds the process up: the pause after a sample is
     three times what the sample took. As soon as the program has `workers` descendants a sample is
     taken, `all_started`. With `has_recorder` the first process is not the program but what started
-    it. Where the machine runs out of memory all are killed, and `ran_out` is set."""
+    it, and so is a helper of that, which waits beside the program. Where the machine runs out of
+    memory all are killed, and `ran_out` is set."""
 
     RESERVE_KB = 512 * 1024
     INTERVAL_SECONDS = 0.1
@@ -244,7 +256,7 @@ class TreeMemory:
         self.all_started = None
         self.first_worker_seconds = None  # when the first of them was there
         self.ran_out = False
-        self._others = 2 if has_recorder else 1  # processes that are no workers
+        self._has_recorder = has_recorder
         self._workers = workers
         self._thread = None
 
@@ -260,19 +272,20 @@ class TreeMemory:
         next_sample = start
         while True:
             tree = tree_of(root)
+            recorders = [pid for pid in tree if self._is_recorder(pid, root)]
+            program = [pid for pid in tree if pid not in recorders]
             now = time.monotonic()
-            if self.first_worker_seconds is None and len(tree) > self._others:
+            if self.first_worker_seconds is None and len(program) > 1:
                 self.first_worker_seconds = now - start
-            is_whole = len(tree) >= self._others + self._workers and self.all_started is None
+            is_whole = len(program) > self._workers and self.all_started is None
             if is_whole or now >= next_sample:
-                sizes_kb = [pss_kb(pid) for pid in tree]
+                program_kb = sum(pss_kb(pid) for pid in program)
+                recorder_kb = sum(pss_kb(pid) for pid in recorders)
                 # A zombie has no memory: the tree has ended.
-                if sum(sizes_kb) == 0:
+                if program_kb + recorder_kb == 0:
                     return
                 over = time.monotonic()
-                recorder_kb = sizes_kb[0] if self._others == 2 else 0
-                self.samples.append(Sample(now - start, over - start, sum(sizes_kb) - recorder_kb,
-                                           recorder_kb))
+                self.samples.append(Sample(now - start, over - start, program_kb, recorder_kb))
                 if is_whole:
                     self.all_started = self.samples[-1]
                 next_sample = over + max(self.INTERVAL_SECONDS, 3 * (over - now))
@@ -281,6 +294,9 @@ class TreeMemory:
                 self._kill(tree)
                 return
             time.sleep(self.POLL_SECONDS)
+
+    def _is_recorder(self, pid, root):
+        return self._has_recorder and (pid == root or name_of(pid) == RECORDERS_HELPER)
 
     @staticmethod
     def _kill(tree):

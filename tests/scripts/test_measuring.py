@@ -105,8 +105,20 @@ os.wait()
 
     def test_the_recorder_is_not_the_program(self):
         memory = measuring.TreeMemory(2, has_recorder=True)
-        recorder = "import subprocess, sys\nheld = bytearray(b'1') * (48 << 20)\n" + \
-            "sys.exit(subprocess.call(['/usr/bin/python3', '-c', sys.argv[1]], close_fds=False))"
+        # With a helper of its own, as the recorder has one.
+        recorder = """
+import os, signal, subprocess, sys, time
+held = bytearray(b'1') * (32 << 20)
+helper = os.fork()
+if helper == 0:
+    with open('/proc/self/comm', 'w') as name:
+        name.write('cowscope-group')
+    held = bytearray(b'2') * (16 << 20)
+    time.sleep(60)
+status = subprocess.call(['/usr/bin/python3', '-c', sys.argv[1]], close_fds=False)
+os.kill(helper, signal.SIGKILL)
+sys.exit(status)
+"""
         measuring.run(['/usr/bin/python3', '-c', recorder, self.PROGRAM], watch=memory.watch)
         memory.finish()
         recorder_kb = max(sample.recorder_kb for sample in memory.samples)
