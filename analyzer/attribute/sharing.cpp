@@ -161,6 +161,13 @@ bool Sharing::never_had(const Member& member, uint64_t page) const {
     return has_own && member.left.first_after(page, member.fork_ns).value_or(kForever) > listed_ns;
 }
 
+bool Sharing::has_forked(const Member& member, uint64_t from_ns, uint64_t until_ns) const {
+    const auto child =
+        std::partition_point(member.children.begin(), member.children.end(),
+                             [&](size_t each) { return members_[each].fork_ns <= from_ns; });
+    return child != member.children.end() && members_[*child].fork_ns < until_ns;
+}
+
 uint64_t Sharing::leave_of(const Member& member, uint64_t page, uint64_t since_ns) const {
     uint64_t leave = member.end_ns;
     const auto write =
@@ -193,7 +200,11 @@ std::optional<Sharing::Origin> Sharing::origin(size_t process, uint64_t page,
         }
         came_ns = std::max(came_ns, member.came.last_before(page, before_ns).value_or(0));
         const uint64_t left_ns = member.left.last_before(page, before_ns).value_or(0);
-        if (left_ns > came_ns) return std::nullopt;
+        // What it gave up it can only have anew, and shares that with whom it has forked since.
+        if (left_ns > came_ns) {
+            if (!has_forked(member, left_ns, before_ns)) return std::nullopt;
+            return Origin{process, left_ns + 1};
+        }
         if (came_ns != 0) return Origin{process, came_ns};
         if (member.parent == kNone) return Origin{process, 0};
         if (never_had(member, page)) {

@@ -92,6 +92,8 @@ class Sharing {
     bool has_write(const Member& member, uint64_t page, uint64_t until_ns) const;
     bool never_had(const Member& member, uint64_t page) const;
     std::optional<Origin> origin(size_t process, uint64_t page, uint64_t before_ns) const;
+    // Whether a child was forked behind the one time and before the other.
+    bool has_forked(const Member& member, uint64_t from_ns, uint64_t until_ns) const;
     // When a process stops to have what it has of that page since `since_ns`.
     uint64_t leave_of(const Member& member, uint64_t page, uint64_t since_ns) const;
     uint64_t leave_inherited(const Member& member, uint64_t page) const;

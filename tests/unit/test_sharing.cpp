@@ -279,6 +279,26 @@ TEST_CASE("without lists only what was said counts", "[sharing]") {
     CHECK(world.wrong(*world.tell(false)) == 0);
 }
 
+TEST_CASE("without lists what a process has given up it shares anew with its next child",
+          "[sharing]") {
+    constexpr uint64_t kPage = kStart;
+    Sharing sharing;
+    sharing.add_process(std::nullopt, 1, 1000);
+    sharing.add_process(0, 50, 500);   // had what was given up
+    sharing.add_process(0, 200, 500);  // has what came
+    sharing.add_process(2, 300, 500);
+    sharing.gave_up(0, {kPage, 1}, 100);
+    sharing.wrote(1, kPage, 250);
+    sharing.wrote(2, kPage, 350);
+    sharing.wrote(3, kPage, 360);
+    sharing.wrote(0, kPage, 400);
+    sharing.settle();
+    CHECK_FALSE(sharing.is_shared(1, kPage, 250));
+    CHECK(sharing.is_shared(2, kPage, 350));
+    CHECK(sharing.is_shared(3, kPage, 360));
+    CHECK_FALSE(sharing.is_shared(0, kPage, 400));
+}
+
 TEST_CASE("a page that came unseen before the first list is shared from then on", "[sharing]") {
     PageSet none;
     PageSet one;
