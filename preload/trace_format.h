@@ -12,6 +12,10 @@
 //     +---------------+--------+--------+--------+-- - - - --+------------------- - - -
 //     0               64                                     ^ SegmentHeader::committed_bytes
 //
+// Where root records, processes that are another user by the time that they begin have theirs in a
+// folder inside (kOthersFolder), which strangers do not reach, because the trace's is closed to
+// them, and where everybody else may create files (mode 01733). Names are those of the trace's own.
+//
 // Records are typed, length-prefixed and 8-byte aligned. A writer first completes a record and then
 // moves committed_bytes past it with a release store, so a writer that is killed anywhere costs at
 // most the record it was at. Bytes behind committed_bytes mean nothing. All integers are
@@ -29,6 +33,7 @@ namespace cowscope::trace {
 inline constexpr char kMagic[8] = {'C', 'O', 'W', 'S', 'C', 'O', 'P', 'E'};
 inline constexpr uint32_t kVersion = 4;
 inline constexpr char kSegmentSuffix[] = ".cowseg";
+inline constexpr char kOthersFolder[] = "others";
 // No record is larger; longer content is split over several records of its type.
 inline constexpr uint32_t kMaxRecordBytes = 64 * 1024;
 // Bytes of machine code kept of each site: the longest x86 instruction has 15 (Intel SDM 2.3.11).
@@ -45,7 +50,10 @@ struct SegmentHeader {
     uint32_t pid;           // as the process itself sees it
     uint64_t created_ns;
     uint64_t committed_bytes;  // file offset behind the last complete record
-    uint64_t reserved[2];      // zero
+    int32_t child_error;       // why the last forked child that has no segment has none (errno), or
+                               // 0. Children that are killed at once say nothing
+    uint32_t padding;          // zero, as what follows
+    uint64_t reserved;
 };
 static_assert(sizeof(SegmentHeader) == 64);
 

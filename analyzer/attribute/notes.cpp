@@ -1,6 +1,7 @@
 #include "attribute/notes.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <map>
@@ -36,6 +37,14 @@ void add_shim_notes(const trace::Trace& trace, std::vector<std::string>* notes) 
         }
         switch (what.first) {
             case trace::NoteCode::tracker_unavailable:
+                if (what.second == ENOENT) {
+                    notes->push_back(fmt::format(
+                        "{}: no tracker: there is no /proc where the program runs (behind a "
+                        "chroot, say), so it cannot look at its own pages; copies that the witness "
+                        "did not see (writes by the kernel) are missing",
+                        in));
+                    break;
+                }
                 notes->push_back(fmt::format(
                     "{}: no tracker ({}), so nothing says which pages were copied; see `cowscope "
                     "doctor`",
@@ -151,6 +160,18 @@ void add_sampling_notes(const Report& report, std::vector<std::string>* notes) {
     notes->push_back(note);
 }
 
+std::string missing_child_note(uint32_t pid, size_t missing, int error) {
+    const std::string what = fmt::format("process {}: {} forked {} no trace", pid, missing,
+                                         missing == 1 ? "child left" : "children left");
+    if (error != EACCES && error != EPERM) {
+        return fmt::format("{}: no file could be made in the trace's folder ({})", what,
+                           std::strerror(error));
+    }
+    return what +
+           ": the program had given up its rights before it forked, and may not write into the "
+           "trace's folder any more; record as that user, or with -o into a folder of that user's";
+}
+
 // A child that is killed before it could open its segment is known only from its parent's count.
 void add_missing_child_notes(const trace::Trace& trace, std::vector<std::string>* notes) {
     std::vector<size_t> forks;
@@ -162,7 +183,12 @@ void add_missing_child_notes(const trace::Trace& trace, std::vector<std::string>
     const size_t expected = trace.bound && trace.bound->reached_ns != 0 ? 1 : 0;
     for (size_t i = 0; i < forks.size(); ++i) {
         const size_t missing = forks[i];
+        const int error = trace.processes[i].header.child_error;
         if (missing <= expected) continue;
+        if (error != 0) {
+            notes->push_back(missing_child_note(trace.processes[i].pid(), missing, error));
+            continue;
+        }
         notes->push_back(fmt::format(
             "process {}: {} forked {} no trace: killed at once, or the fork failed",
             trace.processes[i].pid(), missing, missing == 1 ? "child left" : "children left"));

@@ -7,7 +7,6 @@
 #include <cstring>
 #include <ctime>
 #include <exception>
-#include <filesystem>
 #include <optional>
 
 #include <fmt/format.h>
@@ -16,12 +15,11 @@
 #include "record/clock.h"
 #include "record/segment_name.h"
 #include "trace/mappings.h"
+#include "trace/trace.h"
 
 namespace cowscope::record {
 
 namespace {
-
-namespace fs = std::filesystem;
 
 // A segment is created shortly before it is mapped.
 constexpr unsigned kMostUnrecognised = 3;
@@ -76,13 +74,10 @@ void OutsideScan::look_at_all(uint64_t cpu_ns) {
 }
 
 void OutsideScan::find_segments() {
-    std::error_code error;
-    for (fs::directory_iterator entry(folder_, error), end; !error && entry != end;
-         entry.increment(error)) {
-        std::string name = entry->path().filename().string();
+    for (std::string& name : trace::list_segments(folder_)) {
         const auto parsed = parse_segment_name(name);
         if (!parsed || !known_segments_.insert(name).second) continue;
-        Followed followed{SegmentTail(entry->path().string())};
+        Followed followed{SegmentTail(folder_ + "/" + name)};
         followed.segment = std::move(name);
         followed.pid = parsed->pid;
         followed.created_ns = parsed->created_ns;
@@ -205,9 +200,9 @@ OutsideScan::Verdict OutsideScan::scan(const OtherProcess& process, Followed* fo
     }
     followed->last_sample = sample;
     const int error =
-        write_outside(trace::outside_path_of(tail.path()), static_cast<uint32_t>(followed->pid),
-                      followed->created_ns, followed->samples, sample, census_.copied,
-                      followed->most, &file_content_, share_);
+        write_outside(trace::outside_path_of(folder_, tail.path()),
+                      static_cast<uint32_t>(followed->pid), followed->created_ns, followed->samples,
+                      sample, census_.copied, followed->most, &file_content_, share_);
     followed->has_file = followed->has_file || error == 0;
     check_written(error);
     return Verdict::keep;
@@ -222,7 +217,7 @@ void OutsideScan::tell_fate(Followed* followed, trace::FateRecord fate) {
     }
     // What the process itself says of its end is better.
     if (followed->tail.says_ended()) return;
-    check_written(append_fate(trace::outside_path_of(followed->tail.path()),
+    check_written(append_fate(trace::outside_path_of(folder_, followed->tail.path()),
                               static_cast<uint32_t>(followed->pid), followed->created_ns, fate,
                               share_));
 }

@@ -24,6 +24,7 @@
 #include "record/segment_name.h"
 #include "record/signal_mask.h"
 #include "trace/mappings.h"
+#include "trace/trace.h"
 #include "trace/owners.h"
 #include "trace/segment_reader.h"
 
@@ -59,6 +60,10 @@ OwnerWatch::OwnerWatch(std::string folder, OwnerPace pace, ShareOfBound* share)
       ended_(eventfd(0, EFD_CLOEXEC)) {
     if (changes_.is_open() && inotify_add_watch(changes_.get(), folder_.c_str(), IN_CREATE) < 0) {
         changes_.reset();
+    }
+    if (changes_.is_open()) {
+        const std::string others = folder_ + "/" + trace::kOthersFolder;
+        others_ = inotify_add_watch(changes_.get(), others.c_str(), IN_CREATE);
     }
     pace_.limits.must_stop = [this] {
         give_way();
@@ -155,7 +160,11 @@ void OwnerWatch::read_changes() {
             inotify_event event;
             std::memcpy(&event, events.data() + at, sizeof(event));
             if ((event.mask & IN_Q_OVERFLOW) != 0) must_list_ = true;
-            if (event.len != 0) add_file(events.data() + at + sizeof(event));
+            if (event.len != 0) {
+                const std::string name = events.data() + at + sizeof(event);
+                add_file(event.wd == others_ ? std::string(trace::kOthersFolder) + "/" + name
+                                             : name);
+            }
             at += static_cast<ssize_t>(sizeof(event) + event.len);
         }
     }
@@ -163,11 +172,7 @@ void OwnerWatch::read_changes() {
 
 void OwnerWatch::list_folder() {
     must_list_ = false;
-    std::error_code error;
-    for (fs::directory_iterator entry(folder_, error), end; !error && entry != end;
-         entry.increment(error)) {
-        add_file(entry->path().filename().string());
-    }
+    for (const std::string& name : trace::list_segments(folder_)) add_file(name);
 }
 
 void OwnerWatch::add_file(const std::string& name) {

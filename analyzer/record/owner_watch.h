@@ -81,6 +81,7 @@ class OwnerWatch {
     OwnerPace pace_;
     ShareOfBound* share_;
     FileDescriptor changes_;  // inotify(7); without it the folder is read now and then
+    int others_ = -1;         // the watch of the folder of other users in it
     FileDescriptor wake_;     // eventfd(2)
     FileDescriptor ended_;    // likewise, of the thread
     std::atomic<bool> has_ended_{false};

@@ -137,6 +137,7 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
         result.launch = launch(result.gate.get(), command, prepare, say_notes, look_from_outside);
     } catch (...) {
         owners.reset();
+        remove_unused(&result.folder);
         if (result.folder.created) rmdir(result.folder.path.c_str());
         throw;
     }
@@ -153,6 +154,9 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
         notes.insert(notes.end(), scan->notes().begin(), scan->notes().end());
     }
 
+    // Who lives on may still be about to.
+    const bool lives_on = scan && scan->seen_so_far().running != 0;
+    if (!lives_on) remove_unused(&result.folder);
     result.has_segments = has_segments(result.folder.path);
     if (!is_same_file(made, file_of(result.folder.path))) {
         say(fmt::format("{} was deleted while the program ran; what it held is lost",

@@ -28,6 +28,8 @@ bool take_text(std::string_view* text, std::string_view expected) {
 
 std::optional<SegmentName> parse_segment_name(std::string_view text) {
     SegmentName name;
+    const size_t slash = text.rfind('/');
+    if (slash != std::string_view::npos) text.remove_prefix(slash + 1);
     const bool matches = take_text(&text, "process-") && take_number(&text, &name.pid) &&
                          take_text(&text, "-") && take_number(&text, &name.created_ns) &&
                          text == trace::kSegmentSuffix;

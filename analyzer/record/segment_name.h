@@ -16,7 +16,7 @@ struct SegmentName {
     uint64_t created_ns = 0;
 };
 
-// Nothing for any other name.
+// Of a path, too. Nothing for any other name.
 std::optional<SegmentName> parse_segment_name(std::string_view text);
 
 // Whether the process that has these mappings writes the segment of that name: it is the one that

@@ -22,6 +22,20 @@ namespace {
 // Leaves room for the rest of the name within NAME_MAX (255).
 constexpr size_t kMaxProgramNameBytes = 200;
 
+// The children of a server that is root no more are recorded as well. Nobody else comes to it: the
+// trace's own folder is closed to all but root, and the shim opens this one in time.
+void add_others(TraceFolder* folder) {
+    constexpr mode_t kCreateOnly = S_ISVTX | S_IRWXU | S_IWGRP | S_IXGRP | S_IWOTH | S_IXOTH;
+    const int handle = folder->handle.get();
+    if (mkdirat(handle, trace::kOthersFolder, S_IRWXU) != 0) return;
+    // Past the umask.
+    if (fchmodat(handle, trace::kOthersFolder, kCreateOnly, 0) == 0) {
+        folder->has_others = true;
+    } else {
+        unlinkat(handle, trace::kOthersFolder, AT_REMOVEDIR);
+    }
+}
+
 [[noreturn]] void refuse(const std::string& name, int error) {
     throw Error(fmt::format("cannot write to output folder '{}': {}", name, std::strerror(error)));
 }
@@ -68,7 +82,14 @@ TraceFolder open_trace_folder(const std::string& name) {
             "output folder '{}' belongs to user {}, not to root; name one that does not exist yet",
             name, status.st_uid));
     }
+    if (geteuid() == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)) == 0) add_others(&folder);
     return folder;
+}
+
+void remove_unused(TraceFolder* folder) {
+    if (!folder->has_others) return;
+    const int result = unlinkat(folder->handle.get(), trace::kOthersFolder, AT_REMOVEDIR);
+    folder->has_others = result != 0;
 }
 
 void require_writable_current_directory() {

@@ -17,6 +17,9 @@ struct TraceFolder {
     // put a link there.
     FileDescriptor handle;
 
+    // Whether other users have a folder in it (trace::kOthersFolder).
+    bool has_others = false;
+
     // The same as a path, for as long as this lives. Needs /proc.
     std::string own_path() const { return "/proc/self/fd/" + std::to_string(handle.get()); }
 };
@@ -28,6 +31,9 @@ std::string default_folder_name(const std::string& program, pid_t pid);
 // and writable; root takes none of another user's, who could put links into it meanwhile. Throws
 // cowscope::Error.
 TraceFolder open_trace_folder(const std::string& name);
+
+// Takes away the folder of other users, where nobody has written into it.
+void remove_unused(TraceFolder* folder);
 
 // Throws cowscope::Error unless a folder can be created in the current directory.
 void require_writable_current_directory();

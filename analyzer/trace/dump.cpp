@@ -320,9 +320,11 @@ void dump_bound(const std::string& folder, std::FILE* out) {
 void dump_segment(const std::string& path, std::FILE* out) {
     SegmentReader reader(path);
     const SegmentHeader& header = reader.header();
-    print_line(out, "{} segment version={} pid={} created_ns={} committed_bytes={} missing={}",
-               path, header.version, header.pid, header.created_ns, header.committed_bytes,
-               reader.missing_bytes());
+    print_line(
+        out,
+        "{} segment version={} pid={} created_ns={} committed_bytes={} child_error={} missing={}",
+        path, header.version, header.pid, header.created_ns, header.committed_bytes,
+        header.child_error, reader.missing_bytes());
     while (const auto record = reader.next()) {
         print_line(out, "{} {} {} {}", header.pid, record->offset, kind_of(record->type),
                    describe(*record));
@@ -357,7 +359,7 @@ void dump(const std::string& folder, std::FILE* out) {
     };
     for (const std::string& path : find_segments(folder)) {
         dump_file(path);
-        const std::string outside = outside_path_of(path);
+        const std::string outside = outside_path_of(folder, path);
         std::error_code ignored;
         if (std::filesystem::exists(outside, ignored)) dump_file(outside);
     }

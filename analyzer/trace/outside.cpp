@@ -125,12 +125,12 @@ void apply_census(OutsideCensus& census, ProcessTrace* process) {
 
 }  // namespace
 
-std::string outside_path_of(const std::string& segment_path) {
+std::string outside_path_of(const std::string& folder, const std::string& segment_path) {
     constexpr std::string_view kSegmentPrefix = "process-";
     const std::filesystem::path segment = segment_path;
     std::string name = segment.stem().string();
     if (name.rfind(kSegmentPrefix, 0) == 0) name = "outside-" + name.substr(kSegmentPrefix.size());
-    return (segment.parent_path() / (name + kOutsideSuffix)).string();
+    return (std::filesystem::path(folder) / (name + kOutsideSuffix)).string();
 }
 
 std::optional<Outside> read_outside(const std::string& path) {
@@ -139,8 +139,8 @@ std::optional<Outside> read_outside(const std::string& path) {
     return OutsideLoader(path).load();
 }
 
-void add_outside(ProcessTrace* process) {
-    const std::string path = outside_path_of(process->path);
+void add_outside(const std::string& folder, ProcessTrace* process) {
+    const std::string path = outside_path_of(folder, process->path);
     try {
         process->outside = read_outside(path);
     } catch (const Error& error) {

@@ -78,15 +78,17 @@ struct Outside {
     bool knows_end() const { return fate && fate->kind != EndKind{0}; }
 };
 
-// DIR/outside-7-9.cowscan for DIR/process-7-9.cowseg.
-std::string outside_path_of(const std::string& segment_path);
+// DIR/outside-7-9.cowscan for DIR/process-7-9.cowseg, and for DIR/others/process-7-9.cowseg: other
+// users write into that folder.
+std::string outside_path_of(const std::string& folder, const std::string& segment_path);
 
 // Nothing where there is no such file. Throws cowscope::Error where it is of another kind or
 // version.
 std::optional<Outside> read_outside(const std::string& path);
 
-// Reads what belongs to the process's segment, if there is such a file. Its census becomes that of
-// its generation, where the process took no later one itself. Damage goes to process->outside.
-void add_outside(ProcessTrace* process);
+// Reads what belongs to the process's segment in the trace FOLDER, if there is such a file. Its
+// census becomes that of its generation, where the process took no later one itself. Damage goes to
+// process->outside.
+void add_outside(const std::string& folder, ProcessTrace* process);
 
 }  // namespace cowscope::trace

@@ -27,6 +27,10 @@ struct Trace {
 // trace.
 std::vector<std::string> find_segments(const std::string& folder);
 
+// The same, of a folder that may have none yet, as paths from FOLDER on: those of its own first,
+// then those of other users (kOthersFolder).
+std::vector<std::string> list_segments(const std::string& folder);
+
 // Fills in each process's `parent`, which stands before it: who called fork, by what the child says
 // of it, and never by a number alone, which may be another's by now, or in another namespace.
 void find_parents(Trace* trace);

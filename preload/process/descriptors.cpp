@@ -23,6 +23,7 @@ void for_each_own(const Take& take) {
     take(process.writer.descriptor());
     take(process.look.descriptor());
     take(process.look.parent().descriptor());
+    process.folder.for_each_descriptor(take);
     process.tracker.for_each_descriptor(take);
     process.trap.for_each_descriptor(take);
 }

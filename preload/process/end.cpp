@@ -65,6 +65,11 @@ void close_all() {
     process.tracker.close();
     process.look.close();
     process.writer.close();
+    if (process.shares_descriptors) {
+        process.folder.forget();
+    } else {
+        process.folder.close();
+    }
     process.pid = 0;
 }
 

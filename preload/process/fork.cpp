@@ -1,6 +1,7 @@
 // Forks: pthread_atfork sees fork(), daemon() and forkpty(); _Fork() and clone() are interposed.
 // vfork() and posix_spawn() share the address space until exec, so there is nothing to track.
 
+#include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <unistd.h>
@@ -74,12 +75,12 @@ void enter_child(bool shares_descriptors) {
     if (shares_descriptors) {
         process.trap = {};
         process.tracker.forget();
-        process.writer = {};
     } else {
         process.trap.close();
         process.tracker.close();
-        process.writer.close();
     }
+    segment::Writer parents = process.writer;
+    process.writer = {};
     process.look.become_child(shares_descriptors);
     const Locked locked;
     process.pid = sys::getpid();
@@ -90,7 +91,12 @@ void enter_child(bool shares_descriptors) {
     process.daemon_tid = 0;
     process.onlooker_told = false;
     process.tracked = nullptr;
-    if (!process.is_counting && open_segment(trace::Role::fork, parent, sys::monotonic_ns())) {
+    const int result = process.is_counting
+                           ? -EDQUOT
+                           : open_segment(trace::Role::fork, parent, sys::monotonic_ns());
+    if (result != 0 && result != -EDQUOT) parents.tell_child_failed(-result);
+    if (!shares_descriptors) parents.close();
+    if (result == 0) {
         begin_generation();
         if (locked.is_trap_blocked()) stop_judging_by_page();
         if (process.writer.reached_bound()) go_on_counting();

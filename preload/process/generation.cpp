@@ -227,6 +227,7 @@ void prepare_for_children() {
         return;
     }
     process.writer.keep_file();
+    process.folder.keep();
     if (!create_tracked()) return;
     prepare_counting();
     set_executable();

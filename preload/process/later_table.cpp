@@ -94,7 +94,7 @@ LaterTable::Parts LaterTable::plan() {
 }
 
 bool LaterTable::map(const trace::LaterHeader& header, const Parts& parts) {
-    const int folder = open_folder();
+    const int folder = process.folder.open();
     if (folder < 0) return false;
     FixedText<NAME_MAX> name;
     name.add(trace::kLaterPrefix).add_decimal(header.pid).add("-");

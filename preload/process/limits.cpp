@@ -79,13 +79,3 @@ COWSCOPE_INTERPOSED int prlimit(pid_t pid, __rlimit_resource resource, const str
     if (pid == 0 || pid == cowscope::process::process.pid) before_limit(resource, limit);
     return real().prlimit(pid, resource, limit, old);
 }
-
-// The trace's folder is not found by its name any more.
-COWSCOPE_INTERPOSED int chroot(const char* path) noexcept {
-    using namespace cowscope::process;
-    if (is_current()) {
-        const Locked locked;
-        keep_segment_file();
-    }
-    return real().chroot(path);
-}

@@ -10,6 +10,7 @@
 
 #include "cpython/observer.h"
 #include "process/early_pages.h"
+#include "process/folder.h"
 #include "process/mappings.h"
 #include "process/options.h"
 #include "process/range_list.h"
@@ -112,6 +113,7 @@ struct alignas(4096) Process {
     std::atomic<bool> is_waiting{false};  // for come_to_life()
     tracker::Tracker tracker;
     tracker::PageLook look;
+    Folder folder;
     witness::Trap trap;
     Arena arena;  // as it was before anything was allocated from it
     Tracked* tracked = nullptr;
@@ -201,12 +203,9 @@ class Locked {
 void set_command(int argument_count, char** arguments);
 void set_executable();
 
-// The trace's folder: a descriptor or -errno.
-int open_folder();
-
-// Opens the segment of this process and writes who it is. False: the shim stands back, or the
-// recording has reached its bound.
-bool open_segment(trace::Role role, pid_t parent, uint64_t start_ns);
+// Opens the segment of this process and writes who it is. 0 or -errno: the shim stands back; with
+// -EDQUOT the recording has reached its bound.
+int open_segment(trace::Role role, pid_t parent, uint64_t start_ns);
 
 // Looks for a CPython interpreter, if modules were loaded since it was last looked for.
 void look_for_interpreter();
@@ -365,6 +364,11 @@ void before_seccomp(unsigned operation, const void* arguments);
 
 // The program is about to do what may keep the segment from being opened again. The lock is held.
 void keep_segment_file();
+// It is about to become another user or to give up rights; or to go where paths lead elsewhere. By
+// libc's functions, or its syscall(). The lock is not held.
+void before_other_rights();
+void before_other_paths();
+void before_raw_rights_call(unsigned long number);
 // The program is about to make this call in a way that is not libc's ioctl(). The lock is not held.
 void before_ioctl(unsigned long request, const void* argument);
 

@@ -25,6 +25,10 @@ constexpr unsigned long kWritingCalls[] = {
 };
 // Calls that take memory away, or put something else in its place, as those in memory.cpp.
 constexpr unsigned long kMemoryCalls[] = {SYS_munmap, SYS_mmap, SYS_mremap, SYS_brk, SYS_madvise};
+// Calls as those in rights.cpp.
+constexpr unsigned long kRightsCalls[] = {SYS_setuid,     SYS_setreuid, SYS_setresuid,
+                                          SYS_setfsuid,   SYS_capset,   SYS_chroot,
+                                          SYS_pivot_root, SYS_setns,    SYS_unshare};
 constexpr unsigned long kRingCalls[] = {SYS_io_uring_setup, SYS_io_uring_enter};
 
 struct CallSet {
@@ -39,6 +43,7 @@ constexpr CallSet calls_to_see() {
     for (const unsigned long number : kWritingCalls) set.add(number);
     for (const unsigned long number : kMemoryCalls) set.add(number);
     for (const unsigned long number : kRingCalls) set.add(number);
+    for (const unsigned long number : kRightsCalls) set.add(number);
     for (const unsigned long number : cowscope::process::kSignalCalls) set.add(number);
     return set;
 }
@@ -68,6 +73,17 @@ void see(const cowscope::process::RawCall& call) {
         case SYS_madvise:
             before_raw_advice(word_of(call, 0), word_of(call, 1),
                               static_cast<int>(call.arguments[2]));
+            return;
+        case SYS_setuid:
+        case SYS_setreuid:
+        case SYS_setresuid:
+        case SYS_setfsuid:
+        case SYS_capset:
+        case SYS_chroot:
+        case SYS_pivot_root:
+        case SYS_setns:
+        case SYS_unshare:
+            before_raw_rights_call(static_cast<unsigned long>(call.number));
             return;
         case SYS_io_uring_setup:
         case SYS_io_uring_enter:

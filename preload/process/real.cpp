@@ -90,6 +90,14 @@ void resolve_real_functions() {
     resolve(functions.setrlimit, "setrlimit64");
     resolve(functions.prlimit, "prlimit64");
     resolve(functions.chroot, "chroot");
+    resolve(functions.unshare, "unshare");
+    resolve(functions.setns, "setns");
+    resolve(functions.setuid, "setuid");
+    resolve(functions.seteuid, "seteuid");
+    resolve(functions.setreuid, "setreuid");
+    resolve(functions.setresuid, "setresuid");
+    resolve(functions.setfsuid, "setfsuid");
+    resolve(functions.capset, "capset");
     resolve(functions.close, "close");
     resolve(functions.close_range, "close_range");
     resolve(functions.closefrom, "closefrom");

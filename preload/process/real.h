@@ -68,6 +68,14 @@ struct RealFunctions {
     int (*setrlimit)(__rlimit_resource_t, const struct rlimit*);
     int (*prlimit)(pid_t, __rlimit_resource, const struct rlimit*, struct rlimit*);
     int (*chroot)(const char*);
+    int (*unshare)(int);
+    int (*setns)(int, int);
+    int (*setuid)(uid_t);
+    int (*seteuid)(uid_t);
+    int (*setreuid)(uid_t, uid_t);
+    int (*setresuid)(uid_t, uid_t, uid_t);
+    int (*setfsuid)(uid_t);
+    int (*capset)(void*, const void*);
     int (*close)(int);
     int (*close_range)(unsigned, unsigned, int);
     void (*closefrom)(int);

@@ -195,7 +195,7 @@ uint32_t filters_in_force() {
 }
 
 bool may_make_all_calls_here() {
-    const int folder = open_folder();
+    const int folder = process.folder.open();
     if (folder < 0) return may_make_all_calls();
     const int marker = sys::open_at(folder, kMarker, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (marker >= 0) sys::close(marker);

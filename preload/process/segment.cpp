@@ -84,21 +84,6 @@ void set_executable() {
     process.writer.commit();
 }
 
-int open_folder() {
-    // The recorder names the folder itself. A link that stands there was put there meanwhile, by
-    // someone who may write to the folder around it. Without a recorder root takes no link either,
-    // and no folder of another user's.
-    const bool is_alone = process.options.recorder == 0;
-    const bool is_careful = !is_alone || sys::geteuid() == 0;
-    const int folder = sys::open(process.options.folder.c_str(),
-                                 O_PATH | O_DIRECTORY | (is_careful ? O_NOFOLLOW : 0));
-    if (folder < 0 || !is_alone || !is_careful) return folder;
-    struct stat status;
-    if (sys::fstat(folder, &status) == 0 && status.st_uid == 0) return folder;
-    sys::close(folder);
-    return -EPERM;
-}
-
 namespace {
 
 using SegmentName = FixedText<NAME_MAX>;
@@ -111,7 +96,7 @@ SegmentName segment_name() {
 }
 
 int reopen_segment() {
-    const int folder = open_folder();
+    const int folder = process.folder.open();
     if (folder < 0) return folder;
     const int fd = sys::open_at(folder, segment_name().c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK);
     sys::close(folder);
@@ -120,14 +105,23 @@ int reopen_segment() {
 
 }  // namespace
 
-bool open_segment(trace::Role role, pid_t parent, uint64_t start_ns) {
-    if (segment::budget.is_reached()) return false;
-    const int folder = open_folder();
-    if (folder < 0) return false;
-    if (!open_budget(folder)) {
-        sys::close(folder);
-        return false;
+namespace {
+
+int create_segment_in(int folder, uint64_t start_ns) {
+    if (folder < 0) return folder;
+    int result = -EBADF;
+    if (open_budget(folder)) {
+        result = process.writer.create(segment_name().c_str(), process.pid, start_ns,
+                                       &identity.record.header, folder);
     }
+    sys::close(folder);
+    return result;
+}
+
+}  // namespace
+
+int open_segment(trace::Role role, pid_t parent, uint64_t start_ns) {
+    if (segment::budget.is_reached()) return -EDQUOT;
     // A forked child still holds its parent's.
     identity.record.parent_created_ns =
         role == trace::Role::fork ? identity.record.start_ns : uint64_t{0};
@@ -136,10 +130,12 @@ bool open_segment(trace::Role role, pid_t parent, uint64_t start_ns) {
     identity.record.pid = static_cast<uint32_t>(process.pid);
     identity.record.parent_pid = static_cast<uint32_t>(parent);
     identity.record.role = role;
-    const int result = process.writer.create(segment_name().c_str(), process.pid, start_ns,
-                                             &identity.record.header, folder);
-    sys::close(folder);
-    if (result != 0) return false;
+    int result = create_segment_in(process.folder.open(), start_ns);
+    if (result == -EACCES || result == -EPERM) {
+        const int others = process.folder.open_for_others();
+        if (others >= 0) result = create_segment_in(others, start_ns);
+    }
+    if (result != 0) return result;
     // Most programs never fork, and what they have to say fits into what is mapped already. A
     // forked child has other descriptors of the shim's as well, and may lose its rights.
     if (role == trace::Role::image) {
@@ -147,7 +143,7 @@ bool open_segment(trace::Role role, pid_t parent, uint64_t start_ns) {
     } else {
         process.writer.keep_file();
     }
-    return true;
+    return 0;
 }
 
 void write_note(trace::NoteCode code, int value, uint64_t address) {

@@ -59,7 +59,8 @@ bool may_speak() {
 bool open_first_segment() {
     const uint64_t now = sys::monotonic_ns();
     const char* folder = process.options.folder.c_str();
-    if (open_segment(trace::Role::image, sys::getppid(), now)) return true;
+    int result = open_segment(trace::Role::image, sys::getppid(), now);
+    if (result == 0) return true;
     if (segment::budget.is_reached()) {
         count_program();
         return false;
@@ -68,9 +69,14 @@ bool open_first_segment() {
     int made = -EEXIST;
     if (process.options.recorder == 0) {
         made = sys::mkdir(folder, 0700);
-        if (open_segment(trace::Role::image, sys::getppid(), now)) return true;
+        result = open_segment(trace::Role::image, sys::getppid(), now);
+        if (result == 0) return true;
     }
     if (!may_speak()) return false;
+    if (result == -EACCES && process.options.recorder != 0) {
+        say_once("this user may not write into the folder; record as this user", folder);
+        return false;
+    }
     const bool is_there = made == 0 || made == -EEXIST;
     say_once(is_there ? "cannot write into the folder" : "cannot create the folder", folder);
     return false;

@@ -131,6 +131,13 @@ void Writer::close() {
     *this = Writer();
 }
 
+void Writer::tell_child_failed(int error) {
+    if (!file_.is_ours()) return;
+    const int32_t value = error;
+    const struct iovec part = {const_cast<int32_t*>(&value), sizeof(value)};
+    write_at(offsetof(trace::SegmentHeader, child_error), &part, 1, sizeof(value));
+}
+
 bool Writer::has_file() {
     if (file_.is_ours()) return true;
     if (reopen_ == nullptr) return false;

@@ -54,6 +54,9 @@ class Writer {
 
     bool is_open() const { return is_open_; }
 
+    // In a forked child, of its parent's writer: why the child has none of its own (errno).
+    void tell_child_failed(int error);
+
     // Something found no room because of the bound. Never without one.
     bool reached_bound() const { return reached_bound_; }
     // From here on everything is what the process says last, or no longer is.

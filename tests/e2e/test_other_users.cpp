@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -103,7 +104,10 @@ TEST_CASE("a link that takes the place of the trace folder meanwhile is not foll
     options.when_started = [&](pid_t) {
         const auto is_recorded = [&] {
             std::error_code error;
-            return fs::exists(trace, error) && !fs::is_empty(trace, error) && !error;
+            const fs::directory_iterator entries(trace, error);
+            return !error && std::any_of(begin(entries), end(entries), [](const auto& entry) {
+                return entry.path().extension() == ".cowseg";
+            });
         };
         constexpr int kMostTries = 10'000;
         for (int i = 0; i < kMostTries && !is_recorded(); ++i) usleep(1000);

@@ -250,11 +250,16 @@ TEST_CASE("the default folder is named after program and process", "[launch]") {
 
 TEST_CASE("an output folder is new or empty", "[launch]") {
     const Scratch scratch;
-    const TraceFolder created = open_trace_folder("new");
+    TraceFolder created = open_trace_folder("new");
     CHECK(created.created);
     CHECK(created.path == (fs::canonical(".") / "new").string());
     CHECK((fs::status("new").permissions() & fs::perms::all) == fs::perms::owner_all);
 
+    // Root's has one for other users in it, which goes where nobody needed it.
+    CHECK(created.has_others == (geteuid() == 0));
+    CHECK(fs::exists("new/others") == created.has_others);
+    remove_unused(&created);
+    CHECK(fs::is_empty("new"));
     CHECK_FALSE(open_trace_folder("new").created);
     touch("new/file");
     CHECK(error_of([] { open_trace_folder("new"); }) ==

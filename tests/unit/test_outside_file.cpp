@@ -61,7 +61,7 @@ TEST_CASE("samples are thinned out evenly and keep the last one", "[outside]") {
 TEST_CASE("what was seen from outside comes back as it was written", "[outside]") {
     const TemporaryFolder folder;
     const std::string path = folder / "outside-7-77.cowscan";
-    CHECK(trace::outside_path_of(folder / "process-7-77.cowseg") == path);
+    CHECK(trace::outside_path_of(folder.path(), folder / "others/process-7-77.cowseg") == path);
     CHECK_FALSE(trace::read_outside(path));
     // More than fit into one record.
     std::vector<PageRun> runs;

@@ -4,12 +4,15 @@
 //     drops_rights HOW WHEN       HOW: see below; WHEN: child, or parent (before it forks)
 //
 // Says "pages N" (of each half), for each descriptor that shows physical page numbers "frames FD",
-// and for each that is left behind an exec "left FD".
+// for each of a folder that leads a user who is root no more anywhere "lists" and "leaves", and for
+// each that is left behind an exec "left FD".
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,6 +29,15 @@ constexpr size_t kPage = 4096;
 constexpr size_t kHalfPages = 2048;
 constexpr unsigned kUser = 65534;
 constexpr int kMostDescriptors = 1100;
+int zero = -1;  // /dev/zero, which an empty root has not
+
+bool enter_empty_root(bool is_raw) {
+    const char* root = getenv("COWSCOPE_TEST_ROOT");
+    if (root == nullptr || mkdir(root, 0755) != 0) return false;
+    const int result = is_raw ? static_cast<int>(syscall(SYS_chroot, root)) : chroot(root);
+    if (result != 0 || chdir("/") != 0) return false;
+    return true;
+}
 
 bool drop(const std::string& how) {
     if (how == "none") return true;
@@ -44,6 +56,11 @@ bool drop(const std::string& how) {
         return prctl(PR_SET_DUMPABLE, 0) == 0 && syscall(SYS_capset, &header, none) == 0;
     }
     if (how == "dumpable") return prctl(PR_SET_DUMPABLE, 0) == 0;
+    if (how == "setfsuid") return setfsuid(kUser) >= 0;
+    // Where there is no /proc.
+    if (how == "chroot") return enter_empty_root(false);
+    if (how == "raw-chroot") return enter_empty_root(true);
+    if (how == "chroot-setuid") return enter_empty_root(false) && drop("setuid");
     return false;
 }
 
@@ -56,6 +73,27 @@ void say_what_shows_frames(const char* region) {
         constexpr uint64_t kPresent = uint64_t{1} << 63;
         constexpr uint64_t kFrame = (uint64_t{1} << 55) - 1;
         if ((entry & kPresent) != 0 && (entry & kFrame) != 0) std::printf("frames %d\n", fd);
+    }
+    std::fflush(stdout);
+}
+
+// Whether `fd` is a folder by which this user comes to read what is in it, or to a place outside:
+// its own files are none of those.
+void say_what_leads_elsewhere() {
+    for (int fd = 3; fd < kMostDescriptors; ++fd) {
+        struct stat status {};
+        if (syscall(SYS_fstat, fd, &status) != 0 || !S_ISDIR(status.st_mode)) continue;
+        std::printf("folder %d\n", fd);
+        for (const char* path : {".", "..", "../..", "../others"}) {
+            if (syscall(SYS_openat, fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) >= 0) {
+                std::printf("lists %d %s\n", fd, path);
+            }
+        }
+        for (const char* path : {"../..", "../../..", "../recording.json"}) {
+            if (syscall(SYS_openat, fd, path, O_PATH | O_CLOEXEC) >= 0) {
+                std::printf("leaves %d by %s\n", fd, path);
+            }
+        }
     }
     std::fflush(stdout);
 }
@@ -83,11 +121,11 @@ int child(char* region, const std::string& how, bool drops, char* self,
           const std::string& expected) {
     if (drops && !drop(how)) return 2;
     for (size_t i = 0; i < kHalfPages; ++i) region[i * kPage] = 2;
-    const int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
     char* half = region + kHalfPages * kPage;
     if (read(zero, half, kHalfPages * kPage) != static_cast<ssize_t>(kHalfPages * kPage)) return 3;
-    close(zero);
     say_what_shows_frames(region);
+    if (geteuid() == kUser) say_what_leads_elsewhere();
+    if (how.find("chroot") != std::string::npos) return 0;
     const pid_t other = vfork();
     if (other == 0) {
         // Without cowscope, which opens files there again.
@@ -114,6 +152,8 @@ int main(int argc, char** argv) {
     if (memory == MAP_FAILED) return 1;
     madvise(memory, kBytes, MADV_NOHUGEPAGE);
     std::memset(memory, 1, kBytes);
+    zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    if (zero < 0) return 1;
     if (!in_child && !drop(how)) return 2;
     std::printf("pages %zu\n", kHalfPages);
     std::fflush(stdout);
