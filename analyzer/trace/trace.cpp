@@ -48,6 +48,10 @@ std::vector<std::string> list(const std::string& folder, std::error_code* error)
     return names;
 }
 
+bool is_of_others(const std::string& path) {
+    return fs::path(path).parent_path().filename() == kOthersFolder;
+}
+
 }  // namespace
 
 std::vector<std::string> list_segments(const std::string& folder) {
@@ -108,7 +112,8 @@ Trace load(const std::string& folder) {
         try {
             ProcessTrace loaded = load_process(path);
             // Those of the trace's own folder come first.
-            if (!known.emplace(loaded.pid(), loaded.header.created_ns).second) {
+            const bool is_new = known.emplace(loaded.pid(), loaded.header.created_ns).second;
+            if (!is_new && is_of_others(path)) {
                 throw Error(path + ": says that it is a process that has a segment already");
             }
             trace.processes.push_back(std::move(loaded));

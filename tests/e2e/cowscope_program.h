@@ -1,7 +1,10 @@
 // The programs under test, and the ways to run them.
 #pragma once
 
+#include <algorithm>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "tests/catch.h"
@@ -25,6 +28,15 @@ inline const std::string kPythonReader = COWSCOPE_SOURCE_DIR "/tests/e2e/program
 inline Words joined(Words first, const Words& second) {
     first.insert(first.end(), second.begin(), second.end());
     return first;
+}
+
+// Whether a process has begun to be recorded there.
+inline bool has_segment(const std::string& trace) {
+    std::error_code error;
+    const std::filesystem::directory_iterator entries(trace, error);
+    return !error && std::any_of(begin(entries), end(entries), [](const auto& entry) {
+        return entry.path().extension() == ".cowseg";
+    });
 }
 
 inline RunResult run_cowscope(const Words& arguments, const RunOptions& options = {}) {

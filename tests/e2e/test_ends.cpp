@@ -253,13 +253,8 @@ TEST_CASE("a program whose recorder is killed is recorded to its end", "[ends]")
     RunOptions options;
     options.timeout = kLongestRun;
     options.when_started = [&](pid_t recorder) {
-        const auto started = [&] {
-            std::error_code error;
-            return std::filesystem::exists(folder / "t.cow", error) &&
-                   !std::filesystem::is_empty(folder / "t.cow", error) && !error;
-        };
         constexpr int kMostTries = 20'000;
-        for (int i = 0; i < kMostTries && !started(); ++i) usleep(1000);
+        for (int i = 0; i < kMostTries && !has_segment(folder / "t.cow"); ++i) usleep(1000);
         kill(recorder, SIGKILL);
         std::ofstream(folder / "go").put('\n');
     };

@@ -139,13 +139,8 @@ TEST_CASE("a killed recorder costs only what it alone knew", "[killed]") {
                                kPageWriter + " --children 2 > '" + folder / "truth" + "'";
     RunOptions options;
     options.when_started = [&](pid_t recorder) {
-        const auto started = [&] {
-            std::error_code error;
-            return std::filesystem::exists(folder / "t.cow", error) &&
-                   !std::filesystem::is_empty(folder / "t.cow", error) && !error;
-        };
         constexpr int kMostTries = 10'000;
-        for (int i = 0; i < kMostTries && !started(); ++i) usleep(1000);
+        for (int i = 0; i < kMostTries && !has_segment(folder / "t.cow"); ++i) usleep(1000);
         kill(recorder, SIGKILL);
         std::ofstream(folder / "go").put('\n');
     };

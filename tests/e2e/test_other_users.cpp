@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -102,15 +101,8 @@ TEST_CASE("a link that takes the place of the trace folder meanwhile is not foll
                                "sleep 0.6; echo here; exit 5";
     RunOptions options;
     options.when_started = [&](pid_t) {
-        const auto is_recorded = [&] {
-            std::error_code error;
-            const fs::directory_iterator entries(trace, error);
-            return !error && std::any_of(begin(entries), end(entries), [](const auto& entry) {
-                return entry.path().extension() == ".cowseg";
-            });
-        };
         constexpr int kMostTries = 10'000;
-        for (int i = 0; i < kMostTries && !is_recorded(); ++i) usleep(1000);
+        for (int i = 0; i < kMostTries && !has_segment(trace); ++i) usleep(1000);
         fs::rename(trace, away);
         fs::create_directory_symlink(treasure.path(), trace);
         std::ofstream(go).put('\n');
