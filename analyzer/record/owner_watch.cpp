@@ -24,9 +24,9 @@
 #include "record/segment_name.h"
 #include "record/signal_mask.h"
 #include "trace/mappings.h"
-#include "trace/trace.h"
 #include "trace/owners.h"
 #include "trace/segment_reader.h"
+#include "trace/trace.h"
 
 namespace cowscope::record {
 
