@@ -71,6 +71,31 @@ def use_server(process, folder):
     return said
 
 
+def server(folder):
+    return [f"{programs}/postgres", "-D", f"{folder}/data", "-k", folder, "-c", "listen_addresses=",
+            "-c", "fsync=off", "-c", "shared_buffers=16MB", "-c", "autovacuum=off",
+            "-c", "logging_collector=off", "-c", "jit=off",
+            "-c", "log_destination=stderr", "-c", "log_line_prefix=", "-c", "log_checkpoints=off"]
+
+
+def stop_server(signals):
+    """With a session that is at work, but for the smart way, which would wait for it."""
+    def stop(process, folder):
+        wait_until(lambda: is_ready(folder), "the server is ready")
+        session = None
+        if signals[-1] != signal.SIGTERM:
+            session = subprocess.Popen([f"{programs}/psql", "-h", folder, "-U", "tester", "-c",
+                                        "select pg_sleep(60)", "postgres"], cwd=folder,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                       env={"PATH": "/usr/bin:/bin", "HOME": folder, **env})
+            wait_until(lambda: any("SELECT" in command_line(pid)
+                                   for pid in descendants(process.pid)), "the session works")
+        for number in signals:
+            os.kill(process.pid, number)
+        return session and session.wait(30)
+    return stop
+
+
 def seeded(folder):
     # Of the same user, as the server demands.
     subprocess.run(["cp", "-r", seed, os.path.join(folder, "data")], check=True, **test.user)
@@ -79,11 +104,11 @@ def seeded(folder):
 test.both("initdb", lambda folder: [f"{programs}/initdb", *INITDB, "-D", f"{folder}/data"], env=env)
 subprocess.run([f"{programs}/initdb", *INITDB, "-D", seed], check=True, stdout=subprocess.DEVNULL,
                env={"PATH": "/usr/bin:/bin", **env}, **test.user)
-report = test.both("postgres", lambda folder: [
-    f"{programs}/postgres", "-D", f"{folder}/data", "-k", folder, "-c", "listen_addresses=",
-    "-c", "fsync=off", "-c", "shared_buffers=16MB", "-c", "autovacuum=off",
-    "-c", "logging_collector=off", "-c", "jit=off",
-    "-c", "log_destination=stderr", "-c", "log_line_prefix=", "-c", "log_checkpoints=off"],
-    use_server, seeded, env=env, min_forks=8)
+report = test.both("postgres", server, use_server, seeded, env=env, min_forks=8)
 test.that(report.by_children() > 0, "the server's processes copied nothing")
+# To what was started, as init scripts do: the server, or the recorder in its place.
+for name, status, *signals in (("smart", 0, signal.SIGTERM), ("fast", 0, signal.SIGINT),
+                               ("immediate", 0, signal.SIGQUIT),
+                               ("reloaded", 0, signal.SIGHUP, signal.SIGINT)):
+    test.both(name, server, stop_server(signals), seeded, env=env, status=status, min_forks=4)
 test.finish()
