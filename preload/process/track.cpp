@@ -189,7 +189,8 @@ bool tell_mappings() {
     Tracked& tracked = *process.tracked;
     const uint64_t now = sys::monotonic_ns();
     // What is kept for the end is for what was copied.
-    bool is_told = !process.writer.is_closing() || !segment::budget.is_reached();
+    const bool is_little_left = segment::budget.is_reached() || process.writer.is_near_limit();
+    bool is_told = !process.writer.is_closing() || !is_little_left;
     tracked.mappings.read(
         tracked.arena, tracked.scratch, [&](const char* text, size_t length, bool last) {
             if (!is_told) return;

@@ -23,6 +23,9 @@ constexpr uint64_t kLargeWindowBytes = 512 * 1024;
 // took: some file systems try to make room first. What a process says last asks always.
 constexpr uint64_t kWaitPart = 20;
 
+// Near the limit of file sizes details leave this to what the process says last.
+constexpr uint64_t kRoomAtLimit = 4 * 1024;
+
 constexpr uint64_t kZerosBytes = 8 * 1024;
 struct Start {
     trace::SegmentHeader header;
@@ -246,6 +249,24 @@ bool Writer::take_of_bound(uint64_t start, uint64_t needed_end, Share share, uin
     return false;
 }
 
+// Gives a window from `start` on its blocks: `*bytes`, or what is needed alone where the program's
+// limit of file sizes allows no more, or where it is for what the process says last.
+bool Writer::reserve_window(uint64_t start, uint64_t needed_end, uint64_t* bytes) {
+    const uint64_t least = (needed_end - start + kStartBytes - 1) & ~(kStartBytes - 1);
+    for (;;) {
+        const uint64_t end = start + *bytes;
+        const int result = end <= reserved_ ? 0 : reserve(reserved_, end);
+        if (result == 0) return true;
+        if (result == -EFBIG) is_near_limit_ = true;
+        const bool is_worth_less = *bytes > least && (result == -EFBIG || is_closing_);
+        uint64_t less_end = reserved_;
+        if (is_worth_less && start + least > reserved_) less_end = start + least;
+        budget.give_back(end - less_end);
+        if (!is_worth_less) return false;
+        *bytes = less_end - start;
+    }
+}
+
 bool Writer::map_window(uint64_t needed_end, Share share) {
     if (!map_start() || !map_staging()) return false;
     if (needed_end <= window_end_) return true;
@@ -255,10 +276,7 @@ bool Writer::map_window(uint64_t needed_end, Share share) {
     if (start >= kLargeWindowBytes) bytes = kLargeWindowBytes;
     while (start + bytes < needed_end) bytes *= 2;
     if (!has_file() || !take_of_bound(start, needed_end, share, &bytes)) return false;
-    if (start + bytes > reserved_ && reserve(reserved_, start + bytes) != 0) {
-        budget.give_back(start + bytes - reserved_);
-        return false;
-    }
+    if (!reserve_window(start, needed_end, &bytes)) return false;
     void* window = sys::map_file(file_.number(), start, bytes);
     if (sys::failed(window)) return false;
     if (stores_directly_ && !sys::populate(window, bytes)) {
@@ -289,6 +307,7 @@ void* Writer::find_room(trace::RecordType type, size_t bytes) {
     const Share share = is_closing_ ? Share::closing : Share::ordinary;
     uint64_t needed_end = committed_ + bytes;
     if (type != trace::RecordType::end) needed_end += room_for_ends();
+    if (is_near_limit_ && !is_closing_ && is_detail(type)) needed_end += kRoomAtLimit;
     // Where the kernel copies, each record asks for room.
     const bool is_mapped =
         needed_end <= window_end_ && (stores_directly_ || (may_ask() && map_staging()));

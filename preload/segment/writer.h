@@ -59,6 +59,8 @@ class Writer {
 
     // Something found no room because of the bound. Never without one.
     bool reached_bound() const { return reached_bound_; }
+    // The file may hardly grow any more (RLIMIT_FSIZE).
+    bool is_near_limit() const { return is_near_limit_; }
     // From here on everything is what the process says last, or no longer is.
     void set_closing(bool is_closing) { is_closing_ = is_closing; }
     bool is_closing() const { return is_closing_; }
@@ -123,6 +125,7 @@ class Writer {
     bool make_room(uint64_t needed_end, Share share);
     bool map_window(uint64_t needed_end, Share share);
     bool take_of_bound(uint64_t start, uint64_t needed_end, Share share, uint64_t* bytes);
+    bool reserve_window(uint64_t start, uint64_t needed_end, uint64_t* bytes);
     int reserve(uint64_t from, uint64_t to);
     int write_at(uint64_t offset, const struct iovec* parts, size_t count, uint64_t bytes);
     bool store(const void* record, uint64_t bytes);
@@ -146,6 +149,7 @@ class Writer {
     bool holds_file_ = true;
     bool reached_bound_ = false;
     bool is_closing_ = false;
+    bool is_near_limit_ = false;   // of file sizes (RLIMIT_FSIZE)
     bool is_cut_ = false;          // what comes later would mean nothing, but for ends
     trace::LossRecord loss_ = {};  // as in the file, or as it should be there
     Reopen* reopen_ = nullptr;

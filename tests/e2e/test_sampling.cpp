@@ -1,8 +1,11 @@
 // What `--sample` leaves out: shares held against what the program knows of its own sites, totals
 // against its pages. The margins are those that the report states; a test allows three of them (six
 // deviations), and that all together are about as wide as they say is a test of its own.
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <sstream>
 #include <utility>
 
@@ -29,10 +32,11 @@ struct Sampled {
     double copied() const { return report["totals"]["copied_pages"].get<double>(); }
 };
 
-Sampled record_to(const std::string& folder, const Words& options, const Words& program) {
+Sampled record_to(const std::string& folder, const Words& options, const Words& program,
+                  const RunOptions& how = {}) {
     const Words command = joined(joined({"record", "--quiet", "-o", folder}, options),
                                  joined({"--", kSiteWriter}, program));
-    const RunResult result = run_cowscope(command);
+    const RunResult result = run_cowscope(command, how);
     CAPTURE(result.err);
     REQUIRE(result.status() == 0);
     Sampled sampled{Json::parse(result.out), report_json(folder)};
@@ -138,6 +142,40 @@ TEST_CASE("sites that alternate in step with the sampling are seen as often as t
     check_sites(sampled);
     const double expected = sampled.all_pages() / std::stod(sample);
     CHECK(events_of(sampled.report) == Approx(expected).epsilon(0.05));
+}
+
+TEST_CASE("events without room in the trace are lost with all that they stand for",
+          "[e2e][sampling][limits]") {
+    const int sample = GENERATE(1, 8);
+    CAPTURE(sample);
+    constexpr double kPages = 60'000;
+    const TemporaryFolder folder;
+    const rlim_t most_bytes = 300 * 1024;
+    RunOptions options;
+    options.before_exec = [most_bytes] {
+        const struct rlimit limit = {most_bytes, most_bytes};
+        return setrlimit(RLIMIT_FSIZE, &limit) == 0;
+    };
+    const Sampled sampled = record_to(folder / "t", {"--sample", std::to_string(sample)},
+                                      {"--pages", "60000"}, options);
+    REQUIRE(sampled.all_pages() == kPages);
+    const Json& totals = sampled.report["totals"];
+    const double told = events_of(sampled.report) * sample;
+    const double lost = number(totals["lost_events"]);
+    CAPTURE(told, lost, sampled.report["notes"].dump(1));
+    // Some of each, up to the limit; all that was written, once. Gaps are drawn at random: a
+    // deviation is sqrt(pages * sample), 700 of 60,000 here.
+    CHECK(told > 2000);
+    CHECK(lost > kPages / 4);
+    CHECK(std::abs(told + lost - kPages) < (sample == 1 ? kOtherPages : 0.06 * kPages));
+    CHECK_FALSE(find_note(sampled.report, {"found no room"}).empty());
+    // What it says last has room.
+    CHECK(processes_of(sampled.report, "fork").at(0)["census"] == "final");
+    check_total(sampled);
+    for (const auto& entry : std::filesystem::directory_iterator(folder / "t")) {
+        if (entry.path().extension() != ".cowseg") continue;
+        CHECK(entry.file_size() <= most_bytes);
+    }
 }
 
 TEST_CASE("a fresh page between any two copies changes no share", "[e2e][sampling]") {
