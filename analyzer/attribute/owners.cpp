@@ -1,6 +1,7 @@
 #include "attribute/owners.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 
 namespace cowscope::attribute {
@@ -8,6 +9,7 @@ namespace cowscope::attribute {
 OwnerIndex::OwnerIndex(const trace::Trace& trace) : trace_(trace) {
     std::unordered_map<std::string, OwnerId> id_by_name;
     for (const trace::Owners& look : trace.owners) {
+        looks_of_[{look.pid, look.created_ns}].push_back(ids_.size());
         std::vector<OwnerId>& ids = ids_.emplace_back();
         ids.reserve(look.owners.size());
         for (const trace::Owner& owner : look.owners) {
@@ -21,24 +23,24 @@ OwnerIndex::OwnerIndex(const trace::Trace& trace) : trace_(trace) {
             ids.push_back(at->second);
         }
     }
+    for (auto& each : looks_of_) {
+        std::stable_sort(each.second.begin(), each.second.end(), [&](size_t a, size_t b) {
+            return trace.owners[a].look->start_ns < trace.owners[b].look->start_ns;
+        });
+    }
 }
 
 size_t OwnerIndex::nearest_look(const trace::ProcessTrace& process, uint64_t time_ns) const {
-    size_t nearest = kNone;
-    uint64_t least = ~uint64_t{0};
-    for (size_t i = 0; i < trace_.owners.size(); ++i) {
-        const trace::Owners& look = trace_.owners[i];
-        const bool is_its =
-            look.pid == process.pid() && look.created_ns == process.header.created_ns;
-        if (!is_its) continue;
-        const uint64_t at = look.look->start_ns;
-        const uint64_t away = at > time_ns ? at - time_ns : time_ns - at;
-        if (away < least) {
-            least = away;
-            nearest = i;
-        }
-    }
-    return nearest;
+    const auto its = looks_of_.find({process.pid(), process.header.created_ns});
+    if (its == looks_of_.end()) return kNone;
+    const auto start_of = [&](size_t look) { return trace_.owners[look].look->start_ns; };
+    const std::vector<size_t>& looks = its->second;
+    const auto next = std::partition_point(looks.begin(), looks.end(),
+                                           [&](size_t look) { return start_of(look) < time_ns; });
+    if (next == looks.end()) return looks.back();
+    if (next == looks.begin()) return looks.front();
+    const size_t before = *std::prev(next);
+    return time_ns - start_of(before) <= start_of(*next) - time_ns ? before : *next;
 }
 
 size_t OwnerIndex::find_look(size_t process, size_t generation) const {

@@ -40,6 +40,8 @@ class OwnerIndex {
     const trace::Trace& trace_;
     std::vector<trace::Owner> owners_;
     std::vector<std::vector<OwnerId>> ids_;  // by look, by its own id - 1
+    // By pid and creation, in order of time.
+    std::map<std::pair<uint32_t, uint64_t>, std::vector<size_t>> looks_of_;
     std::map<std::pair<size_t, size_t>, size_t> look_by_generation_;
 };
 
