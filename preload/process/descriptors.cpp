@@ -74,19 +74,30 @@ int close_around_own(unsigned first, unsigned last, int flags) {
 }  // namespace
 
 void give_up_number(int fd) {
-    if (fd < 0 || !may_own_from(static_cast<unsigned>(fd)) || find_own(fd) == nullptr) return;
+    if (!Descriptor::may_be(fd) || !may_own_from(static_cast<unsigned>(fd)) ||
+        find_own(fd) == nullptr) {
+        return;
+    }
     const Locked locked;
     if (Descriptor* own = find_ours(fd)) own->move_away();
 }
 
-bool is_own_descriptor(int fd) {
+bool is_own_number(int fd) {
     if (fd < 0 || !may_own_from(static_cast<unsigned>(fd)) || find_own(fd) == nullptr) return false;
     const Locked locked;
     return find_ours(fd) != nullptr;
 }
 
 bool has_own_descriptors() {
-    return may_own_from(~0U);
+    return may_have_own_descriptors() && may_own_from(~0U);
+}
+
+unsigned count_own_descriptors() {
+    if (!has_own_descriptors()) return 0;
+    unsigned count = 0;
+    const Locked locked;
+    for_each_own([&](Descriptor& each) { count += each.is_ours() ? 1 : 0; });
+    return count;
 }
 
 }  // namespace cowscope::process
@@ -117,20 +128,20 @@ COWSCOPE_INTERPOSED void closefrom(int lowest) noexcept {
 
 COWSCOPE_INTERPOSED int dup2(int from, int to) noexcept {
     using namespace cowscope::process;
-    if (is_own_descriptor(from)) {
-        errno = EBADF;
-        return -1;
-    }
     if (from != to) give_up_number(to);
-    return real().dup2(from, to);
+    return real().dup2(visible(from), from == to ? visible(to) : to);
 }
 
 COWSCOPE_INTERPOSED int dup3(int from, int to, int flags) noexcept {
     using namespace cowscope::process;
-    if (is_own_descriptor(from)) {
-        errno = EBADF;
-        return -1;
-    }
     if (from != to) give_up_number(to);
-    return real().dup3(from, to, flags);
+    return real().dup3(visible(from), from == to ? visible(to) : to, flags);
+}
+
+// Other names of the same.
+COWSCOPE_INTERPOSED int __close(int fd) {
+    return close(fd);
+}
+COWSCOPE_INTERPOSED int __dup2(int from, int to) noexcept {
+    return dup2(from, to);
 }

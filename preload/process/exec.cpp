@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <unistd.h>
 
+#include "process/hidden_paths.h"
 #include "process/interpose.h"
 #include "process/real.h"
 
@@ -30,29 +31,30 @@ size_t count_arguments(va_list arguments) {
 COWSCOPE_INTERPOSED int execve(const char* path, Arguments arguments,
                                Arguments environment) noexcept {
     const process::BecomingAnotherProgram becoming;
-    return process::real().execve(path, arguments, environment);
+    return process::real().execve(process::visible_path(path), arguments, environment);
 }
 COWSCOPE_INTERPOSED int execv(const char* path, Arguments arguments) noexcept {
     const process::BecomingAnotherProgram becoming;
-    return process::real().execve(path, arguments, environ);
+    return process::real().execve(process::visible_path(path), arguments, environ);
 }
 COWSCOPE_INTERPOSED int execvpe(const char* file, Arguments arguments,
                                 Arguments environment) noexcept {
     const process::BecomingAnotherProgram becoming;
-    return process::real().execvpe(file, arguments, environment);
+    return process::real().execvpe(process::visible_path(file), arguments, environment);
 }
 COWSCOPE_INTERPOSED int execvp(const char* file, Arguments arguments) noexcept {
     const process::BecomingAnotherProgram becoming;
-    return process::real().execvpe(file, arguments, environ);
+    return process::real().execvpe(process::visible_path(file), arguments, environ);
 }
 COWSCOPE_INTERPOSED int execveat(int folder, const char* path, Arguments arguments,
                                  Arguments environment, int flags) noexcept {
     const process::BecomingAnotherProgram becoming;
-    return process::real().execveat(folder, path, arguments, environment, flags);
+    return process::real().execveat(process::visible(folder), process::visible_path(folder, path),
+                                    arguments, environment, flags);
 }
 COWSCOPE_INTERPOSED int fexecve(int fd, Arguments arguments, Arguments environment) noexcept {
     const process::BecomingAnotherProgram becoming;
-    return process::real().fexecve(fd, arguments, environment);
+    return process::real().fexecve(process::visible(fd), arguments, environment);
 }
 
 // Copies the variadic arguments behind `first` into `array`, which has room for the terminator.

@@ -1,19 +1,23 @@
 // Folders of /proc that list this process's descriptors, as libc's functions read them: without the
 // shim's.
+#include "process/hidden_entries.h"
+
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include <cstring>
 
+#include "process/hidden_paths.h"
 #include "process/interpose.h"
 #include "process/kernel_write.h"
 #include "process/own_descriptors.h"
+#include "process/own_folders.h"
 #include "process/plain_call.h"
 #include "process/process.h"
 #include "process/real.h"
-#include "support/text.h"
 
 // By macros, because the shim itself must not call them.
 #define COWSCOPE_READ readdir
@@ -39,6 +43,7 @@ struct EntryFunctions {
     int (*read_into)(Folder*, Entry*, Entry**);
     int (*read_into64)(Folder*, Entry*, Entry**);
     ssize_t (*get_entries)(int, void*, size_t);
+    ssize_t (*get_entries_from)(int, char*, size_t, off_t*);
     int (*scan)(const char*, Entry***, Filter*, Order*);
     int (*scan_at)(int, const char*, Entry***, Filter*, Order*);
 };
@@ -49,40 +54,12 @@ const EntryFunctions& next() {
     return functions;
 }
 
-// The folder's name behind the links: /proc/PID/fd, or a thread's.
-bool ends_with(const char* text, size_t length, const char* end) {
-    const size_t bytes = std::strlen(end);
-    return length >= bytes && std::memcmp(text + length - bytes, end, bytes) == 0;
-}
-
-bool lists_descriptors(const char* path, size_t length) {
-    while (length > 1 && path[length - 1] == '/') --length;
-    return ends_with(path, length, "/fd") || ends_with(path, length, "/fdinfo");
-}
-
-// Of another process it is found by chance that one of its numbers is the shim's here: the link
-// says whose it is.
-bool is_own_folder(int fd) {
-    FixedText<64> link;
-    link.add("/proc/self/fd/").add_decimal(static_cast<uint64_t>(fd));
-    char target[64];
-    const long got = sys::syscall4(SYS_readlinkat, AT_FDCWD, sys::word(link.c_str()),
-                                   sys::word(target), sizeof(target));
-    if (got <= 0 || got >= static_cast<long>(sizeof(target))) return false;
-    const auto length = static_cast<size_t>(got);
-    FixedText<64> own;
-    own.add("/proc/").add_decimal(static_cast<uint64_t>(process.pid)).add("/");
-    return length > own.size() && std::memcmp(target, own.c_str(), own.size()) == 0 &&
-           lists_descriptors(target, length);
-}
-
-bool names_own_descriptor(const char* name) {
-    uint64_t number = 0;
-    return parse_decimal(name, INT32_MAX, &number) && is_own_descriptor(static_cast<int>(number));
+bool is_own_name(const char* name) {
+    return names_own_descriptor(name, std::strlen(name));
 }
 
 bool is_hidden(Folder* folder, const char* name) {
-    return names_own_descriptor(name) && is_own_folder(dirfd(folder));
+    return is_own_name(name) && is_own_folder(dirfd(folder));
 }
 
 Entry* read_visible(Entry* (*read)(Folder*), Folder* folder) {
@@ -100,14 +77,46 @@ int read_visible_into(int (*read)(Folder*, Entry*, Entry**), Folder* folder, Ent
     }
 }
 
-// Takes the shim's out of what getdents64(2) has given. Returns the bytes that are left.
-ssize_t remove_hidden(int fd, char* entries, ssize_t bytes) {
+// What scandir(3) gives to its filter is the entry and nothing else.
+struct Scanned {
+    Filter* filter;  // of the host
+    int folder;
+    const char* path;
+
+    bool is_own_folder() const { return process::is_own_folder(folder, path, std::strlen(path)); }
+};
+thread_local const Scanned* scanned = nullptr;
+
+int filter_visible(const Entry* entry) {
+    const Scanned* const now = scanned;
+    if (is_own_name(entry->d_name) && now->is_own_folder()) return 0;
+    return now->filter == nullptr ? 1 : now->filter(entry);
+}
+
+// Calls scan(filter).
+template <typename Scan>
+int scan_visible(int folder, const char* path, Filter* filter, const Scan& scan) {
+    if (!has_own_descriptors()) return scan(filter);
+    const Scanned now = {filter, folder, path};
+    const Scanned* const before = scanned;
+    scanned = &now;
+    const int result = scan(filter_visible);
+    scanned = before;
+    return result;
+}
+
+}  // namespace
+
+ssize_t remove_hidden(int fd, char* entries, ssize_t bytes, EntryKind kind) {
+    // The older one has the entry's kind behind the name.
+    const size_t name_at =
+        offsetof(Entry, d_name) - (kind == EntryKind::getdents ? sizeof(Entry::d_type) : 0);
     bool is_asked = false;
     ssize_t kept = 0;
     for (ssize_t at = 0; at < bytes;) {
-        auto* entry = reinterpret_cast<Entry*>(entries + at);
-        const ssize_t length = entry->d_reclen;
-        if (names_own_descriptor(entry->d_name)) {
+        char* const entry = entries + at;
+        const ssize_t length = reinterpret_cast<Entry*>(entry)->d_reclen;
+        if (is_own_name(entry + name_at)) {
             if (!is_asked && !is_own_folder(fd)) return bytes;
             is_asked = true;
         } else {
@@ -119,44 +128,6 @@ ssize_t remove_hidden(int fd, char* entries, ssize_t bytes) {
     return kept;
 }
 
-// What a path that names this process's folder of descriptors looks like.
-bool may_be_own_folder(const char* path) {
-    constexpr const char* kBeginnings[] = {"/proc/self/", "/proc/thread-self/", "/dev/fd"};
-    if (!has_own_descriptors()) return false;
-    FixedText<64> own;
-    own.add("/proc/").add_decimal(static_cast<uint64_t>(process.pid)).add("/");
-    if (std::strncmp(path, own.c_str(), own.size()) == 0) {
-        return lists_descriptors(path, std::strlen(path));
-    }
-    for (const char* beginning : kBeginnings) {
-        if (std::strncmp(path, beginning, std::strlen(beginning)) == 0) {
-            return lists_descriptors(path, std::strlen(path));
-        }
-    }
-    return false;
-}
-
-// What scandir(3) gives to its filter is the entry and nothing else.
-thread_local Filter* filter_of_host = nullptr;
-
-int filter_visible(const Entry* entry) {
-    if (names_own_descriptor(entry->d_name)) return 0;
-    return filter_of_host == nullptr ? 1 : filter_of_host(entry);
-}
-
-// Calls scan(filter).
-template <typename Scan>
-int scan_visible(const char* path, Filter* filter, const Scan& scan) {
-    if (path == nullptr || !may_be_own_folder(path)) return scan(filter);
-    Filter* const before = filter_of_host;
-    filter_of_host = filter;
-    const int result = scan(filter_visible);
-    filter_of_host = before;
-    return result;
-}
-
-}  // namespace
-
 void resolve_entry_functions(void* (*find)(const char*)) {
     const auto resolve = [find](auto& slot, const char* name) {
         slot = reinterpret_cast<std::remove_reference_t<decltype(slot)>>(find(name));
@@ -166,6 +137,7 @@ void resolve_entry_functions(void* (*find)(const char*)) {
     resolve(functions.read_into, "readdir_r");
     resolve(functions.read_into64, "readdir64_r");
     resolve(functions.get_entries, "getdents64");
+    resolve(functions.get_entries_from, "getdirentries");
     resolve(functions.scan, "scandir64");
     resolve(functions.scan_at, "scandirat64");
 }
@@ -194,22 +166,37 @@ COWSCOPE_INTERPOSED int COWSCOPE_READ_INTO64(DIR* __restrict folder,
 COWSCOPE_INTERPOSED ssize_t getdents64(int fd, void* to, size_t bytes) noexcept {
     const KernelWrite write(to, bytes);
     for (;;) {
-        const ssize_t got =
-            write.wrote(next().get_entries != nullptr
-                            ? next().get_entries(fd, to, bytes)
-                            : static_cast<ssize_t>(plain_call(SYS_getdents64, fd, to, bytes)));
+        const ssize_t got = write.wrote(
+            next().get_entries != nullptr
+                ? next().get_entries(visible(fd), to, bytes)
+                : static_cast<ssize_t>(plain_call(SYS_getdents64, visible(fd), to, bytes)));
         if (got <= 0 || !has_own_descriptors()) return got;
         // Nothing is left for the end of the folder alone.
-        const ssize_t left = remove_hidden(fd, static_cast<char*>(to), got);
+        const ssize_t left = remove_hidden(fd, static_cast<char*>(to), got, EntryKind::getdents64);
         if (left != 0) return left;
     }
+}
+
+COWSCOPE_INTERPOSED ssize_t getdirentries(int fd, char* to, size_t bytes, off_t* base) noexcept {
+    const KernelWrite write(to, bytes);
+    for (;;) {
+        const ssize_t got = write.wrote(next().get_entries_from(visible(fd), to, bytes, base));
+        if (got <= 0 || !has_own_descriptors()) return got;
+        const ssize_t left = remove_hidden(fd, to, got, EntryKind::getdents64);
+        if (left != 0) return left;
+    }
+}
+COWSCOPE_INTERPOSED ssize_t getdirentries64(int fd, char* to, size_t bytes,
+                                            off64_t* base) noexcept {
+    return getdirentries(fd, to, bytes, base);
 }
 
 COWSCOPE_INTERPOSED int scandir64(const char* __restrict path,
                                   struct dirent64*** __restrict entries, Filter* filter,
                                   Order* order) {
-    return scan_visible(
-        path, filter, [&](Filter* visible) { return next().scan(path, entries, visible, order); });
+    return scan_visible(AT_FDCWD, path, filter, [&](Filter* with) {
+        return next().scan(visible_path(path), entries, with, order);
+    });
 }
 COWSCOPE_INTERPOSED int scandir(const char* __restrict path, struct dirent*** __restrict entries,
                                 int (*filter)(const struct dirent*),
@@ -220,8 +207,8 @@ COWSCOPE_INTERPOSED int scandir(const char* __restrict path, struct dirent*** __
 COWSCOPE_INTERPOSED int scandirat64(int at, const char* __restrict path,
                                     struct dirent64*** __restrict entries, Filter* filter,
                                     Order* order) {
-    return scan_visible(path, filter, [&](Filter* visible) {
-        return next().scan_at(at, path, entries, visible, order);
+    return scan_visible(at, path, filter, [&](Filter* with) {
+        return next().scan_at(visible(at), visible_path(at, path), entries, with, order);
     });
 }
 COWSCOPE_INTERPOSED int scandirat(int at, const char* __restrict path,

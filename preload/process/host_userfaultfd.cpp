@@ -54,11 +54,7 @@ COWSCOPE_INTERPOSED int ioctl(int fd, unsigned long request, ...) noexcept {
     if (!real_functions_are_resolved()) {
         return static_cast<int>(plain_call(SYS_ioctl, fd, request, argument));
     }
-    if (is_own_descriptor(fd)) {
-        errno = EBADF;
-        return -1;
-    }
-    const int result = real().ioctl(fd, request, argument);
+    const int result = real().ioctl(visible(fd), request, argument);
     if (result == 0 || request != UFFDIO_REGISTER || errno != EBUSY) return result;
     if (!give_up_to_host(argument)) {
         errno = EBUSY;

@@ -13,8 +13,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "process/hidden_paths.h"
 #include "process/interpose.h"
 #include "process/kernel_write.h"
+#include "process/own_descriptors.h"
 #include "process/plain_call.h"
 #include "process/process.h"
 #include "process/real.h"
@@ -33,68 +35,71 @@ ssize_t fail_missing() {
 
 using cowscope::process::before_unseen_writes;
 using cowscope::process::KernelWrite;
+using cowscope::process::look;
 using cowscope::process::plain_call;
 using cowscope::process::real;
 using cowscope::process::real_functions_are_resolved;
+using cowscope::process::visible;
 
 COWSCOPE_INTERPOSED ssize_t read(int fd, void* to, size_t bytes) {
     // Allocators read files from their own start, where nothing may be looked up.
     if (!real_functions_are_resolved()) return plain_call(SYS_read, fd, to, bytes);
     const KernelWrite write(to, bytes);
-    return write.wrote(real().read(fd, to, bytes));
+    return write.wrote(real().read(visible(fd), to, bytes));
 }
 COWSCOPE_INTERPOSED ssize_t pread64(int fd, void* to, size_t bytes, off_t offset) {
     if (!real_functions_are_resolved()) return plain_call(SYS_pread64, fd, to, bytes, offset);
     const KernelWrite write(to, bytes);
-    return write.wrote(real().pread(fd, to, bytes, offset));
+    return write.wrote(real().pread(visible(fd), to, bytes, offset));
 }
 COWSCOPE_INTERPOSED ssize_t pread(int fd, void* to, size_t bytes, off_t offset) {
     return pread64(fd, to, bytes, offset);
 }
 COWSCOPE_INTERPOSED ssize_t readv(int fd, const struct iovec* to, int count) {
     before_unseen_writes();
-    return real().readv(fd, to, count);
+    return real().readv(visible(fd), to, count);
 }
 COWSCOPE_INTERPOSED ssize_t preadv64(int fd, const struct iovec* to, int count, off_t offset) {
     before_unseen_writes();
-    return real().preadv(fd, to, count, offset);
+    return real().preadv(visible(fd), to, count, offset);
 }
 COWSCOPE_INTERPOSED ssize_t preadv(int fd, const struct iovec* to, int count, off_t offset) {
     return preadv64(fd, to, count, offset);
 }
 COWSCOPE_INTERPOSED ssize_t recv(int fd, void* to, size_t bytes, int flags) {
     const KernelWrite write(to, bytes);
-    return write.wrote(real().recv(fd, to, bytes, flags));
+    return write.wrote(real().recv(visible(fd), to, bytes, flags));
 }
 COWSCOPE_INTERPOSED ssize_t recvfrom(int fd, void* __restrict to, size_t bytes, int flags,
                                      struct sockaddr* __restrict address,
                                      socklen_t* __restrict address_bytes) {
     const KernelWrite write(to, bytes);
-    return write.wrote(real().recvfrom(fd, to, bytes, flags, address, address_bytes));
+    return write.wrote(real().recvfrom(visible(fd), to, bytes, flags, address, address_bytes));
 }
 // What the compiler makes of calls whose buffer it knows the size of: where libc would end the
 // program for too small a one, it must still do so.
 COWSCOPE_INTERPOSED ssize_t __read_chk(int fd, void* to, size_t bytes, size_t room) {
     const KernelWrite write(to, bytes <= room ? bytes : 0);
-    return write.wrote(real().read_chk(fd, to, bytes, room));
+    return write.wrote(real().read_chk(visible(fd), to, bytes, room));
 }
 COWSCOPE_INTERPOSED ssize_t __pread64_chk(int fd, void* to, size_t bytes, off_t offset,
                                           size_t room) {
     const KernelWrite write(to, bytes <= room ? bytes : 0);
-    return write.wrote(real().pread_chk(fd, to, bytes, offset, room));
+    return write.wrote(real().pread_chk(visible(fd), to, bytes, offset, room));
 }
 COWSCOPE_INTERPOSED ssize_t __pread_chk(int fd, void* to, size_t bytes, off_t offset, size_t room) {
     return __pread64_chk(fd, to, bytes, offset, room);
 }
 COWSCOPE_INTERPOSED ssize_t __recv_chk(int fd, void* to, size_t bytes, size_t room, int flags) {
     const KernelWrite write(to, bytes <= room ? bytes : 0);
-    return write.wrote(real().recv_chk(fd, to, bytes, room, flags));
+    return write.wrote(real().recv_chk(visible(fd), to, bytes, room, flags));
 }
 COWSCOPE_INTERPOSED ssize_t __recvfrom_chk(int fd, void* __restrict to, size_t bytes, size_t room,
                                            int flags, struct sockaddr* __restrict address,
                                            socklen_t* __restrict address_bytes) {
     const KernelWrite write(to, bytes <= room ? bytes : 0);
-    return write.wrote(real().recvfrom_chk(fd, to, bytes, room, flags, address, address_bytes));
+    return write.wrote(
+        real().recvfrom_chk(visible(fd), to, bytes, room, flags, address, address_bytes));
 }
 // Other names of the same.
 COWSCOPE_INTERPOSED ssize_t __read(int fd, void* to, size_t bytes) {
@@ -107,7 +112,7 @@ COWSCOPE_INTERPOSED ssize_t preadv64v2(int fd, const struct iovec* to, int count
                                        int flags) {
     before_unseen_writes();
     if (real().preadv2 == nullptr) return fail_missing();
-    return real().preadv2(fd, to, count, offset, flags);
+    return real().preadv2(visible(fd), to, count, offset, flags);
 }
 COWSCOPE_INTERPOSED ssize_t preadv2(int fd, const struct iovec* to, int count, off_t offset,
                                     int flags) {
@@ -123,7 +128,7 @@ COWSCOPE_INTERPOSED ssize_t process_vm_readv(pid_t pid, const struct iovec* to,
 COWSCOPE_INTERPOSED int recvmmsg(int fd, struct mmsghdr* messages, unsigned count, int flags,
                                  struct timespec* timeout) {
     before_unseen_writes();
-    return real().recvmmsg(fd, messages, count, flags, timeout);
+    return real().recvmmsg(visible(fd), messages, count, flags, timeout);
 }
 COWSCOPE_INTERPOSED ssize_t getrandom(void* to, size_t bytes, unsigned flags) {
     const KernelWrite write(to, bytes);
@@ -141,19 +146,40 @@ COWSCOPE_INTERPOSED int getentropy(void* to, size_t bytes) {
 }
 COWSCOPE_INTERPOSED ssize_t readlink(const char* __restrict path, char* __restrict to,
                                      size_t bytes) noexcept {
-    const KernelWrite write(to, bytes);
     // Allocators look for a link of their settings at their own start.
-    return write.wrote(real_functions_are_resolved() ? real().readlink(path, to, bytes)
-                                                     : plain_call(SYS_readlink, path, to, bytes));
+    if (!real_functions_are_resolved()) return plain_call(SYS_readlink, path, to, bytes);
+    const KernelWrite write(to, bytes);
+    return write.wrote(
+        look(AT_FDCWD, path, [&](const char* at) { return real().readlink(at, to, bytes); }));
 }
 COWSCOPE_INTERPOSED ssize_t readlinkat(int folder, const char* __restrict path, char* __restrict to,
                                        size_t bytes) noexcept {
     const KernelWrite write(to, bytes);
-    return write.wrote(real().readlinkat(folder, path, to, bytes));
+    return write.wrote(look(folder, path, [&](const char* at) {
+        return real().readlinkat(visible(folder), at, to, bytes);
+    }));
+}
+COWSCOPE_INTERPOSED ssize_t __readlink_chk(const char* __restrict path, char* __restrict to,
+                                           size_t bytes, size_t room) noexcept {
+    const KernelWrite write(to, bytes <= room ? bytes : 0);
+    return write.wrote(look(
+        AT_FDCWD, path, [&](const char* at) { return real().readlink_chk(at, to, bytes, room); }));
+}
+COWSCOPE_INTERPOSED ssize_t __readlinkat_chk(int folder, const char* __restrict path,
+                                             char* __restrict to, size_t bytes,
+                                             size_t room) noexcept {
+    const KernelWrite write(to, bytes <= room ? bytes : 0);
+    return write.wrote(look(folder, path, [&](const char* at) {
+        return real().readlinkat_chk(visible(folder), at, to, bytes, room);
+    }));
 }
 // Done by threads of libc's own, later.
 COWSCOPE_INTERPOSED int aio_read64(struct aiocb64* request) noexcept {
     before_unseen_writes();
+    if (cowscope::process::is_own_descriptor(request->aio_fildes)) {
+        errno = EBADF;
+        return -1;
+    }
     return real().aio_read(request);
 }
 COWSCOPE_INTERPOSED int aio_read(struct aiocb* request) noexcept {
@@ -170,5 +196,5 @@ COWSCOPE_INTERPOSED int lio_listio(int mode, struct aiocb* const requests[], int
 }
 COWSCOPE_INTERPOSED ssize_t recvmsg(int fd, struct msghdr* message, int flags) {
     before_unseen_writes();
-    return real().recvmsg(fd, message, flags);
+    return real().recvmsg(visible(fd), message, flags);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "process/hidden_waits.h"
 #include "process/interpose.h"
 #include "process/process.h"
 #include "process/real.h"
@@ -89,8 +90,7 @@ MaskedWait::~MaskedWait() {
 
 }  // namespace cowscope::process
 
-using cowscope::process::MaskedWait;
-using cowscope::process::real;
+using namespace cowscope::process;
 
 COWSCOPE_INTERPOSED int sigsuspend(const sigset_t* mask) {
     const MaskedWait wait(mask);
@@ -120,24 +120,31 @@ COWSCOPE_INTERPOSED int __sigpause(int signal_or_mask, int is_signal) {
 COWSCOPE_INTERPOSED int ppoll(struct pollfd* files, nfds_t count, const struct timespec* timeout,
                               const sigset_t* mask) {
     const MaskedWait wait(mask);
-    return real().ppoll(files, count, timeout, mask);
+    return poll_without_own(files, count,
+                            [&] { return real().ppoll(files, count, timeout, mask); });
 }
 COWSCOPE_INTERPOSED int __ppoll_chk(struct pollfd* files, nfds_t count,
                                     const struct timespec* timeout, const sigset_t* mask,
                                     size_t bytes) {
+    if (real().ppoll_checked == nullptr) return ppoll(files, count, timeout, mask);
     const MaskedWait wait(mask);
-    if (real().ppoll_checked == nullptr) return real().ppoll(files, count, timeout, mask);
-    return real().ppoll_checked(files, count, timeout, mask, bytes);
+    return poll_without_own(files, bytes / sizeof(*files) < count ? 0 : count, [&] {
+        return real().ppoll_checked(files, count, timeout, mask, bytes);
+    });
 }
 COWSCOPE_INTERPOSED int pselect(int count, fd_set* read, fd_set* write, fd_set* except,
                                 const struct timespec* timeout, const sigset_t* mask) {
+    if (has_own_in(count, read, write, except)) {
+        errno = EBADF;
+        return -1;
+    }
     const MaskedWait wait(mask);
     return real().pselect(count, read, write, except, timeout, mask);
 }
 COWSCOPE_INTERPOSED int epoll_pwait(int epoll, struct epoll_event* events, int most, int timeout_ms,
                                     const sigset_t* mask) {
     const MaskedWait wait(mask);
-    return real().epoll_pwait(epoll, events, most, timeout_ms, mask);
+    return real().epoll_pwait(visible(epoll), events, most, timeout_ms, mask);
 }
 COWSCOPE_INTERPOSED int epoll_pwait2(int epoll, struct epoll_event* events, int most,
                                      const struct timespec* timeout, const sigset_t* mask) {
@@ -146,5 +153,5 @@ COWSCOPE_INTERPOSED int epoll_pwait2(int epoll, struct epoll_event* events, int 
         return -1;
     }
     const MaskedWait wait(mask);
-    return real().epoll_pwait2(epoll, events, most, timeout, mask);
+    return real().epoll_pwait2(visible(epoll), events, most, timeout, mask);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "process/interpose.h"
+#include "process/own_descriptors.h"
 #include "process/plain_call.h"
 #include "process/process.h"
 #include "process/real.h"
@@ -251,7 +252,7 @@ COWSCOPE_INTERPOSED void* mmap64(void* address, size_t bytes, int protection, in
     if ((flags & (MAP_POPULATE | MAP_LOCKED)) != 0) before_unseen_writes();
     // MAP_FIXED unmaps what was there. (MAP_FIXED_NOREPLACE does not.)
     if ((flags & MAP_FIXED) != 0) giving_up(address, bytes);
-    void* const result = real().mmap(address, bytes, protection, flags, fd, offset);
+    void* const result = real().mmap(address, bytes, protection, flags, visible(fd), offset);
     // Wherever it is: what was there before may have gone without anybody being told.
     if (result != MAP_FAILED) has_renewed(result, bytes);
     return result;

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "process/asking_calls.h"
+#include "process/hidden_raw_calls.h"
 #include "process/process.h"
 #include "process/raw_signal_calls.h"
 #include "process/real.h"
@@ -15,7 +17,8 @@
 
 namespace {
 
-constexpr unsigned long kCallsInSet = 512;
+constexpr unsigned long kCallsInSet = cowscope::process::kKnownCalls;
+static_assert(kCallsInSet == 512);  // as in raw_calls_x86_64.S
 
 // Calls by which the kernel writes to the program's memory, as those in kernel_writes.cpp.
 constexpr unsigned long kWritingCalls[] = {
@@ -31,6 +34,13 @@ constexpr unsigned long kRightsCalls[] = {SYS_setuid,     SYS_setreuid, SYS_setr
                                           SYS_pivot_root, SYS_setns,    SYS_unshare};
 constexpr unsigned long kRingCalls[] = {SYS_io_uring_setup, SYS_io_uring_enter};
 
+constexpr bool is_written_by(long number) {
+    for (const unsigned long each : kWritingCalls) {
+        if (each == static_cast<unsigned long>(number)) return true;
+    }
+    return number == SYS_io_uring_setup || number == SYS_io_uring_enter;
+}
+
 struct CallSet {
     uint64_t words[kCallsInSet / 64] = {};
 
@@ -45,6 +55,9 @@ constexpr CallSet calls_to_see() {
     for (const unsigned long number : kRingCalls) set.add(number);
     for (const unsigned long number : kRightsCalls) set.add(number);
     for (const unsigned long number : cowscope::process::kSignalCalls) set.add(number);
+    for (unsigned long number = 0; number < kCallsInSet; ++number) {
+        if (cowscope::process::is_asking_call(number)) set.add(number);
+    }
     return set;
 }
 
@@ -93,8 +106,7 @@ void see(const cowscope::process::RawCall& call) {
         default:
             break;
     }
-    if (is_signal_call(call.number)) return;
-    before_unseen_writes();
+    if (is_written_by(call.number)) before_unseen_writes();
 }
 
 }  // namespace
@@ -121,9 +133,16 @@ void cowscope_resolve_syscall() {
 // call was answered; then its result is in the place of the number.
 int cowscope_before_call(long* words) {
     using namespace cowscope::process;
-    const RawCall call = {words[5], {words[4], words[3], words[2], words[1], words[0], words[7]}};
+    RawCall call = {words[5], {words[4], words[3], words[2], words[1], words[0], words[7]}};
+    hide_from_call(&call);
+    for (size_t i = 0; i < 5; ++i) words[4 - i] = call.arguments[i];
     long result = 0;
-    if (answer_signal_call(call, &result)) {
+    bool is_answered = answer_signal_call(call, &result);
+    if (!is_answered) {
+        see(call);
+        is_answered = answer_asking_call(call, &result);
+    }
+    if (is_answered) {
         if (cowscope::sys::failed(result)) {
             errno = static_cast<int>(-result);
             result = -1;
@@ -131,6 +150,5 @@ int cowscope_before_call(long* words) {
         words[5] = result;
         return 1;
     }
-    see(call);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "process/exec.h"
+#include "process/hidden_waits.h"
 #include "process/masked_waits.h"
 #include "process/process.h"
 #include "process/signals.h"
@@ -118,11 +119,19 @@ bool answer_signal_call(const RawCall& call, long* result) {
         case SYS_rt_sigsuspend:
             return wait_with_mask(call, pointer(with[0]), result);
         case SYS_ppoll:
-            return wait_with_mask(call, pointer(with[3]), result);
+            return poll_without_own(reinterpret_cast<struct pollfd*>(with[0]),
+                                    static_cast<unsigned>(with[1]),
+                                    [&] { return wait_with_mask(call, pointer(with[3]), result); });
         case SYS_epoll_pwait:
         case kEpollPwait2:
             return wait_with_mask(call, pointer(with[4]), result);
         case SYS_pselect6:
+            if (has_own_in(static_cast<int>(with[0]), pointer(with[1]), pointer(with[2]),
+                           pointer(with[3]))) {
+                *result = -EBADF;
+                return true;
+            }
+            return wait_with_mask(call, mask_behind(with[5]), result);
         case SYS_io_pgetevents:
             return wait_with_mask(call, mask_behind(with[5]), result);
         case SYS_rt_sigtimedwait:

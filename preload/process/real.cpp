@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "process/plain_call.h"
+#include "process/stand_in.h"
 #include "support/syscall.h"
 
 #include "support/poison.h"
@@ -57,6 +58,9 @@ void resolve_real_functions() {
     resolve(functions.sigsuspend, "sigsuspend");
     resolve(functions.sigpause, "sigpause");
     resolve(functions.sigpause_number, "__xpg_sigpause");
+    resolve(functions.poll, "poll");
+    resolve(functions.poll_checked, "__poll_chk");
+    resolve(functions.select, "select");
     resolve(functions.ppoll, "ppoll");
     resolve(functions.ppoll_checked, "__ppoll_chk");
     resolve(functions.pselect, "pselect");
@@ -121,6 +125,8 @@ void resolve_real_functions() {
     resolve(functions.getentropy, "getentropy");
     resolve(functions.readlink, "readlink");
     resolve(functions.readlinkat, "readlinkat");
+    resolve(functions.readlink_chk, "__readlink_chk");
+    resolve(functions.readlinkat_chk, "__readlinkat_chk");
     resolve(functions.aio_read, "aio_read64");
     resolve(functions.lio_listio, "lio_listio64");
     resolve(functions.read_items, "fread");
@@ -151,7 +157,14 @@ void resolve_real_functions() {
     if (functions.execveat == nullptr) functions.execveat = make_execveat;
     resolve_asking_functions(find_next);
     resolve_entry_functions(find_next);
+    resolve_path_functions(find_next);
     resolved = true;
+}
+
+void* find_later(const char* name, bool has_call) {
+    // Nothing may be looked up yet, perhaps, and there is another way.
+    if (!resolved && has_call) return nullptr;
+    return find_next(name);
 }
 
 Spawn* find_spawn(const char* name) {

@@ -35,6 +35,9 @@ struct RealFunctions {
     int (*sigsuspend)(const sigset_t*);
     int (*sigpause)(int);         // by a mask
     int (*sigpause_number)(int);  // __xpg_sigpause
+    int (*poll)(struct pollfd*, nfds_t, int);
+    int (*poll_checked)(struct pollfd*, nfds_t, int, size_t);
+    int (*select)(int, fd_set*, fd_set*, fd_set*, struct timeval*);
     int (*ppoll)(struct pollfd*, nfds_t, const struct timespec*, const sigset_t*);
     int (*ppoll_checked)(struct pollfd*, nfds_t, const struct timespec*, const sigset_t*, size_t);
     int (*pselect)(int, fd_set*, fd_set*, fd_set*, const struct timespec*, const sigset_t*);
@@ -100,6 +103,8 @@ struct RealFunctions {
     int (*getentropy)(void*, size_t);
     ssize_t (*readlink)(const char*, char*, size_t);
     ssize_t (*readlinkat)(int, const char*, char*, size_t);
+    ssize_t (*readlink_chk)(const char*, char*, size_t, size_t);
+    ssize_t (*readlinkat_chk)(int, const char*, char*, size_t, size_t);
     int (*aio_read)(struct aiocb64*);
     int (*lio_listio)(int, struct aiocb64* const*, int, struct sigevent*);
     size_t (*read_items)(void*, size_t, size_t, FILE*);
@@ -132,9 +137,12 @@ struct RealFunctions {
 const RealFunctions& real();
 
 void resolve_real_functions();
-// Those of hidden_descriptors.cpp and hidden_entries.cpp, which keep them for themselves.
+// Those of hidden_descriptors.cpp, hidden_entries.cpp, hidden_paths.cpp and hidden_looks.cpp, which
+// keep them for themselves.
 void resolve_asking_functions(void* (*find)(const char*));
 void resolve_entry_functions(void* (*find)(const char*));
+void resolve_path_functions(void* (*find)(const char*));
+void resolve_looking_functions(void* (*find)(const char*));
 // One that only newer libcs have (glibc 2.39). Looked for when it is called: dlsym() allocates for
 // a name that is missing, in programs that may never do so themselves.
 Spawn* find_spawn(const char* name);

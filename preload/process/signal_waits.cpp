@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "process/interpose.h"
+#include "process/own_descriptors.h"
 #include "process/process.h"
 #include "process/real.h"
 #include "process/signals.h"
@@ -226,7 +227,7 @@ COWSCOPE_INTERPOSED int sigwait(const sigset_t* set, int* signal) {
 // that sends itself SIGTRAP to read it there waits in vain.
 COWSCOPE_INTERPOSED int signalfd(int fd, const sigset_t* mask, int flags) noexcept {
     using namespace cowscope::process;
-    const int result = real().signalfd(fd, mask, flags);
+    const int result = real().signalfd(visible(fd), mask, flags);
     if (result >= 0) leave_trap_out(result, mask, flags);
     return result;
 }

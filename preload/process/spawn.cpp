@@ -2,6 +2,7 @@
 // sees to the signals that have a handler, but cannot know which of ours the host ignores.
 #include <errno.h>
 
+#include "process/hidden_paths.h"
 #include "process/interpose.h"
 #include "process/real.h"
 #include "process/signals.h"
@@ -17,7 +18,7 @@ int spawn(Spawn* function, int* pid, const char* path, const posix_spawn_file_ac
           const posix_spawnattr_t* attributes, Strings arguments, Strings environment) {
     if (function == nullptr) return ENOSYS;
     const IgnoredTrapIsKept kept;
-    return function(pid, path, actions, attributes, arguments, environment);
+    return function(pid, visible_path(path), actions, attributes, arguments, environment);
 }
 
 }  // namespace

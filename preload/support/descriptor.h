@@ -79,7 +79,10 @@ class Descriptor {
 
     // Closes the file, if it is still there.
     void close() {
-        if (is_ours()) sys::close(number_);
+        if (is_ours()) {
+            sys::close(number_);
+            forget_number();
+        }
         number_ = -1;
     }
     // Leaves it open: it is someone else's.
@@ -105,6 +108,7 @@ class Descriptor {
     // To another number, because the host wants this one. Where there is none left, the host gets
     // this one all the same. Both stay open.
     void move_away() {
+        forget_number();
         const int moved = sys::fcntl(number_, F_DUPFD_CLOEXEC, number_ + 1);
         number_ = moved >= 0 ? moved : sys::fcntl(number_, F_DUPFD_CLOEXEC, 0);
         note_number();
@@ -112,14 +116,39 @@ class Descriptor {
 
     // None of those that are open has a lower number.
     static unsigned lowest() { return lowest_; }
+    // Whether one of them may have this number. For everybody, without the lock: of one that is not
+    // told of here, every time, there is none.
+    static bool may_be(int fd) {
+        // Negative ones are the highest.
+        const auto number = static_cast<unsigned>(fd);
+        if (number < lowest_) return false;
+        if (number >= kNumbers) return fd >= 0 && has_high_;
+        return (__atomic_load_n(&numbers_[number / 64], __ATOMIC_RELAXED) >> number % 64 & 1) != 0;
+    }
 
   private:
     void note_number() {
+        if (number_ < 0) return;
         const auto number = static_cast<unsigned>(number_);
-        if (number_ >= 0 && number < lowest_) lowest_ = number;
+        if (number >= kNumbers) {
+            has_high_ = true;
+        } else {
+            uint64_t& word = numbers_[number / 64];
+            __atomic_store_n(&word, word | uint64_t{1} << number % 64, __ATOMIC_RELAXED);
+        }
+        if (number < lowest_) lowest_ = number;
+    }
+    void forget_number() const {
+        const auto number = static_cast<unsigned>(number_);
+        if (number >= kNumbers) return;
+        uint64_t& word = numbers_[number / 64];
+        __atomic_store_n(&word, word & ~(uint64_t{1} << number % 64), __ATOMIC_RELAXED);
     }
 
+    static constexpr unsigned kNumbers = 1024;
     static inline constinit unsigned lowest_ = ~0U;
+    static inline constinit bool has_high_ = false;
+    static inline constinit uint64_t numbers_[kNumbers / 64] = {};
 
     int number_ = -1;
     dev_t device_ = 0;

@@ -68,6 +68,37 @@ TEST_CASE("a process that has forked is not told of the shim's descriptors", "[h
     CHECK(std::stol(recorded.err) > std::stol(alone.err));
 }
 
+TEST_CASE("no function of libc tells a process that has forked of the shim's descriptors",
+          "[hostile]") {
+    const std::string witness = GENERATE(std::string("auto"), "off");
+    CAPTURE(witness);
+    const TemporaryFolder folder;
+    const std::string program = program_of_tests("every_descriptor_call");
+    const RunResult alone = run_program({program});
+    REQUIRE(alone.status() == 0);
+    const RunResult recorded = run_cowscope(
+        {"record", "--quiet", "--witness", witness, "-o", folder / "t.cow", "--", program});
+    CHECK(recorded.status() == 0);
+    const auto lines_of = [](const std::string& text) {
+        std::istringstream in(text);
+        Words lines;
+        for (std::string line; std::getline(in, line);) lines.push_back(line);
+        return lines;
+    };
+    const Words lines = lines_of(recorded.out);
+    const Words expected = lines_of(alone.out);
+    REQUIRE(lines.size() == expected.size());
+    std::string differing;
+    for (size_t i = 0; i < lines.size(); ++i) {
+        if (lines[i] != expected[i]) differing += lines[i] + "\n";
+    }
+    CHECK(differing == "");
+    // There are some, and the program has one that is found.
+    CHECK(std::stol(recorded.err) > std::stol(alone.err));
+    CHECK(contains(alone.out, "\nread: 5"));
+    CHECK(contains(alone.out, "\nreadlink: 5"));
+}
+
 TEST_CASE("what a program locks of its memory is no more than without", "[hostile]") {
     const std::string name = GENERATE(std::string("locked"), "locked-later", "locked-on-fault");
     CAPTURE(name);
