@@ -146,7 +146,6 @@ struct file_handle;
       SYS_timerfd_settime, (visible(fd), flags, value, old))                                      \
     X(int, eventfd_read, , (int fd, uint64_t* value), kNoCall, (visible(fd), value))              \
     X(int, eventfd_write, , (int fd, uint64_t value), kNoCall, (visible(fd), value))              \
-    X(int, setns, noexcept, (int fd, int kind), SYS_setns, (visible(fd), kind))                   \
     X(int, open_by_handle_at, , (int mount, struct file_handle* handle, int flags),               \
       SYS_open_by_handle_at, (visible(mount), handle, flags))                                     \
     X(int, pidfd_getfd, noexcept, (int pidfd, int fd, unsigned flags), SYS_pidfd_getfd,           \

@@ -16,7 +16,8 @@ const std::string kDescriptors = program_of_tests("hostile_descriptors");
 
 TEST_CASE("a program that closes all descriptors is tracked to its end", "[hostile]") {
     const std::string name =
-        GENERATE(std::string("close"), "closefrom", "close-range", "close-range-unshared");
+        GENERATE(std::string("close"), "closefrom", "close-range", "close-range-unshared",
+                 "close-by-syscall", "close-range-by-syscall");
     CAPTURE(name);
     const TemporaryFolder folder;
     const AccountRun recorded = check_case(folder, kDescriptors, name, any_instruments());
@@ -24,7 +25,7 @@ TEST_CASE("a program that closes all descriptors is tracked to its end", "[hosti
 }
 
 TEST_CASE("a program that takes every number is tracked to its end", "[hostile]") {
-    const std::string name = GENERATE(std::string("dup2"), "dup3");
+    const std::string name = GENERATE(std::string("dup2"), "dup3", "dup2-by-syscall");
     CAPTURE(name);
     const TemporaryFolder folder;
     const AccountRun recorded = record_case(folder, kDescriptors, name, Instruments::all);

@@ -74,6 +74,12 @@ void close_in_range() {
 void close_unshared() {
     require(close_range(3, ~0U, CLOSE_RANGE_UNSHARE) == 0, "close_range");
 }
+void close_each_by_number() {
+    for (int fd = 3; fd < kNumbers; ++fd) syscall(SYS_close, fd);
+}
+void close_in_range_by_number() {
+    require(syscall(SYS_close_range, 3, ~0U, 0) == 0, "close_range");
+}
 void by_close() {
     write_and_fork_again(close_each);
 }
@@ -85,6 +91,13 @@ void by_close_range() {
 }
 void by_close_range_unshared() {
     write_and_fork_again(close_unshared);
+}
+
+void by_syscall_close() {
+    write_and_fork_again(close_each_by_number);
+}
+void by_syscall_close_range() {
+    write_and_fork_again(close_in_range_by_number);
 }
 
 // Takes every number there is.
@@ -115,12 +128,25 @@ void by_dup3_all() {
     by_dup2([](int from, int to) { return dup3(from, to, O_CLOEXEC); });
 }
 
+void by_syscall_dup2() {
+    by_dup2([](int from, int to) { return static_cast<int>(syscall(SYS_dup2, from, to)); });
+}
+
+// By an instruction of its own.
+void close_bare(int fd) {
+    long result;
+    asm volatile("syscall"
+                 : "=a"(result)
+                 : "a"(SYS_close), "D"(static_cast<long>(fd))
+                 : "rcx", "r11", "memory");
+}
+
 // Behind everybody's back.
 void by_system_call() {
     with_numbers();
     wait_for_child(start_child([] {
         write_copied(region, 100);
-        for (int fd = 3; fd < kNumbers; ++fd) syscall(SYS_close, fd);
+        for (int fd = 3; fd < kNumbers; ++fd) close_bare(fd);
         const int first = memfd_create("host", 0);
         require(first == 3 && write(first, "mine", 4) == 4, "write");
         const ino_t inode = inode_of(first);
@@ -175,7 +201,10 @@ const Case kCases[] = {
     {"closefrom", by_closefrom},
     {"close-range", by_close_range},
     {"close-range-unshared", by_close_range_unshared},
+    {"close-by-syscall", by_syscall_close},
+    {"close-range-by-syscall", by_syscall_close_range},
     {"dup2", by_dup2_all},
+    {"dup2-by-syscall", by_syscall_dup2},
     {"dup3", by_dup3_all},
     {"system-call", by_system_call},
     {"before-the-first-fork", before_the_first_fork},
