@@ -99,6 +99,31 @@ TEST_CASE("no function of libc tells a process that has forked of the shim's des
     CHECK(contains(alone.out, "\nreadlink: 5"));
 }
 
+TEST_CASE("of what is no memory libc's functions of files say what they say without", "[hostile]") {
+    const TemporaryFolder folder;
+    const std::string program = program_of_tests("bad_arguments");
+    const RunResult alone = run_program({program});
+    REQUIRE(alone.status() == 0);
+    const RunResult recorded =
+        run_cowscope({"record", "--quiet", "-o", folder / "t.cow", "--", program});
+    CHECK(recorded.status() == 0);
+    CHECK(recorded.out == alone.out);
+}
+
+TEST_CASE("threads can be cancelled in calls that wait, as without", "[hostile]") {
+    const std::string witness = GENERATE(std::string("auto"), "off");
+    CAPTURE(witness);
+    const TemporaryFolder folder;
+    const std::string program = program_of_tests("cancelled_calls");
+    const RunResult alone = run_program({program});
+    REQUIRE(alone.status() == 0);
+    const RunResult recorded = run_cowscope(
+        {"record", "--quiet", "--witness", witness, "-o", folder / "t.cow", "--", program});
+    CHECK(recorded.status() == 0);
+    CHECK(recorded.out == alone.out);
+    CHECK_FALSE(contains(alone.out, "went on"));
+}
+
 TEST_CASE("what a program locks of its memory is no more than without", "[hostile]") {
     const std::string name = GENERATE(std::string("locked"), "locked-later", "locked-on-fault");
     CAPTURE(name);
