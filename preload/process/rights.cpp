@@ -90,11 +90,11 @@ COWSCOPE_INTERPOSED int capset(cap_user_header_t header, cap_user_data_t data) n
 
 COWSCOPE_INTERPOSED int chroot(const char* path) noexcept {
     before_other_paths();
-    return real().chroot(visible_path(path));
+    return real().chroot(cowscope::process::visible_path(path));
 }
 COWSCOPE_INTERPOSED int setns(int fd, int kind) noexcept {
     before_other_paths();
-    return real().setns(visible(fd), kind);
+    return real().setns(cowscope::process::visible(fd), kind);
 }
 COWSCOPE_INTERPOSED int unshare(int flags) noexcept {
     if ((flags & (CLONE_NEWNS | CLONE_NEWUSER)) != 0) before_other_paths();
