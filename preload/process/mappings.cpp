@@ -10,15 +10,45 @@
 
 namespace cowscope::process {
 
-void Mappings::hash_line(const char* line) {
+void Mappings::hash(uint64_t all_of_it, uint64_t kind) {
+    const uint64_t all[] = {text_hash_, all_of_it};
+    text_hash_ = hash_words(all, 2);
+    const uint64_t kinds[] = {kinds_hash_, kind};
+    kinds_hash_ = hash_words(kinds, 2);
+}
+
+void Mappings::hash_anonymous() {
+    if (anonymous_.end == 0) return;
+    const uint64_t words[] = {anonymous_.start, anonymous_.end, anonymous_kind_};
+    const uint64_t hashed = hash_words(words, 3);
+    anonymous_ = {};
+    hash(hashed, hashed);
+}
+
+// `kind`: what stands behind the addresses.
+void Mappings::hash_line(const char* line, const Mapping& mapping, const char* kind) {
     const size_t bytes = std::strlen(line);
     if (std::strstr(line, trace::kSegmentSuffix) != nullptr) return;
-    const uint64_t all[] = {text_hash_, hash_text(line, bytes)};
-    text_hash_ = hash_words(all, 2);
+    // Anonymous memory has no more than these: " rw-p 00000000 00:00 0", and maybe a blank. A
+    // tracker that watches a part of a mapping makes two of it, and whoever looks later would take
+    // them for new.
+    constexpr size_t kNamelessBytes = 23;
+    const size_t kind_bytes = std::strlen(kind);
+    if (kind_bytes <= kNamelessBytes && std::strstr(kind, " 00:00 0") != nullptr) {
+        const uint64_t kind_hash = hash_text(kind, kind_bytes);
+        if (anonymous_.end != mapping.start || anonymous_kind_ != kind_hash) {
+            hash_anonymous();
+            anonymous_.start = mapping.start;
+            anonymous_kind_ = kind_hash;
+        }
+        anonymous_.end = mapping.end;
+        return;
+    }
+    hash_anonymous();
     const bool grows =
         std::strstr(line, "[heap]") != nullptr || std::strstr(line, "[stack]") != nullptr;
-    const uint64_t kinds[] = {kinds_hash_, grows ? bytes : all[1]};
-    kinds_hash_ = hash_words(kinds, 2);
+    const uint64_t hashed = hash_text(line, bytes);
+    hash(hashed, grows ? bytes : hashed);
 }
 
 bool Mappings::add_line(Arena& arena, const char* line) {
@@ -29,7 +59,9 @@ bool Mappings::add_line(Arena& arena, const char* line) {
     if (*cursor++ != '-') return true;
     mapping.end = take_hex(&cursor);
     // Parts of the arena become readable one after the other.
-    if (mapping.start < own_.arena.start || mapping.end > own_.arena.end) hash_line(line);
+    if (mapping.start < own_.arena.start || mapping.end > own_.arena.end) {
+        hash_line(line, mapping, cursor);
+    }
     if (*cursor++ != ' ' || std::strlen(cursor) < 4) return true;
     mapping.readable = cursor[0] == 'r';
     mapping.writable = cursor[1] == 'w';

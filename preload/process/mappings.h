@@ -68,13 +68,17 @@ class Mappings {
   private:
     bool add_line(Arena& arena, const char* line);
     bool add(Arena& arena, const Mapping& mapping);
-    void hash_line(const char* line);
+    void hash(uint64_t all_of_it, uint64_t kind);
+    void hash_line(const char* line, const Mapping& mapping, const char* kind);
+    void hash_anonymous();
 
     ArenaArray<Mapping> mappings_;
     tracker::OwnMemory own_ = {};
     size_t last_ = 0;
     uint64_t text_hash_ = 0;
     uint64_t kinds_hash_ = 0;
+    tracker::AddressRange anonymous_ = {};  // without a gap, all of one kind; not hashed yet
+    uint64_t anonymous_kind_ = 0;
     bool has_ring_ = false;
 };
 
@@ -113,6 +117,7 @@ int Mappings::read(Arena& arena, char* scratch, TextSink&& text_sink) {
     mappings_.clear();
     has_ring_ = false;
     text_hash_ = kinds_hash_ = 1;
+    anonymous_ = {};
     size_t held = 0;  // an incomplete line at the start of scratch
     bool complete = true;
     for (;;) {
@@ -136,6 +141,7 @@ int Mappings::read(Arena& arena, char* scratch, TextSink&& text_sink) {
         for (size_t i = 0; i < held; ++i) scratch[i] = scratch[line + i];
     }
     sys::close(fd);
+    hash_anonymous();
     return complete ? 0 : -12 /* ENOMEM */;
 }
 
