@@ -52,6 +52,17 @@ TEST_CASE("memory that a parent gives up is held alone by its child", "[memory]"
     CHECK(recorded.report["totals"]["held_alone_pages"] >= kHeldPages);
 }
 
+TEST_CASE("a child that does little is not held up by what its parent has copied", "[memory]") {
+    const RunResult alone = run_program({program_of_tests("private_memory"), "copy-much"});
+    REQUIRE(alone.status() == 0);
+    const int64_t without = account_from(alone.out).figure("faults of the child");
+    const TemporaryFolder folder;
+    const AccountRun recorded = record_memory(folder, "copy-much");
+    // At its end each page that is asked about is one fault. The parent has copied 51,200.
+    CHECK(recorded.account.figure("faults of the child") < without + 20'000);
+    check_copies(recorded, child_of(recorded)["pid"].get<int>());
+}
+
 TEST_CASE("a parent's memory is its own again when its children have ended", "[memory]") {
     const TemporaryFolder folder;
     const AccountRun recorded = record_memory(folder, "children-end");

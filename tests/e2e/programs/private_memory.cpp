@@ -1,6 +1,7 @@
 // Processes that come to hold memory alone: private_memory CASE prints the account of what they
 // copied, and, by the kernel's figures, how their private memory grew from their fork to where it
 // was most ("grown kb").
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -103,6 +104,19 @@ void child_writes_alone() {
                });
 }
 
+// The child does nothing with all that the parent has copied.
+void parent_copies_much() {
+    constexpr size_t kPages = 50 * 1024;
+    unsigned char* memory = filled(kPages);
+    struct rusage before = {};
+    require(getrusage(RUSAGE_CHILDREN, &before) == 0, "getrusage");
+    with_child([] { write_copied(region, 20); },
+               [memory] { account::store_to_shared(memory, kPages, 1); }, [](int64_t) {});
+    struct rusage after = {};
+    require(getrusage(RUSAGE_CHILDREN, &after) == 0, "getrusage");
+    note_figure("faults of the child", after.ru_minflt - before.ru_minflt);
+}
+
 // All of the parent's is its own again.
 void children_end() {
     filled(kHeldPages);
@@ -129,9 +143,10 @@ void given_back() {
 }
 
 const Case kCases[] = {
-    {"free", parent_frees},     {"discard", parent_discards},  {"late", parent_frees_late},
-    {"copy", parent_copies},    {"write", child_writes_alone}, {"children-end", children_end},
-    {"given-back", given_back},
+    {"free", parent_frees},         {"discard", parent_discards},
+    {"late", parent_frees_late},    {"copy-much", parent_copies_much},
+    {"copy", parent_copies},        {"write", child_writes_alone},
+    {"children-end", children_end}, {"given-back", given_back},
 };
 
 }  // namespace
