@@ -51,7 +51,10 @@ void Sharing::find_changes(Member* member) {
     auto& given_up = member->given_up;
     std::stable_sort(given_up.begin(), given_up.end(),
                      [](const auto& a, const auto& b) { return a.second < b.second; });
-    for (const auto& [range, time_ns] : given_up) member->left.add(range, time_ns);
+    for (const auto& [range, time_ns] : given_up) {
+        member->left.add(range, time_ns);
+        member->gave_up.add(range, time_ns);
+    }
     auto next = given_up.begin();
     const List* before = nullptr;
     for (const List& now : member->lists) {
@@ -72,6 +75,7 @@ void Sharing::find_changes(Member* member) {
         before = &now;
     }
     member->left.settle();
+    member->gave_up.settle();
     member->came.settle();
     given_up = {};
 }
@@ -141,6 +145,13 @@ bool Sharing::has_write(const Member& member, uint64_t page, uint64_t until_ns) 
     return first != member.writes.end() && first->page == page && first->time_ns <= until_ns;
 }
 
+// Whether the process did not have the page when it shared what is in the list: nor has it given it
+// up before that was made.
+bool Sharing::lacks(const Member& member, const List& list, uint64_t page) {
+    if (list.pages->contains(page)) return false;
+    return member.gave_up.first_after(page, list.shared_ns).value_or(kForever) > list.listed_ns;
+}
+
 // Whether a forked process did not inherit the page. Its parent's list of that fork tells, or its
 // own, as far as it has not written the page or given it up before that was made.
 bool Sharing::never_had(const Member& member, uint64_t page) const {
@@ -157,8 +168,20 @@ bool Sharing::never_had(const Member& member, uint64_t page) const {
         return list.shared_ns < member.fork_ns;
     });
     const bool is_told = of_fork != lists.end() && of_fork->shared_ns == member.fork_ns;
-    if (is_told && !of_fork->pages->contains(page)) return true;
+    if (is_told && lacks(members_[member.parent], *of_fork, page)) return true;
     return has_own && member.left.first_after(page, member.fork_ns).value_or(kForever) > listed_ns;
+}
+
+uint64_t Sharing::last_lack(const Member& member, uint64_t page, uint64_t before_ns) const {
+    uint64_t lacked_ns = member.left.last_before(page, before_ns).value_or(0);
+    if (never_had(member, page)) lacked_ns = std::max(lacked_ns, member.fork_ns);
+    const auto behind =
+        std::partition_point(member.lists.begin(), member.lists.end(),
+                             [&](const List& list) { return list.shared_ns < before_ns; });
+    if (behind != member.lists.begin() && lacks(member, *std::prev(behind), page)) {
+        lacked_ns = std::max(lacked_ns, std::prev(behind)->shared_ns);
+    }
+    return lacked_ns;
 }
 
 bool Sharing::has_forked(const Member& member, uint64_t from_ns, uint64_t until_ns) const {
@@ -199,21 +222,14 @@ std::optional<Sharing::Origin> Sharing::origin(size_t process, uint64_t page,
             came_ns = std::prev(behind)->time_ns;
         }
         came_ns = std::max(came_ns, member.came.last_before(page, before_ns).value_or(0));
-        const uint64_t left_ns = member.left.last_before(page, before_ns).value_or(0);
-        // What it gave up it can only have anew, and shares that with whom it has forked since.
-        if (left_ns > came_ns) {
-            if (!has_forked(member, left_ns, before_ns)) return std::nullopt;
-            return Origin{process, left_ns + 1};
+        const uint64_t lacked_ns = last_lack(member, page, before_ns);
+        if (came_ns > lacked_ns) return Origin{process, came_ns};
+        // What it had not by then it can only have anew, and shares with whom it has forked since.
+        if (lacked_ns != 0) {
+            if (!has_forked(member, lacked_ns, before_ns)) return std::nullopt;
+            return Origin{process, lacked_ns + 1};
         }
-        if (came_ns != 0) return Origin{process, came_ns};
         if (member.parent == kNone) return Origin{process, 0};
-        if (never_had(member, page)) {
-            // What it has at its first list all the same has come in between.
-            const bool has_list =
-                !member.lists.empty() && member.lists.front().shared_ns < before_ns;
-            if (!has_list || !member.lists.front().pages->contains(page)) return std::nullopt;
-            return Origin{process, member.fork_ns + 1};
-        }
         process = member.parent;
         before_ns = member.fork_ns + 1;
     }

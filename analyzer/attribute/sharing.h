@@ -65,7 +65,8 @@ class Sharing {
     struct Member {
         std::vector<Write> writes;        // sorted
         std::vector<bool> shared_writes;  // as `writes`
-        RangeTimes left;                  // what it gave up
+        RangeTimes gave_up;               // as it was told
+        RangeTimes left;                  // the same, and what its lists tell
         RangeTimes came;                  // what was new to it
         std::vector<std::pair<trace::PageRun, uint64_t>> given_up;
         std::vector<List> lists;
@@ -90,7 +91,10 @@ class Sharing {
     void find_shared_writes();
 
     bool has_write(const Member& member, uint64_t page, uint64_t until_ns) const;
+    static bool lacks(const Member& member, const List& list, uint64_t page);
     bool never_had(const Member& member, uint64_t page) const;
+    // When the process is known last, before that time, not to have had the page; 0: at no time.
+    uint64_t last_lack(const Member& member, uint64_t page, uint64_t before_ns) const;
     std::optional<Origin> origin(size_t process, uint64_t page, uint64_t before_ns) const;
     // Whether a child was forked behind the one time and before the other.
     bool has_forked(const Member& member, uint64_t from_ns, uint64_t until_ns) const;

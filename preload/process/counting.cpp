@@ -36,7 +36,8 @@ trace::LaterCounts& counts() {
 }
 
 void create_sentinel() {
-    void* page = sys::mmap(kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+    void* page = sys::mmap(sys::OwnPlace::sentinel, kPage, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS);
     if (sys::failed(page)) return;
     *static_cast<volatile char*>(page) = 1;
     sentinel = page;

@@ -102,7 +102,8 @@ bool LaterTable::map(const trace::LaterHeader& header, const Parts& parts) {
     const int fd = create_file(folder, name.c_str(), header, parts.bytes);
     void* mapping = nullptr;
     if (fd >= 0) {
-        mapping = sys::mmap(parts.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+        mapping =
+            sys::mmap(sys::OwnPlace::counts, parts.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
         sys::close(fd);
         if (!sys::failed(mapping)) sys::unlock(mapping, parts.bytes);
         if (sys::failed(mapping)) {

@@ -161,7 +161,8 @@ constexpr char kMarker[] = "calls-allowed";
 
 bool may_make_all_calls() {
     constexpr size_t kBytes = sizeof(Tried);
-    void* shared = sys::mmap(kBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS);
+    void* shared =
+        sys::mmap(sys::OwnPlace::probe, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS);
     if (sys::failed(shared)) return false;
     auto* tried = static_cast<volatile Tried*>(shared);
     // No signal at its end, which this process waits for in the call, and only __WALL finds it.

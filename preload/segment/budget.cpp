@@ -71,8 +71,8 @@ int Budget::open(int folder, uint64_t limit_bytes, uint64_t shim_bytes) {
     int fd = create_file(folder, content);
     if (fd == -EEXIST) fd = open_file(folder);
     if (fd < 0) return fd;
-    void* mapping =
-        sys::mmap(sizeof(content), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd);
+    void* mapping = sys::mmap(sys::OwnPlace::size_limit, sizeof(content), PROT_READ | PROT_WRITE,
+                              MAP_SHARED | MAP_POPULATE, fd);
     const bool stores_directly = writes_in_place(fd);
     sys::close(fd);
     if (sys::failed(mapping)) return static_cast<int>(reinterpret_cast<long>(mapping));

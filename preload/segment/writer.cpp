@@ -155,7 +155,8 @@ void Writer::release_file() {
 bool Writer::map_start() {
     if (header_ != nullptr) return true;
     if (!has_file()) return false;
-    void* start = sys::map_file(file_.number(), 0, kStartBytes);
+    const uint64_t address = sys::own_area() + static_cast<uint64_t>(sys::OwnPlace::segment_start);
+    void* start = sys::map_file(address, file_.number(), 0, kStartBytes);
     if (sys::failed(start)) return false;
     window_ = static_cast<unsigned char*>(start);
     window_start_ = 0;
@@ -167,7 +168,7 @@ bool Writer::map_start() {
 // Shared, so that no census takes it for the program's; not with children.
 bool Writer::map_staging() {
     if (stores_directly_ || staging_ != nullptr) return true;
-    void* room = sys::mmap(trace::kMaxRecordBytes, PROT_READ | PROT_WRITE,
+    void* room = sys::mmap(sys::OwnPlace::staging, trace::kMaxRecordBytes, PROT_READ | PROT_WRITE,
                            MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE);
     if (sys::failed(room)) return false;
     sys::unlock(room, trace::kMaxRecordBytes);
@@ -267,6 +268,15 @@ bool Writer::reserve_window(uint64_t start, uint64_t needed_end, uint64_t* bytes
     }
 }
 
+// The window before is still there when the next is mapped, which may have a part of it again: so
+// they take turns.
+uint64_t Writer::window_place(uint64_t start) const {
+    constexpr uint64_t kTurnBytes = sys::kSegmentPlaceBytes / 2;
+    const uint64_t first = sys::own_area() + static_cast<uint64_t>(sys::OwnPlace::segment);
+    const bool is_first_taken = reinterpret_cast<uint64_t>(window_) - first < kTurnBytes;
+    return first + (is_first_taken ? kTurnBytes : 0) + start % kTurnBytes;
+}
+
 bool Writer::map_window(uint64_t needed_end, Share share) {
     if (!map_start() || !map_staging()) return false;
     if (needed_end <= window_end_) return true;
@@ -277,7 +287,8 @@ bool Writer::map_window(uint64_t needed_end, Share share) {
     while (start + bytes < needed_end) bytes *= 2;
     if (!has_file() || !take_of_bound(start, needed_end, share, &bytes)) return false;
     if (!reserve_window(start, needed_end, &bytes)) return false;
-    void* window = sys::map_file(file_.number(), start, bytes);
+    const uint64_t address = window_place(start);
+    void* window = sys::map_file(address, file_.number(), start, bytes);
     if (sys::failed(window)) return false;
     if (stores_directly_ && !sys::populate(window, bytes)) {
         sys::munmap(window, bytes);

@@ -123,6 +123,7 @@ class Writer {
     bool map_start();
     bool map_staging();
     bool make_room(uint64_t needed_end, Share share);
+    uint64_t window_place(uint64_t start) const;
     bool map_window(uint64_t needed_end, Share share);
     bool take_of_bound(uint64_t start, uint64_t needed_end, Share share, uint64_t* bytes);
     bool reserve_window(uint64_t start, uint64_t needed_end, uint64_t* bytes);

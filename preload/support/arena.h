@@ -34,7 +34,8 @@ class Arena {
 
     bool create() {
         for (size_t bytes = most_bytes(); bytes >= kLeastBytes; bytes = bytes / 4 & ~(kPage - 1)) {
-            void* memory = sys::mmap(bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+            void* memory = sys::mmap(sys::OwnPlace::arena, bytes, PROT_NONE,
+                                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
             if (sys::failed(memory)) continue;  // do with less
             sys::unlock(memory, bytes);
             is_wiped_by_forks_ = sys::madvise(memory, bytes, MADV_WIPEONFORK) == 0;

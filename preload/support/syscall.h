@@ -65,9 +65,39 @@ inline int getrlimit(int resource, struct rlimit* out) {
     return static_cast<int>(syscall4(SYS_prlimit64, 0, resource, 0, word(out)));
 }
 
-inline void* mmap(size_t bytes, int protection, int flags, int fd = -1, uint64_t offset = 0) {
-    return reinterpret_cast<void*>(syscall6(SYS_mmap, 0, static_cast<long>(bytes), protection,
-                                            flags, fd, static_cast<long>(offset)));
+// The shim's own mappings, by where they stand: bytes from the start of an area of 1 GiB, which has
+// page tables of its own.
+enum class OwnPlace : uint64_t {
+    arena = 0,
+    segment_start = uint64_t{128} << 20,
+    staging = uint64_t{192} << 20,
+    size_limit = uint64_t{256} << 20,
+    counts = uint64_t{320} << 20,
+    sentinel = uint64_t{384} << 20,
+    probe = uint64_t{448} << 20,
+    segment = uint64_t{512} << 20,  // to the end
+};
+inline constexpr uint64_t kSegmentPlaceBytes = uint64_t{512} << 20;
+
+// The kernel would give the shim what the program has just unmapped, and a program may map anew at
+// an address that it knows to be free (MAP_FIXED). So the area lies 256 GiB below the shim's code,
+// where the program had nothing. Where it has all the same the kernel takes another place.
+inline uint64_t own_area() {
+    static const char here = 0;
+    constexpr uint64_t kBelow = uint64_t{256} << 30;
+    constexpr uint64_t kAreaBytes = uint64_t{1} << 30;
+    const auto address = reinterpret_cast<uint64_t>(&here);
+    return address < 2 * kBelow ? kAreaBytes : (address - kBelow) & ~(kAreaBytes - 1);
+}
+
+inline void* mmap(uint64_t address, size_t bytes, int protection, int flags, int fd,
+                  uint64_t offset) {
+    return reinterpret_cast<void*>(syscall6(SYS_mmap, static_cast<long>(address),
+                                            static_cast<long>(bytes), protection, flags, fd,
+                                            static_cast<long>(offset)));
+}
+inline void* mmap(OwnPlace place, size_t bytes, int protection, int flags, int fd = -1) {
+    return mmap(own_area() + static_cast<uint64_t>(place), bytes, protection, flags, fd, 0);
 }
 inline bool failed(const void* mapping) {
     return failed(reinterpret_cast<long>(mapping));
@@ -83,9 +113,10 @@ inline int madvise(void* start, size_t bytes, int advice) {
 inline void unlock(void* start, size_t bytes) {
     syscall2(SYS_munlock, word(start), static_cast<long>(bytes));
 }
-// A part of a file, shared, of which children get nothing.
-inline void* map_file(int fd, uint64_t offset, size_t bytes) {
-    void* mapping = mmap(bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, offset);
+// A part of a file, shared, of which children get nothing. `address`: where it stands if it can.
+inline void* map_file(uint64_t address, int fd, uint64_t offset, size_t bytes) {
+    void* mapping =
+        mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, offset);
     if (failed(mapping)) return mapping;
     unlock(mapping, bytes);
     madvise(mapping, bytes, MADV_DONTFORK);

@@ -36,8 +36,8 @@ int SoftDirty::open() {
 
     // Two pages are touched, the bits cleared, one written again: only that one may have the bit.
     constexpr size_t kProbePages = 2;
-    void* probe =
-        sys::mmap(kProbePages * kPageBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+    void* probe = sys::mmap(sys::OwnPlace::probe, kProbePages * kPageBytes, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS);
     if (sys::failed(probe)) {
         close();
         return -ENOMEM;

@@ -1,7 +1,8 @@
 // A parent that forks children one after the other, for long:
 //   forking_parent SECONDS FORKS ACCOUNT [blocked]
 //
-// It ends after so many seconds or forks, whichever comes first. In each round a child is forked;
+// It ends after so many seconds or forks, whichever comes first; where there is time to spare, the
+// forks are spread over it. In each round a child is forked;
 // the parent and its threads write pages that they share with it, and tell it to go on; it writes
 // pages of its own part, and ends in one of several ways. Meanwhile timers strike, and a thread
 // allocates and frees. What each wrote first since the fork, and so copied, the program knows
@@ -44,6 +45,13 @@ constexpr size_t kThreads = 2;
 }
 void require(bool condition, const char* what) {
     if (!condition) fail(what);
+}
+
+void sleep_until(double time) {
+    const auto whole = static_cast<time_t>(time);
+    const struct timespec at = {whole,
+                                static_cast<long>((time - static_cast<double>(whole)) * 1e9)};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR) continue;
 }
 
 double now() {
@@ -326,6 +334,8 @@ int main(int argc, char** argv) {
         }
         round.end = now();
         if (forks == 10 || forks % 500 == 0) memory.push_back(look_at_memory(forks));
+        const double share = static_cast<double>(forks) / static_cast<double>(most);
+        sleep_until(start + seconds * share);
     }
     memory.push_back(look_at_memory(forks));
     start_timer(ITIMER_REAL, 0);
