@@ -44,6 +44,25 @@ void Sharing::settle() {
     find_shared_writes();
 }
 
+namespace {
+
+// Calls action(run) for what of a range is in a set.
+template <typename Action>
+void for_each_common(const PageSet& pages, const PageRun& range, Action&& action) {
+    const uint64_t end = range.start + range.pages * trace::kPageBytes;
+    const auto& runs = pages.runs();
+    auto run = std::partition_point(runs.begin(), runs.end(), [&](const PageRun& each) {
+        return each.start + each.pages * trace::kPageBytes <= range.start;
+    });
+    for (; run != runs.end() && run->start < end; ++run) {
+        const uint64_t from = std::max(run->start, range.start);
+        const uint64_t until = std::min(run->start + run->pages * trace::kPageBytes, end);
+        action(PageRun{from, (until - from) / trace::kPageBytes});
+    }
+}
+
+}  // namespace
+
 // What differs from one list to the next went, or came, in between. What went did so before it was
 // listed, at the latest; what came, not before the earlier list was made, which lacks also what was
 // nobody else's any more by then.
@@ -59,19 +78,27 @@ void Sharing::find_changes(Member* member) {
     const List* before = nullptr;
     for (const List& now : member->lists) {
         std::vector<PageRun> ranges;
-        uint64_t came_ns = before == nullptr ? 0 : before->listed_ns;
+        const auto first = next;
         for (; next != given_up.end() && next->second < now.shared_ns; ++next) {
             ranges.push_back(next->first);
-            came_ns = std::max(came_ns, next->second);
         }
-        came_ns = std::min(came_ns + 1, now.shared_ns - 1);
         const PageSet gone = trace::union_of(std::move(ranges));
         // Of the first list only what was given up before can have come since.
         const PageSet kept = trace::without(before == nullptr ? *now.pages : *before->pages, gone);
         const PageSet went = trace::without(kept, *now.pages);
         const PageSet came = trace::without(*now.pages, kept);
         for (const PageRun& run : went.runs()) member->left.add(run, now.listed_ns);
-        for (const PageRun& run : came.runs()) member->came.add(run, came_ns);
+        const uint64_t listed_ns = before == nullptr ? 0 : before->listed_ns;
+        const uint64_t latest_ns = now.shared_ns - 1;
+        const PageSet unseen = trace::without(came, gone);
+        for (const PageRun& run : unseen.runs()) {
+            member->came.add(run, std::min(listed_ns + 1, latest_ns));
+        }
+        for (auto each = first; each != next; ++each) {
+            const uint64_t came_ns = std::min(std::max(listed_ns, each->second) + 1, latest_ns);
+            for_each_common(came, each->first,
+                            [&](const PageRun& run) { member->came.add(run, came_ns); });
+        }
         before = &now;
     }
     member->left.settle();
@@ -203,6 +230,13 @@ uint64_t Sharing::leave_of(const Member& member, uint64_t page, uint64_t since_n
     }
     if (!member.came.empty()) {
         leave = std::min(leave, member.came.first_after(page, since_ns).value_or(kForever));
+    }
+    // What it does not have at its next list it had lost by then: of later ones `left` knows.
+    const auto next =
+        std::partition_point(member.lists.begin(), member.lists.end(),
+                             [&](const List& list) { return list.shared_ns <= since_ns; });
+    if (next != member.lists.end() && lacks(member, *next, page)) {
+        leave = std::min(leave, next->shared_ns);
     }
     return leave;
 }

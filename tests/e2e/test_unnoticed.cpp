@@ -183,6 +183,24 @@ TEST_CASE("little of the shim's memory is accessible ahead of use", "[hostile]")
     }
 }
 
+// The shim's own mappings do not stand where the program may map something again.
+TEST_CASE("addresses that the program has unmapped stay free for it", "[hostile]") {
+    const std::string witness = GENERATE(std::string("auto"), "off");
+    CAPTURE(witness);
+    const TemporaryFolder folder;
+    const Words program = {program_of_tests("reused_addresses")};
+    const RunResult alone = run_program(program);
+    REQUIRE(alone.status() == 0);
+    REQUIRE(alone.out == "taken: 0 and 0\n");
+    const Words record = {"record", "--quiet", "--witness", witness, "-o", folder / "t.cow", "--"};
+    const RunResult run = run_cowscope(joined(record, program));
+    CAPTURE(run.err);
+    CHECK(run.status() == 0);
+    CHECK(run.out == alone.out);
+    const Json report = report_json(folder / "t.cow");
+    CHECK(processes_of(report, "fork").at(0)["copied_pages"] >= 128);
+}
+
 // What the shim wrote there would be a copy that the program does not make.
 TEST_CASE("the page of errno is untouched where the program leaves it alone", "[hostile]") {
     const std::string witness = GENERATE(std::string("auto"), "off");
