@@ -111,12 +111,27 @@ size_t first_ending_after(const Mapping* mappings, size_t count, uint64_t addres
 
 }  // namespace
 
-void forget_mappings(Mapping* mappings, size_t count, uint64_t start, uint64_t end) {
+Mapping forget_mappings(Mapping* mappings, size_t count, uint64_t start, uint64_t end, size_t* at) {
+    Mapping behind = {};
     // An empty one stays where it is in the order.
     for (size_t i = first_ending_after(mappings, count, start);
          i < count && mappings[i].start < end; ++i) {
-        mappings[i].end = mappings[i].start < start ? start : mappings[i].start;
+        Mapping& each = mappings[i];
+        const Mapping whole = each;
+        if (whole.start < start) {
+            each.end = start;
+        } else if (whole.end > end) {
+            each.start = end;
+        } else {
+            each.end = each.start;
+        }
+        if (whole.start < start && whole.end > end) {
+            behind = whole;
+            behind.start = end;
+            *at = i + 1;
+        }
     }
+    return behind;
 }
 
 const Mapping* find_mapping(const Mapping* mappings, size_t count, uint64_t address) {

@@ -20,8 +20,10 @@ struct Mapping {
 // The one of `count` mappings, sorted by address, that holds `address`; or nullptr.
 const Mapping* find_mapping(const Mapping* mappings, size_t count, uint64_t address);
 
-// What lies in [start, end) is not known any more; what lies behind it in the same mapping neither.
-void forget_mappings(Mapping* mappings, size_t count, uint64_t start, uint64_t end);
+// What lies in [start, end) is not known any more. Where that is the middle of one mapping, its
+// part behind that is returned, of which there is none yet, and `*at` is the index that it belongs
+// at.
+Mapping forget_mappings(Mapping* mappings, size_t count, uint64_t start, uint64_t end, size_t* at);
 
 class Mappings {
   public:
@@ -50,8 +52,13 @@ class Mappings {
     }
 
     // The program has unmapped it, or mapped something else there.
-    void forget(uint64_t start, uint64_t end) {
-        if (!mappings_.empty()) forget_mappings(&mappings_[0], mappings_.size(), start, end);
+    void forget(Arena& arena, uint64_t start, uint64_t end) {
+        if (mappings_.empty()) return;
+        size_t at = 0;
+        const Mapping behind = forget_mappings(&mappings_[0], mappings_.size(), start, end, &at);
+        if (behind.start == behind.end || !mappings_.push(arena, behind)) return;
+        for (size_t i = mappings_.size() - 1; i > at; --i) mappings_[i] = mappings_[i - 1];
+        mappings_[at] = behind;
     }
 
     // The shim's own memory. The kernel may show it as one mapping with what the program has beside
@@ -95,7 +102,13 @@ class KnownMappings {
             if (entries_[i].start < end && entries_[i].end > start) entries_[i].writable = true;
         }
     }
-    void forget(uint64_t start, uint64_t end) { forget_mappings(entries_, count_, start, end); }
+    void forget(uint64_t start, uint64_t end) {
+        size_t at = 0;
+        const Mapping behind = forget_mappings(entries_, count_, start, end, &at);
+        if (behind.start == behind.end || count_ == kCapacity) return;
+        for (size_t i = count_++; i > at; --i) entries_[i] = entries_[i - 1];
+        entries_[at] = behind;
+    }
     const Mapping* begin() const { return entries_; }
     const Mapping* end() const { return entries_ + count_; }
     // nullptr also for what was mapped since, or found no room.

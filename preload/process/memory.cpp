@@ -43,7 +43,7 @@ void with_watched(const void* address, size_t bytes, Action&& action) {
 void forget_known(uint64_t start, uint64_t end) {
     ++process.removals;
     known_mappings.forget(start, end);
-    process.tracked->mappings.forget(start, end);
+    process.tracked->mappings.forget(process.tracked->arena, start, end);
 }
 
 void giving_up(const void* address, size_t bytes) {

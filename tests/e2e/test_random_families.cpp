@@ -19,24 +19,27 @@ constexpr uint64_t kOtherCopiesAFork = 16;
 
 TEST_CASE("random families of processes have their copies", "[tree]") {
     const int first_seed = GENERATE(1, 9, 17, 25, 33, 117, 220, 226);
+    const std::string witness = GENERATE(std::string("auto"), "off");
     constexpr int kSeeds = 4;
     for (int seed = first_seed; seed < first_seed + kSeeds; ++seed) {
         const TemporaryFolder folder;
         RunOptions options;
         options.timeout = std::chrono::seconds(120);
         const RunResult run =
-            run_cowscope({"record", "--quiet", "-o", folder / "t.cow", "--",
+            run_cowscope({"record", "--quiet", "--witness", witness, "-o", folder / "t.cow", "--",
                           program_of_tests("random_family"), std::to_string(seed), "90"},
                          options);
-        CAPTURE(seed, run.err);
+        CAPTURE(seed, witness, run.err);
         REQUIRE_FALSE(run.timed_out);
         REQUIRE(run.status() == 0);
         const Json report = report_json(folder / "t.cow");
         check_consistent(report);
-        if (report["tracker"] != "userfaultfd" || report["witness"] != "trap") {
-            WARN("SKIPPED: only the witness knows when a page was written");
+        if (report["tracker"] != "userfaultfd") {
+            WARN("SKIPPED: the tracker is not userfaultfd");
             return;
         }
+        // Only the witness knows when a page was written, and whether anybody shared it then.
+        const bool is_exact = report["witness"] == "trap";
         const Json told = Json::parse(run.out);
         REQUIRE(told.size() == report["processes"].size());
         for (const Json& truth : told) {
@@ -47,6 +50,7 @@ TEST_CASE("random families of processes have their copies", "[tree]") {
             REQUIRE_FALSE(process.is_null());
             CAPTURE(truth.dump(), process.dump(1));
             CHECK(process["copied_pages"] >= copied);
+            if (!is_exact) continue;
             CHECK(process["copied_pages"] <=
                   copied + kOtherCopies + kOtherCopiesAFork * truth["forks"].get<uint64_t>());
         }

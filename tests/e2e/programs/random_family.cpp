@@ -221,11 +221,15 @@ int main(int argc, char** argv) {
     shared = new (memory) Shared{};
     shared->told[0].pid = getpid();
     open_pagemap();
-    for (unsigned char*& region : regions) {
-        // With a gap behind it, so that regions are mappings of their own.
-        void* room = mmap(nullptr, 2 * kRegionBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        require(room != MAP_FAILED, "mmap");
-        region = static_cast<unsigned char*>(room);
+    // Of even seeds regions are one mapping, of others there are gaps between them.
+    const bool is_one = std::strtoull(argv[1], nullptr, 10) % 2 == 0;
+    const size_t step_bytes = (is_one ? 1 : 2) * kRegionBytes;
+    void* room =
+        mmap(nullptr, kRegions * step_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    require(room != MAP_FAILED, "mmap");
+    for (size_t i = 0; i < kRegions; ++i) {
+        unsigned char*& region = regions[i];
+        region = static_cast<unsigned char*>(room) + i * step_bytes;
         map_anew(region);
         if (random.below(3) != 0) write_pages(region, kRegionPages);
     }

@@ -1,11 +1,13 @@
 #include <sys/mman.h>
 
+#include <memory>
 #include <vector>
 
 #include "process/mappings.h"
 #include "tests/catch.h"
 
 using cowscope::Arena;
+using cowscope::process::KnownMappings;
 using cowscope::process::Mapping;
 using cowscope::process::Mappings;
 using cowscope::tracker::AddressRange;
@@ -91,4 +93,36 @@ TEST_CASE("how much of the shim's memory is readable does not make the mappings 
     mappings.set_own({});
     REQUIRE(mappings.read(arena, scratch.data()) == 0);
     CHECK(mappings.kinds_hash() != kinds);
+}
+
+TEST_CASE("of a mapping that is forgotten in part the rest is known") {
+    const Memory memory(8);
+    const uint64_t end = memory.start + memory.bytes;
+    const auto [first, last] = GENERATE(std::pair(2, 5), std::pair(0, 3), std::pair(4, 8),
+                                        std::pair(0, 8), std::pair(3, 3));
+    CAPTURE(first, last);
+    const uint64_t from = memory.start + static_cast<uint64_t>(first) * kPage;
+    const uint64_t to = memory.start + static_cast<uint64_t>(last) * kPage;
+    Arena arena;
+    REQUIRE(arena.create());
+    std::vector<char> scratch(Mappings::kScratchBytes);
+    Mappings mappings;
+    REQUIRE(mappings.read(arena, scratch.data()) == 0);
+    auto known = std::make_unique<KnownMappings>();
+    known->take(mappings.all());
+    mappings.forget(arena, from, to);
+    known->forget(from, to);
+    uint64_t before = 0;
+    for (const Mapping& mapping : mappings.all()) {
+        CHECK(mapping.start >= before);
+        before = mapping.end;
+    }
+    for (uint64_t page = memory.start; page < end; page += kPage) {
+        CAPTURE((page - memory.start) / kPage);
+        const bool is_known = page < from || page >= to;
+        CHECK((mappings.find(page) != nullptr) == is_known);
+        CHECK((known->find(page) != nullptr) == is_known);
+    }
+    CHECK(mappings.find(reinterpret_cast<uint64_t>(&mappings)) != nullptr);
+    CHECK(known->find(reinterpret_cast<uint64_t>(&mappings)) != nullptr);
 }
