@@ -202,11 +202,12 @@ bool Sharing::never_had(const Member& member, uint64_t page) const {
 uint64_t Sharing::last_lack(const Member& member, uint64_t page, uint64_t before_ns) const {
     uint64_t lacked_ns = member.left.last_before(page, before_ns).value_or(0);
     if (never_had(member, page)) lacked_ns = std::max(lacked_ns, member.fork_ns);
-    const auto behind =
-        std::partition_point(member.lists.begin(), member.lists.end(),
-                             [&](const List& list) { return list.shared_ns < before_ns; });
-    if (behind != member.lists.begin() && lacks(member, *std::prev(behind), page)) {
-        lacked_ns = std::max(lacked_ns, std::prev(behind)->shared_ns);
+    auto list = std::partition_point(member.lists.begin(), member.lists.end(),
+                                     [&](const List& each) { return each.shared_ns < before_ns; });
+    while (list != member.lists.begin() && !(--list)->pages->contains(page)) {
+        if (!lacks(member, *list, page)) continue;
+        lacked_ns = std::max(lacked_ns, list->shared_ns);
+        break;
     }
     return lacked_ns;
 }

@@ -299,6 +299,23 @@ TEST_CASE("without lists what a process has given up it shares anew with its nex
     CHECK_FALSE(sharing.is_shared(0, kPage, 400));
 }
 
+TEST_CASE("what a process gave up before it was listed its children have", "[sharing]") {
+    PageSet none;
+    Sharing sharing;
+    const size_t root = sharing.add_process(std::nullopt, 1, 1000);
+    const size_t first = sharing.add_process(root, 200, 900);
+    const size_t second = sharing.add_process(root, 300, 600);
+    sharing.had(root, none, 100, 110);
+    // Came in between, and went again before the next list was made.
+    sharing.gave_up(root, {address(0), 1}, 400);
+    sharing.had(root, none, 300, 500);
+    sharing.wrote(second, address(0), 450);
+    sharing.wrote(first, address(0), 700);
+    sharing.settle();
+    CHECK(sharing.is_shared(second, address(0), 450));
+    CHECK_FALSE(sharing.is_shared(first, address(0), 700));
+}
+
 TEST_CASE("a page that came unseen before the first list is shared from then on", "[sharing]") {
     PageSet none;
     PageSet one;
