@@ -138,6 +138,7 @@ void follow_moved(uint64_t start, uint64_t end, uint64_t to) {
         const uint64_t from = run.start + offset;
         process.tracker.unprotect({from, end_of(run) + offset});
     }
+    if (to == start) return;
     if (auto* record = process.writer.begin<trace::MovedRecord>(trace::RecordType::moved)) {
         record->from = page_run({start, end});
         record->to = to;

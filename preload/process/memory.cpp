@@ -328,9 +328,15 @@ COWSCOPE_INTERPOSED void* mremap(void* address, size_t old_bytes, size_t new_byt
     const auto start = reinterpret_cast<uint64_t>(address);
     const uint64_t end = start + ((kept_bytes + kPage - 1) & ~(kPage - 1));
     const bool is_watched = process.tracked != nullptr && find_copies(start, end);
+    // The kernel takes a userfaultfd from a mapping that moves, and from the neighbours at its new
+    // place that it has become one with (fs/userfaultfd.c, mremap_userfaultfd_prep()). One that has
+    // none does not become one with those.
+    const bool is_released = process.tracked != nullptr && (flags & MREMAP_MAYMOVE) != 0 &&
+                             process.tracker.give_up(process.tracked->scan_buffer, {start, end});
     void* result = real().mremap(address, old_bytes, new_bytes, flags, new_address);
-    if (is_watched && result != MAP_FAILED && result != address) {
-        follow_moved(start, end, reinterpret_cast<uint64_t>(result));
+    const bool is_moved = result != MAP_FAILED && result != address;
+    if (is_watched && (is_moved || is_released)) {
+        follow_moved(start, end, is_moved ? reinterpret_cast<uint64_t>(result) : start);
     }
     return result;
 }

@@ -297,7 +297,8 @@ void record_copies(uint64_t start, uint64_t end);
 // Finds which pages of [start, end) are inherited and copied: in `census`. The lock is held.
 bool find_copies(uint64_t start, uint64_t end);
 
-// mremap has moved [start, end), whose copies find_copies() has just found. The lock is held.
+// mremap has moved [start, end), whose copies find_copies() has just found, or has left it where it
+// was but unwatched: `to` is `start` then. The lock is held.
 void follow_moved(uint64_t start, uint64_t end, uint64_t to);
 
 // Says what `kind` says of one page: kernel or fresh. The lock is held.

@@ -1,7 +1,7 @@
-// random_family SEED STEPS: processes that fork, write, unmap, map anew, discard and end, one thing
-// at a time, in an order that follows from the seed. What each write copies it sees by the kernel's
-// own mark that a page is mapped once (Documentation/admin-guide/mm/pagemap.rst). Prints, of each
-// process: its number, how many it has forked, and how many pages it has copied.
+// random_family SEED STEPS: processes that fork, write, unmap, map anew, discard, move and end, one
+// thing at a time, in an order that follows from the seed. What each write copies it sees by the
+// kernel's own mark that a page is mapped once (Documentation/admin-guide/mm/pagemap.rst). Prints,
+// of each process: its number, how many it has forked, and how many pages it has copied.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -43,6 +43,7 @@ struct Process {
 
 Shared* shared;
 unsigned char* regions[kRegions];
+unsigned char* elsewhere;
 int pagemap = -1;
 size_t self = 0;
 
@@ -109,6 +110,12 @@ void map_anew(unsigned char* region) {
     constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
     require(mmap(region, kRegionBytes, PROT_READ | PROT_WRITE, kFlags, -1, 0) == region, "mmap");
     madvise(region, kRegionBytes, MADV_NOHUGEPAGE);
+}
+
+void move_there_and_back(unsigned char* region) {
+    constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED;
+    require(mremap(region, kRegionBytes, kRegionBytes, kFlags, elsewhere) == elsewhere, "mremap");
+    require(mremap(elsewhere, kRegionBytes, kRegionBytes, kFlags, region) == region, "mremap");
 }
 
 // Its memory is gone when it is nothing but a number.
@@ -186,7 +193,9 @@ void run(Random random, uint64_t steps) {
             process.is_mapped[number] = true;
         } else if (what < 90) {
             if (is_here && is_mine) madvise(start, pages * kPageBytes, MADV_DONTNEED);
-        } else if (what < 94) {
+        } else if (what < 92) {
+            if (is_here && is_mine) move_there_and_back(region);
+        } else if (what < 96) {
             if (actor != 0) {
                 process.is_alive = false;
                 if (is_mine) {
@@ -227,6 +236,9 @@ int main(int argc, char** argv) {
     void* room =
         mmap(nullptr, kRegions * step_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     require(room != MAP_FAILED, "mmap");
+    void* more = mmap(nullptr, kRegionBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    require(more != MAP_FAILED, "mmap");
+    elsewhere = static_cast<unsigned char*>(more);
     for (size_t i = 0; i < kRegions; ++i) {
         unsigned char*& region = regions[i];
         region = static_cast<unsigned char*>(room) + i * step_bytes;
