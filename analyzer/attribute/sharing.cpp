@@ -179,6 +179,13 @@ bool Sharing::lacks(const Member& member, const List& list, uint64_t page) {
     return member.gave_up.first_after(page, list.shared_ns).value_or(kForever) > list.listed_ns;
 }
 
+// That of the fork, or of the next one that there is a list of.
+std::vector<Sharing::List>::const_iterator Sharing::list_of_fork(const Member& member,
+                                                                 uint64_t fork_ns) {
+    return std::partition_point(member.lists.begin(), member.lists.end(),
+                                [&](const List& list) { return list.shared_ns < fork_ns; });
+}
+
 // Whether a forked process did not inherit the page. Its parent's list of that fork tells, or its
 // own, as far as it has not written the page or given it up before that was made.
 bool Sharing::never_had(const Member& member, uint64_t page) const {
@@ -190,12 +197,10 @@ bool Sharing::never_had(const Member& member, uint64_t page) const {
         has_own || member.lists.empty() ? listed_ns : member.lists.front().shared_ns;
     if (has_write(member, page, told_ns)) return false;
     if (has_own && member.lists.front().pages->contains(page)) return false;
-    const auto& lists = members_[member.parent].lists;
-    const auto of_fork = std::partition_point(lists.begin(), lists.end(), [&](const List& list) {
-        return list.shared_ns < member.fork_ns;
-    });
-    const bool is_told = of_fork != lists.end() && of_fork->shared_ns == member.fork_ns;
-    if (is_told && lacks(members_[member.parent], *of_fork, page)) return true;
+    const Member& parent = members_[member.parent];
+    const auto of_fork = list_of_fork(parent, member.fork_ns);
+    const bool is_told = of_fork != parent.lists.end() && of_fork->shared_ns == member.fork_ns;
+    if (is_told && lacks(parent, *of_fork, page)) return true;
     return has_own && member.left.first_after(page, member.fork_ns).value_or(kForever) > listed_ns;
 }
 
@@ -232,13 +237,6 @@ uint64_t Sharing::leave_of(const Member& member, uint64_t page, uint64_t since_n
     if (!member.came.empty()) {
         leave = std::min(leave, member.came.first_after(page, since_ns).value_or(kForever));
     }
-    // What it does not have at its next list it had lost by then: of later ones `left` knows.
-    const auto next =
-        std::partition_point(member.lists.begin(), member.lists.end(),
-                             [&](const List& list) { return list.shared_ns <= since_ns; });
-    if (next != member.lists.end() && lacks(member, *next, page)) {
-        leave = std::min(leave, next->shared_ns);
-    }
     return leave;
 }
 
@@ -246,9 +244,9 @@ uint64_t Sharing::leave_inherited(const Member& member, uint64_t page) const {
     return never_had(member, page) ? member.fork_ns : leave_of(member, page, member.fork_ns);
 }
 
-std::optional<Sharing::Origin> Sharing::origin(size_t process, uint64_t page,
+std::optional<Sharing::Origin> Sharing::origin(size_t writer, uint64_t page,
                                                uint64_t before_ns) const {
-    for (;;) {
+    for (size_t process = writer;;) {
         const Member& member = members_[process];
         uint64_t came_ns = 0;
         const auto behind =
@@ -265,6 +263,17 @@ std::optional<Sharing::Origin> Sharing::origin(size_t process, uint64_t page,
             return Origin{process, lacked_ns + 1};
         }
         if (member.parent == kNone) return Origin{process, 0};
+        const Member& parent = members_[member.parent];
+        const auto next = list_of_fork(parent, member.fork_ns);
+        const bool is_missing = next != parent.lists.end() && !next->pages->contains(page);
+        const uint64_t given_up_ns =
+            is_missing ? parent.gave_up.first_after(page, member.fork_ns).value_or(kForever) : 0;
+        if (is_missing && given_up_ns > next->listed_ns) {
+            // Pages that libc has moved stand where its parent had none.
+            const bool is_of_fork = next->shared_ns == member.fork_ns;
+            if (process == writer && is_of_fork) return Origin{process, kMovedThere};
+            if (process != writer) return Origin{process, member.fork_ns + 1};
+        }
         process = member.parent;
         before_ns = member.fork_ns + 1;
     }
@@ -343,6 +352,10 @@ void Sharing::find_shared_writes() {
             const uint64_t time_ns = member.writes[i].time_ns;
             const auto from = origin(at.process, page, time_ns);
             if (!from) continue;
+            if (from->time_ns == kMovedThere) {
+                member.shared_writes[i] = true;
+                continue;
+            }
             const auto [leave, is_new] = known.try_emplace({from->process, from->time_ns}, 0);
             if (is_new) leave->second = last_leave(page, *from);
             member.shared_writes[i] = leave->second > time_ns;

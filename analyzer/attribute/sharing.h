@@ -49,6 +49,8 @@ class Sharing {
 
   private:
     static constexpr size_t kNone = ~size_t{0};
+    // Of an Origin: nobody had the page at that address.
+    static constexpr uint64_t kMovedThere = kForever;
 
     struct Write {
         uint64_t page;
@@ -91,11 +93,12 @@ class Sharing {
     void find_shared_writes();
 
     bool has_write(const Member& member, uint64_t page, uint64_t until_ns) const;
+    static std::vector<List>::const_iterator list_of_fork(const Member& member, uint64_t fork_ns);
     static bool lacks(const Member& member, const List& list, uint64_t page);
     bool never_had(const Member& member, uint64_t page) const;
     // When the process is known last, before that time, not to have had the page; 0: at no time.
     uint64_t last_lack(const Member& member, uint64_t page, uint64_t before_ns) const;
-    std::optional<Origin> origin(size_t process, uint64_t page, uint64_t before_ns) const;
+    std::optional<Origin> origin(size_t writer, uint64_t page, uint64_t before_ns) const;
     // Whether a child was forked behind the one time and before the other.
     bool has_forked(const Member& member, uint64_t from_ns, uint64_t until_ns) const;
     // When a process stops to have what it has of that page since `since_ns`.

@@ -1,7 +1,7 @@
-// random_family SEED STEPS: processes that fork, write, unmap, map anew, discard, move and end, one
-// thing at a time, in an order that follows from the seed. What each write copies it sees by the
-// kernel's own mark that a page is mapped once (Documentation/admin-guide/mm/pagemap.rst). Prints,
-// of each process: its number, how many it has forked, and how many pages it has copied.
+// random_family SEED STEPS [still]: processes that fork, write, unmap, map anew, discard, move and
+// end, one thing at a time, in an order that follows from the seed. What each write copies it sees
+// by the kernel's own mark that a page is mapped once (Documentation/admin-guide/mm/pagemap.rst).
+// Prints, of each process: its number, how many it has forked, and how many pages it has copied.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -44,6 +44,7 @@ struct Process {
 Shared* shared;
 unsigned char* regions[kRegions];
 unsigned char* elsewhere;
+bool may_move = true;  // not where `still` is asked for
 int pagemap = -1;
 size_t self = 0;
 
@@ -194,7 +195,7 @@ void run(Random random, uint64_t steps) {
         } else if (what < 90) {
             if (is_here && is_mine) madvise(start, pages * kPageBytes, MADV_DONTNEED);
         } else if (what < 92) {
-            if (is_here && is_mine) move_there_and_back(region);
+            if (is_here && is_mine && may_move) move_there_and_back(region);
         } else if (what < 96) {
             if (actor != 0) {
                 process.is_alive = false;
@@ -222,7 +223,8 @@ void run(Random random, uint64_t steps) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    require(argc == 3, "usage: random_family SEED STEPS");
+    require(argc == 3 || argc == 4, "usage: random_family SEED STEPS [still]");
+    may_move = argc == 3;
     Random random(std::strtoull(argv[1], nullptr, 10));
     void* memory =
         mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
