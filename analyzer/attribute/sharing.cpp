@@ -160,10 +160,14 @@ size_t Sharing::ends_last(size_t low, size_t high) const {
     return found;
 }
 
+std::vector<size_t>::const_iterator Sharing::child_after(const Member& member,
+                                                         uint64_t time_ns) const {
+    return std::partition_point(member.children.begin(), member.children.end(),
+                                [&](size_t each) { return members_[each].fork_ns <= time_ns; });
+}
+
 size_t Sharing::first_forked_after(const Member& member, uint64_t time_ns) const {
-    const auto child =
-        std::partition_point(member.children.begin(), member.children.end(),
-                             [&](size_t each) { return members_[each].fork_ns <= time_ns; });
+    const auto child = child_after(member, time_ns);
     return child == member.children.end() ? member.tree_end : members_[*child].position;
 }
 
@@ -179,11 +183,11 @@ bool Sharing::lacks(const Member& member, const List& list, uint64_t page) {
     return member.gave_up.first_after(page, list.shared_ns).value_or(kForever) > list.listed_ns;
 }
 
-// That of the fork, or of the next one that there is a list of.
-std::vector<Sharing::List>::const_iterator Sharing::list_of_fork(const Member& member,
-                                                                 uint64_t fork_ns) {
+// Of the fork at that time, or the next that there is.
+std::vector<Sharing::List>::const_iterator Sharing::first_list_from(const Member& member,
+                                                                    uint64_t time_ns) {
     return std::partition_point(member.lists.begin(), member.lists.end(),
-                                [&](const List& list) { return list.shared_ns < fork_ns; });
+                                [&](const List& list) { return list.shared_ns < time_ns; });
 }
 
 // Whether a forked process did not inherit the page. Its parent's list of that fork tells, or its
@@ -198,7 +202,7 @@ bool Sharing::never_had(const Member& member, uint64_t page) const {
     if (has_write(member, page, told_ns)) return false;
     if (has_own && member.lists.front().pages->contains(page)) return false;
     const Member& parent = members_[member.parent];
-    const auto of_fork = list_of_fork(parent, member.fork_ns);
+    const auto of_fork = first_list_from(parent, member.fork_ns);
     const bool is_told = of_fork != parent.lists.end() && of_fork->shared_ns == member.fork_ns;
     if (is_told && lacks(parent, *of_fork, page)) return true;
     return has_own && member.left.first_after(page, member.fork_ns).value_or(kForever) > listed_ns;
@@ -207,8 +211,7 @@ bool Sharing::never_had(const Member& member, uint64_t page) const {
 uint64_t Sharing::last_lack(const Member& member, uint64_t page, uint64_t before_ns) const {
     uint64_t lacked_ns = member.left.last_before(page, before_ns).value_or(0);
     if (never_had(member, page)) lacked_ns = std::max(lacked_ns, member.fork_ns);
-    auto list = std::partition_point(member.lists.begin(), member.lists.end(),
-                                     [&](const List& each) { return each.shared_ns < before_ns; });
+    auto list = first_list_from(member, before_ns);
     while (list != member.lists.begin() && !(--list)->pages->contains(page)) {
         if (!lacks(member, *list, page)) continue;
         lacked_ns = std::max(lacked_ns, list->shared_ns);
@@ -218,9 +221,7 @@ uint64_t Sharing::last_lack(const Member& member, uint64_t page, uint64_t before
 }
 
 bool Sharing::has_forked(const Member& member, uint64_t from_ns, uint64_t until_ns) const {
-    const auto child =
-        std::partition_point(member.children.begin(), member.children.end(),
-                             [&](size_t each) { return members_[each].fork_ns <= from_ns; });
+    const auto child = child_after(member, from_ns);
     return child != member.children.end() && members_[*child].fork_ns < until_ns;
 }
 
@@ -264,7 +265,7 @@ std::optional<Sharing::Origin> Sharing::origin(size_t writer, uint64_t page,
         }
         if (member.parent == kNone) return Origin{process, 0};
         const Member& parent = members_[member.parent];
-        const auto next = list_of_fork(parent, member.fork_ns);
+        const auto next = first_list_from(parent, member.fork_ns);
         const bool is_missing = next != parent.lists.end() && !next->pages->contains(page);
         const uint64_t given_up_ns =
             is_missing ? parent.gave_up.first_after(page, member.fork_ns).value_or(kForever) : 0;

@@ -93,7 +93,8 @@ class Sharing {
     void find_shared_writes();
 
     bool has_write(const Member& member, uint64_t page, uint64_t until_ns) const;
-    static std::vector<List>::const_iterator list_of_fork(const Member& member, uint64_t fork_ns);
+    static std::vector<List>::const_iterator first_list_from(const Member& member,
+                                                             uint64_t time_ns);
     static bool lacks(const Member& member, const List& list, uint64_t page);
     bool never_had(const Member& member, uint64_t page) const;
     // When the process is known last, before that time, not to have had the page; 0: at no time.
@@ -105,7 +106,8 @@ class Sharing {
     uint64_t leave_of(const Member& member, uint64_t page, uint64_t since_ns) const;
     uint64_t leave_inherited(const Member& member, uint64_t page) const;
     uint64_t last_leave(uint64_t page, const Origin& from) const;
-    // Position of the first child that was forked behind that time.
+    // The first child that was forked behind that time; and its position.
+    std::vector<size_t>::const_iterator child_after(const Member& member, uint64_t time_ns) const;
     size_t first_forked_after(const Member& member, uint64_t time_ns) const;
     // In [low, high), which is not empty: position of who ends last.
     size_t ends_last(size_t low, size_t high) const;

@@ -304,7 +304,6 @@ void begin_generation() {
     tracked.stage = Stage::off;
     tracked.lacks_generation = false;
     tracked.has_unseen_faults = false;
-    tracked.had_late_signals = false;
     tracked.counts_unseen = false;
     tracked.told_copies = 0;
     tracked.pages_at_start = 0;

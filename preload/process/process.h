@@ -58,7 +58,6 @@ struct Tracked {
     Stage stage;
     bool is_protected;       // writes to `inherited` show in a census
     bool has_unseen_faults;  // of this generation, while the witness was blind
-    bool had_late_signals;   // of this generation
     // A thread blocks SIGTRAP, or has, so that faults are counted (blocked_threads.cpp).
     bool counts_unseen;
     bool lacks_tracker;     // none was asked for, or none works
@@ -315,9 +314,6 @@ inline uint64_t removals_version() {
 // [start, end) of a file's mapping will be writable: its pages are inherited like others. The lock
 // is held.
 void follow_writable(uint64_t start, uint64_t end);
-
-// Of pages that the witness saw nobody write, in `census`, some may be copies: the kernel's writes
-// in calls that nobody saw. The lock is held.
 
 // What comes to [start, end) from now on is not inherited. The lock is held.
 // `is_kept`: it stays there, but nobody looks at it any more.

@@ -373,7 +373,6 @@ void record_late_fault(void* argument) {
         }
     }
     // There may have been more than this signal tells, and there may be again.
-    tracked.had_late_signals = true;
     tracked.has_unseen_faults = true;
     process::stop_judging_by_page();
 }

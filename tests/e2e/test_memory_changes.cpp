@@ -80,8 +80,8 @@ TEST_CASE("blocks that libc moves and frees keep their copies", "[changes]") {
 }
 
 TEST_CASE("pages that are moved are still inherited", "[changes]") {
-    check_case("memory_changes",
-               GENERATE(std::string("move"), "move-and-grow", "move-over", "move-and-leave"));
+    check_case("memory_changes", GENERATE(std::string("move"), "move-and-grow", "move-over",
+                                          "move-and-leave", "move-back", "move-back-by-syscall"));
 }
 
 TEST_CASE("memory that grows is new at its end", "[changes]") {

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <csignal>
 
+#include "sharing_child.h"
 #include "tree_cases.h"
 
 using namespace tree;
@@ -46,30 +47,15 @@ void block() {
     wait_for(is_blocked);
 }
 
-pid_t sharing_child(int (&ends)[2]) {
-    require(pipe(ends) == 0, "pipe");
-    const pid_t child = fork();
-    require(child >= 0, "fork");
-    if (child == 0) {
-        close(ends[1]);
-        char byte;
-        _exit(read(ends[0], &byte, 1) == 0 ? 0 : 1);
-    }
-    close(ends[0]);
-    return child;
-}
-
 void write_beside(bool blocks_first) {
     pthread_t thread;
     require(pthread_create(&thread, nullptr, write_blocked, nullptr) == 0, "pthread_create");
     if (blocks_first) block();
-    int ends[2];
-    const pid_t child = sharing_child(ends);
+    SharingChild child;
     if (!blocks_first) block();
     may_write = true;
     wait_for(is_done);
-    close(ends[1]);
-    wait_for_child(child);
+    child.end();
     may_end = true;
     pthread_join(thread, nullptr);
 }

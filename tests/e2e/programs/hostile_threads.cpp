@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "sharing_child.h"
 #include "tree_cases.h"
 
 using namespace tree;
@@ -110,24 +111,13 @@ void beside_writers() {
         while (passed == 0) usleep(500);
     }
     for (int i = 0; i < kWriterForks; ++i) {
-        int ends[2];
-        require(pipe(ends) == 0, "pipe");
-        const pid_t child = fork();
-        require(child >= 0, "fork");
-        if (child == 0) {
-            close(ends[1]);
-            char byte;
-            _exit(read(ends[0], &byte, 1) == 0 ? 0 : 1);
-        }
-        close(ends[0]);
+        SharingChild child;
         for (const std::atomic<int>& passed : passes) {
             // The pass that goes on, and a whole one.
             const int before = passed;
             while (passed < before + 2) usleep(500);
         }
-        close(ends[1]);
-        int status = 0;
-        require(waitpid(child, &status, 0) == child && status == 0, "child of writers");
+        child.end();
     }
     is_over = true;
     for (std::thread& thread : threads) thread.join();

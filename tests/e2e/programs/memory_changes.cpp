@@ -1,6 +1,7 @@
 // Memory that is mapped, unmapped, moved, grown and discarded after a fork.
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -168,6 +169,31 @@ void move_and_grow() {
     write_fresh(at(moved, kPages), kPages);
 }
 
+// The part that was away becomes one mapping again with what stands on both sides of it.
+void move_back() {
+    write_copied(region, 64);
+    unsigned char* part = at(region, 96);
+    unsigned char* away = remap(part, 32, 32, MREMAP_MAYMOVE | MREMAP_FIXED, find_room(32));
+    // Known by where they are in the end.
+    account::store_to_shared(away, 16, 1);
+    account::add_written(account::Kind::copied, part, 16, 1);
+    remap(away, 32, 32, MREMAP_MAYMOVE | MREMAP_FIXED, part);
+    write_copied(at(region, 128), 64);
+}
+// Of the part itself nobody knows then, of its neighbours all the same.
+void move_back_by_syscall() {
+    write_copied(region, 64);
+    unsigned char* part = at(region, 96);
+    unsigned char* room = find_room(32);
+    constexpr long kFlags = MREMAP_MAYMOVE | MREMAP_FIXED;
+    constexpr long kBytes = 32 * kPageBytes;
+    require(syscall(SYS_mremap, part, kBytes, kBytes, kFlags, room) == reinterpret_cast<long>(room),
+            "mremap");
+    require(syscall(SYS_mremap, room, kBytes, kBytes, kFlags, part) == reinterpret_cast<long>(part),
+            "mremap");
+    write_copied(at(region, 128), 64);
+}
+
 void map_destination() {
     second = map(kPages);
     fill(second, kPages);
@@ -267,6 +293,8 @@ const Case kCases[] = {
     {"move", no_more, move, no_more},
     {"move-and-grow", no_more, move_and_grow, no_more},
     {"move-over", map_destination, move_over, no_more},
+    {"move-back", no_more, move_back, no_more},
+    {"move-back-by-syscall", no_more, move_back_by_syscall, no_more},
     {"grow-in-place", reserve_room, grow_in_place, no_more},
     {"map-beside", reserve_room, no_more, map_beside},
     {"shrink", no_more, shrink, no_more},

@@ -4,11 +4,11 @@
 //   short_epochs LONG SHORT PAGES     forks behind which big_writer writes all 100,000 pages, and
 //                                     forks behind which small_writer writes PAGES
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+
+#include "sharing_child.h"
 
 namespace {
 
@@ -31,20 +31,9 @@ void require(bool condition, const char* what) {
 // While a child shares the memory.
 void write_shared(void (*write)(volatile unsigned char*, size_t), unsigned char* memory,
                   size_t pages) {
-    int ends[2];
-    require(pipe(ends) == 0, "pipe");
-    const pid_t child = fork();
-    require(child >= 0, "fork");
-    if (child == 0) {
-        close(ends[1]);
-        char byte;
-        _exit(read(ends[0], &byte, 1) == 0 ? 0 : 1);
-    }
-    close(ends[0]);
+    SharingChild child;
     write(memory, pages);
-    close(ends[1]);
-    int status = 0;
-    require(waitpid(child, &status, 0) == child && status == 0, "waitpid");
+    child.end();
 }
 
 }  // namespace
