@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -12,6 +13,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -106,9 +108,21 @@ void say_all() {
     say_of_sets("of negative ones, half hidden", hidden + kPage - 16);
 }
 
+// The kernel reads no more of a set for select() than its table of files has numbers, and the table
+// grows with the highest number ever open: cowscope's are high. One of its own makes the program's
+// table as large without cowscope as with it.
+bool has_large_table() {
+    rlimit limit = {};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
+    constexpr rlim_t kSetSize = FD_SETSIZE;
+    const auto highest = static_cast<int>(std::min(limit.rlim_cur, kSetSize) - 1);
+    return dup2(STDERR_FILENO, highest) == highest;
+}
+
 }  // namespace
 
 int main() {
+    if (!has_large_table()) return 97;
     const pid_t child = fork();
     if (child == 0) {
         say_all();
