@@ -22,7 +22,7 @@
 #include "attribute/recording.h"
 #include "attribute/timeline.h"
 #include "attribute/unwitnessed.h"
-#include "error.h"
+#include "base/error.h"
 
 namespace cowscope::attribute {
 namespace {

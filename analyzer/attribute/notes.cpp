@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 
 #include "attribute/after_bound.h"
-#include "preload/note_codes.h"
+#include "preload/format/note_codes.h"
 
 namespace cowscope::attribute {
 namespace {

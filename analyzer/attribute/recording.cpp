@@ -10,10 +10,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "error.h"
-#include "printable.h"
-#include "record/file_descriptor.h"
-#include "record/other_process.h"
+#include "base/error.h"
+#include "base/file_descriptor.h"
+#include "base/printable.h"
+#include "base/read_file.h"
 #include "trace/trace_file.h"
 
 namespace cowscope::attribute {
@@ -24,8 +24,8 @@ namespace {
 constexpr size_t kMostBytes = size_t{32} << 20;
 
 std::string content_of(const std::string& path) {
-    const record::FileDescriptor file(trace::open_trace_file(path));
-    auto text = record::read_all(file.get(), kMostBytes);
+    const FileDescriptor file(trace::open_trace_file(path));
+    auto text = read_all(file.get(), kMostBytes);
     if (!text) throw Error(fmt::format("cannot be read, or has over {} bytes", kMostBytes));
     return *std::move(text);
 }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "preload/note_codes.h"
+#include "preload/format/note_codes.h"
 
 namespace cowscope::attribute {
 

@@ -6,13 +6,13 @@
 
 #include "attribute/build_report.h"
 #include "attribute/cause.h"
+#include "base/error.h"
+#include "base/printable.h"
 #include "cli/command.h"
 #include "cli/parse.h"
 #include "cli/reading_progress.h"
 #include "cli/trace_argument.h"
 #include "compare/limits.h"
-#include "error.h"
-#include "printable.h"
 #include "report/format.h"
 
 namespace cowscope::cli {

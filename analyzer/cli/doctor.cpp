@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/printable.h"
 #include "cli/parse.h"
-#include "printable.h"
+#include "preload/format/kernel_abi.h"
 #include "record/capabilities.h"
-#include "record/kernel_abi.h"
 #include "record/machine.h"
 #include "record/shim.h"
 #include "report/json_value.h"
@@ -46,9 +46,9 @@ Examination examine() {
 
 std::vector<std::string> capability_names(const Machine& machine) {
     std::vector<std::string> names;
-    if (machine.has_capability(record::abi::kCapPerfmon)) names.push_back("CAP_PERFMON");
-    if (machine.has_capability(record::abi::kCapSysAdmin)) names.push_back("CAP_SYS_ADMIN");
-    if (machine.has_capability(record::abi::kCapSysPtrace)) names.push_back("CAP_SYS_PTRACE");
+    if (machine.has_capability(kernel::kCapPerfmon)) names.push_back("CAP_PERFMON");
+    if (machine.has_capability(kernel::kCapSysAdmin)) names.push_back("CAP_SYS_ADMIN");
+    if (machine.has_capability(kernel::kCapSysPtrace)) names.push_back("CAP_SYS_PTRACE");
     return names;
 }
 

@@ -7,8 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "base/error.h"
 #include "cli/parse.h"
-#include "error.h"
 
 namespace cowscope::cli {
 

@@ -6,11 +6,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/error.h"
 #include "cli/parse.h"
 #include "cli/reading_progress.h"
 #include "cli/record_options.h"
 #include "cli/trace_argument.h"
-#include "error.h"
 #include "export/formats.h"
 
 namespace cowscope::cli {

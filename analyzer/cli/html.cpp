@@ -15,12 +15,12 @@
 
 #include "attribute/build_report.h"
 #include "attribute/details.h"
+#include "base/error.h"
+#include "base/write_file.h"
 #include "cli/parse.h"
 #include "cli/reading_progress.h"
 #include "cli/record_options.h"
 #include "cli/trace_argument.h"
-#include "error.h"
-#include "record/write_file.h"
 #include "report/format.h"
 
 namespace cowscope::cli {
@@ -88,7 +88,7 @@ void write_page(const std::string& file, const std::string& page) {
     } else {
         // Behind a link.
         const fs::path target = fs::exists(status) ? fs::canonical(file, error) : fs::path(file);
-        failure = record::replace_file(error ? file : target.string(), page);
+        failure = replace_file(error ? file : target.string(), page);
     }
     if (failure != 0) {
         throw Error(fmt::format("cannot write '{}': {}", file, std::strerror(failure)));

@@ -6,10 +6,10 @@
 
 #include <fmt/format.h>
 
+#include "base/error.h"
 #include "cli/command.h"
 #include "cli/parse.h"
 #include "cli/record_options.h"
-#include "error.h"
 #include "trace/trace_file.h"
 
 namespace cowscope::cli {

@@ -9,8 +9,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "base/error.h"
 #include "cli/command.h"
-#include "error.h"
 
 namespace cowscope::cli {
 

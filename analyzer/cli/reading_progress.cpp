@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "record/clock.h"
+#include "base/clock.h"
 #include "report/format.h"
 #include "trace/segment_reader.h"
 #include "trace/trace.h"
@@ -44,7 +44,7 @@ uint64_t bytes_of(const std::vector<std::string>& traces) {
 }  // namespace
 
 ReadingProgress::ReadingProgress(const std::vector<std::string>& traces, bool quiet)
-    : traces_(traces), start_ns_(record::monotonic_ns()) {
+    : traces_(traces), start_ns_(monotonic_ns()) {
     if (quiet || isatty(STDERR_FILENO) == 0) return;
     trace::listen_to_reading([this](uint64_t bytes) { read(bytes); });
 }
@@ -56,7 +56,7 @@ ReadingProgress::~ReadingProgress() {
 
 void ReadingProgress::read(uint64_t bytes) {
     read_bytes_ += bytes;
-    const uint64_t now = record::monotonic_ns();
+    const uint64_t now = monotonic_ns();
     if (now - start_ns_ < kFirstShownNs || now - shown_ns_ < kBetweenNs) return;
     if (shown_ns_ == 0) total_bytes_ = std::max<uint64_t>(bytes_of(traces_), 1);
     shown_ns_ = now;

@@ -7,10 +7,10 @@
 
 #include <fmt/format.h>
 
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/printable.h"
 #include "cli/recording_progress.h"
-#include "error.h"
-#include "printable.h"
-#include "record/clock.h"
 #include "trace/later.h"
 
 namespace cowscope::cli {
@@ -52,9 +52,9 @@ record::RecordResult record_with(const CLI::App& app, const record::OptionTexts&
     if (options.quiet || isatty(STDERR_FILENO) == 0) {
         return record::record_program(options, program, say);
     }
-    RecordingProgress progress(record::monotonic_ns());
-    return record::record_program(options, program, say, [&](const record::SeenSoFar& seen) {
-        const uint64_t now_ns = record::monotonic_ns();
+    RecordingProgress progress(monotonic_ns());
+    return record::record_program(options, program, say, [&](const observe::SeenSoFar& seen) {
+        const uint64_t now_ns = monotonic_ns();
         const auto line = progress.line_at(now_ns, seen);
         if (line) say(*line);
         return progress.due_in(now_ns);

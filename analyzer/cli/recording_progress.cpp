@@ -4,13 +4,13 @@
 
 #include <fmt/format.h>
 
-#include "preload/trace_format.h"
+#include "preload/format/trace_format.h"
 #include "report/format.h"
 
 namespace cowscope::cli {
 
 std::optional<std::string> RecordingProgress::line_at(uint64_t now_ns,
-                                                      const record::SeenSoFar& seen) {
+                                                      const observe::SeenSoFar& seen) {
     if (now_ns < next_ns_) return std::nullopt;
     const uint64_t passed_ns = now_ns - start_ns_;
     next_ns_ = now_ns + std::min(passed_ns, kMostNs);

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "record/outside_scan.h"
+#include "observe/outside_scan.h"
 
 namespace cowscope::cli {
 
@@ -18,7 +18,7 @@ class RecordingProgress {
         : start_ns_(start_ns), next_ns_(start_ns + kFirstNs) {}
 
     // The line that is due at `now_ns` (CLOCK_MONOTONIC, as start_ns).
-    std::optional<std::string> line_at(uint64_t now_ns, const record::SeenSoFar& seen);
+    std::optional<std::string> line_at(uint64_t now_ns, const observe::SeenSoFar& seen);
     // In how many ns the next line is due.
     uint64_t due_in(uint64_t now_ns) const { return next_ns_ - std::min(now_ns, next_ns_); }
 

@@ -8,11 +8,11 @@
 #include <fmt/format.h>
 
 #include "attribute/build_report.h"
+#include "base/error.h"
 #include "cli/parse.h"
 #include "cli/reading_progress.h"
 #include "cli/terminal.h"
 #include "cli/trace_argument.h"
-#include "error.h"
 
 namespace cowscope::cli {
 

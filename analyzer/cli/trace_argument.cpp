@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "base/error.h"
 #include "cli/parse.h"
 #include "cli/record_options.h"
-#include "error.h"
 #include "record/trace_folder.h"
 
 namespace cowscope::cli {

@@ -2,9 +2,9 @@
 // columns.
 #include <nlohmann/json.hpp>
 
+#include "base/printable.h"
 #include "export/formats.h"
 #include "export/names.h"
-#include "printable.h"
 
 namespace cowscope::exports {
 namespace {

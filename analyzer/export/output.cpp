@@ -12,7 +12,7 @@
 
 #include <fmt/format.h>
 
-#include "error.h"
+#include "base/error.h"
 
 namespace cowscope::exports {
 namespace {
@@ -26,7 +26,7 @@ Output::Output(const std::string& path) : name_(path), path_(path) {
     std::signal(SIGXFSZ, SIG_IGN);
     if (path == "-") {
         name_ = "standard output";
-        file_ = record::FileDescriptor(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
+        file_ = FileDescriptor(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
         if (!file_.is_open()) fail(errno);
         return;
     }
@@ -38,11 +38,11 @@ Output::Output(const std::string& path) : name_(path), path_(path) {
     const bool is_there = stat(path_.c_str(), &status) == 0;
     if (is_there && S_ISDIR(status.st_mode)) fail(EISDIR);
     if (is_there && !S_ISREG(status.st_mode)) {
-        file_ = record::FileDescriptor(open(path_.c_str(), O_WRONLY | O_CLOEXEC));
+        file_ = FileDescriptor(open(path_.c_str(), O_WRONLY | O_CLOEXEC));
     } else {
         if (is_there && access(path_.c_str(), W_OK) != 0) fail(errno);
         unfinished_ = fmt::format("{}.{}.tmp", path_, getpid());
-        file_ = record::FileDescriptor(
+        file_ = FileDescriptor(
             open(unfinished_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
         if (!file_.is_open()) unfinished_.clear();
     }

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "record/file_descriptor.h"
+#include "base/file_descriptor.h"
 
 namespace cowscope::exports {
 
@@ -31,7 +31,7 @@ class Output {
     std::string name_;  // for people
     std::string path_;
     std::string unfinished_;  // "" where it is written to directly
-    record::FileDescriptor file_;
+    FileDescriptor file_;
     std::string buffer_;
 };
 

@@ -8,10 +8,10 @@
 
 #include <fmt/format.h>
 
-#include "error.h"
+#include "base/error.h"
+#include "base/printable.h"
 #include "export/formats.h"
 #include "export/names.h"
-#include "printable.h"
 #include "profile.pb.h"
 
 namespace cowscope::exports {

@@ -8,7 +8,7 @@
 #include "attribute/process_names.h"
 #include "attribute/recording.h"
 #include "attribute/unwitnessed.h"
-#include "error.h"
+#include "base/error.h"
 
 namespace cowscope::exports {
 namespace {

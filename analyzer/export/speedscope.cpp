@@ -5,9 +5,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/printable.h"
 #include "export/formats.h"
 #include "export/names.h"
-#include "printable.h"
 #include "symbolize/demangle.h"
 
 namespace cowscope::exports {

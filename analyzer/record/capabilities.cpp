@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "record/kernel_abi.h"
+#include "preload/format/kernel_abi.h"
 
 namespace cowscope::record {
 
@@ -78,7 +78,7 @@ Capability userfaultfd_not_opened(const ProbeOutcome& outcome, const Machine& ma
 
 Capability trap_refused(const ProbeOutcome& outcome, const Machine& machine) {
     const bool privileged =
-        machine.has_capability(abi::kCapPerfmon) || machine.has_capability(abi::kCapSysAdmin);
+        machine.has_capability(kernel::kCapPerfmon) || machine.has_capability(kernel::kCapSysAdmin);
     constexpr int kParanoidEnough = 2;  // what an event without the kernel's part needs
     if (!privileged && machine.perf_event_paranoid.value_or(0) > kParanoidEnough) {
         return missing(outcome,

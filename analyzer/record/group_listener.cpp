@@ -15,8 +15,8 @@
 #include <cstring>
 #include <string_view>
 
-#include "record/clock.h"
-#include "record/signal_mask.h"
+#include "base/clock.h"
+#include "base/signal_mask.h"
 
 namespace cowscope::record {
 

@@ -15,7 +15,7 @@
 #include <csignal>
 #include <cstdint>
 
-#include "record/file_descriptor.h"
+#include "base/file_descriptor.h"
 
 namespace cowscope::record {
 

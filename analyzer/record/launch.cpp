@@ -19,14 +19,14 @@
 
 #include <fmt/format.h>
 
-#include "error.h"
-#include "record/clock.h"
-#include "record/file_descriptor.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file_descriptor.h"
+#include "base/signal_mask.h"
 #include "record/find_program.h"
 #include "record/group_listener.h"
 #include "record/interval_timers.h"
 #include "record/repeated_work.h"
-#include "record/signal_mask.h"
 #include "record/signal_relay.h"
 
 namespace cowscope::record {

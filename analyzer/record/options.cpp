@@ -9,9 +9,9 @@
 
 #include <fmt/format.h>
 
-#include "error.h"
-#include "preload/bound_format.h"
-#include "preload/trace_format.h"
+#include "base/error.h"
+#include "preload/format/aggregate_format.h"
+#include "preload/format/trace_format.h"
 #include "record/machine.h"
 
 namespace cowscope::record {

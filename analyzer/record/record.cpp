@@ -9,12 +9,12 @@
 
 #include <fmt/format.h>
 
-#include "error.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "observe/outside_scan.h"
+#include "observe/owner_watch.h"
 #include "record/capabilities.h"
-#include "record/clock.h"
 #include "record/machine.h"
-#include "record/outside_scan.h"
-#include "record/owner_watch.h"
 #include "record/recording.h"
 #include "record/shim.h"
 
@@ -107,16 +107,16 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
     std::optional<struct stat> made;  // the folder
     // Before the program runs: some fork at once. Only addresses that were seen written have
     // owners.
-    auto share = std::make_unique<ShareOfBound>(options.max_trace);
-    std::unique_ptr<OwnerWatch> owners;
+    auto share = std::make_unique<observe::ShareOfBound>(options.max_trace);
+    std::unique_ptr<observe::OwnerWatch> owners;
     const auto prepare = [&](pid_t pid) {
         if (!options.output) {
             result.folder = open_trace_folder(default_folder_name(command[0], pid));
         }
         made = file_of(result.folder.own_path());
         if (options.witness != WitnessChoice::off) {
-            owners =
-                std::make_unique<OwnerWatch>(result.folder.own_path(), OwnerPace{}, share.get());
+            owners = std::make_unique<observe::OwnerWatch>(result.folder.own_path(),
+                                                           observe::OwnerPace{}, share.get());
         }
         return compose_environment(own_environment(), options, shim, result.folder.path);
     };
@@ -126,9 +126,9 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
         for (const std::string& note : notes) say("note: " + note);
     };
     // Its folder is not known before the program runs.
-    std::optional<OutsideScan> scan;
+    std::optional<observe::OutsideScan> scan;
     const auto look_from_outside = [&]() -> uint64_t {
-        if (!scan) scan.emplace(result.folder.own_path(), ScanPace{}, share.get());
+        if (!scan) scan.emplace(result.folder.own_path(), observe::ScanPace{}, share.get());
         const uint64_t rest_ns = scan->tick();
         return watch ? std::min(rest_ns, watch(scan->seen_so_far())) : rest_ns;
     };
@@ -141,7 +141,7 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
         if (result.folder.created) rmdir(result.folder.path.c_str());
         throw;
     }
-    ShareOfBound* const share_here = share.get();
+    observe::ShareOfBound* const share_here = share.get();
     if (owners && owners->finish()) {
         notes.insert(notes.end(), owners->notes().begin(), owners->notes().end());
     } else if (owners) {

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "observe/outside_scan.h"
 #include "record/launch.h"
 #include "record/options.h"
-#include "record/outside_scan.h"
 #include "record/signal_gate.h"
 #include "record/trace_folder.h"
 
@@ -27,7 +27,7 @@ struct RecordResult {
 using Say = std::function<void(const std::string& line)>;
 // Called again and again while the program runs, with what the last look saw; returns in how many
 // ns at the latest to call it again.
-using Watch = std::function<uint64_t(const SeenSoFar& seen)>;
+using Watch = std::function<uint64_t(const observe::SeenSoFar& seen)>;
 
 // Runs `command` (not empty) with the shim and leaves its trace. Lines about what `auto` does
 // without are said unless options.quiet; that nothing was recorded is always said. Throws

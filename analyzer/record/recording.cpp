@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "error.h"
-#include "record/write_file.h"
+#include "base/error.h"
+#include "base/write_file.h"
 
 namespace cowscope::record {
 
@@ -30,14 +30,14 @@ std::string to_json(const Recording& recording) {
 }
 
 void write_recording(const std::string& folder, const Recording& recording,
-                     const std::string& shown, ShareOfBound* share) {
+                     const std::string& shown, observe::ShareOfBound* share) {
     const std::string path = folder + '/' + kRecordingFile;
     const std::string json = to_json(recording);
     const int error =
         share == nullptr ? replace_file(path, json) : share->replace(path, json, true);
     if (error == 0) return;
     throw Error(fmt::format("cannot write '{}/{}': {}", shown.empty() ? folder : shown,
-                            kRecordingFile, reason_of(error)));
+                            kRecordingFile, observe::reason_of(error)));
 }
 
 }  // namespace cowscope::record

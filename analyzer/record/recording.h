@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "observe/share_of_bound.h"
 #include "record/launch.h"
 #include "record/options.h"
-#include "record/share_of_bound.h"
 
 namespace cowscope::record {
 
@@ -29,6 +29,6 @@ std::string to_json(const Recording& recording);
 // Writes the file (mode 0600) so that a reader sees all of it or nothing. Throws cowscope::Error,
 // which names the folder as `shown` does, where that is given.
 void write_recording(const std::string& folder, const Recording& recording,
-                     const std::string& shown = "", ShareOfBound* share = nullptr);
+                     const std::string& shown = "", observe::ShareOfBound* share = nullptr);
 
 }  // namespace cowscope::record

@@ -5,8 +5,8 @@
 #include <exception>
 #include <utility>
 
-#include "record/crash_guard.h"
-#include "record/signal_mask.h"
+#include "base/signal_mask.h"
+#include "observe/crash_guard.h"
 
 namespace cowscope::record {
 
@@ -31,7 +31,7 @@ RepeatedWork::~RepeatedWork() {
 void RepeatedWork::run() {
     // libc opens one (SIGCANCEL) in every new thread.
     change_mask(SIG_SETMASK, kAllSignals);
-    CrashGuard::enter_thread();
+    observe::CrashGuard::enter_thread();
     constexpr uint64_t kMostNs = 3'600'000'000'000;
     try {
         while (true) {

@@ -15,7 +15,7 @@
 
 #include <fmt/format.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "record/find_program.h"
 
 namespace cowscope::record {

@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include "record/clock.h"
+#include "base/clock.h"
 
 namespace cowscope::record {
 
@@ -44,7 +44,7 @@ void SignalGate::program_has_ended(int status) {
         ending |= mask_of(kEnding[i]);
     }
     has_handlers_ = true;
-    CrashGuard::program_has_ended(status);
+    observe::CrashGuard::program_has_ended(status);
     change_mask(SIG_UNBLOCK, ending);
 }
 

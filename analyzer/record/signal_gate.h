@@ -10,8 +10,8 @@
 #include <array>
 #include <csignal>
 
-#include "record/crash_guard.h"
-#include "record/signal_mask.h"
+#include "base/signal_mask.h"
+#include "observe/crash_guard.h"
 
 namespace cowscope::record {
 
@@ -34,7 +34,7 @@ class SignalGate {
     static constexpr std::array kEnding = {SIGINT, SIGTERM, SIGQUIT, SIGHUP};
 
     SignalMask before_;
-    CrashGuard guard_;
+    observe::CrashGuard guard_;
     bool has_handlers_ = false;
     std::array<struct sigaction, kEnding.size()> actions_before_{};
 };

@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "record/clock.h"
-#include "record/signal_mask.h"
+#include "base/clock.h"
+#include "base/pass_signal.h"
+#include "base/signal_mask.h"
 
 namespace cowscope::record {
 
@@ -15,10 +16,6 @@ namespace {
 
 // Behind that a signal that the listener has had is no other one's echo.
 constexpr uint64_t kEchoNs = 1'000'000'000;
-
-bool is_sent_by_process(const siginfo_t& info) {
-    return info.si_code <= 0;
-}
 
 // What the kernel sends to this process for what this process did.
 bool is_own_business(const siginfo_t& info) {
@@ -41,27 +38,6 @@ bool is_reached_through_group(pid_t program) {
 }
 
 }  // namespace
-
-void pass_signal(pid_t program, const siginfo_t& info) {
-    const int signal = info.si_signo;
-    if (info.si_code == SI_TKILL) {
-        // To its first thread, as it came to this one's. That one may have ended.
-        if (syscall(SYS_tgkill, program, program, signal) == 0) return;
-    } else if (is_sent_by_process(info) && info.si_code != SI_USER) {
-        // With its value and sender. A full queue (RLIMIT_SIGPENDING) empties as the program takes
-        // from it.
-        constexpr int kMostTries = 200;
-        constexpr useconds_t kTryUs = 1000;
-        for (int tries = 0; tries < kMostTries; ++tries) {
-            siginfo_t copy = info;
-            if (syscall(SYS_rt_sigqueueinfo, program, signal, &copy) == 0) return;
-            if (errno != EAGAIN) break;
-            usleep(kTryUs);
-        }
-    }
-    // The kernel lets nobody name another sender here.
-    kill(program, signal);
-}
 
 void SignalRelay::take(const siginfo_t& info) {
     if (program_ <= 0 || is_own_business(info)) return;

@@ -11,9 +11,6 @@
 
 namespace cowscope::record {
 
-// As it came: sent by kill, tgkill or sigqueue with its value. Async-signal-safe.
-void pass_signal(pid_t program, const siginfo_t& info);
-
 class SignalRelay {
   public:
     // `listener` must outlive this.

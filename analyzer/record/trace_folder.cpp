@@ -10,8 +10,8 @@
 
 #include <fmt/format.h>
 
-#include "error.h"
-#include "preload/trace_format.h"
+#include "base/error.h"
+#include "preload/format/trace_format.h"
 
 namespace cowscope::record {
 

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "record/file_descriptor.h"
+#include "base/file_descriptor.h"
 
 namespace cowscope::record {
 

@@ -10,9 +10,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "preload/tracker/kernel_abi.h"
+#include "preload/format/kernel_abi.h"
 #include "record/contained.h"
-#include "record/kernel_abi.h"
 #include "record/probes.h"
 
 namespace cowscope::record {
@@ -65,20 +64,20 @@ int open_userfaultfd(ProbeOutcome& outcome) {
 }
 
 // Regions of written pages among `pages`; empty on an error, which is in `outcome`.
-std::optional<std::array<tracker::PageRegion, kPages>> scan(ProbeOutcome& outcome, int pagemap,
-                                                            const volatile char* pages,
-                                                            uint64_t flags, size_t& found) {
-    std::array<tracker::PageRegion, kPages> regions{};
-    tracker::PagemapScanArgument argument{};
+std::optional<std::array<kernel::PageRegion, kPages>> scan(ProbeOutcome& outcome, int pagemap,
+                                                           const volatile char* pages,
+                                                           uint64_t flags, size_t& found) {
+    std::array<kernel::PageRegion, kPages> regions{};
+    kernel::PagemapScanArgument argument{};
     argument.size = sizeof(argument);
     argument.flags = flags;
     argument.start = reinterpret_cast<uintptr_t>(pages);
     argument.end = argument.start + kPages * kPageBytes;
     argument.vec = reinterpret_cast<uintptr_t>(regions.data());
     argument.vec_len = regions.size();
-    argument.category_mask = tracker::kPageIsWritten;
-    argument.return_mask = tracker::kPageIsWritten;
-    const int result = ioctl(pagemap, tracker::kPagemapScan, &argument);
+    argument.category_mask = kernel::kPageIsWritten;
+    argument.return_mask = kernel::kPageIsWritten;
+    const int result = ioctl(pagemap, kernel::kPagemapScan, &argument);
     if (result < 0) {
         fail(outcome, errno);
         return std::nullopt;
@@ -98,10 +97,10 @@ bool userfaultfd_steps(ProbeOutcome& outcome) {
     outcome.step = ProbeStep::features;
     uffdio_api api{};
     api.api = UFFD_API;
-    api.features = tracker::kUffdFeatureWpAsync;
+    api.features = kernel::kUffdFeatureWpAsync;
     if (ioctl(uffd, UFFDIO_API, &api) != 0) return fail(outcome, errno);
     // Some kernels accept the request for a feature that they were built without.
-    if ((api.features & tracker::kUffdFeatureWpAsync) == 0) return fail(outcome, EINVAL);
+    if ((api.features & kernel::kUffdFeatureWpAsync) == 0) return fail(outcome, EINVAL);
 
     outcome.step = ProbeStep::attach;
     uffdio_register registration{};
@@ -116,7 +115,7 @@ bool userfaultfd_steps(ProbeOutcome& outcome) {
 
     outcome.step = ProbeStep::protect;
     size_t found = 0;
-    if (!scan(outcome, pagemap, pages, tracker::kScanWpMatching | tracker::kScanCheckWpAsync,
+    if (!scan(outcome, pagemap, pages, kernel::kScanWpMatching | kernel::kScanCheckWpAsync,
               found)) {
         return false;
     }
@@ -166,7 +165,7 @@ bool soft_dirty_steps(ProbeOutcome& outcome) {
 
     outcome.step = ProbeStep::verify;
     for (size_t page = 0; page < kPages; ++page) {
-        const bool dirty = (entries[page] & abi::kPagemapSoftDirty) != 0;
+        const bool dirty = (entries[page] & kernel::kPagemapSoftDirty) != 0;
         if (dirty != (page == kWrittenPage)) return fail(outcome, 0);
     }
     outcome.step = ProbeStep::done;

@@ -12,8 +12,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "preload/format/kernel_abi.h"
 #include "record/contained.h"
-#include "record/kernel_abi.h"
 #include "record/probes.h"
 
 namespace cowscope::record {
@@ -39,10 +39,10 @@ struct Sighting {
 volatile Sighting* sighting = nullptr;
 
 void on_trap(int, siginfo_t* info, void*) {
-    abi::PerfSiginfo perf;
+    kernel::PerfSiginfo perf;
     std::memcpy(&perf, info, sizeof(perf));
     // Other faults of this thread fire too, such as the first call into a page of code.
-    if (perf.code != abi::kTrapPerf || perf.address != sighting->expected_address) return;
+    if (perf.code != kernel::kTrapPerf || perf.address != sighting->expected_address) return;
     if (sighting->old_byte >= 0) return;
     sighting->code = perf.code;
     sighting->cookie = perf.perf_data;
@@ -121,7 +121,7 @@ void trap_steps(ProbeOutcome& outcome) {
 
     outcome.step = ProbeStep::verify;
     if (sighting->old_byte != 0 || sighting->cookie != kCookie ||
-        (sighting->flags & abi::kTrapPerfFlagAsync) != 0 || *first != 1) {
+        (sighting->flags & kernel::kTrapPerfFlagAsync) != 0 || *first != 1) {
         return;
     }
 
@@ -136,7 +136,8 @@ void trap_steps(ProbeOutcome& outcome) {
     if (!write_under_event(outcome, event, second)) return;
     const bool came_early = sighting->old_byte >= 0;
     sigprocmask(SIG_UNBLOCK, &trap_only, nullptr);
-    if (came_early || sighting->old_byte != 1 || (sighting->flags & abi::kTrapPerfFlagAsync) == 0) {
+    if (came_early || sighting->old_byte != 1 ||
+        (sighting->flags & kernel::kTrapPerfFlagAsync) == 0) {
         return;
     }
     outcome.step = ProbeStep::done;

@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "attribute/report_model.h"
-#include "printable.h"
+#include "base/printable.h"
 #include "report/format.h"
 #include "report/json_value.h"
 

@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-#include "error.h"
+#include "base/error.h"
 #include "report/page_data.h"
 
 // The page around its data (page/bundle.mjs makes it, page_parts.S embeds it).

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "attribute/reference_names.h"
-#include "printable.h"
+#include "base/printable.h"
 #include "report/format.h"
 #include "report/report.h"
 #include "report/text_after_bound.h"

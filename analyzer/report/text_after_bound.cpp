@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "printable.h"
+#include "base/printable.h"
 #include "report/format.h"
 
 namespace cowscope::report {

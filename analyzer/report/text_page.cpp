@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "printable.h"
+#include "base/printable.h"
 #include "report/format.h"
 #include "symbolize/demangle.h"
 

@@ -17,7 +17,7 @@
 #include <elfutils/libdwelf.h>
 #include <fmt/format.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "symbolize/elf_opening.h"
 
 namespace cowscope::symbolize {

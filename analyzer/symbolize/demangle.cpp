@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <memory>
 
-#include "printable.h"
+#include "base/printable.h"
 
 namespace cowscope::symbolize {
 

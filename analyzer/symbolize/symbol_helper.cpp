@@ -19,9 +19,9 @@
 
 #include <fmt/format.h>
 
-#include "error.h"
-#include "record/clock.h"
-#include "record/other_process.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/other_process.h"
 #include "symbolize/demangle.h"
 #include "symbolize/memory_allowance.h"
 
@@ -245,7 +245,7 @@ bool SymbolHelper::wait_for_answer() {
         const int found = poll(&wanted, 1, kBetweenMs);
         if (found > 0) return true;
         if (found < 0 && errno != EINTR) return false;
-        const auto process = record::OtherProcess::open(pid_);
+        const auto process = OtherProcess::open(pid_);
         const auto status = process ? process->status() : std::nullopt;
         bool is_at_work = false;
         if (status) {
@@ -254,7 +254,7 @@ bool SymbolHelper::wait_for_answer() {
             is_at_work = kBusy.find(status->state) != kBusy.npos || ticks != ticks_before;
             ticks_before = ticks;
         }
-        const uint64_t now_ns = record::monotonic_ns();
+        const uint64_t now_ns = monotonic_ns();
         if (is_at_work || idle_since_ns == 0) idle_since_ns = now_ns;
         if (now_ns - idle_since_ns > limits_.idle_ms * 1'000'000) {
             is_stuck_ = true;

@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "error.h"
+#include "base/error.h"
 
 namespace cowscope::symbolize {
 

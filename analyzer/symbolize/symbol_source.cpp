@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "error.h"
-#include "printable.h"
+#include "base/error.h"
+#include "base/printable.h"
 #include "symbolize/debug_file_search.h"
 #include "symbolize/demangle.h"
 #include "symbolize/dwarf_frames.h"

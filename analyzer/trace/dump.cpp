@@ -6,9 +6,9 @@
 
 #include <fmt/format.h>
 
-#include "error.h"
-#include "preload/python_format.h"
-#include "printable.h"
+#include "base/error.h"
+#include "base/printable.h"
+#include "preload/format/python_format.h"
 #include "trace/outside.h"
 #include "trace/owners.h"
 #include "trace/segment_reader.h"

@@ -1,7 +1,7 @@
 // The second pass over a segment: its events, which are too many to keep.
 #include <unordered_map>
 
-#include "error.h"
+#include "base/error.h"
 #include "trace/generation_counter.h"
 #include "trace/home_addresses.h"
 #include "trace/process_trace.h"

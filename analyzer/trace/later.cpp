@@ -11,9 +11,9 @@
 
 #include <fmt/format.h>
 
-#include "error.h"
-#include "record/file_descriptor.h"
-#include "record/other_process.h"
+#include "base/error.h"
+#include "base/file_descriptor.h"
+#include "base/read_file.h"
 #include "trace/python_records.h"
 #include "trace/trace_file.h"
 
@@ -30,8 +30,8 @@ constexpr size_t kMostTables = 4096;
 constexpr size_t kMostTablesBytes = size_t{128} << 20;  // of all
 
 std::string content_of(const std::string& path, size_t most_bytes) {
-    const record::FileDescriptor file(open_trace_file(path));
-    auto content = record::read_all(file.get(), most_bytes);
+    const FileDescriptor file(open_trace_file(path));
+    auto content = read_all(file.get(), most_bytes);
     if (!content) {
         throw Error(fmt::format("{}: cannot be read, or has over {} bytes", path, most_bytes));
     }

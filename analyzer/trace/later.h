@@ -1,4 +1,4 @@
-// What a bounded recording holds besides its segments (preload/bound_format.h).
+// What a bounded recording holds besides its segments (preload/format/aggregate_format.h).
 #pragma once
 
 #include <array>
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "preload/bound_format.h"
+#include "preload/format/aggregate_format.h"
 #include "trace/process_trace.h"
 
 namespace cowscope::trace {

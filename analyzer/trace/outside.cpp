@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "trace/process_trace.h"
 #include "trace/segment_reader.h"
 

@@ -1,10 +1,10 @@
 // What the recorder saw of a process from outside while the process ran: the contract between
-// `cowscope record` (record/outside_file.h writes it) and the reports.
+// `cowscope record` (observe/outside_file.h writes it) and the reports.
 //
 //     outside-PID-START.cowscan         beside process-PID-START.cowseg; mode 0600
 //
-// It is framed like a segment (preload/trace_format.h): a SegmentHeader with the segment's pid and
-// created_ns, then records:
+// It is framed like a segment (preload/format/trace_format.h): a SegmentHeader with the segment's
+// pid and created_ns, then records:
 //
 //     samples   what the scans counted, in the order of time; thinned out evenly when there are
 //     many census    CensusRecord of kind `outside`, in one or more parts: the last scan's copied
@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-#include "preload/trace_format.h"
+#include "preload/format/trace_format.h"
 #include "trace/page_set.h"
 
 namespace cowscope::trace {

@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "error.h"
-#include "printable.h"
+#include "base/error.h"
+#include "base/printable.h"
 #include "trace/segment_reader.h"
 
 namespace cowscope::trace {

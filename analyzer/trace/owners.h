@@ -1,11 +1,11 @@
 // Through which variables a CPython process reached its objects, as the recorder saw it from
-// outside at one moment: the contract between `cowscope record` (record/owners_file.h writes it)
+// outside at one moment: the contract between `cowscope record` (observe/owners_file.h writes it)
 // and the reports.
 //
 //     owners-PID-START-TIME.cowown      beside process-PID-START.cowseg; mode 0600
 //
-// It is framed like a segment (preload/trace_format.h): a SegmentHeader with the segment's pid and
-// created_ns, then records:
+// It is framed like a segment (preload/format/trace_format.h): a SegmentHeader with the segment's
+// pid and created_ns, then records:
 //
 //     look      when, how much was seen, and why not more
 //     owner     the name of one and what it owns; ids count from 1, without gaps
@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-#include "preload/trace_format.h"
+#include "preload/format/trace_format.h"
 #include "trace/owner_ranges.h"
 #include "trace/page_set.h"
 

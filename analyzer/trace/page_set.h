@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "preload/trace_format.h"
+#include "preload/format/trace_format.h"
 
 namespace cowscope::trace {
 

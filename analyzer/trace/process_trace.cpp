@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "error.h"
-#include "printable.h"
+#include "base/error.h"
+#include "base/printable.h"
 #include "trace/generation_counter.h"
 #include "trace/list_parts.h"
 #include "trace/python_records.h"

@@ -10,7 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "preload/python_format.h"
+#include "preload/format/python_format.h"
 #include "trace/home_addresses.h"
 #include "trace/mappings.h"
 #include "trace/outside.h"

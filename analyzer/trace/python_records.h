@@ -1,4 +1,4 @@
-// The records of a segment that tell of a CPython interpreter (preload/python_format.h).
+// The records of a segment that tell of a CPython interpreter (preload/format/python_format.h).
 #pragma once
 
 #include "trace/process_trace.h"

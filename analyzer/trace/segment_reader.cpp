@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
-#include "error.h"
-#include "preload/python_format.h"
+#include "base/error.h"
+#include "preload/format/python_format.h"
 #include "trace/trace_file.h"
 
 namespace cowscope::trace {

@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "preload/trace_format.h"
+#include "preload/format/trace_format.h"
 
 namespace cowscope::trace {
 

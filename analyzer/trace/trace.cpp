@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-#include "error.h"
+#include "base/error.h"
 
 namespace cowscope::trace {
 

@@ -1,5 +1,5 @@
 // All that the shim ever asks of the kernel. What is not listed here does not compile, so that
-// process/sandbox.cpp, which looks whether a seccomp filter kills for any of it, knows it all.
+// hooks/sandbox.cpp, which looks whether a seccomp filter kills for any of it, knows it all.
 #pragma once
 
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 
 #include <csignal>
 
-#include "tracker/kernel_abi.h"
+#include "format/kernel_abi.h"
 
 namespace cowscope::sys {
 
@@ -72,8 +72,8 @@ inline constexpr long kCalls[] = {
 };
 
 inline constexpr unsigned long kRequests[] = {
-    tracker::kPagemapScan, tracker::kUserfaultfdNew, UFFDIO_API,        UFFDIO_REGISTER,
-    UFFDIO_UNREGISTER,     UFFDIO_WRITEPROTECT,      PERF_EVENT_IOC_ID, PERF_EVENT_IOC_PERIOD,
+    kernel::kPagemapScan, kernel::kUserfaultfdNew, UFFDIO_API,        UFFDIO_REGISTER,
+    UFFDIO_UNREGISTER,    UFFDIO_WRITEPROTECT,     PERF_EVENT_IOC_ID, PERF_EVENT_IOC_PERIOD,
 };
 
 // Arguments that filters look at, with which the calls above are made.

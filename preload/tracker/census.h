@@ -2,7 +2,7 @@
 // besides.
 #pragma once
 
-#include "tracker/own_memory.h"
+#include "support/own_memory.h"
 #include "tracker/page_runs.h"
 
 namespace cowscope::tracker {
@@ -71,7 +71,7 @@ class CensusTaker {
 // Whether a mapping can hold inherited pages that the process may yet write: private memory of its
 // own. A file's read-only parts are left out; anonymous memory is not, because mprotect may make it
 // writable later.
-inline bool is_watched(const process::Mapping& mapping) {
+inline bool is_watched(const Mapping& mapping) {
     return mapping.is_private && !mapping.special && (mapping.writable || !mapping.is_file);
 }
 

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "support/arena.h"
-#include "tracker/own_memory.h"
+#include "support/own_memory.h"
 
 namespace cowscope::tracker {
 

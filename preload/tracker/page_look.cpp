@@ -1,10 +1,10 @@
 #include "tracker/page_look.h"
 
+#include "format/kernel_abi.h"
 #include "support/descriptor.h"
 #include "support/text.h"
 #include "support/thread_list.h"
 #include "tracker/census.h"
-#include "tracker/kernel_abi.h"
 #include "tracker/own_pagemap.h"
 
 #include "support/poison.h"
@@ -45,18 +45,18 @@ bool ParentPages::has_private(const AddressRange& mapping) {
     for (const Known& known : known_) {
         if (known.mapping == mapping.start && known.mapping != 0) return known.has_private;
     }
-    PageRegion region;
-    PagemapScanArgument scan = {};
+    kernel::PageRegion region;
+    kernel::PagemapScanArgument scan = {};
     scan.size = sizeof(scan);
     scan.start = mapping.start;
     scan.end = mapping.end;
     scan.vec = reinterpret_cast<uint64_t>(&region);
     scan.vec_len = scan.max_pages = 1;
-    scan.category_inverted = kPageIsPfnZero | kPageIsFile;
-    scan.category_mask = scan.category_inverted | kPageIsPresent;
-    scan.return_mask = kPageIsPresent;
+    scan.category_inverted = kernel::kPageIsPfnZero | kernel::kPageIsFile;
+    scan.category_mask = scan.category_inverted | kernel::kPageIsPresent;
+    scan.return_mask = kernel::kPageIsPresent;
     const bool found =
-        pagemap_.is_ours() && sys::ioctl(pagemap_.number(), kPagemapScan, &scan) == 1;
+        pagemap_.is_ours() && sys::ioctl(pagemap_.number(), kernel::kPagemapScan, &scan) == 1;
     known_[next_] = {mapping.start, found};
     next_ = (next_ + 1) % kKnown;
     return found;
@@ -74,24 +74,26 @@ bool PageLook::works() {
 
 bool PageLook::ask(uint64_t address, PageFacts* facts) {
     if (!open()) return false;
-    PageRegion region = {};
-    PagemapScanArgument scan = {};
+    kernel::PageRegion region = {};
+    kernel::PagemapScanArgument scan = {};
     scan.size = sizeof(scan);
     scan.start = address & ~(kPageBytes - 1);
     scan.end = scan.start + kPageBytes;
     scan.vec = reinterpret_cast<uint64_t>(&region);
     scan.vec_len = 1;
-    scan.category_inverted = kPageIsPfnZero;
-    scan.category_mask = kPageIsPfnZero | kPageIsPresent;
-    scan.return_mask = kPageIsFile | kPageIsHuge | kPageIsWpAllowed | kPageIsWritten;
-    const int found = sys::ioctl(pagemap_.number(), kPagemapScan, &scan);
+    scan.category_inverted = kernel::kPageIsPfnZero;
+    scan.category_mask = kernel::kPageIsPfnZero | kernel::kPageIsPresent;
+    scan.return_mask = kernel::kPageIsFile | kernel::kPageIsHuge | kernel::kPageIsWpAllowed |
+                       kernel::kPageIsWritten;
+    const int found = sys::ioctl(pagemap_.number(), kernel::kPagemapScan, &scan);
     if (found < 0) return false;
     *facts = {};
     if (found == 1) {
-        facts->is_private = (region.categories & kPageIsFile) == 0;
-        facts->is_watched = (region.categories & kPageIsWpAllowed) != 0;
-        facts->is_protected = facts->is_watched && (region.categories & kPageIsWritten) == 0;
-        facts->is_huge = (region.categories & kPageIsHuge) != 0;
+        facts->is_private = (region.categories & kernel::kPageIsFile) == 0;
+        facts->is_watched = (region.categories & kernel::kPageIsWpAllowed) != 0;
+        facts->is_protected =
+            facts->is_watched && (region.categories & kernel::kPageIsWritten) == 0;
+        facts->is_huge = (region.categories & kernel::kPageIsHuge) != 0;
     }
     return true;
 }
@@ -112,18 +114,18 @@ uint64_t PageLook::shared_pages(uint64_t start, size_t count, uint64_t* absent) 
     return shared;
 }
 
-int PageLook::list_private(Arena& arena, PageRegion* buffer, const process::Mappings& mappings,
+int PageLook::list_private(Arena& arena, kernel::PageRegion* buffer, const Mappings& mappings,
                            const OwnMemory& own, PageRuns* pages) {
     if (!open()) return -ENOENT;
     bool complete = true;
-    for (const process::Mapping& mapping : mappings.all()) {
+    for (const Mapping& mapping : mappings.all()) {
         if (!is_watched(mapping) || own.overlaps(mapping.start, mapping.end)) continue;
         ScanQuery query = present_pages();
-        if (mapping.is_file) query.forbidden |= kPageIsFile;
-        query.reported = kPageIsPresent | kPageIsSwapped;
+        if (mapping.is_file) query.forbidden |= kernel::kPageIsFile;
+        query.reported = kernel::kPageIsPresent | kernel::kPageIsSwapped;
         const int result =
             scan_pages(pagemap_.number(), query, mapping.start, mapping.end, buffer,
-                       [&](const PageRegion& region) {
+                       [&](const kernel::PageRegion& region) {
                            complete = pages->append(arena, region.start, region.end) && complete;
                        });
         if (result != 0) return result;
@@ -131,13 +133,14 @@ int PageLook::list_private(Arena& arena, PageRegion* buffer, const process::Mapp
     return complete ? 0 : -ENOMEM;
 }
 
-void PageLook::list_present(Arena& arena, PageRegion* buffer, const AddressRange& range,
+void PageLook::list_present(Arena& arena, kernel::PageRegion* buffer, const AddressRange& range,
                             PageRuns* pages) {
     if (!open()) return;
     ScanQuery query = present_pages();
-    query.reported = kPageIsPresent;
-    scan_pages(pagemap_.number(), query, range.start, range.end, buffer,
-               [&](const PageRegion& region) { pages->append(arena, region.start, region.end); });
+    query.reported = kernel::kPageIsPresent;
+    scan_pages(
+        pagemap_.number(), query, range.start, range.end, buffer,
+        [&](const kernel::PageRegion& region) { pages->append(arena, region.start, region.end); });
 }
 
 bool PageLook::may_be_shared(uint64_t page) {
@@ -145,7 +148,7 @@ bool PageLook::may_be_shared(uint64_t page) {
     return !read_entries(page, &entry, 1) || !is_unshared(entry);
 }
 
-uint64_t PageLook::first_shared(PageRegion* buffer, const PageRuns& pages, uint64_t from) {
+uint64_t PageLook::first_shared(kernel::PageRegion* buffer, const PageRuns& pages, uint64_t from) {
     auto* entries = reinterpret_cast<uint64_t*>(buffer);
     // Few at first: in most cases the one at `from` is it.
     size_t most = 8;
@@ -189,16 +192,16 @@ bool is_alone(uint64_t entry) {
 
 }  // namespace
 
-void PageLook::list_copied(Arena& arena, PageRegion* buffer, const AddressRange& range,
+void PageLook::list_copied(Arena& arena, kernel::PageRegion* buffer, const AddressRange& range,
                            const OwnMemory& own, PageRuns* pages) {
     // Little room on the stack, which may be a small one.
     constexpr size_t kEntries = 64;
     if (!open() || !parent_.pagemap_.is_ours()) return;
     ScanQuery query = present_pages();
-    query.forbidden |= kPageIsFile;
-    query.reported = kPageIsPresent;
+    query.forbidden |= kernel::kPageIsFile;
+    query.reported = kernel::kPageIsPresent;
     scan_pages(pagemap_.number(), query, range.start, range.end, buffer,
-               [&](const PageRegion& region) {
+               [&](const kernel::PageRegion& region) {
                    uint64_t entries[kEntries];
                    uint64_t theirs[kEntries];
                    for (uint64_t start = region.start; start < region.end;) {
@@ -239,7 +242,8 @@ bool PageLook::has_alone(const PageRuns& pages, const PageRuns& except) {
     return false;
 }
 
-uint64_t PageLook::count_alone(PageRegion* buffer, const PageRuns& pages, const PageRuns& except) {
+uint64_t PageLook::count_alone(kernel::PageRegion* buffer, const PageRuns& pages,
+                               const PageRuns& except) {
     // 64 MiB: half a millisecond.
     constexpr uint64_t kWorthAsking = uint64_t{1} << 14;
     if (!works()) return 0;

@@ -4,9 +4,9 @@
 // Async-signal-safe; callers hold the process's lock.
 #pragma once
 
-#include "process/mappings.h"
 #include "support/descriptor.h"
-#include "tracker/own_memory.h"
+#include "support/mappings.h"
+#include "support/own_memory.h"
 #include "tracker/page_runs.h"
 #include "tracker/page_scan.h"
 
@@ -14,7 +14,7 @@ namespace cowscope::tracker {
 
 // Entries of pagemap for which a scan buffer has room.
 inline constexpr size_t kEntriesABuffer =
-    kScanBufferRegions * sizeof(PageRegion) / sizeof(uint64_t);
+    kScanBufferRegions * sizeof(kernel::PageRegion) / sizeof(uint64_t);
 
 struct PageFacts {
     bool is_private = false;    // present, and nobody else's: no file's page, no shared memory
@@ -73,11 +73,12 @@ class PageLook {
 
     // Appends the private pages of the watched mappings. `buffer` has room for kScanBufferRegions.
     // Returns 0 or -errno.
-    int list_private(Arena& arena, PageRegion* buffer, const process::Mappings& mappings,
+    int list_private(Arena& arena, kernel::PageRegion* buffer, const Mappings& mappings,
                      const OwnMemory& own, PageRuns* pages);
 
     // Appends the pages of a range that are there, the file's own too.
-    void list_present(Arena& arena, PageRegion* buffer, const AddressRange& range, PageRuns* pages);
+    void list_present(Arena& arena, kernel::PageRegion* buffer, const AddressRange& range,
+                      PageRuns* pages);
 
     // Takes those out of `pages` that no other process maps, but for those that is_kept(page,
     // is_own): they are fresh, or the others have copied them. `is_own`: the process has made it,
@@ -85,23 +86,23 @@ class PageLook {
     // The result is made in `room`, which has the other list's memory afterwards: so that no call
     // needs any of its own.
     template <typename IsKept>
-    void remove_unshared(Arena& arena, PageRegion* buffer, PageRuns* pages, PageRuns* room,
+    void remove_unshared(Arena& arena, kernel::PageRegion* buffer, PageRuns* pages, PageRuns* room,
                          IsKept&& is_kept);
 
     // The first of `pages`, from `from` on, that another process has too, or that may be shared as
     // far as can be told (it is swapped out, or nothing can be asked); kAddressSpaceEnd where there
     // is none. 30 ns a page.
-    uint64_t first_shared(PageRegion* buffer, const PageRuns& pages, uint64_t from);
+    uint64_t first_shared(kernel::PageRegion* buffer, const PageRuns& pages, uint64_t from);
 
     // Appends the pages of [start, end) that are this process's alone, and that the parent has too:
     // they were copied. 30 ns for each page that is there.
-    void list_copied(Arena& arena, PageRegion* buffer, const AddressRange& range,
+    void list_copied(Arena& arena, kernel::PageRegion* buffer, const AddressRange& range,
                      const OwnMemory& own, PageRuns* pages);
 
     // How many of `pages` but those of `except` are this process's alone, and no file's. 30 ns a
     // page; where they are very many, one in 64 is asked first, and the others only where one of
     // these is.
-    uint64_t count_alone(PageRegion* buffer, const PageRuns& pages, const PageRuns& except);
+    uint64_t count_alone(kernel::PageRegion* buffer, const PageRuns& pages, const PageRuns& except);
 
     // Whether another process may have that page, as far as can be told.
     bool may_be_shared(uint64_t page);
@@ -134,8 +135,8 @@ class PageLook {
 };
 
 template <typename IsKept>
-void PageLook::remove_unshared(Arena& arena, PageRegion* buffer, PageRuns* pages, PageRuns* room,
-                               IsKept&& is_kept) {
+void PageLook::remove_unshared(Arena& arena, kernel::PageRegion* buffer, PageRuns* pages,
+                               PageRuns* room, IsKept&& is_kept) {
     auto* entries = reinterpret_cast<uint64_t*>(buffer);
     room->clear();
     for (const trace::PageRun& run : pages->runs()) {

@@ -1,8 +1,8 @@
 // A set of pages as ascending, disjoint runs.
 #pragma once
 
+#include "format/trace_format.h"
 #include "support/arena.h"
-#include "trace_format.h"
 
 namespace cowscope::tracker {
 

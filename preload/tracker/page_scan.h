@@ -4,8 +4,8 @@
 
 #include <errno.h>
 
+#include "format/kernel_abi.h"
 #include "support/syscall.h"
-#include "tracker/kernel_abi.h"
 
 namespace cowscope::tracker {
 
@@ -27,21 +27,21 @@ struct ScanQuery {
 // nothing.
 inline ScanQuery present_pages() {
     ScanQuery query;
-    query.forbidden = kPageIsPfnZero;
-    query.any_of = kPageIsPresent | kPageIsSwapped;
+    query.forbidden = kernel::kPageIsPfnZero;
+    query.any_of = kernel::kPageIsPresent | kernel::kPageIsSwapped;
     return query;
 }
 
 inline constexpr size_t kScanBufferRegions = 2048;
 
-// Calls sink(const PageRegion&) for every region in ascending order. `buffer` has room for
+// Calls sink(const kernel::PageRegion&) for every region in ascending order. `buffer` has room for
 // kScanBufferRegions. Returns 0 or -errno.
 template <typename Sink>
 int scan_pages(int pagemap_fd, const ScanQuery& query, uint64_t start, uint64_t end,
-               PageRegion* buffer, Sink&& sink) {
-    PagemapScanArgument scan = {};
+               kernel::PageRegion* buffer, Sink&& sink) {
+    kernel::PagemapScanArgument scan = {};
     scan.size = sizeof(scan);
-    scan.flags = query.write_protect ? kScanWpMatching : 0;
+    scan.flags = query.write_protect ? kernel::kScanWpMatching : 0;
     scan.start = start;
     scan.end = end;
     scan.vec = reinterpret_cast<uint64_t>(buffer);
@@ -52,7 +52,7 @@ int scan_pages(int pagemap_fd, const ScanQuery& query, uint64_t start, uint64_t 
     scan.return_mask = query.reported;
     uint64_t done = start;
     while (scan.start < end) {
-        const int found = sys::ioctl(pagemap_fd, kPagemapScan, &scan);
+        const int found = sys::ioctl(pagemap_fd, kernel::kPagemapScan, &scan);
         if (found == -EINTR) continue;
         if (found < 0) return found;
         for (int i = 0; i < found; ++i) {

@@ -55,15 +55,15 @@ int SoftDirty::open() {
         result = -EOPNOTSUPP;
     }
     if (result == 0) {
-        PageRegion region = {};
-        PagemapScanArgument scan = {};
+        kernel::PageRegion region = {};
+        kernel::PagemapScanArgument scan = {};
         scan.size = sizeof(scan);
         scan.start = start;
         scan.end = start + kProbePages * kPageBytes;
         scan.vec = reinterpret_cast<uint64_t>(&region);
         scan.vec_len = 1;
-        scan.category_mask = scan.return_mask = kPageIsSoftDirty;
-        const int found = sys::ioctl(pagemap_.number(), kPagemapScan, &scan);
+        scan.category_mask = scan.return_mask = kernel::kPageIsSoftDirty;
+        const int found = sys::ioctl(pagemap_.number(), kernel::kPagemapScan, &scan);
         scans_soft_dirty_ = found == 1 && region.start == start && region.end == start + kPageBytes;
     }
     sys::munmap(probe, kProbePages * kPageBytes);
@@ -78,8 +78,7 @@ void SoftDirty::close() {
     new_mappings_ = {};
 }
 
-int SoftDirty::protect(PageRegion* buffer, const process::Mappings& mappings,
-                       const OwnMemory& own) {
+int SoftDirty::protect(kernel::PageRegion* buffer, const Mappings& mappings, const OwnMemory& own) {
     if (scans_soft_dirty_) split_huge_pages(buffer, mappings, own);
     return clear_bits(clear_refs_);
 }
@@ -87,17 +86,17 @@ int SoftDirty::protect(PageRegion* buffer, const process::Mappings& mappings,
 // A mapping that ends within a huge page cannot have it: advice to the first of its pages makes it
 // such a mapping, and no advice makes it whole again. This advice means nothing for memory that is
 // not a file's. Where it fails (too many mappings), the report may have some pages too many.
-void SoftDirty::split_huge_pages(PageRegion* buffer, const process::Mappings& mappings,
+void SoftDirty::split_huge_pages(kernel::PageRegion* buffer, const Mappings& mappings,
                                  const OwnMemory& own) {
     constexpr uint64_t kHugePageBytes = uint64_t{2} << 20;
     ScanQuery query;
-    query.required = query.reported = kPageIsHuge;
-    query.forbidden = kPageIsFile | kPageIsPfnZero;
-    for (const process::Mapping& mapping : mappings.all()) {
+    query.required = query.reported = kernel::kPageIsHuge;
+    query.forbidden = kernel::kPageIsFile | kernel::kPageIsPfnZero;
+    for (const Mapping& mapping : mappings.all()) {
         if (!can_watch(mapping) || own.overlaps(mapping.start, mapping.end)) continue;
         if (mapping.end - mapping.start < kHugePageBytes) continue;
         scan_pages(pagemap_.number(), query, mapping.start, mapping.end, buffer,
-                   [](const PageRegion& region) {
+                   [](const kernel::PageRegion& region) {
                        for (uint64_t at = region.start; at < region.end; at += kHugePageBytes) {
                            void* page = reinterpret_cast<void*>(at);
                            sys::madvise(page, kPageBytes, MADV_RANDOM);
@@ -117,18 +116,19 @@ int SoftDirty::read_entries(uint64_t start, uint64_t* entries, size_t count) {
 }
 
 template <typename Sink>
-int SoftDirty::walk(PageRegion* buffer, uint64_t start, uint64_t end, bool is_file, Sink&& sink) {
+int SoftDirty::walk(kernel::PageRegion* buffer, uint64_t start, uint64_t end, bool is_file,
+                    Sink&& sink) {
     if (scans_soft_dirty_) {
         ScanQuery query = present_pages();
-        if (is_file) query.forbidden |= kPageIsFile;
-        query.reported = kPageIsSoftDirty;
+        if (is_file) query.forbidden |= kernel::kPageIsFile;
+        query.reported = kernel::kPageIsSoftDirty;
         return scan_pages(
-            pagemap_.number(), query, start, end, buffer, [&](const PageRegion& region) {
-                sink(region.start, region.end, (region.categories & kPageIsSoftDirty) != 0);
+            pagemap_.number(), query, start, end, buffer, [&](const kernel::PageRegion& region) {
+                sink(region.start, region.end, (region.categories & kernel::kPageIsSoftDirty) != 0);
             });
     }
     auto* entries = reinterpret_cast<uint64_t*>(buffer);
-    constexpr size_t kEntries = kScanBufferRegions * sizeof(PageRegion) / sizeof(uint64_t);
+    constexpr size_t kEntries = kScanBufferRegions * sizeof(kernel::PageRegion) / sizeof(uint64_t);
     for (uint64_t at = start; at < end;) {
         const uint64_t pages = (end - at) / kPageBytes;
         const size_t count = pages < kEntries ? static_cast<size_t>(pages) : kEntries;
@@ -146,10 +146,10 @@ int SoftDirty::walk(PageRegion* buffer, uint64_t start, uint64_t end, bool is_fi
     return 0;
 }
 
-int SoftDirty::list_present(Arena& arena, PageRegion* buffer, const process::Mappings& mappings,
+int SoftDirty::list_present(Arena& arena, kernel::PageRegion* buffer, const Mappings& mappings,
                             const OwnMemory& own, const AddressRange& used, PageRuns* inherited) {
     bool complete = true;
-    for (const process::Mapping& mapping : mappings.all()) {
+    for (const Mapping& mapping : mappings.all()) {
         if (!can_watch(mapping) || own.overlaps(mapping.start, mapping.end)) continue;
         const int result =
             walk(buffer, mapping.start, mapping.end, false, [&](uint64_t from, uint64_t to, bool) {
@@ -168,21 +168,21 @@ int SoftDirty::list_present(Arena& arena, PageRegion* buffer, const process::Map
     return complete ? 0 : -ENOMEM;
 }
 
-bool SoftDirty::has_clean_page(PageRegion* buffer, const process::Mapping& mapping) {
+bool SoftDirty::has_clean_page(kernel::PageRegion* buffer, const Mapping& mapping) {
     if (scans_soft_dirty_) {
-        PagemapScanArgument scan = {};
+        kernel::PagemapScanArgument scan = {};
         scan.size = sizeof(scan);
         scan.start = mapping.start;
         scan.end = mapping.end;
         scan.vec = reinterpret_cast<uint64_t>(buffer);
         scan.vec_len = 1;
         scan.max_pages = 1;
-        scan.category_inverted = kPageIsPfnZero | kPageIsSoftDirty;
-        if (mapping.is_file) scan.category_inverted |= kPageIsFile;
+        scan.category_inverted = kernel::kPageIsPfnZero | kernel::kPageIsSoftDirty;
+        if (mapping.is_file) scan.category_inverted |= kernel::kPageIsFile;
         scan.category_mask = scan.category_inverted;
-        scan.category_anyof_mask = kPageIsPresent | kPageIsSwapped;
-        scan.return_mask = kPageIsPresent;
-        return sys::ioctl(pagemap_.number(), kPagemapScan, &scan) > 0;
+        scan.category_anyof_mask = kernel::kPageIsPresent | kernel::kPageIsSwapped;
+        scan.return_mask = kernel::kPageIsPresent;
+        return sys::ioctl(pagemap_.number(), kernel::kPagemapScan, &scan) > 0;
     }
     bool found = false;
     constexpr uint64_t kStepBytes = 512 * kPageBytes;
@@ -195,7 +195,7 @@ bool SoftDirty::has_clean_page(PageRegion* buffer, const process::Mapping& mappi
     return found;
 }
 
-int SoftDirty::scan_mapping(PageRegion* buffer, const process::Mapping& mapping, bool is_protected,
+int SoftDirty::scan_mapping(kernel::PageRegion* buffer, const Mapping& mapping, bool is_protected,
                             CensusTaker* taker) {
     // The kernel is asked only where it matters, because the answer takes as long as clearing.
     constexpr uint64_t kWorthAskingBytes = 32 * kPageBytes;
@@ -204,7 +204,7 @@ int SoftDirty::scan_mapping(PageRegion* buffer, const process::Mapping& mapping,
                              !has_clean_page(buffer, mapping);
     if (is_doubtful &&
         new_mappings_.contain(taker->arena(), reinterpret_cast<char*>(buffer),
-                              kScanBufferRegions * sizeof(PageRegion), mapping.start)) {
+                              kScanBufferRegions * sizeof(kernel::PageRegion), mapping.start)) {
         return walk(buffer, mapping.start, mapping.end, mapping.is_file,
                     [&](uint64_t from, uint64_t to, bool) { taker->take_unknown(from, to); });
     }
@@ -214,7 +214,8 @@ int SoftDirty::scan_mapping(PageRegion* buffer, const process::Mapping& mapping,
                 });
 }
 
-int SoftDirty::scan_written(PageRegion* buffer, const AddressRange& range, CensusTaker* taker) {
+int SoftDirty::scan_written(kernel::PageRegion* buffer, const AddressRange& range,
+                            CensusTaker* taker) {
     return walk(buffer, range.start, range.end, false,
                 [&](uint64_t from, uint64_t to, bool written) { taker->take(from, to, written); });
 }

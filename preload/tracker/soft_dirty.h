@@ -15,8 +15,8 @@
 
 #include <errno.h>
 
-#include "process/mappings.h"
 #include "support/descriptor.h"
+#include "support/mappings.h"
 #include "tracker/census.h"
 #include "tracker/new_mappings.h"
 #include "tracker/page_scan.h"
@@ -45,40 +45,40 @@ class SoftDirty {
     }
 
     bool knows_zero_page() const { return scans_soft_dirty_; }
-    static bool can_watch(const process::Mapping& mapping) {
+    static bool can_watch(const Mapping& mapping) {
         return is_watched(mapping) && !mapping.is_hugetlb;
     }
 
     // Calls refused(start, -errno) for each mapping that cannot be watched and should.
     template <typename Refused>
-    void watch(const process::Mappings& mappings, Refused&& refused) {
-        for (const process::Mapping& mapping : mappings.all()) {
+    void watch(const Mappings& mappings, Refused&& refused) {
+        for (const Mapping& mapping : mappings.all()) {
             if (is_watched(mapping) && !can_watch(mapping)) refused(mapping.start, -EOPNOTSUPP);
         }
     }
 
-    int list_present(Arena& arena, PageRegion* buffer, const process::Mappings& mappings,
+    int list_present(Arena& arena, kernel::PageRegion* buffer, const Mappings& mappings,
                      const OwnMemory& own, const AddressRange& used, PageRuns* inherited);
-    int protect(PageRegion* buffer, const process::Mappings& mappings, const OwnMemory& own);
+    int protect(kernel::PageRegion* buffer, const Mappings& mappings, const OwnMemory& own);
 
     // Before the first scan_mapping() of a census.
     void start_census() { new_mappings_.forget(); }
     // Shows `taker` the pages of the mapping that hold something.
-    int scan_mapping(PageRegion* buffer, const process::Mapping& mapping, bool is_protected,
+    int scan_mapping(kernel::PageRegion* buffer, const Mapping& mapping, bool is_protected,
                      CensusTaker* taker);
     // The same for a part of anonymous memory that is protected.
-    int scan_written(PageRegion* buffer, const AddressRange& range, CensusTaker* taker);
+    int scan_written(kernel::PageRegion* buffer, const AddressRange& range, CensusTaker* taker);
 
   private:
-    void split_huge_pages(PageRegion* buffer, const process::Mappings& mappings,
+    void split_huge_pages(kernel::PageRegion* buffer, const Mappings& mappings,
                           const OwnMemory& own);
     // Whether a page of the mapping holds something and was not written.
-    bool has_clean_page(PageRegion* buffer, const process::Mapping& mapping);
+    bool has_clean_page(kernel::PageRegion* buffer, const Mapping& mapping);
 
     // Calls sink(start, end, written) for the pages of [start, end) that hold something; `is_file`:
     // of a file's mapping, where only those count that are no longer the file's.
     template <typename Sink>
-    int walk(PageRegion* buffer, uint64_t start, uint64_t end, bool is_file, Sink&& sink);
+    int walk(kernel::PageRegion* buffer, uint64_t start, uint64_t end, bool is_file, Sink&& sink);
     int read_entries(uint64_t start, uint64_t* entries, size_t count);
 
     Descriptor pagemap_;

@@ -60,7 +60,7 @@ class Tracker {
     // From now on the mappings of this process can be asked about. refused(start, -errno) is called
     // for each that cannot.
     template <typename Refused>
-    void watch(const process::Mappings& mappings, const OwnMemory& own, Refused&& refused) {
+    void watch(const Mappings& mappings, const OwnMemory& own, Refused&& refused) {
         if (kind_ == trace::Tracker::userfaultfd) {
             userfaultfd_.watch(mappings, own, refused);
         } else {
@@ -71,7 +71,7 @@ class Tracker {
     // Appends every page that is present in the watched mappings to `inherited`, in about 12 ns a
     // page. Leaves out `used`, the part of the stack that the caller runs on: it was written, and
     // so copied, since the fork.
-    int list_present(Arena& arena, PageRegion* buffer, const process::Mappings& mappings,
+    int list_present(Arena& arena, kernel::PageRegion* buffer, const Mappings& mappings,
                      const OwnMemory& own, const AddressRange& used, PageRuns* inherited) {
         return kind_ == trace::Tracker::userfaultfd
                    ? userfaultfd_.list_present(arena, buffer, used, inherited)
@@ -81,7 +81,7 @@ class Tracker {
     // Protects the pages that are present, but those of `used`, so that writes to them show: about
     // 27 ns a page, and 40 where few lie side by side. `inherited`: what list_present() has found,
     // or less.
-    int protect(PageRegion* buffer, const process::Mappings& mappings, const OwnMemory& own,
+    int protect(kernel::PageRegion* buffer, const Mappings& mappings, const OwnMemory& own,
                 const AddressRange& used, const PageRuns& inherited) {
         return kind_ == trace::Tracker::userfaultfd ? userfaultfd_.protect(buffer, used, inherited)
                                                     : soft_dirty_.protect(buffer, mappings, own);
@@ -89,14 +89,14 @@ class Tracker {
 
     // A range that stood elsewhere is protected where it stands now. Soft-dirty bits do not survive
     // a move: -EOPNOTSUPP.
-    int watch_moved(PageRegion* buffer, const AddressRange& range) {
+    int watch_moved(kernel::PageRegion* buffer, const AddressRange& range) {
         if (kind_ != trace::Tracker::userfaultfd) return -EOPNOTSUPP;
         if (const int gone = check(); gone != 0) return gone;
         return userfaultfd_.watch_moved(buffer, range);
     }
 
     // Leaves what it has of a range to somebody else. False where it has none.
-    bool give_up(PageRegion* buffer, const AddressRange& range) {
+    bool give_up(kernel::PageRegion* buffer, const AddressRange& range) {
         return kind_ == trace::Tracker::userfaultfd && userfaultfd_.give_up(buffer, range);
     }
 
@@ -108,13 +108,13 @@ class Tracker {
 
     // Pages of `inherited` that were written since protect(), when `is_protected`; and how many
     // other pages of its own the process has in `mappings`.
-    int take_census(Arena& arena, PageRegion* buffer, const process::Mappings& mappings,
+    int take_census(Arena& arena, kernel::PageRegion* buffer, const Mappings& mappings,
                     const PageRuns& inherited, const OwnMemory& own, bool is_protected,
                     Census* census) {
         if (const int gone = check(); gone != 0) return gone;
         CensusTaker taker(&arena, inherited, own, census);
         soft_dirty_.start_census();
-        for (const process::Mapping& mapping : mappings.all()) {
+        for (const Mapping& mapping : mappings.all()) {
             // A file's read-only parts hold inherited pages too (relocated data), none of them new.
             if (!is_watched(mapping)) continue;
             const int result = scan_mapping(buffer, mapping, is_protected, &taker);
@@ -124,7 +124,7 @@ class Tracker {
     }
 
     // The same for one range of anonymous memory that is protected.
-    int take_census_of(Arena& arena, PageRegion* buffer, const AddressRange& range,
+    int take_census_of(Arena& arena, kernel::PageRegion* buffer, const AddressRange& range,
                        const PageRuns& inherited, const OwnMemory& own, Census* census) {
         if (const int gone = check(); gone != 0) return gone;
         CensusTaker taker(&arena, inherited, own, census);
@@ -135,7 +135,7 @@ class Tracker {
     }
 
   private:
-    int scan_mapping(PageRegion* buffer, const process::Mapping& mapping, bool is_protected,
+    int scan_mapping(kernel::PageRegion* buffer, const Mapping& mapping, bool is_protected,
                      CensusTaker* taker) {
         if (kind_ == trace::Tracker::userfaultfd) {
             return userfaultfd_.scan_written(buffer, {mapping.start, mapping.end}, mapping.is_file,

@@ -21,7 +21,7 @@ long open_userfaultfd(bool* is_by_device) {
     if (device < 0) return uffd;
     // The argument is no address.
     const long from_device =
-        sys::ioctl(device, kUserfaultfdNew, reinterpret_cast<void*>(uint64_t{kFlags}));
+        sys::ioctl(device, kernel::kUserfaultfdNew, reinterpret_cast<void*>(uint64_t{kFlags}));
     sys::close(device);
     *is_by_device = !sys::failed(from_device);
     return sys::failed(from_device) ? uffd : from_device;
@@ -34,7 +34,7 @@ int Userfaultfd::open(const Descriptor& pagemap_of_look) {
     if (sys::failed(uffd)) return static_cast<int>(uffd);
     struct uffdio_api api = {};
     api.api = UFFD_API;
-    api.features = kUffdFeatureWpAsync | kUffdFeatureWpUnpopulated;
+    api.features = kernel::kUffdFeatureWpAsync | kernel::kUffdFeatureWpUnpopulated;
     int result = sys::ioctl(static_cast<int>(uffd), UFFDIO_API, &api);
     int pagemap = -1;
     if (result == 0) {
@@ -72,13 +72,13 @@ int Userfaultfd::add(uint64_t start, uint64_t end) {
     return sys::ioctl(uffd_.number(), UFFDIO_REGISTER, &registration);
 }
 
-int Userfaultfd::list_present(Arena& arena, PageRegion* buffer, const AddressRange& used,
+int Userfaultfd::list_present(Arena& arena, kernel::PageRegion* buffer, const AddressRange& used,
                               PageRuns* inherited) {
     ScanQuery query = present_pages();
-    query.required = kPageIsWpAllowed;
-    query.reported = kPageIsWpAllowed;
+    query.required = kernel::kPageIsWpAllowed;
+    query.reported = kernel::kPageIsWpAllowed;
     bool complete = true;
-    const auto keep = [&](const PageRegion& region) {
+    const auto keep = [&](const kernel::PageRegion& region) {
         complete = inherited->append(arena, region.start, region.end) && complete;
     };
     int result = scan_pages(pagemap_.number(), query, 0, used.start, buffer, keep);
@@ -88,32 +88,32 @@ int Userfaultfd::list_present(Arena& arena, PageRegion* buffer, const AddressRan
     return result == 0 && !complete ? -ENOMEM : result;
 }
 
-int Userfaultfd::protect_range(PageRegion* buffer, const AddressRange& range) {
+int Userfaultfd::protect_range(kernel::PageRegion* buffer, const AddressRange& range) {
     ScanQuery query = present_pages();
-    query.required = kPageIsWpAllowed | kPageIsWritten;
-    query.reported = kPageIsWpAllowed;
+    query.required = kernel::kPageIsWpAllowed | kernel::kPageIsWritten;
+    query.reported = kernel::kPageIsWpAllowed;
     query.write_protect = true;
     return scan_pages(pagemap_.number(), query, range.start, range.end, buffer,
-                      [](const PageRegion&) {});
+                      [](const kernel::PageRegion&) {});
 }
 
 // Without categories and regions to tell, the kernel needs 27 ns a page in place of some 40
 // (linux/fs/proc/task_mmu.c, pagemap_scan_pmd_entry(), "fast path"). Where there is no page it
 // leaves a marker that later scans take for a page, and makes page tables for it.
 int Userfaultfd::protect_all_of(const AddressRange& range) {
-    PagemapScanArgument scan = {};
+    kernel::PagemapScanArgument scan = {};
     scan.size = sizeof(scan);
-    scan.flags = kScanWpMatching;
+    scan.flags = kernel::kScanWpMatching;
     scan.start = range.start;
     scan.end = range.end;
     int result = 0;
     do {
-        result = sys::ioctl(pagemap_.number(), kPagemapScan, &scan);
+        result = sys::ioctl(pagemap_.number(), kernel::kPagemapScan, &scan);
     } while (result == -EINTR);
     return result;
 }
 
-int Userfaultfd::protect_within(PageRegion* buffer, const AddressRange& range,
+int Userfaultfd::protect_within(kernel::PageRegion* buffer, const AddressRange& range,
                                 const PageRuns& present) {
     // Shorter runs are not worth two system calls.
     constexpr uint64_t kLongRunBytes = 256 * kPageBytes;
@@ -129,12 +129,13 @@ int Userfaultfd::protect_within(PageRegion* buffer, const AddressRange& range,
     return result != 0 ? result : protect_range(buffer, {done, range.end});
 }
 
-int Userfaultfd::protect(PageRegion* buffer, const AddressRange& used, const PageRuns& present) {
+int Userfaultfd::protect(kernel::PageRegion* buffer, const AddressRange& used,
+                         const PageRuns& present) {
     const int result = protect_within(buffer, {0, used.start}, present);
     return result != 0 ? result : protect_within(buffer, {used.end, kAddressSpaceEnd}, present);
 }
 
-int Userfaultfd::watch_moved(PageRegion* buffer, const AddressRange& range) {
+int Userfaultfd::watch_moved(kernel::PageRegion* buffer, const AddressRange& range) {
     const int result = add(range.start, range.end);
     return result != 0 ? result : protect_range(buffer, range);
 }
@@ -147,12 +148,12 @@ void Userfaultfd::unprotect(const AddressRange& range) {
 
 // Not the whole range: before Linux 6.12 that would take from others what is theirs
 // (mm/userfaultfd.c, userfaultfd_unregister()).
-bool Userfaultfd::give_up(PageRegion* buffer, const AddressRange& range) {
+bool Userfaultfd::give_up(kernel::PageRegion* buffer, const AddressRange& range) {
     ScanQuery query;
-    query.required = query.reported = kPageIsWpAllowed;
+    query.required = query.reported = kernel::kPageIsWpAllowed;
     bool has_some = false;
     scan_pages(pagemap_.number(), query, range.start, range.end, buffer,
-               [&](const PageRegion& region) {
+               [&](const kernel::PageRegion& region) {
                    struct uffdio_range part = {region.start, region.end - region.start};
                    const int result = sys::ioctl(uffd_.number(), UFFDIO_UNREGISTER, &part);
                    has_some = has_some || result == 0;
@@ -160,22 +161,22 @@ bool Userfaultfd::give_up(PageRegion* buffer, const AddressRange& range) {
     return has_some;
 }
 
-int Userfaultfd::scan_written(PageRegion* buffer, const AddressRange& range, bool is_file,
+int Userfaultfd::scan_written(kernel::PageRegion* buffer, const AddressRange& range, bool is_file,
                               bool is_protected, CensusTaker* taker) {
     ScanQuery query = present_pages();
     // A copy is an anonymous page whatever it was copied from. Telling those from a file's reads a
     // structure of the kernel's for every page, and takes ten times as long as the rest: it is
     // asked only where there is a file.
-    if (is_file) query.forbidden |= kPageIsFile;
-    query.reported = kPageIsWpAllowed | kPageIsWritten;
+    if (is_file) query.forbidden |= kernel::kPageIsFile;
+    query.reported = kernel::kPageIsWpAllowed | kernel::kPageIsWritten;
     return scan_pages(pagemap_.number(), query, range.start, range.end, buffer,
-                      [&](const PageRegion& region) {
+                      [&](const kernel::PageRegion& region) {
                           // A mapping that is not watched reads as written altogether.
-                          if (!is_file && (region.categories & kPageIsWpAllowed) == 0) {
+                          if (!is_file && (region.categories & kernel::kPageIsWpAllowed) == 0) {
                               taker->take_fresh(region.start, region.end);
                               return;
                           }
-                          const bool written = (region.categories & kPageIsWritten) != 0;
+                          const bool written = (region.categories & kernel::kPageIsWritten) != 0;
                           taker->take(region.start, region.end, written && is_protected);
                       });
 }

@@ -7,8 +7,8 @@
 
 #include <errno.h>
 
-#include "process/mappings.h"
 #include "support/descriptor.h"
+#include "support/mappings.h"
 #include "tracker/census.h"
 #include "tracker/page_scan.h"
 
@@ -36,8 +36,8 @@ class Userfaultfd {
     // for those of MAP_DROPPABLE (Linux 6.11): a fork wipes them, so nothing of them is ever
     // copied.
     template <typename Refused>
-    void watch(const process::Mappings& mappings, const OwnMemory& own, Refused&& refused) {
-        for (const process::Mapping& mapping : mappings.all()) {
+    void watch(const Mappings& mappings, const OwnMemory& own, Refused&& refused) {
+        for (const Mapping& mapping : mappings.all()) {
             if (!is_watched(mapping) || own.overlaps(mapping.start, mapping.end)) continue;
             const int result = add(mapping.start, mapping.end);
             if (result != 0 && !(result == -EINVAL && is_ordinary_anonymous(mapping))) {
@@ -46,30 +46,31 @@ class Userfaultfd {
         }
     }
 
-    int list_present(Arena& arena, PageRegion* buffer, const AddressRange& used,
+    int list_present(Arena& arena, kernel::PageRegion* buffer, const AddressRange& used,
                      PageRuns* inherited);
     // `present`: pages that list_present() has found, and that are still there.
-    int protect(PageRegion* buffer, const AddressRange& used, const PageRuns& present);
+    int protect(kernel::PageRegion* buffer, const AddressRange& used, const PageRuns& present);
     // Protects the present pages of a range that is not watched yet, because it was moved there.
-    int watch_moved(PageRegion* buffer, const AddressRange& range);
+    int watch_moved(kernel::PageRegion* buffer, const AddressRange& range);
     void unprotect(const AddressRange& range);
     // Leaves what is watched of a range to another userfaultfd. False where nothing is.
-    bool give_up(PageRegion* buffer, const AddressRange& range);
+    bool give_up(kernel::PageRegion* buffer, const AddressRange& range);
     // Shows `taker` the pages of `range` that hold something; `is_file`: of a file's mapping, where
     // only those count that are no longer the file's.
-    int scan_written(PageRegion* buffer, const AddressRange& range, bool is_file, bool is_protected,
-                     CensusTaker* taker);
+    int scan_written(kernel::PageRegion* buffer, const AddressRange& range, bool is_file,
+                     bool is_protected, CensusTaker* taker);
 
   private:
     // Of such memory the kernel takes all but the droppable (vma_can_userfault() in
     // linux/include/linux/userfaultfd_k.h).
-    static bool is_ordinary_anonymous(const process::Mapping& mapping) {
+    static bool is_ordinary_anonymous(const Mapping& mapping) {
         return !mapping.is_file && !mapping.is_hugetlb && !mapping.special;
     }
     int add(uint64_t start, uint64_t end);
-    int protect_range(PageRegion* buffer, const AddressRange& range);
+    int protect_range(kernel::PageRegion* buffer, const AddressRange& range);
     int protect_all_of(const AddressRange& range);
-    int protect_within(PageRegion* buffer, const AddressRange& range, const PageRuns& present);
+    int protect_within(kernel::PageRegion* buffer, const AddressRange& range,
+                       const PageRuns& present);
 
     Descriptor uffd_;
     bool is_by_device_ = false;

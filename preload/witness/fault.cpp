@@ -15,7 +15,7 @@ constexpr uint64_t kPage = tracker::kPageBytes;
 
 // Whether the `kBytes` from `start` on are zeros, but for what was written for this signal.
 template <size_t kBytes>
-bool is_zero(bool stays, uint64_t start, const tracker::AddressRange& own) {
+bool is_zero(bool stays, uint64_t start, const AddressRange& own) {
     uint64_t words[kBytes / sizeof(uint64_t)];
     if (!read_memory(stays, start, words, kBytes)) return false;
     if (own.overlaps(start, start + kBytes)) {
@@ -37,16 +37,16 @@ bool read_memory(bool stays, uint64_t from, void* to, size_t bytes) {
     return true;
 }
 
-const process::Mapping* find_mapping(Tracked& tracked, uint64_t address) {
-    const process::Mapping* mapping = tracked.mappings.find(address);
+const Mapping* find_mapping(Tracked& tracked, uint64_t address) {
+    const Mapping* mapping = tracked.mappings.find(address);
     if (mapping != nullptr) return mapping;
     // It is younger than what was read.
     if (tracked.mappings.read(tracked.arena, tracked.scratch) != 0) return nullptr;
     return tracked.mappings.find(address);
 }
 
-const process::Mapping* recall_mapping(Tracked& tracked, uint64_t address) {
-    const process::Mapping* mapping = tracked.mappings.find(address);
+const Mapping* recall_mapping(Tracked& tracked, uint64_t address) {
+    const Mapping* mapping = tracked.mappings.find(address);
     return mapping != nullptr ? mapping : process::known_mappings.find(address);
 }
 
@@ -68,7 +68,7 @@ bool is_zero_page(const Fault& fault, const uint64_t (&start)[2]) {
 }
 
 bool is_unshared(const Tracked& tracked, uint64_t address) {
-    for (const tracker::AddressRange& range : process::process.unshared) {
+    for (const AddressRange& range : process::process.unshared) {
         if (range.overlaps(address, address + 1)) return true;
     }
     return tracked.own.overlaps(address, address + 1);
@@ -80,12 +80,12 @@ bool is_moved_page(Tracked& tracked, const Fault& fault, const uint64_t (&start)
     // swapped out.
     tracker::PageFacts facts;
     if (process::process.look.ask(fault.address, &facts) && facts.is_watched) return false;
-    const process::Mapping* mapping = find_mapping(tracked, fault.address);
+    const Mapping* mapping = find_mapping(tracked, fault.address);
     return mapping != nullptr && mapping->is_private && !mapping->is_file && !mapping->special;
 }
 
 bool is_private(uint64_t address) {
-    const process::Mapping* mapping = process::known_mappings.find(address);
+    const Mapping* mapping = process::known_mappings.find(address);
     if (mapping != nullptr) {
         return mapping->is_private && !mapping->special && (mapping->writable || !mapping->is_file);
     }
@@ -93,7 +93,7 @@ bool is_private(uint64_t address) {
     return process::process.look.ask(address, &facts) && facts.is_private;
 }
 
-uint64_t find_stays_from(const process::Mapping* mapping, uint64_t address) {
+uint64_t find_stays_from(const Mapping* mapping, uint64_t address) {
     constexpr uint64_t kWord = sizeof(uint64_t);
     const bool stays = mapping != nullptr && !mapping->is_file && is_only_thread() &&
                        is_word_readable(address & ~(kWord - 1));
@@ -113,7 +113,7 @@ bool is_copy_by_page(Tracked& tracked, Fault& fault) {
         tracked.renewed.has(fault.address) || !is_private(fault.address)) {
         return false;
     }
-    const process::Mapping* mapping = recall_mapping(tracked, fault.address);
+    const Mapping* mapping = recall_mapping(tracked, fault.address);
     fault.stays_from = find_stays_from(mapping, fault.address);
     uint64_t words[2] = {0, 0};
     read_words(fault, words);

@@ -4,7 +4,7 @@
 
 #include <ucontext.h>
 
-#include "process/process.h"
+#include "epoch/process.h"
 
 namespace cowscope::witness {
 
@@ -25,7 +25,7 @@ struct Fault {
     unwind::Registers registers;
     const ucontext_t* context;
     // Where the signal's frame and the handler's own lie, if on the stack that was interrupted.
-    tracker::AddressRange own_frames;
+    AddressRange own_frames;
     // Nothing takes away what can be read from here up to the end of the written page, while it is
     // looked at.
     uint64_t stays_from = kNothingStays;
@@ -33,8 +33,8 @@ struct Fault {
     uint32_t pages = 1;    // that the kernel copied then
 };
 
-const process::Mapping* find_mapping(Tracked& tracked, uint64_t address);
-const process::Mapping* recall_mapping(Tracked& tracked, uint64_t address);
+const Mapping* find_mapping(Tracked& tracked, uint64_t address);
+const Mapping* recall_mapping(Tracked& tracked, uint64_t address);
 
 // The machine code there; zeros where it cannot be read.
 void read_code(uint64_t ip, uint8_t (&code)[trace::kCodeBytes]);
@@ -62,7 +62,7 @@ bool is_private(uint64_t address);
 // would (truncate(2) takes private copies too). kNothingStays where that is not so, or where the
 // page's protection key does not let the handler read it (pkeys(7): signal handlers have rights of
 // their own).
-uint64_t find_stays_from(const process::Mapping* mapping, uint64_t address);
+uint64_t find_stays_from(const Mapping* mapping, uint64_t address);
 
 // While counting, where nothing else is known: whether the fault copied its page.
 bool is_copy_by_page(Tracked& tracked, Fault& fault);

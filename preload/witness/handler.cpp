@@ -2,11 +2,11 @@
 
 #include <cstring>
 
-#include "cpython/interpreter.h"
-#include "process/counting.h"
-#include "process/process.h"
-#include "process/signals.h"
-#include "process/waiting_threads.h"
+#include "epoch/counting.h"
+#include "epoch/process.h"
+#include "hooks/signals.h"
+#include "hooks/waiting_threads.h"
+#include "runtime/cpython/interpreter.h"
 #include "support/readable.h"
 #include "support/threads.h"
 #include "witness/fault.h"
@@ -29,14 +29,14 @@ constexpr uint32_t kExemplarsASite = 4;
 constexpr uint64_t kMainStackReach = uint64_t{64} << 20;
 
 // Its part that is in use; nothing where `sp` is on another stack.
-tracker::AddressRange main_stack(uint64_t sp) {
+AddressRange main_stack(uint64_t sp) {
     const auto top = reinterpret_cast<uint64_t>(process::process.environment);
     if (sp >= top || top - sp >= kMainStackReach) return {};
     return {sp, top};
 }
 
-const process::Mapping* find_stack_mapping(Tracked& tracked, uint64_t sp) {
-    const process::Mapping* mapping = process::known_mappings.find(sp);
+const Mapping* find_stack_mapping(Tracked& tracked, uint64_t sp) {
+    const Mapping* mapping = process::known_mappings.find(sp);
     if (mapping == nullptr) mapping = find_mapping(tracked, sp);
     if (mapping == nullptr) return nullptr;
     // The stack may have been made of memory that nobody could read when the mappings were told. Or
@@ -54,13 +54,13 @@ bool holds_signal_frame(const Fault& fault) {
 
 bool find_stack(Tracked& tracked, const Fault& fault, unwind::StackRange* range) {
     const uint64_t sp = fault.registers.sp;
-    const tracker::AddressRange main = main_stack(sp);
+    const AddressRange main = main_stack(sp);
     if (!main.empty()) {
         tracked.main_stack.begin(process::removals_version());
         *range = {sp, main.end, holds_signal_frame(fault), &tracked.main_stack};
         return true;
     }
-    const process::Mapping* mapping = find_stack_mapping(tracked, sp);
+    const Mapping* mapping = find_stack_mapping(tracked, sp);
     if (mapping == nullptr) return false;
     *range = {sp, mapping->end, holds_signal_frame(fault)};
     return true;
@@ -197,7 +197,7 @@ cpython::Observation observe_python(Tracked& tracked, const Fault& fault,
                                     const uint64_t (&words)[2], uint32_t site) {
     if (!has_python(tracked)) return {};
     auto& writer = process::process.writer;
-    const process::Options& options = process::process.options;
+    const session::Options& options = process::process.options;
     cpython::Write write = {fault.address,
                             {words[0], words[1]},
                             fault.stays_from,
@@ -235,7 +235,7 @@ bool record_event(Tracked& tracked, Fault& fault) {
             return false;
         }
     }
-    const process::Mapping* mapping = recall_mapping(tracked, fault.address);
+    const Mapping* mapping = recall_mapping(tracked, fault.address);
     fault.stays_from = find_stays_from(mapping, fault.address);
     const bool is_hugetlb = mapping != nullptr && mapping->is_hugetlb;
     uint64_t words[2] = {0, 0};
@@ -338,7 +338,7 @@ void record_fault(void* argument) {
 }
 
 // What lies between the interrupted instruction's red zone and here was written for this signal.
-tracker::AddressRange own_frames(uint64_t interrupted_sp) {
+AddressRange own_frames(uint64_t interrupted_sp) {
     // System V ABI, x86-64, 3.2.2; and what the functions below this one push.
     constexpr uint64_t kRedZone = 128;
     constexpr uint64_t kBelow = 1024;
@@ -363,7 +363,7 @@ void record_late_fault(void* argument) {
     const Fault& fault = *static_cast<const Fault*>(argument);
     Tracked& tracked = *process::process.tracked;
     if (is_lost_copy(tracked, fault.address)) {
-        const process::Mapping* mapping = recall_mapping(tracked, fault.address);
+        const Mapping* mapping = recall_mapping(tracked, fault.address);
         const bool is_hugetlb = mapping != nullptr && mapping->is_hugetlb;
         const uint64_t copies = uint64_t{fault.weight} * (is_hugetlb ? kHugePages : 1);
         if (process::process.is_counting) {
@@ -378,14 +378,14 @@ void record_late_fault(void* argument) {
 }
 
 // A signal that says nothing needs no look at anything.
-bool is_restart(const TrapInfo& info) {
+bool is_restart(const kernel::PerfSiginfo& info) {
     process::process.lock.lock();
     const bool takes = process::process.trap.takes(info);
     process::process.lock.unlock();
     return !takes;
 }
 
-void handle(pid_t tid, const TrapInfo& info, const ucontext_t& context) {
+void handle(pid_t tid, const kernel::PerfSiginfo& info, const ucontext_t& context) {
     if (weight_of(info) > 1 && is_restart(info)) return;
     Fault fault = {};
     fault.address = info.address;
@@ -403,7 +403,7 @@ void handle(pid_t tid, const TrapInfo& info, const ucontext_t& context) {
         unsigned char* stack = tracked->handler_stack + sizeof(tracked->handler_stack);
         const uint64_t ip = fault.registers.ip;
         const uint64_t sp = fault.registers.sp;
-        const bool is_late = (info.flags & kTrapPerfAsync) != 0;
+        const bool is_late = (info.perf_flags & kernel::kTrapPerfFlagAsync) != 0;
         const bool is_own = is_late && tracked->last_events.is_last(tid, ip, sp);
         // A late one leaves another behind it just as well.
         tracked->last_events.note(tid, ip, sp);
@@ -418,7 +418,7 @@ void handle(pid_t tid, const TrapInfo& info, const ucontext_t& context) {
 
 }  // namespace
 
-void count_late(const TrapInfo& info) {
+void count_late(const kernel::PerfSiginfo& info) {
     Tracked* tracked = process::process.tracked;
     if (tracked == nullptr || !process::is_watching()) return;
     if (!process::process.trap.takes(info)) return;
@@ -429,7 +429,7 @@ void count_late(const TrapInfo& info) {
 }
 
 void on_trap(int signal, siginfo_t* info, void* context) {
-    const auto& trap = *reinterpret_cast<const TrapInfo*>(info);
+    const auto& trap = *reinterpret_cast<const kernel::PerfSiginfo*>(info);
     if (!is_ours(trap)) {
         process::pass_trap_to_host(signal, info, context);
         return;

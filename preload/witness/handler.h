@@ -1,5 +1,5 @@
 // The handler of the witness's SIGTRAP, and the rules that its code obeys. They hold for all that
-// it reaches, which with start_tracking() (process/track.cpp) is a good part of the shim. Whoever
+// it reaches, which with start_tracking() (epoch/track.cpp) is a good part of the shim. Whoever
 // adds a call there adds it here, and libc's to tests/shim_is_polite.
 //
 //   Signals  Every signal is blocked (sa_mask). What it does itself may fault: its signal is
@@ -9,27 +9,28 @@
 //   Lock     The process's (support/spin_lock.h), which is free while the program's own code runs.
 //            A signal that is not ours is passed on without it.
 //   Memory   It writes to the shim's arena and data, to the segment and, once the recording has
-//            reached its bound, to its table of places and names (process/later_table.h), whose
+//            reached its bound, to its table of places and names (session/aggregate_file.h), whose
 //            pages were written to before. It allocates from the arena only, and a full arena is a
 //            lost event.
 //   Reads    of the program's memory go through guarded_read(), but for
 //              - the page that the program has just faulted on, where no other thread can take it
 //                away; of the same mapping the header of a pool of CPython's allocator, whose page
-//                is asked for (cpython/objects.cpp),
+//                is asked for (runtime/cpython/objects.cpp),
 //              - its stack, the pages of which are asked for (unwind/stack_words.h),
 //              - what CPython's running frames of this very thread keep alive, the pages of which
 //                are asked for while memory may have gone (process::memory_version()).
 //   Kernel   Raw system calls (support/syscall.h), so errno stays as it is and no symbol of the
-//            program's is called. process/sandbox.cpp lists them all.
+//            program's is called. hooks/sandbox.cpp lists them all.
 //   libc     memchr, memcmp, memcpy, memmove, memset, strchr, strcmp, strlen, strncmp, strstr and
 //            pthread_self: async-signal-safe by POSIX.1-2024. _dl_find_object: by glibc's manual.
 //            The variables __libc_single_threaded and __curbrk.
 //            All are bound before the program starts (-z now): none enters the dynamic linker.
 //   vdso     clock_gettime, which takes no lock.
 //   CPython  PyGILState_GetThisThreadState and PyThreadState_GetUnchecked (3.12 and older: of
-//            another name), which read one variable of the thread's each (cpython/frames.cpp). In a
-//            libpython of 3.12 and later that was loaded by dlopen(), in a thread that has never
-//            been Python's, glibc may allocate that variable: this one call is not safe.
+//            another name), which read one variable of the thread's each
+//            (runtime/cpython/frames.cpp). In a libpython of 3.12 and later that was loaded by
+//            dlopen(), in a thread that has never been Python's, glibc may allocate that variable:
+//            this one call is not safe.
 //   Nothing else: no malloc, no stdio, no lock of libc's or the loader's, no dlsym, no
 //            symbol that a program or another preloaded library is likely to stand before.
 //   It decodes nothing.
@@ -45,6 +46,6 @@ void on_trap(int signal, siginfo_t* info, void* context);
 
 // Counts a signal of the witness's that the host has taken out of what is pending. The lock is
 // held.
-void count_late(const TrapInfo& info);
+void count_late(const kernel::PerfSiginfo& info);
 
 }  // namespace cowscope::witness

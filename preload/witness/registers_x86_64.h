@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "trace_format.h"
+#include "format/trace_format.h"
 #include "unwind/walker.h"
 
 namespace cowscope::witness {

@@ -268,7 +268,7 @@ bool Trap::change_gap(Event* event, uint64_t gap) {
     return true;
 }
 
-bool Trap::takes(const TrapInfo& info) {
+bool Trap::takes(const kernel::PerfSiginfo& info) {
     const uint32_t index = event_of(info);
     if (index >= count_ || !at(index).is_restarted) return true;
     at(index).is_restarted = false;

@@ -28,29 +28,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "format/kernel_abi.h"
 #include "support/descriptor.h"
 #include "support/syscall.h"
 #include "witness/sampling.h"
 
 namespace cowscope::witness {
-
-// The part of siginfo_t that a perf SIGTRAP fills. Source: include/uapi/asm-generic/siginfo.h,
-// Linux 5.13; older C libraries do not name these fields.
-struct TrapInfo {
-    int signal;
-    int error;
-    int code;
-    int padding;
-    uint64_t address;
-    uint64_t data;
-    uint32_t type;
-    uint32_t flags;
-};
-static_assert(offsetof(TrapInfo, address) == 16 && offsetof(TrapInfo, flags) == 36);
-static_assert(sizeof(TrapInfo) <= sizeof(siginfo_t));
-
-inline constexpr int kTrapPerf = 6;            // TRAP_PERF
-inline constexpr uint32_t kTrapPerfAsync = 1;  // TRAP_PERF_FLAG_ASYNC
 
 // perf_event_attr::sig_data of our events: a cookie, by which one knows them, of 22 bits, the
 // event's index of 10, and its mean of 32.
@@ -58,17 +41,17 @@ inline constexpr uint64_t kCookie = 0x30157c;
 inline uint64_t signal_data(size_t index, uint32_t mean) {
     return kCookie << 42 | static_cast<uint64_t>(index) << 32 | mean;
 }
-inline uint32_t event_of(const TrapInfo& info) {
-    return static_cast<uint32_t>(info.data >> 32) & 0x3ff;
+inline uint32_t event_of(const kernel::PerfSiginfo& info) {
+    return static_cast<uint32_t>(info.perf_data >> 32) & 0x3ff;
 }
 // Faults that the one stands for.
-inline uint32_t weight_of(const TrapInfo& info) {
-    return static_cast<uint32_t>(info.data);
+inline uint32_t weight_of(const kernel::PerfSiginfo& info) {
+    return static_cast<uint32_t>(info.perf_data);
 }
 
 // Whether the signal is one of our event's.
-inline bool is_ours(const TrapInfo& info) {
-    return info.code == kTrapPerf && info.data >> 42 == kCookie;
+inline bool is_ours(const kernel::PerfSiginfo& info) {
+    return info.code == kernel::kTrapPerf && info.perf_data >> 42 == kCookie;
 }
 
 class Trap {
@@ -99,9 +82,9 @@ class Trap {
 
     // Every signal of event `index` is shown here first. Whether it tells of a fault, and was not
     // just raised by a new period.
-    bool takes(const TrapInfo& info);
+    bool takes(const kernel::PerfSiginfo& info);
     // One that takes() has taken was counted.
-    void count_told(const TrapInfo& info) { told_faults_ += weight_of(info); }
+    void count_told(const kernel::PerfSiginfo& info) { told_faults_ += weight_of(info); }
     // A fault of thread `tid` was told by event `index`: sets the gap to the next ones.
     void set_gap(uint32_t index, pid_t tid, Sampling* sampling);
 

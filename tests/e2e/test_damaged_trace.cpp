@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "preload/trace_format.h"
+#include "preload/format/trace_format.h"
 #include "tests/catch.h"
 #include "tests/e2e/cowscope_program.h"
 #include "tests/e2e/report_json.h"

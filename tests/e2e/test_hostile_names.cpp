@@ -6,7 +6,7 @@
 #include <fstream>
 #include <string>
 
-#include "printable.h"
+#include "base/printable.h"
 #include "tests/catch.h"
 #include "tests/e2e/cowscope_program.h"
 #include "tests/e2e/pythons.h"

@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-#include "error.h"
+#include "base/error.h"
 #include "tests/catch.h"
 #include "tests/e2e/copied_pages.h"
 #include "tests/e2e/cowscope_program.h"

@@ -1,5 +1,5 @@
 // What a bounded recording has only counted: the bound, and the table of each program.
-#include "error.h"
+#include "base/error.h"
 #include "tests/fuzz/fuzzer.h"
 #include "trace/later.h"
 

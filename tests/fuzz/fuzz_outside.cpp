@@ -1,5 +1,5 @@
 // What the recorder has seen from outside.
-#include "error.h"
+#include "base/error.h"
 #include "tests/fuzz/fuzzer.h"
 #include "trace/outside.h"
 

@@ -1,5 +1,5 @@
 // Whose objects lie where: patterns of ranges that repeat, packed into few bytes.
-#include "error.h"
+#include "base/error.h"
 #include "tests/fuzz/fuzzer.h"
 #include "trace/owners.h"
 

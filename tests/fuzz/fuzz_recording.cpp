@@ -1,6 +1,6 @@
 // recording.json: all of it, or a note that names it and says why not.
 #include "attribute/recording.h"
-#include "printable.h"
+#include "base/printable.h"
 #include "tests/fuzz/fuzzer.h"
 
 using namespace cowscope;

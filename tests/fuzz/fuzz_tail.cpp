@@ -1,6 +1,6 @@
 // The recorder's reading of segments, which it takes for hostile: as they grow, record by record.
-#include "error.h"
-#include "record/segment_tail.h"
+#include "base/error.h"
+#include "observe/segment_tail.h"
 #include "tests/fuzz/fuzzer.h"
 
 using namespace cowscope;
@@ -10,7 +10,7 @@ namespace {
 constexpr fuzz::Kind kOnlyKinds[] = {fuzz::Kind::segment};
 
 // What can be scanned can be read, or is refused with one line.
-void look(record::SegmentTail* tail) {
+void look(observe::SegmentTail* tail) {
     try {
         tail->read_on();
         if (!tail->can_be_scanned()) return;
@@ -33,7 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (const fuzz::File& file : fuzz::parse(data, size, fuzz::kFuzzedKinds)) {
         if (file.kind != fuzz::Kind::segment) continue;
         const std::string name = fuzz::name_of(file);
-        record::SegmentTail tail(folder.path() + "/" + name);
+        observe::SegmentTail tail(folder.path() + "/" + name);
         // Each look finds some records more. The header says what all of them are.
         fuzz::File grown = file;
         grown.records.clear();

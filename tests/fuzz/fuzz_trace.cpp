@@ -8,8 +8,8 @@
 
 #include "attribute/build_report.h"
 #include "attribute/details.h"
+#include "base/error.h"
 #include "compare/diff.h"
-#include "error.h"
 #include "export/formats.h"
 #include "report/json_value.h"
 #include "report/page_data.h"

@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "printable.h"
+#include "base/printable.h"
 
 namespace cowscope::fuzz {
 

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <iterator>
 
-#include "preload/bound_format.h"
-#include "preload/python_format.h"
+#include "preload/format/aggregate_format.h"
+#include "preload/format/python_format.h"
 #include "trace/outside.h"
 #include "trace/owners.h"
 

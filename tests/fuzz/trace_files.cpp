@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "preload/bound_format.h"
+#include "preload/format/aggregate_format.h"
 #include "trace/outside.h"
 #include "trace/owners.h"
 

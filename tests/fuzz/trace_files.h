@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "preload/trace_format.h"
+#include "preload/format/trace_format.h"
 
 namespace cowscope::fuzz {
 

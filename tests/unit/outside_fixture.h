@@ -9,13 +9,13 @@
 #include <utility>
 #include <vector>
 
-#include "record/clock.h"
-#include "record/page_census.h"
-#include "segment/writer.h"
+#include "base/clock.h"
+#include "observe/page_census.h"
+#include "session/writer.h"
 #include "tests/catch.h"
 #include "trace/page_set.h"
 
-namespace cowscope::record {
+namespace cowscope::observe {
 
 using trace::PageRun;
 using trace::RecordType;
@@ -122,10 +122,10 @@ class Segment {
     void end(uint64_t time_ns, trace::EndKind kind = trace::EndKind::exit) {
         write(RecordType::end, trace::EndRecord{{}, time_ns, kind, {}, 0});
     }
-    segment::Writer& writer() { return writer_; }
+    session::Writer& writer() { return writer_; }
 
   private:
-    segment::Writer writer_;
+    session::Writer writer_;
 };
 
-}  // namespace cowscope::record
+}  // namespace cowscope::observe

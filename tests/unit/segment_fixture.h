@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "preload/python_format.h"
-#include "segment/writer.h"
+#include "preload/format/python_format.h"
+#include "session/writer.h"
 #include "tests/catch.h"
 
 namespace cowscope {
@@ -14,7 +14,7 @@ namespace cowscope {
 using trace::RecordType;
 
 template <typename Record>
-inline void write(segment::Writer* writer, RecordType type, Record record,
+inline void write(session::Writer* writer, RecordType type, Record record,
                   const std::string& behind = "") {
     auto* room = writer->begin<Record>(type, behind.size());
     REQUIRE(room != nullptr);
@@ -30,7 +30,7 @@ std::string bytes_of(const std::vector<Item>& items) {
     return {reinterpret_cast<const char*>(items.data()), items.size() * sizeof(Item)};
 }
 
-inline void write_process(segment::Writer* writer, uint32_t pid) {
+inline void write_process(session::Writer* writer, uint32_t pid) {
     trace::ProcessRecord process{};
     process.start_ns = 1000;
     process.pid = pid;
@@ -58,7 +58,7 @@ inline trace::EventRecord event_at(uint64_t address, uint64_t time_ns) {
     return event;
 }
 
-inline void write_site(segment::Writer* writer) {
+inline void write_site(session::Writer* writer) {
     write(writer, RecordType::stack, trace::StackRecord{{}, 0, 2},
           bytes_of(std::vector<uint64_t>{0x401000, 0x402000}));
     trace::SiteRecord site{};
@@ -68,7 +68,7 @@ inline void write_site(segment::Writer* writer) {
 }
 
 // The records of a CPython interpreter: one stack of two frames.
-inline void write_python(segment::Writer* writer) {
+inline void write_python(session::Writer* writer) {
     trace::PythonRecord python{};
     python.version = 0x030b07f0;
     python.type_type = 0x6000;
@@ -99,7 +99,7 @@ inline void write_python(segment::Writer* writer) {
     write(writer, RecordType::python_value, value, "abc");
 }
 
-inline void write_inherited(segment::Writer* writer, const std::vector<trace::PageRun>& runs) {
+inline void write_inherited(session::Writer* writer, const std::vector<trace::PageRun>& runs) {
     trace::InheritedRecord inherited{};
     inherited.time_ns = 2000;
     inherited.tracker = trace::Tracker::userfaultfd;
@@ -110,7 +110,7 @@ inline void write_inherited(segment::Writer* writer, const std::vector<trace::Pa
 
 // A whole small segment.
 inline void write_segment(const std::string& path) {
-    segment::Writer writer;
+    session::Writer writer;
     REQUIRE(writer.create(path.c_str(), 123, 999) == 0);
     write_process(&writer, 123);
     trace::MappingsRecord mappings{};

@@ -8,14 +8,14 @@
 #include <string>
 #include <vector>
 
-#include "record/share_of_bound.h"
-#include "segment/budget.h"
-#include "segment/writer.h"
+#include "observe/share_of_bound.h"
+#include "session/budget.h"
+#include "session/writer.h"
 #include "tests/catch.h"
 #include "tests/unit/temporary_folder.h"
 
 using namespace cowscope;
-using segment::Share;
+using session::Share;
 using trace::RecordType;
 namespace fs = std::filesystem;
 
@@ -27,14 +27,14 @@ constexpr uint64_t kMiB = uint64_t{1} << 20;
 class Bounded {
   public:
     Bounded(const std::string& folder, uint64_t bytes) : folder_(open(folder.c_str(), O_PATH)) {
-        segment::budget = {};
-        REQUIRE(segment::budget.open(folder_, bytes, bytes) == 0);
+        session::budget = {};
+        REQUIRE(session::budget.open(folder_, bytes, bytes) == 0);
     }
     Bounded(const Bounded&) = delete;
     Bounded& operator=(const Bounded&) = delete;
     ~Bounded() {
         close(folder_);
-        segment::budget = {};
+        session::budget = {};
     }
 
   private:
@@ -52,7 +52,7 @@ uint64_t bytes_in(const std::string& folder) {
     return bytes;
 }
 
-bool write_event(segment::Writer* writer) {
+bool write_event(session::Writer* writer) {
     auto* event = writer->begin<trace::EventRecord>(RecordType::event);
     if (event == nullptr) return false;
     const trace::RecordHeader header = event->header;
@@ -62,7 +62,7 @@ bool write_event(segment::Writer* writer) {
     return true;
 }
 
-void write_end(segment::Writer* writer) {
+void write_end(session::Writer* writer) {
     trace::EndRecord end{};
     end.header = {sizeof(end), RecordType::end, 0};
     end.kind = trace::EndKind::bound;
@@ -74,7 +74,7 @@ void write_end(segment::Writer* writer) {
 TEST_CASE("writers together stay within the bound, whoever asks first", "[bound]") {
     const TemporaryFolder folder;
     const Bounded bounded(folder.path(), kMiB);
-    std::vector<segment::Writer> writers(5);
+    std::vector<session::Writer> writers(5);
     for (size_t i = 0; i < writers.size(); ++i) {
         REQUIRE(
             writers[i].create((folder / ("process-" + std::to_string(i + 1) + "-1.cowseg")).c_str(),
@@ -84,7 +84,7 @@ TEST_CASE("writers together stay within the bound, whoever asks first", "[bound]
     size_t refused = 0;
     while (refused < writers.size()) {
         refused = 0;
-        for (segment::Writer& writer : writers) {
+        for (session::Writer& writer : writers) {
             if (write_event(&writer)) {
                 ++events;
             } else {
@@ -93,13 +93,13 @@ TEST_CASE("writers together stay within the bound, whoever asks first", "[bound]
             }
         }
     }
-    CHECK(segment::budget.is_reached());
-    CHECK(segment::budget.file().reached_ns != 0);
+    CHECK(session::budget.is_reached());
+    CHECK(session::budget.file().reached_ns != 0);
     CHECK(bytes_in(folder.path()) <= kMiB * 7 / 8);
     // Not much less either: windows shrink until what is left is used up.
     CHECK(events * sizeof(trace::EventRecord) > kMiB / 2);
 
-    segment::Writer late;
+    session::Writer late;
     CHECK(late.create((folder / "process-9-1.cowseg").c_str(), 9, 1) != 0);
     CHECK_FALSE(fs::exists(folder / "process-9-1.cowseg"));
 
@@ -117,7 +117,7 @@ TEST_CASE("what a recording ends with finds room behind the bound, as far as the
           "[bound]") {
     const TemporaryFolder folder;
     const Bounded bounded(folder.path(), kMiB);
-    segment::Writer writer;
+    session::Writer writer;
     const std::string path = folder / "process-7-1.cowseg";
     REQUIRE(writer.create(path.c_str(), 7, 1) == 0);
     while (write_event(&writer)) {
@@ -145,7 +145,7 @@ TEST_CASE("what a recording ends with finds room behind the bound, as far as the
     write_end(&writer);
     writer.close();
     CHECK(bytes_in(folder.path()) <= kMiB);
-    segment::budget = {};
+    session::budget = {};
     std::ifstream file(path, std::ios::binary);
     trace::SegmentHeader header{};
     file.read(reinterpret_cast<char*>(&header), sizeof(header));
@@ -158,19 +158,19 @@ TEST_CASE("what a recording ends with finds room behind the bound, as far as the
 }
 
 TEST_CASE("without a bound nothing is counted and nothing refused", "[bound]") {
-    CHECK_FALSE(segment::budget.is_set());
-    CHECK(segment::budget.take(~uint64_t{0}, Share::ordinary));
-    CHECK_FALSE(segment::budget.is_reached());
+    CHECK_FALSE(session::budget.is_set());
+    CHECK(session::budget.take(~uint64_t{0}, Share::ordinary));
+    CHECK_FALSE(session::budget.is_reached());
 }
 
 TEST_CASE("the file of the bound is taken from nobody else, and only whole", "[bound]") {
     const TemporaryFolder folder;
     const std::string path = folder / trace::kBoundFile;
     const int handle = open(folder.path().c_str(), O_PATH);
-    segment::Budget budget;
+    session::Budget budget;
     SECTION("a second program counts into the same") {
         REQUIRE(budget.open(handle, kMiB, kMiB) == 0);
-        segment::Budget other;
+        session::Budget other;
         REQUIRE(other.open(handle, kMiB, kMiB) == 0);
         const uint64_t left = budget.left(Share::ordinary);
         REQUIRE(other.take(100'000, Share::ordinary));
@@ -208,7 +208,7 @@ TEST_CASE("the file of the bound is taken from nobody else, and only whole", "[b
 
 TEST_CASE("the recorder's own files keep to its share of the bound", "[bound]") {
     const TemporaryFolder folder;
-    record::ShareOfBound share(kMiB);
+    observe::ShareOfBound share(kMiB);
     const auto name = [&](size_t i) { return folder / ("file-" + std::to_string(i)); };
     size_t written = 0;
     while (written < 1000 && share.replace(name(written), std::string(5000, 'x')) == 0) ++written;
@@ -216,20 +216,20 @@ TEST_CASE("the recorder's own files keep to its share of the bound", "[bound]") 
     CHECK(bytes_in(folder.path()) <= kMiB / trace::kRecorderPart);
     CHECK(bytes_in(folder.path()) > kMiB / trace::kRecorderPart / 2);
     CHECK_FALSE(fs::exists(name(written)));
-    CHECK(share.replace(name(0), std::string(6000, 'y')) == record::kNoRoomInBound);
+    CHECK(share.replace(name(0), std::string(6000, 'y')) == observe::kNoRoomInBound);
     CHECK(fs::file_size(name(0)) == 5000);
     // The last one has room of its own.
     CHECK(share.replace(folder / "last", std::string(20'000, 'z'), true) == 0);
     CHECK(bytes_in(folder.path()) <= kMiB / trace::kRecorderPart);
 
     SECTION("files that are replaced count once") {
-        record::ShareOfBound other(kMiB);
+        observe::ShareOfBound other(kMiB);
         for (int i = 0; i < 1000; ++i) {
             REQUIRE(other.replace(folder / "again", std::string(5000, 'x')) == 0);
         }
     }
     SECTION("and without a bound any number is") {
-        record::ShareOfBound unbounded;
+        observe::ShareOfBound unbounded;
         CHECK(unbounded.replace(folder / "large", std::string(kMiB, 'x')) == 0);
     }
 }

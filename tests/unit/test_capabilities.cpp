@@ -16,12 +16,12 @@
 #include <string>
 #include <vector>
 
-#include "preload/tracker/kernel_abi.h"
+#include "preload/format/kernel_abi.h"
 #include "record/capabilities.h"
 #include "record/contained.h"
-#include "record/kernel_abi.h"
 #include "tests/catch.h"
 
+using namespace cowscope;
 using namespace cowscope::record;
 
 namespace {
@@ -156,9 +156,8 @@ TEST_CASE("probes notice what is refused", "[capabilities]") {
     SECTION("PAGEMAP_SCAN, where userfaultfd is allowed") {
         const ProbeOutcome allowed = probe_userfaultfd();
         // An unrelated system call is named, so that only the ioctl is refused.
-        const ProbeOutcome outcome =
-            probe_while_refused(probe_userfaultfd, SYS_acct, ENOTTY,
-                                static_cast<unsigned>(cowscope::tracker::kPagemapScan));
+        const ProbeOutcome outcome = probe_while_refused(
+            probe_userfaultfd, SYS_acct, ENOTTY, static_cast<unsigned>(kernel::kPagemapScan));
         CHECK(outcome.step == (allowed.ok() ? ProbeStep::protect : allowed.step));
         CHECK(outcome.error == (allowed.ok() ? ENOTTY : allowed.error));
     }
@@ -176,7 +175,7 @@ TEST_CASE("a missing witness is explained with what allows it", "[capabilities]"
     SECTION("paranoid is not blamed where it allows enough or the user is privileged") {
         CHECK(
             contains(explain_trap(refused, machine_with(2)).reason, "perf_event_open is refused"));
-        const uint64_t perfmon = uint64_t{1} << abi::kCapPerfmon;
+        const uint64_t perfmon = uint64_t{1} << kernel::kCapPerfmon;
         CHECK(contains(explain_trap(refused, machine_with(4, perfmon)).reason,
                        "perf_event_open is refused"));
     }
@@ -266,7 +265,7 @@ TEST_CASE("the machine's facts agree with the system", "[capabilities]") {
     const Machine machine = read_machine();
     CHECK(contains(machine.kernel, "Linux "));
     CHECK(machine.user_id == geteuid());
-    for (unsigned number : {abi::kCapSysPtrace, abi::kCapSysAdmin}) {
+    for (unsigned number : {kernel::kCapSysPtrace, kernel::kCapSysAdmin}) {
         // A capability that is effective is in the bounding set or was never dropped.
         if (machine.has_capability(number)) CHECK(prctl(PR_CAPBSET_READ, number) == 1);
     }

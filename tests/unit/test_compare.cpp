@@ -1,9 +1,9 @@
 // Limits and differences, on reports that are made up.
 #include <string>
 
+#include "base/error.h"
 #include "compare/diff.h"
 #include "compare/limits.h"
-#include "error.h"
 #include "report/diff.h"
 #include "tests/catch.h"
 

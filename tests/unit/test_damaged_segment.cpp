@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "error.h"
-#include "segment/writer.h"
+#include "base/error.h"
+#include "session/writer.h"
 #include "tests/catch.h"
 #include "tests/unit/segment_fixture.h"
 #include "tests/unit/temporary_folder.h"

@@ -10,7 +10,7 @@
 
 #include "attribute/build_report.h"
 #include "attribute/recording.h"
-#include "error.h"
+#include "base/error.h"
 #include "export/formats.h"
 #include "symbolize/memory_allowance.h"
 #include "tests/catch.h"
@@ -21,7 +21,7 @@
 #include "trace/mapping_index.h"
 
 using namespace cowscope;
-using record::Segment;
+using observe::Segment;
 using trace::RecordType;
 
 namespace {

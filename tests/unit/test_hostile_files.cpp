@@ -11,11 +11,11 @@
 #include <string>
 
 #include "attribute/recording.h"
+#include "base/error.h"
+#include "base/printable.h"
+#include "base/write_file.h"
 #include "cli/record_options.h"
-#include "error.h"
-#include "printable.h"
-#include "record/segment_tail.h"
-#include "record/write_file.h"
+#include "observe/segment_tail.h"
 #include "tests/catch.h"
 #include "tests/unit/outside_fixture.h"
 #include "tests/unit/temporary_folder.h"
@@ -24,7 +24,7 @@
 #include "trace/trace.h"
 
 using namespace cowscope;
-using record::Segment;
+using observe::Segment;
 namespace fs = std::filesystem;
 
 namespace {
@@ -65,7 +65,7 @@ TEST_CASE("no link in a trace is followed, and nothing but regular files is read
         fs::create_directory(path);
         CHECK(error_of(path) == path + ": not a regular file");
     }
-    record::SegmentTail tail(path);
+    observe::SegmentTail tail(path);
     CHECK_THROWS_AS(tail.read_on(), Error);
 }
 
@@ -144,7 +144,7 @@ TEST_CASE("a file is written past links, hard links and FIFOs that stand in its 
     SECTION("the file itself is a link") {
         fs::create_symlink(theirs, path);
     }
-    CHECK(record::replace_file(path, "ours") == 0);
+    CHECK(replace_file(path, "ours") == 0);
     CHECK(text_of(path) == "ours");
     CHECK(fs::symlink_status(path).type() == fs::file_type::regular);
     CHECK((fs::status(path).permissions() & fs::perms::mask) == fs::perms(0600));
@@ -154,7 +154,7 @@ TEST_CASE("a file is written past links, hard links and FIFOs that stand in its 
 TEST_CASE("a segment is created for its owner alone, and through no link", "[hostile]") {
     const TemporaryFolder folder;
     const TemporaryFolder elsewhere;
-    segment::Writer writer;
+    session::Writer writer;
     const std::string path = folder / "process-7-77.cowseg";
     const mode_t before = umask(0);
     CHECK(writer.create(path.c_str(), 7, 77) == 0);
@@ -164,7 +164,7 @@ TEST_CASE("a segment is created for its owner alone, and through no link", "[hos
     const std::string link = folder / "process-8-77.cowseg";
     write_text(elsewhere / "theirs", "precious");
     fs::create_symlink(elsewhere / "theirs", link);
-    segment::Writer other;
+    session::Writer other;
     CHECK(other.create(link.c_str(), 8, 77) != 0);
     CHECK(text_of(elsewhere / "theirs") == "precious");
 }

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "attribute/build_report.h"
-#include "error.h"
-#include "record/other_process.h"
-#include "record/outside_scan.h"
+#include "base/error.h"
+#include "base/other_process.h"
+#include "observe/outside_scan.h"
 #include "tests/catch.h"
 #include "tests/unit/growth.h"
 #include "tests/unit/outside_fixture.h"
@@ -19,7 +19,7 @@
 #include "trace/trace.h"
 
 using namespace cowscope;
-using record::Segment;
+using observe::Segment;
 using trace::PageRun;
 using trace::RecordType;
 namespace fs = std::filesystem;
@@ -206,7 +206,7 @@ TEST_CASE("a process that names itself, or one behind it, as its parent has none
     const TemporaryFolder folder;
     constexpr uint32_t kRing = 4;
     for (uint32_t i = 0; i < kRing; ++i) {
-        segment::Writer writer;
+        session::Writer writer;
         const std::string path = folder / ("process-" + std::to_string(i) + "-77.cowseg");
         REQUIRE(writer.create(path.c_str(), static_cast<int>(100 + i), 77) == 0);
         auto* process = writer.begin<trace::ProcessRecord>(RecordType::process, 0);
@@ -251,10 +251,10 @@ TEST_CASE("lines that jump as far as numbers go are no lines", "[hostile]") {
 
 TEST_CASE("a zombie is not taken for a child that says it started at the end of time",
           "[hostile]") {
-    record::ProcessStatus status{};
-    trace::ProcessRecord process = record::forked_now();
+    ProcessStatus status{};
+    trace::ProcessRecord process = observe::forked_now();
     process.start_ns = GENERATE(~uint64_t{0}, uint64_t{1} << 63, (uint64_t{1} << 63) - 1);
-    const auto fate = record::fate_of_zombie(status, true, process, record::monotonic_ns());
+    const auto fate = observe::fate_of_zombie(status, true, process, monotonic_ns());
     CHECK(fate.kind == trace::EndKind{0});
 }
 

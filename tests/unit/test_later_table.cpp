@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "error.h"
+#include "base/error.h"
 #include "tests/catch.h"
 #include "tests/unit/temporary_folder.h"
 #include "trace/later.h"

@@ -15,7 +15,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "error.h"
+#include "base/error.h"
 #include "record/launch.h"
 #include "record/record.h"
 #include "record/recording.h"
@@ -388,7 +388,7 @@ TEST_CASE("who watches a recording is called when they asked to be", "[launch]")
     options.tracker = TrackerChoice::off;
     options.witness = WitnessChoice::off;
     unsigned calls = 0;
-    const auto watch = [&](const SeenSoFar&) -> uint64_t {
+    const auto watch = [&](const observe::SeenSoFar&) -> uint64_t {
         ++calls;
         return 10'000'000;
     };

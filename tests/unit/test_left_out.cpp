@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "attribute/build_report.h"
-#include "error.h"
-#include "segment/writer.h"
+#include "base/error.h"
+#include "session/writer.h"
 #include "tests/catch.h"
 #include "tests/unit/segment_fixture.h"
 #include "tests/unit/temporary_folder.h"
@@ -29,7 +29,7 @@ class Segment {
         write_process(&writer_, 123);
         write_inherited(&writer_, {{kStart, 64}});
     }
-    segment::Writer* writer() { return &writer_; }
+    session::Writer* writer() { return &writer_; }
 
     void stack(uint32_t id, uint64_t ip) {
         write(&writer_, RecordType::stack, trace::StackRecord{{}, id, 1},
@@ -55,7 +55,7 @@ class Segment {
 
   private:
     std::string path_;
-    segment::Writer writer_;
+    session::Writer writer_;
 };
 
 std::vector<uint64_t> ips_of_events(const trace::ProcessTrace& process) {
@@ -278,7 +278,7 @@ TEST_CASE("two records that need each other are both written, or none") {
     for (size_t gap = 0; gap <= kBothBytes + 8; gap += 8) {
         const std::string path = folder / ("process-123-" + std::to_string(1000 + gap) + ".cowseg");
         Segment segment(path);
-        segment::Writer* writer = segment.writer();
+        session::Writer* writer = segment.writer();
         trace::StackRecord* stack = nullptr;
         trace::SiteRecord* site = nullptr;
         const auto begin = [&] {

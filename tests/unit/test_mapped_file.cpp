@@ -10,8 +10,8 @@
 #include <fstream>
 #include <string>
 
-#include "python_heap/elf_symbols.h"
-#include "record/other_process.h"
+#include "base/other_process.h"
+#include "runtime/cpython/elf_symbols.h"
 #include "tests/catch.h"
 #include "tests/unit/elf_fixture.h"
 #include "tests/unit/temporary_folder.h"
@@ -22,12 +22,19 @@ namespace fs = std::filesystem;
 
 namespace {
 
-trace::Mapping mapping_of(const std::string& path, const void* start = nullptr) {
-    trace::Mapping mapping;
-    mapping.start = reinterpret_cast<uint64_t>(start);
-    mapping.end = mapping.start + 4096;
-    mapping.path = path;
-    return mapping;
+struct MappedFile {
+    uint64_t start;
+    uint64_t end;
+    std::string path;
+};
+
+MappedFile mapping_of(const std::string& path, const void* start = nullptr) {
+    const auto at = reinterpret_cast<uint64_t>(start);
+    return {at, at + 4096, path};
+}
+
+FileDescriptor open_mapped(const OtherProcess& process, const MappedFile& file) {
+    return process.open_mapped(file.start, file.end, file.path);
 }
 
 std::string content_of(int file) {
@@ -60,16 +67,16 @@ TEST_CASE("the file of a mapping is opened, and nothing that took its place", "[
     const Opened opened(path);
     void* start = mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE, opened.number(), 0);
     REQUIRE(start != MAP_FAILED);
-    const auto self = record::OtherProcess::open(getpid());
+    const auto self = OtherProcess::open(getpid());
     REQUIRE(self);
-    CHECK(content_of(self->open_mapped(mapping_of(path, start)).get()) == "mapped");
+    CHECK(content_of(open_mapped(*self, mapping_of(path, start)).get()) == "mapped");
     // By its path alone, as where the kernel does not show the file itself.
-    CHECK(content_of(self->open_mapped(mapping_of(path)).get()) == "mapped");
+    CHECK(content_of(open_mapped(*self, mapping_of(path)).get()) == "mapped");
 
     fs::remove(path);
     fs::create_symlink(path + ".secret", path);
-    CHECK_FALSE(self->open_mapped(mapping_of(path)).is_open());
-    const std::string by_range = content_of(self->open_mapped(mapping_of(path, start)).get());
+    CHECK_FALSE(open_mapped(*self, mapping_of(path)).is_open());
+    const std::string by_range = content_of(open_mapped(*self, mapping_of(path, start)).get());
     CHECK((by_range == "mapped" || by_range.empty()));
     munmap(start, 4096);
 
@@ -78,9 +85,9 @@ TEST_CASE("the file of a mapping is opened, and nothing that took its place", "[
     fs::create_directory(below + ".real");
     write_file(below + ".real/python3", "elsewhere");
     fs::create_directory_symlink(below + ".real", below);
-    CHECK_FALSE(self->open_mapped(mapping_of(below + "/python3")).is_open());
-    CHECK_FALSE(self->open_mapped(mapping_of("/")).is_open());
-    CHECK_FALSE(self->open_mapped(mapping_of("[heap]")).is_open());
+    CHECK_FALSE(open_mapped(*self, mapping_of(below + "/python3")).is_open());
+    CHECK_FALSE(open_mapped(*self, mapping_of("/")).is_open());
+    CHECK_FALSE(open_mapped(*self, mapping_of("[heap]")).is_open());
 }
 
 TEST_CASE("a device or a FIFO that bears the name of an interpreter is not opened", "[mapped]") {
@@ -93,9 +100,9 @@ TEST_CASE("a device or a FIFO that bears the name of an interpreter is not opene
     }
     const int changes = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     REQUIRE(inotify_add_watch(changes, path.c_str(), IN_OPEN) >= 0);
-    const auto self = record::OtherProcess::open(getpid());
+    const auto self = OtherProcess::open(getpid());
     REQUIRE(self);
-    CHECK_FALSE(self->open_mapped(mapping_of(path)).is_open());
+    CHECK_FALSE(open_mapped(*self, mapping_of(path)).is_open());
     char events[512];
     CHECK(read(changes, events, sizeof events) < 0);
     close(changes);
@@ -105,8 +112,7 @@ TEST_CASE("the symbols of an interpreter's file are found", "[mapped]") {
     const TemporaryFolder folder;
     const std::string path = folder / "file";
     write_file(path, elf_with_symbols(3, "_PyRuntime"));
-    const auto symbols =
-        python_heap::find_symbols(Opened(path).number(), {"_PyRuntime", "Py_Version"});
+    const auto symbols = cpython::find_symbols(Opened(path).number(), {"_PyRuntime", "Py_Version"});
     REQUIRE(symbols);
     CHECK(symbols->vaddrs.size() == 1);
     CHECK(symbols->vaddrs.at("_PyRuntime") == 0x1000);
@@ -118,13 +124,12 @@ TEST_CASE("symbols that share one long name are compared without measuring it", 
     const std::string path = folder / "file";
     write_file(path, elf_with_symbols(200'000, std::string(4'000'000, 'A')));
     const Opened file(path);
-    const auto symbols = python_heap::find_symbols(file.number(), {"_PyRuntime"});
+    const auto symbols = cpython::find_symbols(file.number(), {"_PyRuntime"});
     REQUIRE(symbols);
     CHECK(symbols->vaddrs.empty());
     // Who wants an end gets it.
     unsigned asked = 0;
-    CHECK_FALSE(
-        python_heap::find_symbols(file.number(), {"_PyRuntime"}, [&] { return ++asked > 3; }));
+    CHECK_FALSE(cpython::find_symbols(file.number(), {"_PyRuntime"}, [&] { return ++asked > 3; }));
     CHECK(asked < 20);
 }
 
@@ -137,7 +142,7 @@ TEST_CASE("a file that gets shorter while it is read costs its symbols alone", "
         const Opened file(path);
         unsigned asked = 0;
         // In the midst of it.
-        python_heap::find_symbols(file.number(), {"_PyRuntime"}, [&] {
+        cpython::find_symbols(file.number(), {"_PyRuntime"}, [&] {
             if (++asked == 4) REQUIRE(ftruncate(file.number(), static_cast<off_t>(left)) == 0);
             return false;
         });
@@ -154,14 +159,14 @@ TEST_CASE("headers that lie cost nothing but the file's symbols", "[mapped]") {
             std::string bytes = whole;
             bytes[at] = value;
             write_file(path, bytes);
-            python_heap::find_symbols(Opened(path).number(), {"_PyRuntime"});
+            cpython::find_symbols(Opened(path).number(), {"_PyRuntime"});
         }
     }
     for (size_t at = whole.size() - 4 * sizeof(Elf64_Shdr); at < whole.size(); ++at) {
         std::string bytes = whole;
         bytes[at] = '\xff';
         write_file(path, bytes);
-        python_heap::find_symbols(Opened(path).number(), {"_PyRuntime"});
+        cpython::find_symbols(Opened(path).number(), {"_PyRuntime"});
     }
     SUCCEED("all were read");
 }

@@ -6,8 +6,8 @@
 #include <map>
 #include <string>
 
+#include "base/error.h"
 #include "cli/parse.h"
-#include "error.h"
 #include "record/options.h"
 #include "tests/catch.h"
 

@@ -10,14 +10,15 @@
 #include <string>
 #include <thread>
 
-#include "record/clock.h"
-#include "record/other_process.h"
-#include "record/outside_scan.h"
+#include "base/clock.h"
+#include "base/other_process.h"
+#include "base/read_file.h"
+#include "observe/outside_scan.h"
 #include "tests/catch.h"
 #include "tests/unit/outside_fixture.h"
 
 using namespace cowscope;
-using namespace cowscope::record;
+using namespace cowscope::observe;
 
 namespace {
 
@@ -88,7 +89,7 @@ TEST_CASE("a process whose first thread has ended has its memory still", "[outsi
     const auto file = std::find_if(mappings.all().begin(), mappings.all().end(),
                                    [](const trace::Mapping& each) { return each.is_file(); });
     REQUIRE(file != mappings.all().end());
-    CHECK(other->open_mapped(*file).is_open());
+    CHECK(other->open_mapped(file->start, file->end, file->path).is_open());
     CHECK(other->open_file("pagemap").is_open());
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);

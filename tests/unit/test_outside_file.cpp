@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "attribute/timeline.h"
-#include "error.h"
-#include "record/outside_file.h"
+#include "base/error.h"
+#include "observe/outside_file.h"
 #include "tests/catch.h"
 #include "tests/unit/outside_fixture.h"
 #include "tests/unit/temporary_folder.h"
@@ -17,7 +17,7 @@
 #include "trace/trace.h"
 
 using namespace cowscope;
-using namespace cowscope::record;
+using namespace cowscope::observe;
 namespace fs = std::filesystem;
 
 namespace {

@@ -7,16 +7,17 @@
 #include <string>
 #include <vector>
 
-#include "error.h"
+#include "base/error.h"
+#include "observe/outside_scan.h"
+#include "observe/segment_tail.h"
 #include "record/launch.h"
-#include "record/outside_scan.h"
-#include "record/segment_tail.h"
 #include "tests/catch.h"
 #include "tests/unit/outside_fixture.h"
 #include "tests/unit/temporary_folder.h"
 #include "trace/outside.h"
 
 using namespace cowscope;
+using namespace cowscope::observe;
 using namespace cowscope::record;
 namespace fs = std::filesystem;
 

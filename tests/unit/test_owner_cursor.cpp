@@ -4,12 +4,12 @@
 #include <random>
 #include <vector>
 
-#include "python_heap/owner_cursor.h"
-#include "python_heap/owner_map.h"
-#include "python_heap/owner_pattern.h"
+#include "runtime/cpython/owner_cursor.h"
+#include "runtime/cpython/owner_map.h"
+#include "runtime/cpython/owner_pattern.h"
 #include "tests/catch.h"
 
-using namespace cowscope::python_heap;
+using namespace cowscope::cpython;
 
 namespace {
 

@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "python_heap/labels.h"
-#include "python_heap/owner_cursor.h"
-#include "python_heap/owner_map.h"
-#include "python_heap/samples.h"
+#include "runtime/cpython/labels.h"
+#include "runtime/cpython/owner_cursor.h"
+#include "runtime/cpython/owner_map.h"
+#include "runtime/cpython/samples.h"
 #include "tests/catch.h"
 
-using namespace cowscope::python_heap;
+using namespace cowscope::cpython;
 
 namespace {
 

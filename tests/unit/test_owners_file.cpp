@@ -12,16 +12,16 @@
 #include <vector>
 
 #include "attribute/owners.h"
-#include "error.h"
-#include "python_heap/owner_cursor.h"
-#include "record/owners_file.h"
+#include "base/error.h"
+#include "observe/owners_file.h"
+#include "runtime/cpython/owner_cursor.h"
 #include "tests/catch.h"
 #include "tests/unit/outside_fixture.h"
 #include "tests/unit/temporary_folder.h"
 #include "trace/owners.h"
 
 using namespace cowscope;
-using namespace cowscope::record;
+using namespace cowscope::observe;
 namespace fs = std::filesystem;
 
 namespace {
@@ -32,15 +32,15 @@ constexpr uint64_t kStart = 0x7f1234560000;
 enum class Sizes { equal, irregular };
 
 // A dict whose keys and values alternate, and a list far away.
-python_heap::WalkResult walk_of_dict(unsigned entries, Sizes sizes = Sizes::equal) {
+cpython::WalkResult walk_of_dict(unsigned entries, Sizes sizes = Sizes::equal) {
     std::minstd_rand random(1);
-    python_heap::WalkResult walk;
-    const python_heap::PathId main = walk.labels.root("__main__");
-    const python_heap::PathId map = walk.labels.branch(main, ".map", ".…");
-    const python_heap::LabelId keys = walk.labels.label(map, python_heap::Part::dict_keys);
-    const python_heap::LabelId values = walk.labels.label(map, python_heap::Part::dict_values);
-    const python_heap::LabelId unused = walk.labels.label(main, python_heap::Part::functions);
-    const python_heap::LabelId table = walk.labels.label(map, python_heap::Part::dict_table);
+    cpython::WalkResult walk;
+    const cpython::PathId main = walk.labels.root("__main__");
+    const cpython::PathId map = walk.labels.branch(main, ".map", ".…");
+    const cpython::LabelId keys = walk.labels.label(map, cpython::Part::dict_keys);
+    const cpython::LabelId values = walk.labels.label(map, cpython::Part::dict_values);
+    const cpython::LabelId unused = walk.labels.label(main, cpython::Part::functions);
+    const cpython::LabelId table = walk.labels.label(map, cpython::Part::dict_table);
     for (uint64_t i = 0; i < entries; ++i) {
         walk.map.set(kStart + i * 128, 64, keys);
         const uint64_t bytes = sizes == Sizes::equal ? 48 : 16 * (1 + random() % 4);
@@ -50,7 +50,7 @@ python_heap::WalkResult walk_of_dict(unsigned entries, Sizes sizes = Sizes::equa
     walk.statistics.resize(walk.labels.size());
     walk.statistics[values] = {entries, entries, 100, 30};
     walk.objects = 2 * entries;
-    walk.cut = python_heap::kCutEdges;
+    walk.cut = cpython::kCutEdges;
     (void)unused;
     return walk;
 }
@@ -115,12 +115,12 @@ TEST_CASE("owners of memory with and without patterns are found at every address
     const auto seed = GENERATE(range(1u, 41u));
     std::minstd_rand random(seed);
     const auto below = [&](uint64_t limit) { return uint64_t{random()} % limit; };
-    python_heap::WalkResult walk;
-    std::vector<python_heap::LabelId> labels;
-    const python_heap::PathId main = walk.labels.root("__main__");
+    cpython::WalkResult walk;
+    std::vector<cpython::LabelId> labels;
+    const cpython::PathId main = walk.labels.root("__main__");
     for (const std::string name : {".a", ".b", ".c"}) {
-        const python_heap::PathId path = walk.labels.branch(main, name, ".…");
-        labels.push_back(walk.labels.label(path, python_heap::Part::dict_values));
+        const cpython::PathId path = walk.labels.branch(main, name, ".…");
+        labels.push_back(walk.labels.label(path, cpython::Part::dict_values));
     }
     walk.statistics.resize(walk.labels.size());
     uint64_t at = kStart;
@@ -129,7 +129,7 @@ TEST_CASE("owners of memory with and without patterns are found at every address
         struct Range {
             uint64_t gap;
             uint64_t bytes;
-            python_heap::LabelId owner;
+            cpython::LabelId owner;
         };
         std::vector<Range> pattern;
         for (uint64_t i = 0, count = 1 + below(9); i < count; ++i) {
@@ -150,13 +150,13 @@ TEST_CASE("owners of memory with and without patterns are found at every address
     const trace::Owners owners = trace::read_owners(path);
     CHECK_FALSE(owners.damage);
     const auto told = [&](uint64_t address) {
-        const python_heap::LabelId owner = walk.map.at(address);
+        const cpython::LabelId owner = walk.map.at(address);
         return owner == 0 ? std::string() : walk.labels.name(owner);
     };
     uint64_t ranges = 0;
     uint64_t end = 0;  // of the range before
-    python_heap::OwnerCursor cursor(walk.map);
-    for (python_heap::OwnerCursor::Range range; cursor.next(&range);) {
+    cpython::OwnerCursor cursor(walk.map);
+    for (cpython::OwnerCursor::Range range; cursor.next(&range);) {
         const uint64_t start = range.start;
         const uint64_t stop = range.end;
         ++ranges;
@@ -215,7 +215,7 @@ TEST_CASE("more objects than any reader could hold one by one are found by their
 TEST_CASE("of more ranges than readers take some are kept, and the look says so", "[owners]") {
     const TemporaryFolder folder;
     const std::string path = folder / "owners-7-77-1000.cowown";
-    const python_heap::WalkResult walk = walk_of_dict(60'000, Sizes::irregular);
+    const cpython::WalkResult walk = walk_of_dict(60'000, Sizes::irregular);
     std::ofstream(path, std::ios::binary) << pack_owners(kLook, walk, 50'000);
     const trace::Owners owners = trace::read_owners(path);
     CHECK_FALSE(owners.damage);

@@ -7,14 +7,14 @@
 #include <tuple>
 #include <vector>
 
-#include "record/file_descriptor.h"
-#include "record/other_process.h"
-#include "record/page_census.h"
+#include "base/file_descriptor.h"
+#include "base/other_process.h"
+#include "observe/page_census.h"
 #include "tests/catch.h"
 #include "tests/unit/outside_fixture.h"
 
 using namespace cowscope;
-using namespace cowscope::record;
+using namespace cowscope::observe;
 
 TEST_CASE("sets of pages from runs in any order, and without others", "[outside]") {
     CHECK(runs_of(trace::union_of({{0x5000, 2}, {0x1000, 3}, {0x2000, 1}, {0x6000, 4}})) ==

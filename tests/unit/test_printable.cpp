@@ -10,10 +10,10 @@
 
 #include "attribute/details.h"
 #include "attribute/python_values.h"
+#include "base/printable.h"
 #include "cli/record_options.h"
 #include "compare/diff.h"
 #include "export/formats.h"
-#include "printable.h"
 #include "report/diff.h"
 #include "report/format.h"
 #include "report/page_data.h"
@@ -295,7 +295,7 @@ TEST_CASE("no name passes into an export as it is", "[printable]") {
 TEST_CASE("no name passes into a dump as it is", "[printable]") {
     const TemporaryFolder folder;
     {
-        segment::Writer writer;
+        session::Writer writer;
         REQUIRE(writer.create((folder / (kEvil.substr(0, 20) + ".cowseg")).c_str(), 7, 77) == 0);
         const auto bytes = static_cast<uint32_t>(kEvil.size());
         trace::ProcessRecord process{};

@@ -6,7 +6,7 @@
 #include "tests/catch.h"
 
 using cowscope::cli::RecordingProgress;
-using cowscope::record::SeenSoFar;
+using cowscope::observe::SeenSoFar;
 
 TEST_CASE("lines of a recording's progress become rarer", "[progress]") {
     constexpr uint64_t kSecondNs = 1'000'000'000;

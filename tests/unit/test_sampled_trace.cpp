@@ -9,7 +9,7 @@
 #include "trace/process_trace.h"
 
 using namespace cowscope;
-using record::Segment;
+using observe::Segment;
 using trace::PageRun;
 using trace::RecordType;
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "error.h"
-#include "segment/writer.h"
+#include "base/error.h"
+#include "session/writer.h"
 #include "tests/catch.h"
 #include "tests/unit/segment_fixture.h"
 #include "tests/unit/temporary_folder.h"
@@ -96,7 +96,7 @@ TEST_CASE("every record comes back as it was written") {
 TEST_CASE("an event whose neighbour is its type is short") {
     const TemporaryFolder folder;
     const std::string path = folder / "process-1-2.cowseg";
-    segment::Writer writer;
+    session::Writer writer;
     REQUIRE(writer.create(path.c_str(), 1, 2) == 0);
     write_process(&writer, 1);
     write_site(&writer);
@@ -133,7 +133,7 @@ TEST_CASE("a segment grows through many windows without losing an event") {
     const std::string path = folder / "process-1-1.cowseg";
     constexpr uint64_t kEvents = 100'000;
     {
-        segment::Writer writer;
+        session::Writer writer;
         REQUIRE(writer.create(path.c_str(), 1, 1) == 0);
         write_process(&writer, 1);
         write_inherited(&writer, {{0x7f0000000000, kEvents}});
@@ -168,7 +168,7 @@ TEST_CASE("a file size limit is a counted loss and no signal") {
     // Its default action would end the test.
     const auto old_handler = std::signal(SIGXFSZ, SIG_DFL);
     setrlimit(RLIMIT_FSIZE, &tight);
-    segment::Writer writer;
+    session::Writer writer;
     const int created = writer.create(path.c_str(), 1, 1);
     uint64_t written = 0;
     uint64_t refused = 0;

@@ -13,13 +13,13 @@
 #include <string>
 #include <vector>
 
-#include "python_heap/interpreter.h"
-#include "python_heap/walk.h"
+#include "runtime/cpython/heap_interpreter.h"
+#include "runtime/cpython/walk.h"
 #include "tests/catch.h"
 #include "trace/mappings.h"
 
 using namespace cowscope;
-using namespace cowscope::python_heap;
+using namespace cowscope::cpython;
 
 namespace {
 

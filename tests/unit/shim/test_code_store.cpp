@@ -5,7 +5,7 @@
 #include <thread>
 #include <vector>
 
-#include "segment/code_store.h"
+#include "session/code_store.h"
 #include "tests/catch.h"
 
 namespace {
@@ -18,7 +18,7 @@ struct Store {
     uint64_t used = 0;
 
     Store(size_t code_count, size_t text_bytes) : codes(code_count), texts(text_bytes / 8) {}
-    segment::CodeStore open() {
+    session::CodeStore open() {
         return {codes.data(), static_cast<uint32_t>(codes.size()),
                 reinterpret_cast<unsigned char*>(texts.data()), texts.size() * 8, &used};
     }
@@ -26,7 +26,7 @@ struct Store {
 };
 
 // As the shim does: the number of `key`, whose text is the key itself.
-uint32_t name(segment::CodeStore store, uint64_t key, uint64_t bytes = 8) {
+uint32_t name(session::CodeStore store, uint64_t key, uint64_t bytes = 8) {
     if (const uint32_t known = store.find(key)) return known;
     void* room = store.take_room(bytes);
     if (room == nullptr) return 0;

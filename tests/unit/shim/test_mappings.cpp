@@ -3,14 +3,14 @@
 #include <memory>
 #include <vector>
 
-#include "process/mappings.h"
+#include "support/mappings.h"
 #include "tests/catch.h"
 
+using cowscope::AddressRange;
 using cowscope::Arena;
-using cowscope::process::KnownMappings;
-using cowscope::process::Mapping;
-using cowscope::process::Mappings;
-using cowscope::tracker::AddressRange;
+using cowscope::KnownMappings;
+using cowscope::Mapping;
+using cowscope::Mappings;
 
 namespace {
 

@@ -1,0 +1,36 @@
+// Finds the CPython interpreter in another process, from outside.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "runtime/cpython/heap_memory.h"
+#include "runtime/cpython/layout.h"
+#include "trace/mappings.h"
+
+namespace cowscope::cpython {
+
+struct Interpreter {
+    const Layout* layout = nullptr;
+    uint64_t state = 0;       // PyInterpreterState
+    uint64_t modules = 0;     // the dict sys.modules
+    std::string module_file;  // the mapped file that holds the interpreter
+};
+
+struct InterpreterSearch {
+    std::optional<Interpreter> found;
+    // Why none was found in a process that has one; "" where there is no sign of one.
+    std::string reason;
+};
+
+// Opens the file of a mapping for reading, and nothing else that may stand at its path by now; a
+// number, which is closed behind its use, or -1.
+using OpenMapped = std::function<int(const trace::Mapping& mapping)>;
+
+// What is found was checked: sys.modules is a dict with modules named 'sys' and 'builtins'.
+InterpreterSearch find_interpreter(const trace::Mappings& mappings, const OpenMapped& open_mapped,
+                                   Memory* memory, const std::function<bool()>& must_stop = {});
+
+}  // namespace cowscope::cpython

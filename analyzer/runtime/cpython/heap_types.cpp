@@ -1,0 +1,192 @@
+#include "runtime/cpython/heap_types.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace cowscope::cpython {
+
+namespace {
+
+// A class is further from `object` than this only in programs that test just that.
+constexpr int kDeepest = 64;
+constexpr uint64_t kLargestBasicSize = uint64_t{1} << 20;
+constexpr uint64_t kLargestItemSize = uint64_t{1} << 16;
+constexpr size_t kLongestTypeName = 200;
+// PyASCIIObject.state, in all builds with a GIL. Include/cpython/unicodeobject.h.
+constexpr uint64_t kTextState = 32;
+constexpr uint64_t kTextLength = 16;
+
+uint64_t field(const std::byte* bytes, uint64_t offset) {
+    uint64_t value = 0;
+    std::memcpy(&value, bytes + offset, sizeof(value));
+    return value;
+}
+
+void append_utf8(std::string* text, uint32_t character) {
+    const auto put = [&](uint32_t byte) { text->push_back(static_cast<char>(byte)); };
+    if (character < 0x80) {
+        put(character);
+    } else if (character < 0x800) {
+        put(0xc0 | character >> 6);
+        put(0x80 | (character & 0x3f));
+    } else if (character < 0x10000) {
+        put(0xe0 | character >> 12);
+        put(0x80 | (character >> 6 & 0x3f));
+        put(0x80 | (character & 0x3f));
+    } else {
+        put(0xf0 | (character >> 18 & 7));
+        put(0x80 | (character >> 12 & 0x3f));
+        put(0x80 | (character >> 6 & 0x3f));
+        put(0x80 | (character & 0x3f));
+    }
+}
+
+}  // namespace
+
+const TypeInfo* Types::type_of(uint64_t object) {
+    if (object % kWordBytes != 0 || object == 0) return nullptr;
+    const std::byte* head = memory_.read(object, kObjectBytes);
+    return head == nullptr ? nullptr : info(field(head, kTypeOffset), 0);
+}
+
+// A type's type is a type; the chain ends with `type`, which is its own.
+bool Types::is_type(uint64_t object, int depth) {
+    if (depth > kDeepest || object % kWordBytes != 0) return false;
+    const uint64_t type = memory_.word(object + kTypeOffset);
+    if (type == 0) return false;
+    if ((memory_.word(type + kTypeFlags) & kTypeSubclass) == 0) return false;
+    return type == object || memory_.word(type + kTypeOffset) == type || is_type(type, depth + 1);
+}
+
+const TypeInfo* Types::info(uint64_t type, int depth) {
+    constexpr uint64_t kAlignment = 32;  // of types, mostly
+    const TypeInfo*& recent = recent_[type / kAlignment % recent_.size()];
+    if (recent != nullptr && recent->address == type) return recent;
+    const TypeInfo* found = find_out(type, depth);
+    if (found != nullptr) recent_[type / kAlignment % recent_.size()] = found;
+    return found;
+}
+
+const TypeInfo* Types::find_out(uint64_t type, int depth) {
+    if (const auto known = known_.find(type); known != known_.end()) return &known->second;
+    if (type % kWordBytes != 0 || type == 0 || depth > kDeepest) return nullptr;
+    if (!memory_.is_private(type) || refused_.contains(type)) return nullptr;
+    const std::byte* bytes = memory_.read(type, kTypeReadBytes);
+    TypeInfo result;
+    uint64_t base = 0;
+    uint64_t name = 0;
+    if (bytes != nullptr) {
+        result.address = type;
+        result.flags = field(bytes, kTypeFlags);
+        result.basic_size = field(bytes, kTypeBasicSize);
+        result.item_size = field(bytes, kTypeItemSize);
+        result.dict_offset = static_cast<int64_t>(field(bytes, kTypeDictOffset));
+        base = field(bytes, kTypeBase);
+        name = field(bytes, kTypeName);
+    }
+    const bool is_plausible = bytes != nullptr && result.basic_size >= kObjectBytes &&
+                              result.basic_size <= kLargestBasicSize &&
+                              result.item_size <= kLargestItemSize && is_type(type, 0);
+    if (is_plausible) result.name = memory_.text(name, kLongestTypeName);
+    if (!is_plausible || result.name.empty()) {
+        refused_.emplace(type, true);
+        return nullptr;
+    }
+    result.kind = kind_of(result, base, depth);
+    const TypeInfo* base_info = base == 0 ? nullptr : info(base, depth + 1);
+    if (base_info != nullptr) {
+        result.slots_start = base_info->has(kHeapType) && base_info->kind == Kind::instance
+                                 ? base_info->slots_start
+                                 : base_info->basic_size;
+    }
+    return &known_.emplace(type, std::move(result)).first->second;
+}
+
+Kind Types::kind_of(const TypeInfo& type, uint64_t base, int depth) {
+    if (type.has(kDictSubclass)) return Kind::dict;
+    if (type.has(kUnicodeSubclass)) return Kind::str;
+    if (type.has(kListSubclass)) return Kind::list;
+    if (type.has(kTupleSubclass)) return Kind::tuple;
+    if (type.has(kTypeSubclass)) return Kind::type;
+    if (type.has(kBytesSubclass)) return Kind::bytes;
+    if (type.has(kLongSubclass)) return Kind::number;
+    const TypeInfo* parent = base == 0 ? nullptr : info(base, depth + 1);
+    const Kind inherited = parent == nullptr ? Kind::opaque : parent->kind;
+    // Of a static type up to 3.11.
+    if (type.name == "collections.deque") return Kind::deque;
+    if (type.has(kHeapType)) {
+        const bool is_special = inherited == Kind::set || inherited == Kind::module ||
+                                inherited == Kind::weak || inherited == Kind::deque;
+        return is_special ? inherited : Kind::instance;
+    }
+    if (type.name == "set" || type.name == "frozenset") return Kind::set;
+    if (type.name == "module") return Kind::module;
+    if (type.name == "function") return Kind::function;
+    // "weakref" until 3.11, then "weakref.ReferenceType"; "weakproxy", "weakref.ProxyType", …
+    if (type.name.rfind("weak", 0) == 0) return Kind::weak;
+    return type.has(kHasCollector) ? Kind::opaque : Kind::leaf;
+}
+
+Types::Text Types::text_of(uint64_t object) {
+    const std::byte* head = memory_.read(object, kTextState + sizeof(uint32_t));
+    if (head == nullptr) return {};
+    const uint64_t length = field(head, kTextLength);
+    uint32_t state = 0;
+    std::memcpy(&state, head + kTextState, sizeof(state));
+    const unsigned kind = state >> 2 & 7;
+    const bool is_compact = (state >> 5 & 1) != 0;
+    const bool is_ascii = (state >> 6 & 1) != 0;
+    constexpr uint64_t kLongest = uint64_t{1} << 40;
+    if (!is_compact || length > kLongest || (kind != 1 && kind != 2 && kind != 4)) return {};
+    return {object + (is_ascii ? layout_.ascii_text : layout_.compact_text), length * kind, kind};
+}
+
+uint64_t Types::text_length(uint64_t object) {
+    const Text text = text_of(object);
+    return text.bytes / text.bytes_a_character;
+}
+
+std::string Types::text(uint64_t object, size_t most) {
+    const TypeInfo* type = type_of(object);
+    if (type == nullptr || type->kind != Kind::str) return "";
+    const Text text = text_of(object);
+    const size_t characters = std::min<size_t>(most, text.bytes / text.bytes_a_character);
+    const size_t wanted = characters * text.bytes_a_character;
+    const std::byte* bytes = wanted == 0 ? nullptr : memory_.read(text.start, wanted);
+    std::string result;
+    const bool is_ascii =
+        bytes != nullptr && text.bytes_a_character == 1 &&
+        std::all_of(bytes, bytes + wanted, [](std::byte each) { return each < std::byte{0x80}; });
+    if (is_ascii) return result.assign(reinterpret_cast<const char*>(bytes), wanted);
+    for (size_t i = 0; bytes != nullptr && i < characters; ++i) {
+        uint32_t character = 0;
+        std::memcpy(&character, bytes + i * text.bytes_a_character, text.bytes_a_character);
+        append_utf8(&result, character);
+    }
+    return result;
+}
+
+uint64_t Types::size_of(uint64_t object, const TypeInfo& type) {
+    if (type.kind == Kind::str) {
+        const Text text = text_of(object);
+        if (text.start == 0) return type.basic_size;
+        return text.start - object + text.bytes + text.bytes_a_character;
+    }
+    if (type.has(kInlineValues) && layout_.managed_dict == ManagedDict::inline_) {
+        // struct _dictvalues: its first byte is the number of values.
+        const uint64_t values = memory_.value<uint8_t>(object + type.basic_size).value_or(0);
+        return type.basic_size + layout_.values_header + values * kWordBytes;
+    }
+    if (type.item_size == 0) return type.basic_size;
+    auto count = static_cast<int64_t>(memory_.word(object + kSizeOffset));
+    if (type.kind == Kind::number && layout_.long_has_tag) {
+        count = static_cast<int64_t>(static_cast<uint64_t>(count) >> 3);
+    }
+    // An int's sign is that of its size.
+    if (count < 0) count = -count;
+    constexpr int64_t kMostItems = int64_t{1} << 32;
+    if (count < 0 || count > kMostItems) return type.basic_size;
+    return type.basic_size + static_cast<uint64_t>(count) * type.item_size;
+}
+
+}  // namespace cowscope::cpython

@@ -1,0 +1,201 @@
+#include "epoch/counting.h"
+
+#include <atomic>
+#include <cstring>
+
+#include "epoch/process.h"
+#include "session/aggregate_file.h"
+#include "support/hash.h"
+#include "witness/fault.h"
+
+#include "support/poison.h"
+
+namespace cowscope::process {
+namespace {
+
+constexpr uint64_t kPage = 4096;
+// Frames that tell places apart. What stands further out is that of the first who came by.
+// Between Python frames and the instruction stands the interpreter.
+constexpr uint32_t kPlaceDepth = 6;
+constexpr uint32_t kPlacePythonDepth = 2;
+// A place that copied so many pages gets names from what is left for them.
+constexpr uint64_t kHeavyCopies = 64;
+
+// A page that nobody writes to once it was forked: all of the family that live share it.
+constinit void* sentinel = nullptr;
+
+// Returns what it was before. Of the bound's file or, where that can always be written, of the
+// table's.
+uint64_t add(uint64_t& counter, uint64_t value) {
+    if (!session::budget.may_store()) return 0;
+    return std::atomic_ref<uint64_t>(counter).fetch_add(value, std::memory_order_relaxed);
+}
+
+trace::LaterCounts& counts() {
+    return session::later_table.exists() ? session::later_table.counts() : session::budget.file().counts;
+}
+
+void create_sentinel() {
+    void* page = sys::mmap(sys::OwnPlace::sentinel, kPage, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS);
+    if (sys::failed(page)) return;
+    *static_cast<volatile char*>(page) = 1;
+    sentinel = page;
+}
+
+void start_counting() {
+    process.is_counting = true;
+    session::later_table.populate();
+    add(counts().processes, 1);
+}
+
+// The number of the code object in the table; 0 where it has no name there.
+uint32_t name_code(const cpython::CountedFrame& frame, cpython::CodeReader* reader) {
+    // Longer ones are of modules that are generated; a function has a few hundred bytes.
+    constexpr uint64_t kMaxLineTableBytes = 4096;
+    session::CodeStore codes = session::later_table.codes();
+    const size_t bytes = reader->read(frame.code, kMaxLineTableBytes);
+    if (bytes == 0) return 0;
+    // Each worker that imports a module for itself has code objects of its own.
+    const uint64_t key = reader->text_key();
+    const uint32_t known = codes.find(key);
+    if (known != 0) return known;
+    auto* record = static_cast<trace::PythonCodeRecord*>(codes.take_room(bytes));
+    if (record == nullptr || !reader->fill(record)) return 0;
+    record->header.type = trace::RecordType::python_code;
+    record->header.bytes = static_cast<uint32_t>((bytes + 7) & ~size_t{7});
+    return codes.add(key, record);
+}
+
+void name_codes(trace::LaterSlot* slot, const CountedPlace& place) {
+    for (uint32_t i = 0; i < place.python_depth && i < slot->python_depth; ++i) {
+        // Others come by the same place with other callers.
+        if (slot->python[i].code != place.python[i].code) break;
+        slot->python[i].code_number = name_code(place.python[i], place.code_reader);
+    }
+}
+
+void describe(trace::LaterSlot* slot, const CountedPlace& place, bool is_heavy) {
+    slot->pid = static_cast<uint32_t>(process.pid);
+    slot->tid = place.tid;
+    slot->depth = static_cast<uint8_t>(place.depth);
+    slot->python_depth = static_cast<uint8_t>(place.python_depth);
+    std::memcpy(slot->ips, place.ips, place.depth * sizeof(uint64_t));
+    for (uint32_t i = 0; i < place.python_depth; ++i) {
+        slot->python[i] = {place.python[i].code, place.python[i].instruction_offset, 0};
+    }
+    if (is_heavy || !session::later_table.codes().is_half_full()) name_codes(slot, place);
+    witness::read_code(place.ips[0], slot->code);
+    session::PlaceTable::set_whole(slot);
+}
+
+// Once more, where there was no name left for a place that copied little.
+void name_heavy_place(trace::LaterSlot* slot, uint64_t key, const CountedPlace& place) {
+    if (place.python_depth == 0 || !session::PlaceTable::hold(slot, key)) return;
+    if (slot->python[0].code_number == 0) name_codes(slot, place);
+    session::PlaceTable::release(slot);
+}
+
+}  // namespace
+
+void prepare_counting() {
+    if (!session::budget.is_set() || session::later_table.exists()) return;
+    if (sentinel == nullptr) create_sentinel();
+    session::later_table.create();
+}
+
+void go_on_counting() {
+    if (process.is_counting) return;
+    process.writer.set_closing(true);
+    look_last(false);
+    trace::EndRecord end = {};
+    end.header = {sizeof(end), trace::RecordType::end, 0};
+    end.time_ns = sys::monotonic_ns();
+    end.kind = trace::EndKind::bound;
+    process.writer.append(end.header);
+    process.writer.trim();
+    process.writer.seal();
+    process.tracker.close();
+    start_counting();
+    Tracked* tracked = process.tracked;
+    if (tracked == nullptr) return;
+    tracked->inherited.clear();
+    tracked->is_protected = false;
+    tracked->lacks_tracker = true;
+    tracked->pages_before_tracking = 0;
+    // Alone for now, and blind from its next fork on.
+    const bool is_blind_later = tracked->is_alone && process.options.witness == session::WitnessChoice::off;
+    if (tracked->stage == Stage::off && !is_blind_later) return;
+    tracked->stage = process.trap.is_open() ? Stage::witnessing : Stage::off;
+    if (tracked->stage == Stage::off) count_blind_process();
+}
+
+bool begin_counting() {
+    if (!process.is_counting && !session::budget.is_reached()) return false;
+    start_counting();
+    return true;
+}
+
+bool still_shares() {
+    // Without the page nobody knows.
+    if (sentinel == nullptr || !process.look.works() ||
+        process.look.may_be_shared(reinterpret_cast<uint64_t>(sentinel))) {
+        return true;
+    }
+    if (process.forks_under_way == 0) {
+        process.trap.close();
+        process.tracked->stage = Stage::off;
+        process.tracked->is_alone = true;
+    }
+    return false;
+}
+
+void count_program() {
+    add(session::budget.file().programs_not_recorded, 1);
+}
+
+void count_blind_process() {
+    add(counts().blind_processes, 1);
+}
+
+void count_copies(const CountedPlace& place, uint64_t copies) {
+    trace::LaterCounts& all = counts();
+    add(all.copies, copies);
+    const uint64_t event = add(all.witnessed, 1);
+    const uint32_t most_depth = place.python_depth == 0 ? kPlaceDepth : 1;
+    const uint32_t depth = place.depth < most_depth ? place.depth : most_depth;
+    const uint32_t python_depth =
+        place.python_depth < kPlacePythonDepth ? place.python_depth : kPlacePythonDepth;
+    uint64_t python[2 * kPlacePythonDepth];
+    for (uint32_t i = 0; i < python_depth; ++i) {
+        python[2 * i] = place.python[i].code_key;
+        python[2 * i + 1] = static_cast<uint64_t>(place.python[i].instruction_offset);
+    }
+    const uint64_t words[] = {hash_words(place.ips, depth),
+                              hash_words(python, uint64_t{2} * python_depth)};
+    const uint64_t key = hash_words(words, 2);
+    const auto found = session::later_table.exists() ? session::later_table.places().find(key, event)
+                                            : session::PlaceTable::Found{nullptr, false};
+    if (found.slot == nullptr) {
+        add(all.unplaced_copies, copies);
+        return;
+    }
+    const uint64_t before = add(found.slot->copies, copies);
+    if (found.is_new) {
+        describe(found.slot, place, copies >= kHeavyCopies);
+    } else if (before < kHeavyCopies && before + copies >= kHeavyCopies) {
+        name_heavy_place(found.slot, key, place);
+    }
+}
+
+void count_late_copies(uint64_t copies) {
+    add(counts().copies, copies);
+    add(counts().late_copies, copies);
+}
+
+void count_kernel_copy() {
+    add(counts().copies, 1);
+    add(counts().kernel_copies, 1);
+}
+
+}  // namespace cowscope::process

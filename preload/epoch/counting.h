@@ -1,0 +1,45 @@
+// What a process does once its recording has reached its bound (COWSCOPE_MAX_TRACE): it closes its
+// segment and goes on counting its copies, summed up for each place, in a table that all processes
+// of its program share (bound_format.h). The witness still tells of each first write, and the page
+// itself says whether it was a copy, as before the inherited pages are listed (generation.cpp).
+//
+// Async-signal-safe; callers hold the process's lock.
+#pragma once
+
+#include "runtime/cpython/frames.h"
+
+namespace cowscope::process {
+
+// Before the first fork of a program, where there is a bound: makes the table, which forked
+// children inherit. Without room for one only sums are kept.
+void prepare_counting();
+
+// This process stops recording, in the midst of whatever it was doing.
+void go_on_counting();
+// A forked child that has no segment. False where that is not because of the bound.
+bool begin_counting();
+// A program that was started behind the bound is not recorded.
+void count_program();
+// Nothing tells this process of its copies.
+void count_blind_process();
+
+// Whether anybody of this program's family still shares memory with this process. Where nobody
+// does, what it writes copies nothing, and the witness stops until the next fork.
+bool still_shares();
+
+// A place that copies, innermost frame first.
+struct CountedPlace {
+    const uint64_t* ips;
+    uint32_t depth;  // at most trace::kLaterDepth
+    const cpython::CountedFrame* python;
+    uint32_t python_depth;             // at most trace::kLaterPythonDepth
+    cpython::CodeReader* code_reader;  // where there is Python
+    uint32_t tid;
+};
+// A fault that copied a page stands for `copies` in all. Reads the code at the place, the machine's
+// and Python's.
+void count_copies(const CountedPlace& place, uint64_t copies);
+void count_late_copies(uint64_t copies);
+void count_kernel_copy();
+
+}  // namespace cowscope::process

@@ -1,0 +1,64 @@
+// A userfaultfd of the host's own. The kernel gives no memory to two of them: what the tracker has
+// taken it gives up when the host asks for it. What was copied there until then is recorded, and
+// what is copied later is known where the witness sees it.
+#include <errno.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+
+#include "epoch/process.h"
+#include "format/kernel_abi.h"
+#include "hooks/interpose.h"
+#include "hooks/own_descriptors.h"
+#include "hooks/plain_call.h"
+#include "hooks/real.h"
+#include "support/guarded_read.h"
+
+#include "support/poison.h"
+
+namespace cowscope::process {
+namespace {
+
+// Whether the tracker has given up some of what `argument` asks for.
+bool give_up_to_host(const void* argument) {
+    if (process.tracked == nullptr || !is_current()) return false;
+    struct uffdio_range range;
+    if (!guarded_read(argument, &range, sizeof(range))) return false;
+    const uint64_t end = range.start + range.len;
+    if (range.start % tracker::kPageBytes != 0 || end <= range.start) return false;
+    const Locked locked;
+    Tracked* tracked = process.tracked;
+    if (tracked == nullptr || process.tracker.kind() != trace::Tracker::userfaultfd) return false;
+    if (process.tracker.check() != 0) return false;
+    record_copies(range.start, end);
+    if (!process.tracker.give_up(tracked->scan_buffer, {range.start, end})) return false;
+    forget_inherited(range.start, end, true);
+    write_note(trace::NoteCode::mapping_not_tracked, EBUSY, range.start);
+    return true;
+}
+
+}  // namespace
+
+void before_ioctl(unsigned long request, const void* argument) {
+    if (request == UFFDIO_REGISTER) give_up_to_host(argument);
+}
+
+}  // namespace cowscope::process
+
+COWSCOPE_INTERPOSED int ioctl(int fd, unsigned long request, ...) noexcept {
+    using namespace cowscope::process;
+    va_list more;
+    va_start(more, request);
+    void* argument = va_arg(more, void*);
+    va_end(more);
+    // Allocators may ask before anything can be looked up.
+    if (!real_functions_are_resolved()) {
+        return static_cast<int>(plain_call(SYS_ioctl, fd, request, argument));
+    }
+    const int result = real().ioctl(visible(fd), request, argument);
+    if (result == 0 || request != UFFDIO_REGISTER || errno != EBUSY) return result;
+    if (!give_up_to_host(argument)) {
+        errno = EBUSY;
+        return result;
+    }
+    return real().ioctl(fd, request, argument);
+}
