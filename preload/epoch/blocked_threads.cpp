@@ -5,13 +5,14 @@
 
 #include <cstring>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
+#include "session/session.h"
 #include "support/thread_list.h"
 #include "support/threads.h"
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::epoch {
 namespace {
 
 // Of the shim's own faults there are fewer in a generation of few events.
@@ -44,9 +45,9 @@ bool blocks_trap(pid_t tid) {
 
 pid_t find_blocked_thread() {
     const pid_t self = sys::gettid();
-    if (process.blocked_tid != 0 && process.blocked_tid != self &&
-        blocks_trap(process.blocked_tid)) {
-        return process.blocked_tid;
+    if (sharing.blocked_tid != 0 && sharing.blocked_tid != self &&
+        blocks_trap(sharing.blocked_tid)) {
+        return sharing.blocked_tid;
     }
     pid_t found = 0;
     unsigned asked = 0;
@@ -60,32 +61,32 @@ pid_t find_blocked_thread() {
 }  // namespace
 
 bool has_blocked_thread() {
-    if (is_only_thread() || !process.trap.is_open() || !process.asks_threads) return false;
-    process.blocked_tid = find_blocked_thread();
-    process.asks_threads = process.blocked_tid != 0;
-    return process.asks_threads;
+    if (is_only_thread() || !sharing.trap.is_open() || !sharing.asks_threads) return false;
+    sharing.blocked_tid = find_blocked_thread();
+    sharing.asks_threads = sharing.blocked_tid != 0;
+    return sharing.asks_threads;
 }
 
 void start_counting_unseen() {
-    process.asks_threads = true;
-    Tracked& tracked = *process.tracked;
-    if (tracked.counts_unseen || !process.trap.is_open()) return;
-    tracked.counts_unseen = true;
-    tracked.unseen_before = process.trap.unseen_faults();
+    sharing.asks_threads = true;
+    Epoch& epoch = *sharing.epoch;
+    if (epoch.counts_unseen || !sharing.trap.is_open()) return;
+    epoch.counts_unseen = true;
+    epoch.unseen_before = sharing.trap.unseen_faults();
 }
 
 void count_unseen(uint64_t most) {
-    Tracked& tracked = *process.tracked;
-    if (!tracked.counts_unseen || !process.trap.is_open()) return;
-    const uint64_t unseen = process.trap.unseen_faults();
-    const uint64_t before = tracked.unseen_before;
-    tracked.unseen_before = unseen;
+    Epoch& epoch = *sharing.epoch;
+    if (!epoch.counts_unseen || !sharing.trap.is_open()) return;
+    const uint64_t unseen = sharing.trap.unseen_faults();
+    const uint64_t before = epoch.unseen_before;
+    epoch.unseen_before = unseen;
     // With each event the shim may touch some memory of its own for the first time.
     constexpr uint64_t kEventsAnOwnFault = 8;
-    if (unseen < before + kOwnFaults + tracked.told_copies / kEventsAnOwnFault) return;
+    if (unseen < before + kOwnFaults + epoch.told_copies / kEventsAnOwnFault) return;
     const uint64_t lost = unseen - before < most ? unseen - before : most;
-    if (process.is_counting) return;
-    process.writer.count_loss(&trace::LossRecord::blocked_events, lost);
+    if (session::self.is_counting) return;
+    session::self.writer.count_loss(&trace::LossRecord::blocked_events, lost);
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::epoch

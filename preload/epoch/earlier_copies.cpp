@@ -3,12 +3,12 @@
 // of libraries that were initialised earlier run first. No witness is there yet, and no page is
 // protected. What the child has written by then, and its parent has too, was copied.
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
 #include "tracker/own_writes.h"
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::epoch {
 namespace {
 
 // Each arena of another thread's begins so (malloc/arena.c, HEAP_MAX_SIZE).
@@ -19,30 +19,30 @@ constexpr uint64_t kUsualFaults = 32;
 
 // What other threads of the parent have copied since the fork the child has to itself as well.
 void keep_own_writes() {
-    Tracked& tracked = *process.tracked;
-    tracker::OwnWrites writes(&process.look);
-    tracked.unseen.clear();
-    for (const trace::PageRun& run : tracked.earlier.runs()) {
+    Epoch& epoch = *sharing.epoch;
+    tracker::OwnWrites writes(&sharing.look);
+    epoch.unseen.clear();
+    for (const trace::PageRun& run : epoch.earlier.runs()) {
         for (uint64_t i = 0; i < run.pages; ++i) {
             const uint64_t page = run.start + i * tracker::kPageBytes;
             if (!writes.include(page)) continue;
-            tracked.unseen.append(tracked.arena, page, page + tracker::kPageBytes);
+            epoch.unseen.append(epoch.arena, page, page + tracker::kPageBytes);
         }
     }
-    const tracker::PageRuns all = tracked.earlier;
-    tracked.earlier = tracked.unseen;
-    tracked.unseen = all;
+    const tracker::PageRuns all = epoch.earlier;
+    epoch.earlier = epoch.unseen;
+    epoch.unseen = all;
 }
 
 }  // namespace
 
 void find_earlier_copies() {
-    Tracked& tracked = *process.tracked;
-    tracked.earlier.clear();
-    if (!process.look.works()) return;
+    Epoch& epoch = *sharing.epoch;
+    epoch.earlier.clear();
+    if (!sharing.look.works()) return;
     const auto take = [&](uint64_t start, uint64_t end) {
-        process.look.list_copied(tracked.arena, tracked.scan_buffer, {start, end}, tracked.own,
-                                 &tracked.earlier);
+        sharing.look.list_copied(epoch.arena, epoch.scan_buffer, {start, end}, epoch.own,
+                                 &epoch.earlier);
     };
     for (const Mapping& mapping : known_mappings) {
         const bool may_be_arena = mapping.start % kArenaAlignment == 0 && mapping.is_private &&
@@ -50,11 +50,11 @@ void find_earlier_copies() {
         if (may_be_arena) take(mapping.start, mapping.start + tracker::kPageBytes);
     }
     // Pages are asked one by one only where something has written to many.
-    if (process.faults_at_entry > kUsualFaults + tracked.earlier.pages()) {
-        tracked.earlier.clear();
+    if (sharing.faults_at_entry > kUsualFaults + epoch.earlier.pages()) {
+        epoch.earlier.clear();
         take(0, tracker::kAddressSpaceEnd);
     }
     keep_own_writes();
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::epoch

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 
 // Which arguments of a system call are descriptors and which are paths: bit n for the n-th.
 struct AskedFor {
@@ -168,4 +168,4 @@ constexpr bool is_asking_call(unsigned long number) {
            number == SYS_select || number == SYS_close_range;
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks

@@ -7,30 +7,32 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
 #include "hooks/interpose.h"
 #include "hooks/own_descriptors.h"
 #include "hooks/plain_call.h"
 #include "hooks/real.h"
+#include "session/session.h"
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 namespace {
 
 template <typename Take>
 void for_each_own(const Take& take) {
-    take(process.writer.descriptor());
-    take(process.look.descriptor());
-    take(process.look.parent().descriptor());
-    process.folder.for_each_descriptor(take);
-    process.tracker.for_each_descriptor(take);
-    process.trap.for_each_descriptor(take);
+    take(session::self.writer.descriptor());
+    take(epoch::sharing.look.descriptor());
+    take(epoch::sharing.look.parent().descriptor());
+    session::self.folder.for_each_descriptor(take);
+    epoch::sharing.tracker.for_each_descriptor(take);
+    epoch::sharing.trap.for_each_descriptor(take);
 }
 
 // Whether some of ours may be among the numbers from `first` on. Hosts close many low ones.
 bool may_own_from(unsigned first) {
-    return first >= Descriptor::lowest() && is_current() && !process.shares_descriptors;
+    return first >= Descriptor::lowest() && session::is_current() &&
+           !session::self.shares_descriptors;
 }
 
 Descriptor* find_own(int fd) {
@@ -61,7 +63,7 @@ unsigned next_own(unsigned first, unsigned last) {
 }
 
 int close_around_own(unsigned first, unsigned last, int flags) {
-    const Locked locked;
+    const session::Locked locked;
     while (first <= last) {
         const unsigned own = next_own(first, last);
         if (own == kNoNumber) return real().close_range(first, last, flags);
@@ -78,13 +80,13 @@ void give_up_number(int fd) {
         find_own(fd) == nullptr) {
         return;
     }
-    const Locked locked;
+    const session::Locked locked;
     if (Descriptor* own = find_ours(fd)) own->move_away();
 }
 
 bool is_own_number(int fd) {
     if (fd < 0 || !may_own_from(static_cast<unsigned>(fd)) || find_own(fd) == nullptr) return false;
-    const Locked locked;
+    const session::Locked locked;
     return find_ours(fd) != nullptr;
 }
 
@@ -95,15 +97,17 @@ bool has_own_descriptors() {
 unsigned count_own_descriptors() {
     if (!has_own_descriptors()) return 0;
     unsigned count = 0;
-    const Locked locked;
+    const session::Locked locked;
     for_each_own([&](Descriptor& each) { count += each.is_ours() ? 1 : 0; });
     return count;
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks
+
+using namespace cowscope;
+using namespace cowscope::hooks;
 
 COWSCOPE_INTERPOSED int close(int fd) {
-    using namespace cowscope::process;
     if (is_own_descriptor(fd)) {
         errno = EBADF;
         return -1;
@@ -113,13 +117,11 @@ COWSCOPE_INTERPOSED int close(int fd) {
 }
 
 COWSCOPE_INTERPOSED int close_range(unsigned first, unsigned last, int flags) noexcept {
-    using namespace cowscope::process;
     if (first > last || !may_own_from(last)) return real().close_range(first, last, flags);
     return close_around_own(first, last, flags);
 }
 
 COWSCOPE_INTERPOSED void closefrom(int lowest) noexcept {
-    using namespace cowscope::process;
     const int first = lowest < 0 ? 0 : lowest;
     if (!may_own_from(~0U) || close_around_own(static_cast<unsigned>(first), ~0U, 0) != 0) {
         real().closefrom(first);
@@ -127,13 +129,11 @@ COWSCOPE_INTERPOSED void closefrom(int lowest) noexcept {
 }
 
 COWSCOPE_INTERPOSED int dup2(int from, int to) noexcept {
-    using namespace cowscope::process;
     if (from != to) give_up_number(to);
     return real().dup2(visible(from), from == to ? visible(to) : to);
 }
 
 COWSCOPE_INTERPOSED int dup3(int from, int to, int flags) noexcept {
-    using namespace cowscope::process;
     if (from != to) give_up_number(to);
     return real().dup3(visible(from), from == to ? visible(to) : to, flags);
 }

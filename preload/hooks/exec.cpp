@@ -13,6 +13,9 @@
 
 #include "support/poison.h"
 
+using namespace cowscope;
+using namespace cowscope::hooks;
+
 namespace {
 
 using namespace cowscope;
@@ -30,31 +33,31 @@ size_t count_arguments(va_list arguments) {
 
 COWSCOPE_INTERPOSED int execve(const char* path, Arguments arguments,
                                Arguments environment) noexcept {
-    const process::BecomingAnotherProgram becoming;
-    return process::real().execve(process::visible_path(path), arguments, environment);
+    const BecomingAnotherProgram becoming;
+    return real().execve(visible_path(path), arguments, environment);
 }
 COWSCOPE_INTERPOSED int execv(const char* path, Arguments arguments) noexcept {
-    const process::BecomingAnotherProgram becoming;
-    return process::real().execve(process::visible_path(path), arguments, environ);
+    const BecomingAnotherProgram becoming;
+    return real().execve(visible_path(path), arguments, environ);
 }
 COWSCOPE_INTERPOSED int execvpe(const char* file, Arguments arguments,
                                 Arguments environment) noexcept {
-    const process::BecomingAnotherProgram becoming;
-    return process::real().execvpe(process::visible_path(file), arguments, environment);
+    const BecomingAnotherProgram becoming;
+    return real().execvpe(visible_path(file), arguments, environment);
 }
 COWSCOPE_INTERPOSED int execvp(const char* file, Arguments arguments) noexcept {
-    const process::BecomingAnotherProgram becoming;
-    return process::real().execvpe(process::visible_path(file), arguments, environ);
+    const BecomingAnotherProgram becoming;
+    return real().execvpe(visible_path(file), arguments, environ);
 }
 COWSCOPE_INTERPOSED int execveat(int folder, const char* path, Arguments arguments,
                                  Arguments environment, int flags) noexcept {
-    const process::BecomingAnotherProgram becoming;
-    return process::real().execveat(process::visible(folder), process::visible_path(folder, path),
-                                    arguments, environment, flags);
+    const BecomingAnotherProgram becoming;
+    return real().execveat(visible(folder), visible_path(folder, path), arguments, environment,
+                           flags);
 }
 COWSCOPE_INTERPOSED int fexecve(int fd, Arguments arguments, Arguments environment) noexcept {
-    const process::BecomingAnotherProgram becoming;
-    return process::real().fexecve(process::visible(fd), arguments, environment);
+    const BecomingAnotherProgram becoming;
+    return real().fexecve(visible(fd), arguments, environment);
 }
 
 // Copies the variadic arguments behind `first` into `array`, which has room for the terminator.

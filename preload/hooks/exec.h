@@ -1,10 +1,10 @@
 // What is to be done before a program becomes another one, and undone where that fails.
 #pragma once
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
 #include "hooks/signals.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 
 // Around a call that executes another program, and comes back only where it fails.
 class BecomingAnotherProgram {
@@ -15,7 +15,7 @@ class BecomingAnotherProgram {
 
   private:
     struct LastLook {
-        LastLook() { finish(trace::EndKind::exec, 0); }
+        LastLook() { epoch::finish(trace::EndKind::exec, 0); }
     };
 
     const LastLook last_look_;
@@ -23,4 +23,4 @@ class BecomingAnotherProgram {
     const IgnoredTrapIsKept ignored_is_kept_;
 };
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks

@@ -28,7 +28,7 @@
 #include <unistd.h>
 #include <utmp.h>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
 #include "hooks/descriptor_functions.h"
 #include "hooks/own_descriptors.h"
 #include "hooks/real.h"
@@ -36,7 +36,7 @@
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 namespace {
 
 struct Functions {
@@ -62,9 +62,10 @@ void resolve_asking_functions(void* (*find)(const char*)) {
     resolve_function(functions.fcntl, find, "fcntl");
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks
 
-using namespace cowscope::process;
+using namespace cowscope;
+using namespace cowscope::hooks;
 
 COWSCOPE_DESCRIPTOR_FUNCTIONS(COWSCOPE_STAND_IN)
 COWSCOPE_RARE_DESCRIPTOR_FUNCTIONS(COWSCOPE_STAND_IN)

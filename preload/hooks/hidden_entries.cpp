@@ -10,7 +10,7 @@
 
 #include <cstring>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
 #include "hooks/hidden_paths.h"
 #include "hooks/interpose.h"
 #include "hooks/kernel_write.h"
@@ -18,6 +18,7 @@
 #include "hooks/own_folders.h"
 #include "hooks/plain_call.h"
 #include "hooks/real.h"
+#include "session/session.h"
 
 // By macros, because the shim itself must not call them.
 #define COWSCOPE_READ readdir
@@ -27,10 +28,10 @@
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 namespace {
 
-using session::Folder = DIR;
+using Folder = DIR;
 // Entries are the same by either name on 64-bit systems.
 using Entry = struct dirent64;
 using Filter = int(const Entry*);
@@ -38,10 +39,10 @@ using Order = int(const Entry**, const Entry**);
 
 // Those that are missing belong to an older C library, and nobody calls them.
 struct EntryFunctions {
-    Entry* (*read)(session::Folder*);
-    Entry* (*read64)(session::Folder*);
-    int (*read_into)(session::Folder*, Entry*, Entry**);
-    int (*read_into64)(session::Folder*, Entry*, Entry**);
+    Entry* (*read)(Folder*);
+    Entry* (*read64)(Folder*);
+    int (*read_into)(Folder*, Entry*, Entry**);
+    int (*read_into64)(Folder*, Entry*, Entry**);
     ssize_t (*get_entries)(int, void*, size_t);
     ssize_t (*get_entries_from)(int, char*, size_t, off_t*);
     int (*scan)(const char*, Entry***, Filter*, Order*);
@@ -58,18 +59,18 @@ bool is_own_name(const char* name) {
     return names_own_descriptor(name, std::strlen(name));
 }
 
-bool is_hidden(session::Folder* folder, const char* name) {
+bool is_hidden(Folder* folder, const char* name) {
     return is_own_name(name) && is_own_folder(dirfd(folder));
 }
 
-Entry* read_visible(Entry* (*read)(session::Folder*), session::Folder* folder) {
+Entry* read_visible(Entry* (*read)(Folder*), Folder* folder) {
     for (;;) {
         Entry* entry = read(folder);
         if (entry == nullptr || !is_hidden(folder, entry->d_name)) return entry;
     }
 }
 
-int read_visible_into(int (*read)(session::Folder*, Entry*, Entry**), session::Folder* folder, Entry* room,
+int read_visible_into(int (*read)(Folder*, Entry*, Entry**), Folder* folder, Entry* room,
                       Entry** entry) {
     for (;;) {
         const int result = read(folder, room, entry);
@@ -83,7 +84,7 @@ struct Scanned {
     int folder;
     const char* path;
 
-    bool is_own_folder() const { return process::is_own_folder(folder, path, std::strlen(path)); }
+    bool is_own_folder() const { return hooks::is_own_folder(folder, path, std::strlen(path)); }
 };
 thread_local const Scanned* scanned = nullptr;
 
@@ -142,9 +143,10 @@ void resolve_entry_functions(void* (*find)(const char*)) {
     resolve(functions.scan_at, "scandirat64");
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks
 
-using namespace cowscope::process;
+using namespace cowscope;
+using namespace cowscope::hooks;
 
 COWSCOPE_INTERPOSED struct dirent* COWSCOPE_READ(DIR* folder) {
     return reinterpret_cast<struct dirent*>(read_visible(next().read, folder));

@@ -3,7 +3,7 @@
 
 #include <sys/types.h>
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 
 // As getdents(2) or getdents64(2) gives them.
 enum class EntryKind { getdents, getdents64 };
@@ -11,4 +11,4 @@ enum class EntryKind { getdents, getdents64 };
 // Takes the shim's out of `bytes` of entries. Returns the bytes that are left.
 ssize_t remove_hidden(int fd, char* entries, ssize_t bytes, EntryKind kind);
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks

@@ -8,7 +8,7 @@
 
 #include <cstring>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
 #include "hooks/hidden_paths.h"
 #include "hooks/own_folders.h"
 #include "hooks/real.h"
@@ -17,7 +17,7 @@
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 namespace {
 
 // struct stat64 is the same on 64-bit systems. Libcs older than glibc 2.33 have __xstat() and its
@@ -102,10 +102,12 @@ void resolve_looking_functions(void* (*find)(const char*)) {
     resolve_function(functions.__openat_2, find, "__openat_2");
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks
 
-using namespace cowscope::process;
-namespace sys = cowscope::sys;
+using namespace cowscope;
+using namespace cowscope::hooks;
+
+namespace sys = sys;
 
 COWSCOPE_INTERPOSED int access(const char* path, int mode) noexcept {
     return look(AT_FDCWD, path,

@@ -17,7 +17,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
 #include "hooks/own_folders.h"
 #include "hooks/path_functions.h"
 #include "hooks/real.h"
@@ -30,7 +30,7 @@ COWSCOPE_INTERPOSED DIR* open_folder(const char* path) __asm__("opendir");
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 namespace {
 
 struct Functions {
@@ -75,9 +75,10 @@ void resolve_path_functions(void* (*find)(const char*)) {
     resolve_looking_functions(find);
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks
 
-using namespace cowscope::process;
+using namespace cowscope;
+using namespace cowscope::hooks;
 
 COWSCOPE_PATH_FUNCTIONS(COWSCOPE_STAND_IN)
 COWSCOPE_RARE_PATH_FUNCTIONS(COWSCOPE_STAND_IN)

@@ -5,7 +5,7 @@
 
 #include "hooks/own_descriptors.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 
 // A path to what is not open in its place: what is said of that is what would be said of any.
 const char* path_without_own(int folder, const char* path);
@@ -33,4 +33,4 @@ auto look(int folder, const char* path, const Call& call) -> decltype(call(path)
     return visible == path ? result : call(visible);
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks

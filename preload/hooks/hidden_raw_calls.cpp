@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
 #include "hooks/asking_calls.h"
 #include "hooks/hidden_entries.h"
 #include "hooks/hidden_paths.h"
@@ -14,7 +14,7 @@
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 namespace {
 
 long make(const RawCall& call) {
@@ -104,4 +104,4 @@ bool answer_asking_call(const RawCall& call, long* result) {
     }
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks

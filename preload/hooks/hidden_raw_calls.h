@@ -4,7 +4,7 @@
 
 #include "hooks/raw_signal_calls.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 
 // Puts what is not open in the place of what is the shim's.
 void hide_from_call(RawCall* call);
@@ -12,4 +12,4 @@ void hide_from_call(RawCall* call);
 // held.
 bool answer_asking_call(const RawCall& call, long* result);
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks

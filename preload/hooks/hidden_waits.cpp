@@ -7,7 +7,7 @@
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 
 bool is_readable(const void* start, size_t bytes) {
     constexpr uint64_t kPage = 4096;
@@ -53,9 +53,10 @@ bool has_own_in(int count, const void* readable, const void* writable, const voi
                                      has_own_in(count, exceptional));
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks
 
-using namespace cowscope::process;
+using namespace cowscope;
+using namespace cowscope::hooks;
 
 COWSCOPE_INTERPOSED int poll(struct pollfd* all, nfds_t count, int timeout_ms) {
     return poll_without_own(all, count, [&] { return real().poll(all, count, timeout_ms); });

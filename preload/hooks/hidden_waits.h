@@ -7,7 +7,7 @@
 #include "hooks/own_descriptors.h"
 #include "support/guarded_read.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 
 // Whether all of what a host has handed over can be read: the kernel says what is wrong with it.
 bool is_readable(const void* start, size_t bytes);
@@ -54,4 +54,4 @@ auto poll_without_own(struct pollfd* all, nfds_t count, const Call& call) -> dec
 bool has_own_in(int count, const void* set);
 bool has_own_in(int count, const void* readable, const void* writable, const void* exceptional);
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks

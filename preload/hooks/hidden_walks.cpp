@@ -18,7 +18,7 @@
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 namespace {
 
 using Visit = int(const char*, const struct stat*, int);
@@ -63,9 +63,10 @@ int walk_visible(const Walk& now, const Call& walk) {
 }
 
 }  // namespace
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks
 
-using namespace cowscope::process;
+using namespace cowscope;
+using namespace cowscope::hooks;
 
 COWSCOPE_INTERPOSED int ftw(const char* path, Visit* visit, int descriptors) {
     auto* const next = find_function(functions.ftw, "ftw", kNoCall);

@@ -1,38 +1,42 @@
 // A userfaultfd of the host's own. The kernel gives no memory to two of them: what the tracker has
 // taken it gives up when the host asks for it. What was copied there until then is recorded, and
 // what is copied later is known where the witness sees it.
+#include "hooks/host_userfaultfd.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
 #include "format/kernel_abi.h"
 #include "hooks/interpose.h"
 #include "hooks/own_descriptors.h"
 #include "hooks/plain_call.h"
 #include "hooks/real.h"
+#include "session/session.h"
 #include "support/guarded_read.h"
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 namespace {
 
 // Whether the tracker has given up some of what `argument` asks for.
 bool give_up_to_host(const void* argument) {
-    if (process.tracked == nullptr || !is_current()) return false;
+    if (epoch::sharing.epoch == nullptr || !session::is_current()) return false;
     struct uffdio_range range;
     if (!guarded_read(argument, &range, sizeof(range))) return false;
     const uint64_t end = range.start + range.len;
     if (range.start % tracker::kPageBytes != 0 || end <= range.start) return false;
-    const Locked locked;
-    Tracked* tracked = process.tracked;
-    if (tracked == nullptr || process.tracker.kind() != trace::Tracker::userfaultfd) return false;
-    if (process.tracker.check() != 0) return false;
-    record_copies(range.start, end);
-    if (!process.tracker.give_up(tracked->scan_buffer, {range.start, end})) return false;
-    forget_inherited(range.start, end, true);
-    write_note(trace::NoteCode::mapping_not_tracked, EBUSY, range.start);
+    const session::Locked locked;
+    epoch::Epoch* epoch = epoch::sharing.epoch;
+    if (epoch == nullptr || epoch::sharing.tracker.kind() != trace::Tracker::userfaultfd)
+        return false;
+    if (epoch::sharing.tracker.check() != 0) return false;
+    epoch::record_copies(range.start, end);
+    if (!epoch::sharing.tracker.give_up(epoch->scan_buffer, {range.start, end})) return false;
+    epoch::forget_inherited(range.start, end, true);
+    session::write_note(trace::NoteCode::mapping_not_tracked, EBUSY, range.start);
     return true;
 }
 
@@ -42,10 +46,12 @@ void before_ioctl(unsigned long request, const void* argument) {
     if (request == UFFDIO_REGISTER) give_up_to_host(argument);
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks
+
+using namespace cowscope;
+using namespace cowscope::hooks;
 
 COWSCOPE_INTERPOSED int ioctl(int fd, unsigned long request, ...) noexcept {
-    using namespace cowscope::process;
     va_list more;
     va_start(more, request);
     void* argument = va_arg(more, void*);

@@ -1,30 +1,35 @@
 // A call by which the kernel may write to a buffer of the program's, while the witness alone looks.
 #pragma once
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
+#include "session/session.h"
 #include "support/kept_errno.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 
 // What the kernel copied or created by the call is recorded.
 class KernelWrite {
   public:
     KernelWrite(void* to, size_t bytes) {
         // Most programs never fork: for them this is one comparison.
-        if (process.tracked == nullptr || process.tracked->stage != Stage::witnessing) return;
-        if (!is_current() || bytes == 0) return;
+        if (epoch::sharing.epoch == nullptr ||
+            epoch::sharing.epoch->stage != epoch::Stage::witnessing)
+            return;
+        if (!session::is_current() || bytes == 0) return;
         const auto start = reinterpret_cast<uint64_t>(to);
         const uint64_t first = start & ~(kPage - 1);
         const KeptErrno kept_errno;
-        const Locked locked;
+        const session::Locked locked;
         // The process may have changed its mind while this thread waited.
-        if (process.tracked == nullptr || process.tracked->stage != Stage::witnessing) return;
+        if (epoch::sharing.epoch == nullptr ||
+            epoch::sharing.epoch->stage != epoch::Stage::witnessing)
+            return;
         if (bytes > kMostPages * kPage - (start - first)) {
-            stop_judging_by_page();
+            epoch::stop_judging_by_page();
         } else {
             start_ = start;
             bytes_ = bytes;
-            shared_ = process.look.shared_pages(first, pages_of(bytes), &absent_);
+            shared_ = epoch::sharing.look.shared_pages(first, pages_of(bytes), &absent_);
         }
     }
 
@@ -41,8 +46,9 @@ class KernelWrite {
         uint64_t absent = 0;
         uint64_t shared = 0;
         {
-            const Locked locked;
-            shared = process.look.shared_pages(start_ & ~(kPage - 1), pages_of(bytes_), &absent);
+            const session::Locked locked;
+            shared =
+                epoch::sharing.look.shared_pages(start_ & ~(kPage - 1), pages_of(bytes_), &absent);
         }
         judge(bytes_, ~(shared | absent));
     }
@@ -59,15 +65,17 @@ class KernelWrite {
     void judge(uint64_t bytes, uint64_t of_pages) const {
         const KeptErrno kept_errno;
         const size_t count = pages_of(bytes);
-        const Locked locked;
+        const session::Locked locked;
         uint64_t page = start_ & ~(kPage - 1);
         for (size_t i = 0; i < count; ++i, page += kPage) {
-            if (process.tracked == nullptr || process.tracked->stage != Stage::witnessing) break;
+            if (epoch::sharing.epoch == nullptr ||
+                epoch::sharing.epoch->stage != epoch::Stage::witnessing)
+                break;
             if ((of_pages >> i & 1) == 0) continue;
             const bool is_copied =
-                (shared_ >> i & 1) != 0 && !process.tracked->early_pages.is_copied(page);
-            if (is_copied) record_page(trace::CensusKind::kernel, page);
-            if (is_copied || (absent_ >> i & 1) != 0) judge_page(page, !is_copied);
+                (shared_ >> i & 1) != 0 && !epoch::sharing.epoch->early_pages.is_copied(page);
+            if (is_copied) epoch::record_page(trace::CensusKind::kernel, page);
+            if (is_copied || (absent_ >> i & 1) != 0) epoch::judge_page(page, !is_copied);
         }
     }
 
@@ -77,4 +85,4 @@ class KernelWrite {
     uint64_t absent_ = 0;
 };
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks

@@ -13,7 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
 #include "hooks/hidden_paths.h"
 #include "hooks/interpose.h"
 #include "hooks/kernel_write.h"
@@ -22,6 +22,9 @@
 #include "hooks/real.h"
 
 #include "support/poison.h"
+
+using namespace cowscope;
+using namespace cowscope::hooks;
 
 namespace {
 
@@ -33,13 +36,7 @@ ssize_t fail_missing() {
 
 }  // namespace
 
-using cowscope::process::before_unseen_writes;
-using cowscope::process::KernelWrite;
-using cowscope::process::look;
-using cowscope::process::plain_call;
-using cowscope::process::real;
-using cowscope::process::real_functions_are_resolved;
-using cowscope::process::visible;
+using epoch::before_unseen_writes;
 
 COWSCOPE_INTERPOSED ssize_t read(int fd, void* to, size_t bytes) {
     // Allocators read files from their own start, where nothing may be looked up.
@@ -56,11 +53,11 @@ COWSCOPE_INTERPOSED ssize_t pread(int fd, void* to, size_t bytes, off_t offset) 
     return pread64(fd, to, bytes, offset);
 }
 COWSCOPE_INTERPOSED ssize_t readv(int fd, const struct iovec* to, int count) {
-    before_unseen_writes();
+    epoch::before_unseen_writes();
     return real().readv(visible(fd), to, count);
 }
 COWSCOPE_INTERPOSED ssize_t preadv64(int fd, const struct iovec* to, int count, off_t offset) {
-    before_unseen_writes();
+    epoch::before_unseen_writes();
     return real().preadv(visible(fd), to, count, offset);
 }
 COWSCOPE_INTERPOSED ssize_t preadv(int fd, const struct iovec* to, int count, off_t offset) {
@@ -110,7 +107,7 @@ COWSCOPE_INTERPOSED ssize_t __pread64(int fd, void* to, size_t bytes, off_t offs
 }
 COWSCOPE_INTERPOSED ssize_t preadv64v2(int fd, const struct iovec* to, int count, off_t offset,
                                        int flags) {
-    before_unseen_writes();
+    epoch::before_unseen_writes();
     if (real().preadv2 == nullptr) return fail_missing();
     return real().preadv2(visible(fd), to, count, offset, flags);
 }
@@ -122,12 +119,12 @@ COWSCOPE_INTERPOSED ssize_t process_vm_readv(pid_t pid, const struct iovec* to,
                                              unsigned long to_count, const struct iovec* from,
                                              unsigned long from_count,
                                              unsigned long flags) noexcept {
-    before_unseen_writes();
+    epoch::before_unseen_writes();
     return real().process_vm_readv(pid, to, to_count, from, from_count, flags);
 }
 COWSCOPE_INTERPOSED int recvmmsg(int fd, struct mmsghdr* messages, unsigned count, int flags,
                                  struct timespec* timeout) {
-    before_unseen_writes();
+    epoch::before_unseen_writes();
     return real().recvmmsg(visible(fd), messages, count, flags, timeout);
 }
 COWSCOPE_INTERPOSED ssize_t getrandom(void* to, size_t bytes, unsigned flags) {
@@ -175,8 +172,8 @@ COWSCOPE_INTERPOSED ssize_t __readlinkat_chk(int folder, const char* __restrict 
 }
 // Done by threads of libc's own, later.
 COWSCOPE_INTERPOSED int aio_read64(struct aiocb64* request) noexcept {
-    before_unseen_writes();
-    if (cowscope::process::is_own_descriptor(request->aio_fildes)) {
+    epoch::before_unseen_writes();
+    if (is_own_descriptor(request->aio_fildes)) {
         errno = EBADF;
         return -1;
     }
@@ -187,7 +184,7 @@ COWSCOPE_INTERPOSED int aio_read(struct aiocb* request) noexcept {
 }
 COWSCOPE_INTERPOSED int lio_listio64(int mode, struct aiocb64* const requests[], int count,
                                      struct sigevent* event) noexcept {
-    before_unseen_writes();
+    epoch::before_unseen_writes();
     return real().lio_listio(mode, requests, count, event);
 }
 COWSCOPE_INTERPOSED int lio_listio(int mode, struct aiocb* const requests[], int count,
@@ -195,6 +192,6 @@ COWSCOPE_INTERPOSED int lio_listio(int mode, struct aiocb* const requests[], int
     return lio_listio64(mode, reinterpret_cast<struct aiocb64* const*>(requests), count, event);
 }
 COWSCOPE_INTERPOSED ssize_t recvmsg(int fd, struct msghdr* message, int flags) {
-    before_unseen_writes();
+    epoch::before_unseen_writes();
     return real().recvmsg(visible(fd), message, flags);
 }

@@ -4,56 +4,53 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
 #include "hooks/interpose.h"
 #include "hooks/real.h"
 #include "session/aggregate_file.h"
+#include "session/session.h"
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 namespace {
 
 void unlock_own_memory() {
-    if (!is_current()) return;
-    const Locked locked;
-    process.writer.for_each_mapping([](void* start, uint64_t bytes) { sys::unlock(start, bytes); });
-    if (process.arena.start() != 0) {
-        sys::unlock(reinterpret_cast<void*>(process.arena.start()),
-                    process.arena.end() - process.arena.start());
+    if (!session::is_current()) return;
+    const session::Locked locked;
+    session::self.writer.for_each_mapping(
+        [](void* start, uint64_t bytes) { sys::unlock(start, bytes); });
+    if (epoch::sharing.arena.start() != 0) {
+        sys::unlock(reinterpret_cast<void*>(epoch::sharing.arena.start()),
+                    epoch::sharing.arena.end() - epoch::sharing.arena.start());
     }
     session::budget.unlock();
     session::later_table.unlock();
 }
 
 void before_limit(int resource, const struct rlimit* limit) {
-    if (limit == nullptr || !is_current()) return;
-    const Locked locked;
-    if (resource == RLIMIT_NOFILE) keep_segment_file();
+    if (limit == nullptr || !session::is_current()) return;
+    const session::Locked locked;
+    if (resource == RLIMIT_NOFILE) session::keep_segment_file();
     if (resource != RLIMIT_AS || limit->rlim_cur == RLIM_INFINITY) return;
-    Tracked* tracked = process.tracked;
-    const Arena used = tracked == nullptr ? process.arena : tracked->arena;
-    process.arena.shrink(limit->rlim_cur, used);
-    if (tracked == nullptr) return;
-    tracked->arena.take_bounds_of(process.arena);
-    tracked->own.arena = {process.arena.start(), process.arena.end()};
+    epoch::Epoch* epoch = epoch::sharing.epoch;
+    const Arena used = epoch == nullptr ? epoch::sharing.arena : epoch->arena;
+    epoch::sharing.arena.shrink(limit->rlim_cur, used);
+    if (epoch == nullptr) return;
+    epoch->arena.take_bounds_of(epoch::sharing.arena);
+    epoch->own.arena = {epoch::sharing.arena.start(), epoch::sharing.arena.end()};
 }
 
 }  // namespace
 
-void keep_segment_file() {
-    // A forked child has it all the time.
-    if (process.writer.is_open()) process.writer.keep_file();
-}
+}  // namespace cowscope::hooks
 
-}  // namespace cowscope::process
-
-using cowscope::process::before_limit;
-using cowscope::process::real;
+using namespace cowscope;
+using namespace cowscope::hooks;
 
 COWSCOPE_INTERPOSED int mlockall(int flags) noexcept {
     const int result = real().mlockall(flags);
-    if (result == 0) cowscope::process::unlock_own_memory();
+    if (result == 0) unlock_own_memory();
     return result;
 }
 
@@ -71,11 +68,11 @@ COWSCOPE_INTERPOSED int setrlimit(__rlimit_resource_t resource,
 COWSCOPE_INTERPOSED int prlimit64(pid_t pid, __rlimit_resource resource,
                                   const struct rlimit64* limit, struct rlimit64* old) noexcept {
     const auto* plain = reinterpret_cast<const struct rlimit*>(limit);
-    if (pid == 0 || pid == cowscope::process::process.pid) before_limit(resource, plain);
+    if (pid == 0 || pid == session::self.pid) before_limit(resource, plain);
     return real().prlimit(pid, resource, plain, reinterpret_cast<struct rlimit*>(old));
 }
 COWSCOPE_INTERPOSED int prlimit(pid_t pid, __rlimit_resource resource, const struct rlimit* limit,
                                 struct rlimit* old) noexcept {
-    if (pid == 0 || pid == cowscope::process::process.pid) before_limit(resource, limit);
+    if (pid == 0 || pid == session::self.pid) before_limit(resource, limit);
     return real().prlimit(pid, resource, limit, old);
 }

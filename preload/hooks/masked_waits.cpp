@@ -3,16 +3,17 @@
 
 #include <errno.h>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
 #include "hooks/hidden_waits.h"
 #include "hooks/interpose.h"
 #include "hooks/real.h"
 #include "hooks/waiting_threads.h"
+#include "session/session.h"
 #include "support/guarded_read.h"
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 
 constinit WaitingThreads waiting_threads;
 
@@ -67,30 +68,33 @@ void WaitingThreads::find_and_let_in(ucontext_t* interrupted) {
 }
 
 MaskedWait::MaskedWait(const void* mask) {
-    if (mask == nullptr || !is_current() || !process.trap.is_open()) return;
+    if (mask == nullptr || !session::is_current() || !epoch::sharing.trap.is_open()) return;
     sys::SignalMask now = 0;
     sys::syscall4(SYS_rt_sigprocmask, 0, 0, sys::word(&now), sizeof(now));
-    if ((now & kTrapOnly) == 0) return;
+    if ((now & session::kTrapOnly) == 0) return;
     sys::SignalMask meanwhile = 0;
     // The kernel says what is wrong with it.
-    if (!read_argument(mask, &meanwhile, sizeof(meanwhile)) || (meanwhile & kTrapOnly) != 0) return;
+    if (!read_argument(mask, &meanwhile, sizeof(meanwhile)) ||
+        (meanwhile & session::kTrapOnly) != 0)
+        return;
     // This lies in the frame of the function that makes the call.
     entry_ = waiting_threads.add(sys::gettid(), reinterpret_cast<uint64_t>(this));
     if (entry_ == nullptr) return;
-    sys::syscall4(SYS_rt_sigprocmask, 1 /* SIG_UNBLOCK */, sys::word(&kTrapOnly), 0,
-                  sizeof(kTrapOnly));
+    sys::syscall4(SYS_rt_sigprocmask, 1 /* SIG_UNBLOCK */, sys::word(&session::kTrapOnly), 0,
+                  sizeof(session::kTrapOnly));
 }
 
 MaskedWait::~MaskedWait() {
     if (entry_ == nullptr) return;
-    sys::syscall4(SYS_rt_sigprocmask, 0 /* SIG_BLOCK */, sys::word(&kTrapOnly), 0,
-                  sizeof(kTrapOnly));
+    sys::syscall4(SYS_rt_sigprocmask, 0 /* SIG_BLOCK */, sys::word(&session::kTrapOnly), 0,
+                  sizeof(session::kTrapOnly));
     WaitingThreads::remove(static_cast<WaitingThreads::Entry*>(entry_));
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks
 
-using namespace cowscope::process;
+using namespace cowscope;
+using namespace cowscope::hooks;
 
 COWSCOPE_INTERPOSED int sigsuspend(const sigset_t* mask) {
     const MaskedWait wait(mask);

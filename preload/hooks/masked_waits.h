@@ -1,7 +1,7 @@
 // For the length of a call that waits with another signal mask (waiting_threads.h).
 #pragma once
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 
 class MaskedWait {
   public:
@@ -15,4 +15,4 @@ class MaskedWait {
     void* entry_ = nullptr;
 };
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks

@@ -3,6 +3,8 @@
 // come by here; the kernel's own marks and the content of the page decide those
 // (witness/handler.cpp, tracker/userfaultfd.cpp).
 
+#include "hooks/memory.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <sys/mman.h>
@@ -10,20 +12,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
 #include "hooks/interpose.h"
 #include "hooks/own_descriptors.h"
 #include "hooks/plain_call.h"
 #include "hooks/real.h"
+#include "session/session.h"
 #include "support/threads.h"
 
 #include "support/poison.h"
 
-// libc's own word: the break as its brk(2) calls have left it, those of malloc's among them
-// (sysdeps/unix/sysv/linux/brk.c in glibc, and since 2.2.5 in its interface).
-extern "C" void* __curbrk __attribute__((weak));
-
-namespace cowscope::process {
+namespace cowscope::hooks {
 namespace {
 
 constexpr uint64_t kPage = tracker::kPageBytes;
@@ -32,25 +31,25 @@ constexpr uint64_t kPage = tracker::kPageBytes;
 template <typename Action>
 void with_watched(const void* address, size_t bytes, Action&& action) {
     // Most programs never fork: for them this is one comparison.
-    if (process.tracked == nullptr || bytes == 0 || !is_current()) return;
+    if (epoch::sharing.epoch == nullptr || bytes == 0 || !session::is_current()) return;
     const auto start = reinterpret_cast<uint64_t>(address);
     const uint64_t end = start + bytes;
     if (start % kPage != 0 || end < start) return;  // the kernel refuses it too
-    const Locked locked;
-    if (process.tracked != nullptr) action(start, (end + kPage - 1) & ~(kPage - 1));
+    const session::Locked locked;
+    if (epoch::sharing.epoch != nullptr) action(start, (end + kPage - 1) & ~(kPage - 1));
 }
 
 void forget_known(uint64_t start, uint64_t end) {
-    ++process.removals;
-    known_mappings.forget(start, end);
-    process.tracked->mappings.forget(process.tracked->arena, start, end);
+    ++epoch::sharing.removals;
+    epoch::known_mappings.forget(start, end);
+    epoch::sharing.epoch->mappings.forget(epoch::sharing.epoch->arena, start, end);
 }
 
 void giving_up(const void* address, size_t bytes) {
     with_watched(address, bytes, [](uint64_t start, uint64_t end) {
         forget_known(start, end);
-        record_copies(start, end);
-        forget_inherited(start, end);
+        epoch::record_copies(start, end);
+        epoch::forget_inherited(start, end);
     });
 }
 
@@ -58,7 +57,7 @@ void giving_up(const void* address, size_t bytes) {
 void discarding(const void* address, size_t bytes) {
     giving_up(address, bytes);
     with_watched(address, bytes, [](uint64_t start, uint64_t end) {
-        if (process.tracked->is_protected) process.tracker.unprotect({start, end});
+        if (epoch::sharing.epoch->is_protected) epoch::sharing.tracker.unprotect({start, end});
     });
 }
 
@@ -66,40 +65,42 @@ void discarding(const void* address, size_t bytes) {
 void has_renewed(const void* address, size_t bytes) {
     with_watched(address, bytes, [](uint64_t start, uint64_t end) {
         forget_known(start, end);
-        renew(start, end);
+        epoch::renew(start, end);
     });
 }
 
 void recording_copies(const void* address, size_t bytes) {
-    with_watched(address, bytes, [](uint64_t start, uint64_t end) { record_copies(start, end); });
+    with_watched(address, bytes,
+                 [](uint64_t start, uint64_t end) { epoch::record_copies(start, end); });
 }
 
 // A mapping that is as it was made.
 void has_attached(const void* address) {
     with_watched(address, 1, [](uint64_t start, uint64_t) {
-        Tracked* tracked = process.tracked;
-        if (tracked->stage == Stage::off) return;
-        if (tracked->mappings.read(tracked->arena, tracked->scratch) != 0) return;
-        const Mapping* mapping = tracked->mappings.find(start);
+        epoch::Epoch* epoch = epoch::sharing.epoch;
+        if (epoch->stage == epoch::Stage::off) return;
+        if (epoch->mappings.read(epoch->arena, epoch->scratch) != 0) return;
+        const Mapping* mapping = epoch->mappings.find(start);
         if (mapping == nullptr) return;
         const uint64_t end = mapping->end;
         forget_known(start, end);
-        forget_inherited(start, end);
-        renew(start, end);
+        epoch::forget_inherited(start, end);
+        epoch::renew(start, end);
     });
 }
 
 // `bytes` from `from` on now stand at `to`, and there is something new, or nothing, at `from`.
 void has_moved(const void* from, const void* to, size_t bytes) {
     const auto start = reinterpret_cast<uint64_t>(from);
-    const bool was_new = process.tracked != nullptr && process.tracked->renewed.has(start);
+    const bool was_new =
+        epoch::sharing.epoch != nullptr && epoch::sharing.epoch->renewed.has(start);
     has_renewed(from, bytes);
     with_watched(to, bytes, [&](uint64_t target, uint64_t end) {
         forget_known(target, end);
         if (was_new) {
-            renew(target, end);
+            epoch::renew(target, end);
         } else {
-            process.tracked->renewed.remove(target, end);
+            epoch::sharing.epoch->renewed.remove(target, end);
         }
     });
 }
@@ -117,37 +118,35 @@ bool discards(int advice) {
 }
 
 void hiding(const void* address, size_t bytes) {
-    with_watched(address, bytes, [](uint64_t, uint64_t) { ++process.removals; });
+    with_watched(address, bytes, [](uint64_t, uint64_t) { ++epoch::sharing.removals; });
 }
 
 // Read-only mappings of files, a program's code above all, are not watched, because hardly any
 // program ever writes there. One that is about to (a patch of its code) is followed from here on.
 void making_writable(const void* address, size_t bytes) {
     with_watched(address, bytes, [](uint64_t start, uint64_t end) {
-        const Mapping* mapping = known_mappings.find(start);
+        const Mapping* mapping = epoch::known_mappings.find(start);
         if (mapping == nullptr || !mapping->is_file || mapping->writable || !mapping->is_private) {
             return;
         }
-        known_mappings.set_writable(start, end);
-        if (process.tracked->stage == Stage::tracking) follow_writable(start, end);
+        epoch::known_mappings.set_writable(start, end);
+        if (epoch::sharing.epoch->stage == epoch::Stage::tracking)
+            epoch::follow_writable(start, end);
     });
 }
 
 // Whether an mremap of these pages has to be followed.
 bool may_move_watched(const void* address, size_t bytes) {
-    if (process.tracked == nullptr || process.tracked->stage != Stage::tracking) return false;
-    return reinterpret_cast<uint64_t>(address) % kPage == 0 && bytes != 0 && is_current();
-}
-
-uint64_t current_break() {
-    return static_cast<uint64_t>(sys::syscall1(SYS_brk, 0));
+    if (epoch::sharing.epoch == nullptr || epoch::sharing.epoch->stage != epoch::Stage::tracking)
+        return false;
+    return reinterpret_cast<uint64_t>(address) % kPage == 0 && bytes != 0 && session::is_current();
 }
 
 // Everything from the page behind `end` on is unmapped by the break.
 void give_up_behind_break(uint64_t end) {
-    if (process.tracked == nullptr || !is_current()) return;
+    if (epoch::sharing.epoch == nullptr || !session::is_current()) return;
     const uint64_t first = (end + kPage - 1) & ~(kPage - 1);
-    const uint64_t now = (current_break() + kPage - 1) & ~(kPage - 1);
+    const uint64_t now = (sys::current_break() + kPage - 1) & ~(kPage - 1);
     if (first >= now) return;
     giving_up(reinterpret_cast<const void*>(first), now - first);
     has_renewed(reinterpret_cast<const void*>(first), now - first);
@@ -161,41 +160,30 @@ bool changes_sharing(int advice) {
 void note_sharing(const void* address, size_t bytes, int advice) {
     const auto start = reinterpret_cast<uint64_t>(address);
     const uint64_t end = start + ((bytes + kPage - 1) & ~(kPage - 1));
-    if (!is_current()) return;
-    const Locked locked;
+    if (!session::is_current()) return;
+    const session::Locked locked;
     if (advice == MADV_DONTFORK || advice == MADV_WIPEONFORK) {
-        process.unshared.add(start, end);
+        epoch::unshared.add(start, end);
     } else {
-        process.unshared.remove(start, end);
+        epoch::unshared.remove(start, end);
     }
 }
 
 }  // namespace
 
-// What libc takes away without coming by here: the end of the heap, by the break; the heaps of
-// other threads, which there are none of without them; and large blocks, which nobody asks this
-// about: what may be a stack is asked for each time (runtime/cpython/frames.cpp).
-uint64_t memory_version() {
-    const uint64_t now =
-        &__curbrk != nullptr ? reinterpret_cast<uint64_t>(__curbrk) : current_break();
-    if (now != process.last_break || !is_only_thread()) ++process.unseen_removals;
-    process.last_break = now;
-    return removals_version() + process.unseen_removals;
-}
-
 void forget_unmapped_files() {
-    if (process.tracked == nullptr || !is_current()) return;
-    const Locked locked;
-    Tracked* tracked = process.tracked;
-    if (tracked == nullptr || tracked->stage == Stage::off) return;
-    if (tracked->mappings.read(tracked->arena, tracked->scratch) != 0) return;
-    for (const Mapping& known : known_mappings) {
+    if (epoch::sharing.epoch == nullptr || !session::is_current()) return;
+    const session::Locked locked;
+    epoch::Epoch* epoch = epoch::sharing.epoch;
+    if (epoch == nullptr || epoch->stage == epoch::Stage::off) return;
+    if (epoch->mappings.read(epoch->arena, epoch->scratch) != 0) return;
+    for (const Mapping& known : epoch::known_mappings) {
         if (!known.is_file || known.start == known.end) continue;
-        if (tracked->mappings.find(known.start) != nullptr) continue;
+        if (epoch->mappings.find(known.start) != nullptr) continue;
         const AddressRange gone = {known.start, known.end};
-        forget_inherited(gone.start, gone.end);
-        renew(gone.start, gone.end);
-        known_mappings.forget(gone.start, gone.end);
+        epoch::forget_inherited(gone.start, gone.end);
+        epoch::renew(gone.start, gone.end);
+        epoch::known_mappings.forget(gone.start, gone.end);
     }
 }
 
@@ -235,7 +223,10 @@ void before_raw_advice(unsigned long first, unsigned long second, int advice) {
     has_renewed(address, second);
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks
+
+using namespace cowscope;
+using namespace cowscope::hooks;
 
 // Allocators call these from their own start, before the shim's constructor and perhaps in the
 // middle of malloc, where looking up the function behind ours is not safe: the kernel is asked
@@ -243,13 +234,12 @@ void before_raw_advice(unsigned long first, unsigned long second, int advice) {
 
 COWSCOPE_INTERPOSED void* mmap64(void* address, size_t bytes, int protection, int flags, int fd,
                                  off_t offset) noexcept {
-    using namespace cowscope::process;
     if (!real_functions_are_resolved()) {
         return reinterpret_cast<void*>(
             plain_call(SYS_mmap, address, bytes, protection, flags, fd, offset));
     }
     // First, because it may list what is inherited.
-    if ((flags & (MAP_POPULATE | MAP_LOCKED)) != 0) before_unseen_writes();
+    if ((flags & (MAP_POPULATE | MAP_LOCKED)) != 0) epoch::before_unseen_writes();
     // MAP_FIXED unmaps what was there. (MAP_FIXED_NOREPLACE does not.)
     if ((flags & MAP_FIXED) != 0) giving_up(address, bytes);
     void* const result = real().mmap(address, bytes, protection, flags, visible(fd), offset);
@@ -263,7 +253,6 @@ COWSCOPE_INTERPOSED void* mmap(void* address, size_t bytes, int protection, int 
 }
 
 COWSCOPE_INTERPOSED int mprotect(void* address, size_t bytes, int protection) noexcept {
-    using namespace cowscope::process;
     if (!real_functions_are_resolved()) {
         return static_cast<int>(plain_call(SYS_mprotect, address, bytes, protection));
     }
@@ -273,7 +262,6 @@ COWSCOPE_INTERPOSED int mprotect(void* address, size_t bytes, int protection) no
 }
 
 COWSCOPE_INTERPOSED int munmap(void* address, size_t bytes) noexcept {
-    using namespace cowscope::process;
     if (!real_functions_are_resolved())
         return static_cast<int>(plain_call(SYS_munmap, address, bytes));
     giving_up(address, bytes);
@@ -283,12 +271,11 @@ COWSCOPE_INTERPOSED int munmap(void* address, size_t bytes) noexcept {
 }
 
 COWSCOPE_INTERPOSED int madvise(void* address, size_t bytes, int advice) noexcept {
-    using namespace cowscope::process;
     if (!real_functions_are_resolved()) {
         return static_cast<int>(plain_call(SYS_madvise, address, bytes, advice));
     }
     if (discards(advice)) discarding(address, bytes);
-    if (fills(advice)) before_unseen_writes();
+    if (fills(advice)) epoch::before_unseen_writes();
     const int result = real().madvise(address, bytes, advice);
     if (result == 0 && discards(advice)) has_renewed(address, bytes);
     if (result == 0 && changes_sharing(advice)) note_sharing(address, bytes, advice);
@@ -297,7 +284,6 @@ COWSCOPE_INTERPOSED int madvise(void* address, size_t bytes, int advice) noexcep
 
 COWSCOPE_INTERPOSED void* mremap(void* address, size_t old_bytes, size_t new_bytes, int flags,
                                  ...) noexcept {
-    using namespace cowscope::process;
     va_list more;
     va_start(more, flags);
     auto* new_address = va_arg(more, void*);
@@ -324,26 +310,26 @@ COWSCOPE_INTERPOSED void* mremap(void* address, size_t old_bytes, size_t new_byt
         return result;
     }
     // The lock is held over the call: in between, the pages stand at neither place.
-    const Locked locked;
+    const session::Locked locked;
     const auto start = reinterpret_cast<uint64_t>(address);
     const uint64_t end = start + ((kept_bytes + kPage - 1) & ~(kPage - 1));
-    const bool is_watched = process.tracked != nullptr && find_copies(start, end);
+    const bool is_watched = epoch::sharing.epoch != nullptr && epoch::find_copies(start, end);
     // The kernel takes a userfaultfd from a mapping that moves, and from the neighbours at its new
     // place that it has become one with (fs/userfaultfd.c, mremap_userfaultfd_prep()). One that has
     // none does not become one with those.
-    const bool is_released = process.tracked != nullptr && (flags & MREMAP_MAYMOVE) != 0 &&
-                             process.tracker.give_up(process.tracked->scan_buffer, {start, end});
+    const bool is_released =
+        epoch::sharing.epoch != nullptr && (flags & MREMAP_MAYMOVE) != 0 &&
+        epoch::sharing.tracker.give_up(epoch::sharing.epoch->scan_buffer, {start, end});
     void* result = real().mremap(address, old_bytes, new_bytes, flags, new_address);
     const bool is_moved = result != MAP_FAILED && result != address;
     if (is_watched && (is_moved || is_released)) {
-        follow_moved(start, end, is_moved ? reinterpret_cast<uint64_t>(result) : start);
+        epoch::follow_moved(start, end, is_moved ? reinterpret_cast<uint64_t>(result) : start);
     }
     return result;
 }
 
 // System V shared memory.
 COWSCOPE_INTERPOSED void* shmat(int id, const void* address, int flags) noexcept {
-    using namespace cowscope::process;
     // How large it is the mappings say afterwards.
     constexpr size_t kMostRecorded = size_t{1} << 30;
     if ((flags & SHM_REMAP) != 0) recording_copies(address, kMostRecorded);
@@ -354,14 +340,12 @@ COWSCOPE_INTERPOSED void* shmat(int id, const void* address, int flags) noexcept
 
 // A program that moves its break itself. malloc's own calls do not come by here.
 COWSCOPE_INTERPOSED int brk(void* end) noexcept {
-    using namespace cowscope::process;
     give_up_behind_break(reinterpret_cast<uint64_t>(end));
     return real().brk(end);
 }
 // libc's own name of it, which it has never been without.
 extern "C" void* __sbrk(intptr_t change) noexcept;
 COWSCOPE_INTERPOSED void* sbrk(intptr_t change) noexcept {
-    using namespace cowscope::process;
-    if (change < 0) give_up_behind_break(current_break() + static_cast<uint64_t>(change));
+    if (change < 0) give_up_behind_break(sys::current_break() + static_cast<uint64_t>(change));
     return real_functions_are_resolved() ? real().sbrk(change) : __sbrk(change);
 }

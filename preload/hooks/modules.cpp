@@ -2,24 +2,29 @@
 
 #include <dlfcn.h>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
 #include "hooks/interpose.h"
+#include "hooks/memory.h"
 #include "hooks/real.h"
+#include "hooks/runtimes.h"
+#include "session/session.h"
 
 #include "support/poison.h"
 
+using namespace cowscope;
+using namespace cowscope::hooks;
+
 COWSCOPE_INTERPOSED int dlclose(void* handle) noexcept {
-    using namespace cowscope::process;
     before_unload();
     const int result = real().dlclose(handle);
     after_unload();
     forget_unmapped_files();
-    if (is_current()) {
-        const Locked locked;
+    if (session::is_current()) {
+        const session::Locked locked;
         // Another module may come to lie where this one was.
-        walker.forget_rules();
-        Tracked* tracked = cowscope::process::process.tracked;
-        if (tracked != nullptr && tracked->python != nullptr) tracked->python->forget_modules();
+        epoch::walker.forget_rules();
+        epoch::Epoch* epoch = epoch::sharing.epoch;
+        if (epoch != nullptr && epoch->python != nullptr) epoch->python->forget_modules();
     }
     return result;
 }

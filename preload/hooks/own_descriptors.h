@@ -5,7 +5,7 @@
 
 #include "support/descriptor.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 
 // For a number that may be one of ours: whether it is. Takes the lock only where it looks so.
 bool is_own_number(int fd);
@@ -36,4 +36,4 @@ bool has_own_descriptors();
 // How many there are.
 unsigned count_own_descriptors();
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks

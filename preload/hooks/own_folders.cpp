@@ -4,13 +4,13 @@
 
 #include <cstring>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
 #include "hooks/own_descriptors.h"
 #include "support/text.h"
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 namespace {
 
 using Link = FixedText<64>;
@@ -127,4 +127,4 @@ const char* without_own_descriptor(int folder, const char* path) {
     }
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks

@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 
 // Of another process it is found by chance that one of its numbers is the shim's here: the link
 // behind the descriptor says whose folder it is.
@@ -24,4 +24,4 @@ inline bool leads_to_own_descriptor(int folder, const char* path) {
     return without_own_descriptor(folder, path) != path;
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks

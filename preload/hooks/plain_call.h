@@ -11,7 +11,7 @@
 
 #include "support/syscall.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 
 template <typename Word>
 long as_word(Word word) {
@@ -33,4 +33,4 @@ template <typename... Words>
     return -1;
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks

@@ -7,17 +7,25 @@
 
 #include <cstdint>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
 #include "hooks/asking_calls.h"
 #include "hooks/hidden_raw_calls.h"
+#include "hooks/host_userfaultfd.h"
+#include "hooks/memory.h"
 #include "hooks/raw_signal_calls.h"
 #include "hooks/real.h"
+#include "hooks/rights.h"
+#include "hooks/sandbox.h"
+#include "session/session.h"
 
 #include "support/poison.h"
 
+using namespace cowscope;
+using namespace cowscope::hooks;
+
 namespace {
 
-constexpr unsigned long kCallsInSet = cowscope::process::kKnownCalls;
+constexpr unsigned long kCallsInSet = kKnownCalls;
 static_assert(kCallsInSet == 512);  // as in raw_calls_x86_64.S
 
 // Calls by which the kernel writes to the program's memory, as those in kernel_writes.cpp.
@@ -54,19 +62,18 @@ constexpr CallSet calls_to_see() {
     for (const unsigned long number : kMemoryCalls) set.add(number);
     for (const unsigned long number : kRingCalls) set.add(number);
     for (const unsigned long number : kRightsCalls) set.add(number);
-    for (const unsigned long number : cowscope::process::kSignalCalls) set.add(number);
+    for (const unsigned long number : kSignalCalls) set.add(number);
     for (unsigned long number = 0; number < kCallsInSet; ++number) {
-        if (cowscope::process::is_asking_call(number)) set.add(number);
+        if (is_asking_call(number)) set.add(number);
     }
     return set;
 }
 
-unsigned long word_of(const cowscope::process::RawCall& call, size_t argument) {
+unsigned long word_of(const RawCall& call, size_t argument) {
     return static_cast<unsigned long>(call.arguments[argument]);
 }
 
-void see(const cowscope::process::RawCall& call) {
-    using namespace cowscope::process;
+void see(const RawCall& call) {
     switch (call.number) {
         case SYS_seccomp:
             before_seccomp(static_cast<unsigned>(call.arguments[0]),
@@ -100,13 +107,13 @@ void see(const cowscope::process::RawCall& call) {
             return;
         case SYS_io_uring_setup:
         case SYS_io_uring_enter:
-            if (!is_current()) return;
-            process.has_ring = true;
+            if (!session::is_current()) return;
+            epoch::sharing.has_ring = true;
             break;
         default:
             break;
     }
-    if (is_written_by(call.number)) before_unseen_writes();
+    if (is_written_by(call.number)) epoch::before_unseen_writes();
 }
 
 }  // namespace
@@ -132,7 +139,6 @@ void cowscope_resolve_syscall() {
 // down to the first, which is the call's number; then a return address and the seventh. Whether the
 // call was answered; then its result is in the place of the number.
 int cowscope_before_call(long* words) {
-    using namespace cowscope::process;
     RawCall call = {words[5], {words[4], words[3], words[2], words[1], words[0], words[7]}};
     hide_from_call(&call);
     for (size_t i = 0; i < 5; ++i) words[4 - i] = call.arguments[i];
@@ -143,7 +149,7 @@ int cowscope_before_call(long* words) {
         is_answered = answer_asking_call(call, &result);
     }
     if (is_answered) {
-        if (cowscope::sys::failed(result)) {
+        if (sys::failed(result)) {
             errno = static_cast<int>(-result);
             result = -1;
         }

@@ -4,17 +4,18 @@
 
 #include <cstring>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
 #include "hooks/exec.h"
 #include "hooks/hidden_waits.h"
 #include "hooks/masked_waits.h"
 #include "hooks/signals.h"
+#include "session/session.h"
 #include "support/guarded_read.h"
 #include "support/kept_errno.h"
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 namespace {
 
 // struct kernel_sigaction (x86-64: arch/x86/include/asm/signal.h, struct sigaction).
@@ -79,7 +80,7 @@ bool change_raw_action(const long* with, long* result) {
 bool blocks_trap(const long* with) {
     sys::SignalMask mask = 0;
     return with[0] != SIG_UNBLOCK && with[1] != 0 &&
-           read_argument(pointer(with[1]), &mask, sizeof(mask)) && (mask & kTrapOnly) != 0;
+           read_argument(pointer(with[1]), &mask, sizeof(mask)) && (mask & session::kTrapOnly) != 0;
 }
 
 // pselect6() and io_pgetevents() have the mask's address in a struct.
@@ -114,7 +115,7 @@ bool answer_signal_call(const RawCall& call, long* result) {
         case SYS_rt_sigaction:
             return change_raw_action(with, result);
         case SYS_rt_sigprocmask:
-            if (blocks_trap(with)) before_blocking_trap();
+            if (blocks_trap(with)) epoch::before_blocking_trap();
             return false;
         case SYS_rt_sigsuspend:
             return wait_with_mask(call, pointer(with[0]), result);
@@ -168,4 +169,4 @@ bool answer_signal_call(const RawCall& call, long* result) {
     }
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks

@@ -5,7 +5,7 @@
 
 #include <sys/syscall.h>
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 
 struct RawCall {
     long number;
@@ -34,4 +34,4 @@ inline bool is_signal_call(long number) {
 // held.
 bool answer_signal_call(const RawCall& call, long* result);
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks

@@ -10,7 +10,7 @@
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 namespace {
 
 constinit RealFunctions functions = {};
@@ -182,4 +182,4 @@ const RealFunctions& real() {
     return functions;
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks

@@ -19,7 +19,7 @@
 
 struct aiocb64;
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 
 using Spawn = int(int*, const char*, const posix_spawn_file_actions_t*, const posix_spawnattr_t*,
                   char* const[], char* const[]);
@@ -148,4 +148,4 @@ void resolve_looking_functions(void* (*find)(const char*));
 Spawn* find_spawn(const char* name);
 bool real_functions_are_resolved();
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks

@@ -2,48 +2,52 @@
 // What later needs to be opened with the rights and the paths of now is opened before. Once it has
 // forked all of that is open, so that a bare system call will do; before that libc's functions and
 // its syscall() are what is seen.
+#include "hooks/rights.h"
+
 #include <linux/capability.h>
 #include <sched.h>
 #include <sys/fsuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
+#include "hooks/fork.h"
 #include "hooks/hidden_paths.h"
 #include "hooks/interpose.h"
 #include "hooks/real.h"
+#include "session/session.h"
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 namespace {
 
 // Without /proc there is nothing to ask later.
 void keep_what_paths_lead_to() {
-    process.folder.keep();
-    if (process.tracked == nullptr) prepare_for_children();
+    session::self.folder.keep();
+    if (epoch::sharing.epoch == nullptr) prepare_for_children();
 }
 
 void keep_what_takes_rights() {
-    if (process.writer.is_open()) process.writer.keep_file();
-    process.folder.keep();
-    process.look.open_for_children();
+    if (session::self.writer.is_open()) session::self.writer.keep_file();
+    session::self.folder.keep();
+    epoch::sharing.look.open_for_children();
 }
 
 }  // namespace
 
 void before_other_rights() {
-    if (!is_current()) return;
-    const Locked locked;
+    if (!session::is_current()) return;
+    const session::Locked locked;
     keep_what_takes_rights();
 }
 
 void before_other_paths() {
-    if (!is_current()) return;
-    const Locked locked;
+    if (!session::is_current()) return;
+    const session::Locked locked;
     keep_what_takes_rights();
-    if (is_current()) keep_what_paths_lead_to();
-    process.folder.lose_path();
+    if (session::is_current()) keep_what_paths_lead_to();
+    session::self.folder.lose_path();
 }
 
 void before_raw_rights_call(unsigned long number) {
@@ -56,11 +60,10 @@ void before_raw_rights_call(unsigned long number) {
     }
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks
 
-using cowscope::process::before_other_paths;
-using cowscope::process::before_other_rights;
-using cowscope::process::real;
+using namespace cowscope;
+using namespace cowscope::hooks;
 
 COWSCOPE_INTERPOSED int setuid(uid_t user) noexcept {
     before_other_rights();
@@ -90,11 +93,11 @@ COWSCOPE_INTERPOSED int capset(cap_user_header_t header, cap_user_data_t data) n
 
 COWSCOPE_INTERPOSED int chroot(const char* path) noexcept {
     before_other_paths();
-    return real().chroot(cowscope::process::visible_path(path));
+    return real().chroot(visible_path(path));
 }
 COWSCOPE_INTERPOSED int setns(int fd, int kind) noexcept {
     before_other_paths();
-    return real().setns(cowscope::process::visible(fd), kind);
+    return real().setns(visible(fd), kind);
 }
 COWSCOPE_INTERPOSED int unshare(int flags) noexcept {
     if ((flags & (CLONE_NEWNS | CLONE_NEWUSER)) != 0) before_other_paths();

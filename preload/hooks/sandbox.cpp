@@ -5,6 +5,8 @@
 //
 // Making a child may be deadly as well. It is tried where the program is about to make one itself,
 // or where the recorder has done so under the very same filters.
+#include "hooks/sandbox.h"
+
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/perf_event.h>
@@ -15,16 +17,17 @@
 #include <cstdarg>
 #include <cstring>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
 #include "hooks/interpose.h"
 #include "hooks/plain_call.h"
 #include "hooks/real.h"
+#include "session/session.h"
 #include "support/bpf.h"
 #include "support/guarded_read.h"
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 namespace {
 
 bool is_deadly(uint32_t action) {
@@ -69,17 +72,17 @@ bool would_kill(const void* filter) {
 }
 
 void stand_back() {
-    const Locked locked;
-    look_last(false);
-    write_note(trace::NoteCode::sandboxed, 0);
-    close_all();
+    const session::Locked locked;
+    epoch::look_last(false);
+    session::write_note(trace::NoteCode::sandboxed, 0);
+    epoch::close_all();
 }
 
 void before_filter(const void* filter) {
-    if (!is_current()) return;
+    if (!session::is_current()) return;
     bool kills = false;
     {
-        const Locked locked;
+        const session::Locked locked;
         kills = would_kill(filter);
     }
     if (kills) stand_back();
@@ -89,7 +92,7 @@ void before_filter(const void* filter) {
 
 void before_seccomp(unsigned operation, const void* arguments) {
     if (operation == SECCOMP_SET_MODE_FILTER) before_filter(arguments);
-    if (operation == SECCOMP_SET_MODE_STRICT && is_current()) stand_back();
+    if (operation == SECCOMP_SET_MODE_STRICT && session::is_current()) stand_back();
 }
 
 namespace {
@@ -196,7 +199,7 @@ uint32_t filters_in_force() {
 }
 
 bool may_make_all_calls_here() {
-    const int folder = process.folder.open();
+    const int folder = session::self.folder.open();
     if (folder < 0) return may_make_all_calls();
     const int marker = sys::open_at(folder, kMarker, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (marker >= 0) sys::close(marker);
@@ -210,16 +213,18 @@ bool may_make_all_calls_here() {
     return may_make_all;
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks
+
+using namespace cowscope;
+using namespace cowscope::hooks;
 
 COWSCOPE_INTERPOSED int prctl(int option, ...) {
-    using namespace cowscope::process;
     va_list list;
     va_start(list, option);
     unsigned long arguments[4];
     for (unsigned long& each : arguments) each = va_arg(list, unsigned long);
     va_end(list);
-    if (option == PR_SET_SECCOMP && is_current()) {
+    if (option == PR_SET_SECCOMP && session::is_current()) {
         if (arguments[0] == SECCOMP_MODE_STRICT) stand_back();
         if (arguments[0] == SECCOMP_MODE_FILTER) {
             before_filter(reinterpret_cast<const void*>(arguments[1]));

@@ -3,14 +3,15 @@
 
 #include <cstring>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
 #include "hooks/interpose.h"
 #include "hooks/real.h"
 #include "hooks/signals.h"
+#include "session/session.h"
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 namespace {
 
 using Handler = void (*)(int);
@@ -30,11 +31,11 @@ int restart_flag(int signal) {
 // While SIGTRAP is blocked the witness is blind.
 void before_mask_change(int how, const sigset_t* set) {
     if (set == nullptr || how == SIG_UNBLOCK || sigismember(set, SIGTRAP) != 1) return;
-    before_blocking_trap();
+    epoch::before_blocking_trap();
 }
 // By a mask of the first 32 signals.
 void before_mask_change(int mask) {
-    if ((static_cast<unsigned>(mask) & kTrapOnly) != 0) before_blocking_trap();
+    if ((static_cast<unsigned>(mask) & session::kTrapOnly) != 0) epoch::before_blocking_trap();
 }
 
 Handler change_handler(int signal, Handler handler, int flags, bool blocks_itself) {
@@ -61,9 +62,10 @@ Handler change_handler_of_system_v(int signal, Handler handler) {
 }
 
 }  // namespace
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks
 
-using namespace cowscope::process;
+using namespace cowscope;
+using namespace cowscope::hooks;
 
 COWSCOPE_INTERPOSED int sigaction(int signal, const struct sigaction* action,
                                   struct sigaction* old) noexcept {
@@ -119,7 +121,7 @@ COWSCOPE_INTERPOSED int sigignore(int signal) noexcept {
 COWSCOPE_INTERPOSED int siginterrupt(int signal, int interrupts) noexcept {
     // It keeps the handler that the kernel has, ours too.
     if (real().siginterrupt(signal, interrupts) != 0) return -1;
-    const cowscope::sys::SignalMask bit = cowscope::sys::SignalMask{1} << (signal - 1);
+    const sys::SignalMask bit = sys::SignalMask{1} << (signal - 1);
     interrupting = interrupts != 0 ? interrupting | bit : interrupting & ~bit;
     note_restart_flag(signal, restart_flag(signal));
     return 0;
@@ -140,8 +142,7 @@ COWSCOPE_INTERPOSED int sigvec(int signal, const cowscope_sigvec* vector, cowsco
     struct sigaction action;
     std::memset(&action, 0, sizeof(action));
     if (vector != nullptr) {
-        const auto mask =
-            static_cast<cowscope::sys::SignalMask>(static_cast<unsigned>(vector->mask));
+        const auto mask = static_cast<sys::SignalMask>(static_cast<unsigned>(vector->mask));
         action.sa_handler = vector->handler;
         std::memcpy(&action.sa_mask, &mask, sizeof(mask));
         if ((vector->flags & kOnStack) != 0) action.sa_flags |= SA_ONSTACK;
@@ -151,7 +152,7 @@ COWSCOPE_INTERPOSED int sigvec(int signal, const cowscope_sigvec* vector, cowsco
     struct sigaction before;
     if (change_action(signal, vector != nullptr ? &action : nullptr, &before) != 0) return -1;
     if (old == nullptr) return 0;
-    cowscope::sys::SignalMask blocked = 0;
+    sys::SignalMask blocked = 0;
     std::memcpy(&blocked, &before.sa_mask, sizeof(blocked));
     old->handler = before.sa_handler;
     old->mask = static_cast<int>(blocked);
@@ -170,7 +171,7 @@ COWSCOPE_INTERPOSED int pthread_sigmask(int how, const sigset_t* set, sigset_t* 
     return real().pthread_sigmask(how, set, old);
 }
 COWSCOPE_INTERPOSED int sighold(int signal) noexcept {
-    if (signal == SIGTRAP) before_blocking_trap();
+    if (signal == SIGTRAP) epoch::before_blocking_trap();
     return real().sighold(signal);
 }
 COWSCOPE_INTERPOSED int sigblock(int mask) noexcept {

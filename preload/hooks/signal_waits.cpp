@@ -7,32 +7,33 @@
 
 #include <cstring>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
 #include "hooks/interpose.h"
 #include "hooks/own_descriptors.h"
 #include "hooks/real.h"
 #include "hooks/signals.h"
+#include "session/session.h"
 #include "support/guarded_read.h"
 #include "support/kept_errno.h"
-#include "witness/handler.h"
+#include "witness/sink.h"
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 namespace {
 
 // `set`: as the host gave it, which may be no memory at all; the kernel says so.
 bool may_get_ours(const void* set) {
     sys::SignalMask mask = 0;
-    return set != nullptr && is_current() && process.trap.is_open() &&
-           read_argument(set, &mask, sizeof(mask)) && (mask & kTrapOnly) != 0;
+    return set != nullptr && session::is_current() && epoch::sharing.trap.is_open() &&
+           read_argument(set, &mask, sizeof(mask)) && (mask & session::kTrapOnly) != 0;
 }
 
 // Whether the signal was one of ours; then it has been counted.
 bool take_ours(int signal, const siginfo_t& info) {
     const auto& trap = reinterpret_cast<const kernel::PerfSiginfo&>(info);
     if (signal != SIGTRAP || !witness::is_ours(trap)) return false;
-    const Locked locked;
+    const session::Locked locked;
     witness::count_late(trap);
     return true;
 }
@@ -83,8 +84,8 @@ namespace {
 // What is pending of SIGTRAP: this thread's own first, and then its process's.
 bool take_pending(siginfo_t* info) {
     const struct timespec at_once = {0, 0};
-    return sys::syscall4(SYS_rt_sigtimedwait, sys::word(&kTrapOnly), sys::word(info),
-                         sys::word(&at_once), sizeof(kTrapOnly)) == SIGTRAP;
+    return sys::syscall4(SYS_rt_sigtimedwait, sys::word(&session::kTrapOnly), sys::word(info),
+                         sys::word(&at_once), sizeof(session::kTrapOnly)) == SIGTRAP;
 }
 
 // What was sent to the process may be meant for another thread of it. Only a thread itself may say
@@ -137,24 +138,24 @@ bool has_own_trap_pending() {
 }
 
 void make_room_for_trap() {
-    if (is_current() && process.trap.is_open()) drop_ours();
+    if (session::is_current() && epoch::sharing.trap.is_open()) drop_ours();
 }
 
 NoTrapIsPending::NoTrapIsPending() {
-    if (!is_current() || !process.trap.is_open()) return;
+    if (!session::is_current() || !epoch::sharing.trap.is_open()) return;
     {
-        const Locked locked;
+        const session::Locked locked;
         if (!locked.is_trap_blocked()) return;
-        mean_ = process.trap.mean();
-        process.trap.close();
+        mean_ = epoch::sharing.trap.mean();
+        epoch::sharing.trap.close();
     }
     has_own_trap_pending();
 }
 
 NoTrapIsPending::~NoTrapIsPending() {
-    if (mean_ == 0 || !is_current() || process.tracked == nullptr) return;
-    const Locked locked;
-    process.trap.open(mean_, &process.tracked->sampling, false);
+    if (mean_ == 0 || !session::is_current() || epoch::sharing.epoch == nullptr) return;
+    const session::Locked locked;
+    epoch::sharing.trap.open(mean_, &epoch::sharing.epoch->sampling, false);
 }
 
 long wait_for_signal(const void* set, siginfo_t* info, const struct timespec* timeout,
@@ -176,47 +177,51 @@ long pending_signals(void* set, size_t bytes) {
     if (result != 0 || bytes != sizeof(sys::SignalMask) || !may_get_ours(set)) return result;
     sys::SignalMask pending = 0;
     std::memcpy(&pending, set, sizeof(pending));
-    if (!has_own_trap_pending()) pending &= ~kTrapOnly;
+    if (!has_own_trap_pending()) pending &= ~session::kTrapOnly;
     std::memcpy(set, &pending, sizeof(pending));
     return result;
 }
 
 void leave_trap_out(int fd, const void* mask, int flags) {
-    if (!is_current() || process.options.witness == session::WitnessChoice::off) return;
+    if (!session::is_current() || session::options.witness == session::WitnessChoice::off) return;
     sys::SignalMask without = 0;
     // The kernel has read as much.
     std::memcpy(&without, mask, sizeof(without));
-    if ((without & kTrapOnly) == 0) return;
-    without &= ~kTrapOnly;
+    if ((without & session::kTrapOnly) == 0) return;
+    without &= ~session::kTrapOnly;
     sys::syscall4(SYS_signalfd4, fd, sys::word(&without), sizeof(without), flags);
 }
 
 namespace {
 
 int raise_in_thread(int signal) {
-    if (signal != SIGTRAP || !is_current() || !process.trap.is_open()) return real().raise(signal);
+    if (signal != SIGTRAP || !session::is_current() || !epoch::sharing.trap.is_open())
+        return real().raise(signal);
     send_to_self(signal, [](int each) { return sys::tgkill(sys::getpid(), sys::gettid(), each); });
     return 0;
 }
 
 }  // namespace
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks
+
+using namespace cowscope;
+using namespace cowscope::hooks;
 
 COWSCOPE_INTERPOSED int sigtimedwait(const sigset_t* set, siginfo_t* info,
                                      const struct timespec* timeout) {
-    return cowscope::process::wait_by_libc(set, info, timeout);
+    return wait_by_libc(set, info, timeout);
 }
 
 COWSCOPE_INTERPOSED int sigwaitinfo(const sigset_t* set, siginfo_t* info) {
-    return cowscope::process::wait_by_libc(set, info, nullptr);
+    return wait_by_libc(set, info, nullptr);
 }
 
 // Never ends with EINTR (sigwait(3)), and has its own way to say what went wrong.
 COWSCOPE_INTERPOSED int sigwait(const sigset_t* set, int* signal) {
-    const cowscope::KeptErrno kept_errno;
+    const KeptErrno kept_errno;
     int got = 0;
     do {
-        got = cowscope::process::wait_by_libc(set, nullptr, nullptr);
+        got = wait_by_libc(set, nullptr, nullptr);
     } while (got < 0 && errno == EINTR);
     const int error = got < 0 ? errno : 0;
     if (error == 0) *signal = got;
@@ -226,21 +231,19 @@ COWSCOPE_INTERPOSED int sigwait(const sigset_t* set, int* signal) {
 // What is read from it cannot be told apart on the way, so it brings no SIGTRAP at all: a program
 // that sends itself SIGTRAP to read it there waits in vain.
 COWSCOPE_INTERPOSED int signalfd(int fd, const sigset_t* mask, int flags) noexcept {
-    using namespace cowscope::process;
     const int result = real().signalfd(visible(fd), mask, flags);
     if (result >= 0) leave_trap_out(result, mask, flags);
     return result;
 }
 
 COWSCOPE_INTERPOSED int raise(int signal) noexcept {
-    return cowscope::process::raise_in_thread(signal);
+    return raise_in_thread(signal);
 }
 COWSCOPE_INTERPOSED int gsignal(int signal) noexcept {
-    return cowscope::process::raise_in_thread(signal);
+    return raise_in_thread(signal);
 }
 // To other threads they go by libc, which knows whether a thread still lives.
 COWSCOPE_INTERPOSED int pthread_kill(pthread_t thread, int signal) noexcept {
-    using namespace cowscope::process;
     if (signal != SIGTRAP || thread != pthread_self()) return real().pthread_kill(thread, signal);
     return raise_in_thread(signal) == 0 ? 0 : errno;
 }
@@ -248,7 +251,7 @@ COWSCOPE_INTERPOSED int pthread_sigqueue(pthread_t thread, int signal,
                                          const union sigval value) noexcept {
     using namespace cowscope;
     if (signal != SIGTRAP || thread != pthread_self()) {
-        return process::real().pthread_sigqueue(thread, signal, value);
+        return real().pthread_sigqueue(thread, signal, value);
     }
     siginfo_t info;
     std::memset(&info, 0, sizeof(info));
@@ -257,8 +260,7 @@ COWSCOPE_INTERPOSED int pthread_sigqueue(pthread_t thread, int signal,
     info.si_pid = sys::getpid();
     info.si_uid = static_cast<uid_t>(sys::syscall0(SYS_getuid));
     info.si_value = value;
-    const long result = process::send_to_self(
-        signal, [&](int each) { return process::send_to_thread(info, each); });
+    const long result = send_to_self(signal, [&](int each) { return send_to_thread(info, each); });
     return static_cast<int>(-result);
 }
 
@@ -266,14 +268,13 @@ COWSCOPE_INTERPOSED int tgkill(pid_t pid, pid_t tid, int signal) noexcept {
     using namespace cowscope;
     const auto send = [&](int each) -> long { return sys::tgkill(pid, tid, each); };
     const bool is_own_trap = signal == SIGTRAP && tid == sys::gettid();
-    const long result = is_own_trap ? process::send_to_self(signal, send) : send(signal);
+    const long result = is_own_trap ? send_to_self(signal, send) : send(signal);
     if (!sys::failed(result)) return static_cast<int>(result);
     errno = static_cast<int>(-result);
     return -1;
 }
 
 COWSCOPE_INTERPOSED int sigpending(sigset_t* set) noexcept {
-    using namespace cowscope::process;
     const int result = real().sigpending(set);
     if (result == 0 && may_get_ours(set) && !has_own_trap_pending()) sigdelset(set, SIGTRAP);
     return result;

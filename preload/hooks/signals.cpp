@@ -5,14 +5,16 @@
 #include <atomic>
 #include <cstring>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
 #include "hooks/real.h"
 #include "hooks/waiting_threads.h"
+#include "session/session.h"
+#include "witness/host_signals.h"
 #include "witness/trap.h"
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 namespace {
 
 // Signals that end a program by default and that others send to end it.
@@ -40,7 +42,7 @@ struct sigaction default_action() {
 }
 
 void on_end(int signal, siginfo_t*, void*) {
-    finish(trace::EndKind::signal, signal);
+    epoch::finish(trace::EndKind::signal, signal);
     const struct sigaction action = default_action();
     real().sigaction(signal, &action, nullptr);
     // Blocked while this handler runs: it strikes on return, and the parent sees the same death.
@@ -138,11 +140,11 @@ int change_other_trap_action(const struct sigaction* action, struct sigaction* o
 }
 
 int change_trap_action(const struct sigaction* action, struct sigaction* old) {
-    if (!is_current()) {
+    if (!session::is_current()) {
         return has_trap() ? change_other_trap_action(action, old)
                           : real().sigaction(SIGTRAP, action, old);
     }
-    const Locked locked;
+    const session::Locked locked;
     if (executions_under_way == 0 && !has_trap()) return real().sigaction(SIGTRAP, action, old);
     const struct sigaction before = host_trap_action;
     if (action != nullptr) {
@@ -156,8 +158,8 @@ int change_trap_action(const struct sigaction* action, struct sigaction* old) {
 // The host's action for a SIGTRAP that is being delivered; one that is to be used once is gone then
 // (kernel/signal.c, get_signal()).
 struct sigaction take_host_action() {
-    if (!is_current()) return host_trap_action;
-    process.lock.lock();
+    if (!session::is_current()) return host_trap_action;
+    session::self.lock.lock();
     const struct sigaction action = host_trap_action;
     const bool has_handler = !is_default(action) && !is_ignored(action);
     if (has_handler && (action.sa_flags & static_cast<int>(SA_RESETHAND)) != 0) {
@@ -165,7 +167,7 @@ struct sigaction take_host_action() {
         host_trap_action.sa_handler = SIG_DFL;
         host_trap_action.sa_flags &= ~SA_SIGINFO;
     }
-    process.lock.unlock();
+    session::self.lock.unlock();
     return action;
 }
 
@@ -188,6 +190,66 @@ void handle_default_ends() {
         real().sigaction(signal, &ours, nullptr);
     }
 }
+
+bool may_be_handled(int signal) {
+    return signal == SIGTRAP || is_ending_signal(signal);
+}
+
+// What the host is told and what the kernel is told, for the signals that the shim may handle.
+int change_action(int signal, const struct sigaction* action, struct sigaction* old) {
+    if (signal == SIGTRAP && trap_handler != nullptr) return change_trap_action(action, old);
+    if (!is_ending_signal(signal)) return real().sigaction(signal, action, old);
+    struct sigaction before;
+    if (real().sigaction(signal, nullptr, &before) != 0) return -1;
+    const bool was_ours = is_handled_by(before, on_end);
+    const bool to_default = action != nullptr && is_default(*action);
+    if (action != nullptr && !(was_ours && to_default)) {
+        const struct sigaction ours = end_action();
+        const bool is_taken = to_default && ends_are_handled;
+        if (real().sigaction(signal, is_taken ? &ours : action, &before) != 0) return -1;
+    }
+    if (old != nullptr) *old = was_ours ? default_action() : before;
+    return 0;
+}
+
+void note_restart_flag(int signal, int flags) {
+    if (signal != SIGTRAP || !session::is_current() || trap_handler == nullptr) return;
+    const session::Locked locked;
+    host_trap_action.sa_flags = (host_trap_action.sa_flags & ~SA_RESTART) | flags;
+}
+
+IgnoredTrapIsKept::IgnoredTrapIsKept() {
+    if (trap_handler == nullptr || !is_ignored(host_trap_action)) return;
+    struct sigaction ignored = default_action();
+    ignored.sa_handler = SIG_IGN;
+    if (!session::is_current()) {
+        // A child of vfork(): its own action, and nothing to be noted in what it shares.
+        is_kept_ = has_trap() && real().sigaction(SIGTRAP, &ignored, nullptr) == 0;
+        return;
+    }
+    // What other threads write meanwhile is known by a census alone.
+    epoch::before_unseen_writes();
+    const session::Locked locked;
+    is_kept_ = executions_under_way != 0 || has_trap();
+    if (!is_kept_) return;
+    if (executions_under_way++ == 0) real().sigaction(SIGTRAP, &ignored, nullptr);
+}
+
+IgnoredTrapIsKept::~IgnoredTrapIsKept() {
+    if (!is_kept_) return;
+    if (!session::is_current()) {
+        set_trap_action();
+        return;
+    }
+    const session::Locked locked;
+    if (--executions_under_way == 0) set_trap_action();
+}
+
+}  // namespace cowscope::hooks
+
+namespace cowscope::witness {
+
+using namespace cowscope::hooks;
 
 bool handle_trap(TrapHandler handler) {
     if (executions_under_way != 0) return true;
@@ -219,84 +281,38 @@ void pass_trap_to_host(int signal, siginfo_t* info, void* context) {
     }
 }
 
+void let_into_wait(ucontext_t* interrupted) {
+    waiting_threads.let_in(interrupted);
+}
+
+}  // namespace cowscope::witness
+
+namespace cowscope::session {
+
 // Everything that this function writes to the stack is written before the last look at what is
 // pending: a first write to a stack page behind it would leave one more signal.
 __attribute__((noinline)) void restore_signal_mask(sys::SignalMask mask) {
     volatile sys::SignalMask outside = mask;
-    if (process.trap.is_open() && (mask & kTrapOnly) == 0) {
+    if (epoch::sharing.trap.is_open() && (mask & session::kTrapOnly) == 0) {
         const struct timespec at_once = {0, 0};
         union {
             siginfo_t whole;
             kernel::PerfSiginfo trap;
         } info;
-        while (sys::syscall4(SYS_rt_sigtimedwait, sys::word(&kTrapOnly), sys::word(&info),
-                             sys::word(&at_once), sizeof(kTrapOnly)) == SIGTRAP) {
+        while (sys::syscall4(SYS_rt_sigtimedwait, sys::word(&session::kTrapOnly), sys::word(&info),
+                             sys::word(&at_once), sizeof(session::kTrapOnly)) == SIGTRAP) {
             if (witness::is_ours(info.trap)) {
-                process.lock.lock();
-                if (process.trap.takes(info.trap)) process.trap.count_told(info.trap);
-                process.lock.unlock();
+                session::self.lock.lock();
+                if (epoch::sharing.trap.takes(info.trap)) epoch::sharing.trap.count_told(info.trap);
+                session::self.lock.unlock();
                 continue;
             }
             // Somebody sent this one: the host gets it when its mask is back.
-            send_again(info.whole);
+            hooks::send_again(info.whole);
             break;
         }
     }
     sys::syscall4(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, sys::word(&outside), 0, sizeof(outside));
 }
 
-bool may_be_handled(int signal) {
-    return signal == SIGTRAP || is_ending_signal(signal);
-}
-
-// What the host is told and what the kernel is told, for the signals that the shim may handle.
-int change_action(int signal, const struct sigaction* action, struct sigaction* old) {
-    if (signal == SIGTRAP && trap_handler != nullptr) return change_trap_action(action, old);
-    if (!is_ending_signal(signal)) return real().sigaction(signal, action, old);
-    struct sigaction before;
-    if (real().sigaction(signal, nullptr, &before) != 0) return -1;
-    const bool was_ours = is_handled_by(before, on_end);
-    const bool to_default = action != nullptr && is_default(*action);
-    if (action != nullptr && !(was_ours && to_default)) {
-        const struct sigaction ours = end_action();
-        const bool is_taken = to_default && ends_are_handled;
-        if (real().sigaction(signal, is_taken ? &ours : action, &before) != 0) return -1;
-    }
-    if (old != nullptr) *old = was_ours ? default_action() : before;
-    return 0;
-}
-
-void note_restart_flag(int signal, int flags) {
-    if (signal != SIGTRAP || !is_current() || trap_handler == nullptr) return;
-    const Locked locked;
-    host_trap_action.sa_flags = (host_trap_action.sa_flags & ~SA_RESTART) | flags;
-}
-
-IgnoredTrapIsKept::IgnoredTrapIsKept() {
-    if (trap_handler == nullptr || !is_ignored(host_trap_action)) return;
-    struct sigaction ignored = default_action();
-    ignored.sa_handler = SIG_IGN;
-    if (!is_current()) {
-        // A child of vfork(): its own action, and nothing to be noted in what it shares.
-        is_kept_ = has_trap() && real().sigaction(SIGTRAP, &ignored, nullptr) == 0;
-        return;
-    }
-    // What other threads write meanwhile is known by a census alone.
-    before_unseen_writes();
-    const Locked locked;
-    is_kept_ = executions_under_way != 0 || has_trap();
-    if (!is_kept_) return;
-    if (executions_under_way++ == 0) real().sigaction(SIGTRAP, &ignored, nullptr);
-}
-
-IgnoredTrapIsKept::~IgnoredTrapIsKept() {
-    if (!is_kept_) return;
-    if (!is_current()) {
-        set_trap_action();
-        return;
-    }
-    const Locked locked;
-    if (--executions_under_way == 0) set_trap_action();
-}
-
-}  // namespace cowscope::process
+}  // namespace cowscope::session

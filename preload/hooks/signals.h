@@ -13,18 +13,10 @@
 
 #include <cstdint>
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 
 // Takes over the signals that still have their default action. The lock is held. Async-signal-safe.
 void handle_default_ends();
-
-// Installs `handler` for SIGTRAP and keeps what the host had there, also where the host has put
-// something in its place since by a system call of its own. False if the kernel refuses it. The
-// lock is held.
-bool handle_trap(void (*handler)(int, siginfo_t*, void*));
-
-// Passes a SIGTRAP that is not the witness's on to the disposition that the host chose.
-void pass_trap_to_host(int signal, siginfo_t* info, void* context);
 
 // Whether the shim may handle this signal.
 bool may_be_handled(int signal);
@@ -95,4 +87,4 @@ void leave_trap_out(int fd, const void* mask, int flags);
 // taken out of what is pending, as it was.
 void send_again(const siginfo_t& info);
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks

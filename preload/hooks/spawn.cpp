@@ -9,7 +9,9 @@
 
 #include "support/poison.h"
 
-using namespace cowscope::process;
+using namespace cowscope;
+using namespace cowscope::hooks;
+
 using Strings = char* const*;
 
 namespace {

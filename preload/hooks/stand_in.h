@@ -18,7 +18,7 @@
 #include "hooks/plain_call.h"
 #include "hooks/real.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 
 inline constexpr long kNoCall = -1;
 
@@ -64,16 +64,16 @@ struct CallInstead {
     }
 };
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks
 
 #define COWSCOPE_SLOT(Result, name, specifier, parameters, number, arguments) \
     Result(*name) parameters = nullptr;
 #define COWSCOPE_RESOLVE_SLOT(Result, name, specifier, parameters, number, arguments) \
-    cowscope::process::resolve_function(functions.name, find, #name);
+    resolve_function(functions.name, find, #name);
 // Not before `functions` and what the arguments use.
 #define COWSCOPE_STAND_IN(Result, name, specifier, parameters, number, arguments)         \
     COWSCOPE_INTERPOSED Result name parameters specifier {                                \
-        using namespace cowscope::process;                                                \
+        using namespace cowscope::hooks;                                                  \
         if (auto* const next = find_function(functions.name, #name, number)) [[likely]] { \
             return next arguments;                                                        \
         }                                                                                 \

@@ -1,31 +1,36 @@
 // How the shim comes to life in a program that was just started.
 
+#include "hooks/start.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 
-#include "epoch/counting.h"
-#include "epoch/onlookers.h"
-#include "epoch/process.h"
+#include <atomic>
+
+#include "epoch/aggregate.h"
+#include "epoch/epoch.h"
+#include "hooks/end.h"
+#include "hooks/fork.h"
 #include "hooks/real.h"
+#include "hooks/runtimes.h"
+#include "hooks/sandbox.h"
 #include "hooks/signals.h"
+#include "session/session.h"
 #include "support/guarded_read.h"
+#include "support/onlookers.h"
 #include "support/symbol_lookup.h"
 
 #include "support/poison.h"
 
 extern "C" int pthread_atfork(void (*prepare)(), void (*parent)(), void (*child)());
 
-namespace cowscope::process {
-
-// Ready before any constructor runs.
-constinit Process process;
-constinit KnownMappings known_mappings;
-constinit unwind::Walker walker;
-
-static_assert(offsetof(Process, identity) + sizeof(trace::ProcessRecord) <= tracker::kPageBytes);
+namespace cowscope::hooks {
 
 namespace {
+
+// For come_to_life().
+constinit std::atomic<bool> is_waiting = false;
 
 void say_once(const char* what, const char* detail) {
     FixedText<PATH_MAX + 256> line;
@@ -51,29 +56,29 @@ bool has_entries(const char* folder) {
 // Programs that the first one starts do not speak: the recorder says what went wrong, and the
 // program's own output stays as it is.
 bool may_speak() {
-    const pid_t recorder = process.options.recorder;
-    return recorder == 0 ? !has_entries(process.options.folder.c_str())
+    const pid_t recorder = session::options.recorder;
+    return recorder == 0 ? !has_entries(session::options.folder.c_str())
                          : recorder == sys::getppid();
 }
 
 bool open_first_segment() {
     const uint64_t now = sys::monotonic_ns();
-    const char* folder = process.options.folder.c_str();
-    int result = open_segment(trace::Role::image, sys::getppid(), now);
+    const char* folder = session::options.folder.c_str();
+    int result = session::open_segment(trace::Role::image, sys::getppid(), now);
     if (result == 0) return true;
     if (session::budget.is_reached()) {
-        count_program();
+        epoch::count_program();
         return false;
     }
     // The recorder has made the folder. Where it is gone, nobody else is to make one in its place.
     int made = -EEXIST;
-    if (process.options.recorder == 0) {
+    if (session::options.recorder == 0) {
         made = sys::mkdir(folder, 0700);
-        result = open_segment(trace::Role::image, sys::getppid(), now);
+        result = session::open_segment(trace::Role::image, sys::getppid(), now);
         if (result == 0) return true;
     }
     if (!may_speak()) return false;
-    if (result == -EACCES && process.options.recorder != 0) {
+    if (result == -EACCES && session::options.recorder != 0) {
         say_once("this user may not write into the folder; record as this user", folder);
         return false;
     }
@@ -92,25 +97,25 @@ void find_clock() {
 }
 
 void at_exit(int status, void*) {
-    finish(trace::EndKind::exit, status & 0xff);
+    epoch::finish(trace::EndKind::exit, status & 0xff);
 }
 
 void end_at_quick_exit() {
-    finish(trace::EndKind::exit, process.quick_exit_status & 0xff);
+    epoch::finish(trace::EndKind::exit, quick_exit_status & 0xff);
 }
 
 // From here on the kernel is asked for whatever it takes.
 bool begin() {
     const pid_t pid = sys::getpid();
-    if (const char* problem = session::complete_folder(pid, &process.options)) {
+    if (const char* problem = session::complete_folder(pid, &session::options)) {
         say_once(problem, nullptr);
         return false;
     }
     find_clock();
-    process.pid = pid;
-    process.has_robust_list = sys::robust_list() != nullptr;
+    session::self.pid = pid;
+    session::self.has_robust_list = sys::robust_list() != nullptr;
     if (!open_first_segment()) {
-        process.pid = 0;
+        session::self.pid = 0;
         return false;
     }
     look_for_interpreter();
@@ -121,19 +126,19 @@ bool begin() {
 // so its exit handler is registered first and runs last, after every destructor.
 __attribute__((constructor)) void start(int argument_count, char** arguments, char** environment) {
     const uint32_t filters = filters_in_force();
-    if (const char* problem = session::read_options(environment, &process.options)) {
+    if (const char* problem = session::read_options(environment, &session::options)) {
         if (filters == 0) say_once(problem, nullptr);
         return;
     }
-    process.environment = environment;
+    session::environment = environment;
     zero_before_copying = is_under_valgrind();
     resolve_real_functions();
-    set_command(argument_count, arguments);
+    session::set_command(argument_count, arguments);
     // Those that the recorder has as well, and no others: filters only come on top.
-    const bool are_known = filters == process.options.filters;
-    process.is_waiting = filters != 0 && !are_known;
+    const bool are_known = filters == session::options.filters;
+    is_waiting = filters != 0 && !are_known;
     if (filters != 0 && are_known && !may_make_all_calls_here()) return;
-    if (!process.is_waiting && !begin()) return;
+    if (!is_waiting && !begin()) return;
     // What is registered last is called first before a fork.
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
     pthread_atfork(look_for_interpreter, nullptr, nullptr);
@@ -144,8 +149,8 @@ __attribute__((constructor)) void start(int argument_count, char** arguments, ch
 }  // namespace
 
 void come_to_life() {
-    if (!process.is_waiting.exchange(false)) return;
+    if (!is_waiting.exchange(false)) return;
     if (may_make_all_calls()) begin();
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks

@@ -10,7 +10,7 @@
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 namespace {
 
 // The buffer of a stream that is about to read: older than the fork, perhaps.
@@ -43,11 +43,10 @@ size_t read_items(void* to, size_t size, size_t count, FILE* stream, Read&& read
 }
 
 }  // namespace
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks
 
-using cowscope::process::read_items;
-using cowscope::process::real;
-using cowscope::process::StreamRead;
+using namespace cowscope;
+using namespace cowscope::hooks;
 
 // Under names of their own, because the shim itself must not call them (support/poison.h).
 COWSCOPE_INTERPOSED size_t interposed_items(void* to, size_t size, size_t count,

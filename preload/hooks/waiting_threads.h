@@ -14,7 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 
 class WaitingThreads {
   public:
@@ -49,4 +49,4 @@ class WaitingThreads {
 
 extern constinit WaitingThreads waiting_threads;
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks

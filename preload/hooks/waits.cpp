@@ -4,52 +4,56 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
 #include "hooks/interpose.h"
 #include "hooks/real.h"
+#include "session/session.h"
 #include "support/kept_errno.h"
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 namespace {
 
 template <typename Result>
 Result behind_wait(Result result, bool has_ended) {
     // Most programs never fork: for them this is one comparison.
-    if (!has_ended || process.tracked == nullptr || !is_current()) return result;
+    if (!has_ended || epoch::sharing.epoch == nullptr || !session::is_current()) return result;
     const KeptErrno kept_errno;
-    const Locked locked;
-    if (process.tracked != nullptr && !process.trap.is_open()) {
-        process.tracked->faults_until_asking = 0;
-        stop_if_alone();
+    const session::Locked locked;
+    if (epoch::sharing.epoch != nullptr && !epoch::sharing.trap.is_open()) {
+        epoch::sharing.epoch->faults_until_asking = 0;
+        epoch::stop_if_alone();
     }
     return result;
 }
 
 }  // namespace
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks
+
+using namespace cowscope;
+using namespace cowscope::hooks;
 
 COWSCOPE_INTERPOSED pid_t wait(int* status) {
-    const pid_t child = cowscope::process::real().wait(status);
-    return cowscope::process::behind_wait(child, child > 0);
+    const pid_t child = real().wait(status);
+    return behind_wait(child, child > 0);
 }
 COWSCOPE_INTERPOSED pid_t waitpid(pid_t pid, int* status, int options) {
-    const pid_t child = cowscope::process::real().waitpid(pid, status, options);
-    return cowscope::process::behind_wait(child, child > 0);
+    const pid_t child = real().waitpid(pid, status, options);
+    return behind_wait(child, child > 0);
 }
 COWSCOPE_INTERPOSED pid_t wait3(int* status, int options, struct rusage* usage) noexcept {
-    const pid_t child = cowscope::process::real().wait3(status, options, usage);
-    return cowscope::process::behind_wait(child, child > 0);
+    const pid_t child = real().wait3(status, options, usage);
+    return behind_wait(child, child > 0);
 }
 COWSCOPE_INTERPOSED pid_t wait4(pid_t pid, int* status, int options,
                                 struct rusage* usage) noexcept {
-    const pid_t child = cowscope::process::real().wait4(pid, status, options, usage);
-    return cowscope::process::behind_wait(child, child > 0);
+    const pid_t child = real().wait4(pid, status, options, usage);
+    return behind_wait(child, child > 0);
 }
 COWSCOPE_INTERPOSED int waitid(idtype_t kind, id_t id, siginfo_t* info, int options) {
-    const int result = cowscope::process::real().waitid(kind, id, info, options);
-    return cowscope::process::behind_wait(result, result == 0);
+    const int result = real().waitid(kind, id, info, options);
+    return behind_wait(result, result == 0);
 }
 
 // glibc's other names for two of them.

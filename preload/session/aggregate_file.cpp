@@ -6,8 +6,8 @@
 
 #include <cstring>
 
-#include "epoch/process.h"
 #include "runtime/cpython/interpreter.h"
+#include "session/session.h"
 
 #include "support/poison.h"
 
@@ -28,7 +28,7 @@ constexpr uint64_t kTextBytesACode = 128;
 const unsigned char kZeros[kPage] = {};
 
 uint64_t most_bytes_for_places() {
-    const uint64_t wanted = session::budget.left(session::Share::ordinary) / kTablePart;
+    const uint64_t wanted = budget.left(session::Share::ordinary) / kTablePart;
     return wanted < kLeastPlaceBytes  ? kLeastPlaceBytes
            : wanted > kMostPlaceBytes ? kMostPlaceBytes
                                       : wanted;
@@ -94,7 +94,7 @@ LaterTable::Parts LaterTable::plan() {
 }
 
 bool LaterTable::map(const trace::LaterHeader& header, const Parts& parts) {
-    const int folder = process.folder.open();
+    const int folder = self.folder.open();
     if (folder < 0) return false;
     FixedText<NAME_MAX> name;
     name.add(trace::kLaterPrefix).add_decimal(header.pid).add("-");
@@ -120,30 +120,30 @@ bool LaterTable::map(const trace::LaterHeader& header, const Parts& parts) {
 
 void LaterTable::create() {
     // Its pages are written to by many, at any time.
-    if (!session::budget.stores_directly()) return;
+    if (!budget.stores_directly()) return;
     const Parts parts = plan();
     // The bound is one of blocks.
     const uint64_t taken = (parts.bytes + kPage - 1) & ~(kPage - 1);
-    if (!session::budget.take(taken, session::Share::ordinary)) return;
+    if (!budget.take(taken, session::Share::ordinary)) return;
     trace::LaterHeader header = {};
     std::memcpy(header.magic, trace::kLaterMagic, sizeof(header.magic));
     header.version = trace::kBoundVersion;
     header.slot_count = static_cast<uint32_t>(parts.slot_count);
     header.slot_bytes = sizeof(trace::LaterSlot);
-    header.created_ns = process.identity.record.start_ns;
-    header.pid = static_cast<uint32_t>(process.pid);
+    header.created_ns = identity.record.start_ns;
+    header.pid = static_cast<uint32_t>(self.pid);
     header.code_count = static_cast<uint32_t>(parts.code_count);
     header.text_bytes = static_cast<uint32_t>(parts.text_bytes);
     header.python_version = cpython::interpreter().version;
-    if (!map(header, parts)) session::budget.give_back(taken);
+    if (!map(header, parts)) budget.give_back(taken);
 }
 
-session::PlaceTable LaterTable::places() const {
+PlaceTable LaterTable::places() const {
     return {reinterpret_cast<trace::LaterSlot*>(header_ + 1), parts_.slot_count,
             &header_->counts.unplaced_copies};
 }
 
-session::CodeStore LaterTable::codes() const {
+CodeStore LaterTable::codes() const {
     auto* slots = reinterpret_cast<trace::LaterSlot*>(header_ + 1);
     auto* codes = reinterpret_cast<trace::LaterCode*>(slots + parts_.slot_count);
     return {codes, static_cast<uint32_t>(parts_.code_count),

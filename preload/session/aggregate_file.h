@@ -20,8 +20,8 @@ class LaterTable {
 
     // Not without a table.
     trace::LaterCounts& counts() const { return header_->counts; }
-    session::PlaceTable places() const;
-    session::CodeStore codes() const;
+    PlaceTable places() const;
+    CodeStore codes() const;
 
     // Gives this process the pages of all of it: each that faults in the handler raises one of the
     // witness's signals.

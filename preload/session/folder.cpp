@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "epoch/process.h"
+#include "session/session.h"
 
 #include "support/poison.h"
 
@@ -13,10 +13,10 @@ int open_by_path() {
     // The recorder names the folder itself. A link that stands there was put there meanwhile, by
     // someone who may write to the folder around it. Without a recorder root takes no link either,
     // and no folder of another user's.
-    const bool is_alone = process.options.recorder == 0;
+    const bool is_alone = options.recorder == 0;
     const bool is_careful = !is_alone || sys::geteuid() == 0;
-    const int folder = sys::open(process.options.folder.c_str(),
-                                 O_PATH | O_DIRECTORY | (is_careful ? O_NOFOLLOW : 0));
+    const int folder =
+        sys::open(options.folder.c_str(), O_PATH | O_DIRECTORY | (is_careful ? O_NOFOLLOW : 0));
     if (folder < 0 || !is_alone || !is_careful) return folder;
     struct stat status;
     if (sys::fstat(folder, &status) == 0 && status.st_uid == 0) return folder;

@@ -11,7 +11,8 @@ namespace cowscope::session {
 // There is always one record, the last without kMoreParts. fill(record) fills in all but the runs.
 // Whether all found room.
 template <typename Record, typename Fill>
-bool write_runs(Writer* writer, trace::RecordType type, const tracker::PageRuns& pages, Fill&& fill) {
+bool write_runs(Writer* writer, trace::RecordType type, const tracker::PageRuns& pages,
+                Fill&& fill) {
     constexpr size_t kRunsARecord =
         (trace::kMaxRecordBytes - sizeof(Record)) / sizeof(trace::PageRun);
     const auto& runs = pages.runs();

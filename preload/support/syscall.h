@@ -199,4 +199,8 @@ inline uint64_t monotonic_ns() {
     return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(now.tv_nsec);
 }
 
+inline uint64_t current_break() {
+    return static_cast<uint64_t>(syscall1(SYS_brk, 0));
+}
+
 }  // namespace cowscope::sys

@@ -5,7 +5,7 @@
 //   Signals  Every signal is blocked (sa_mask). What it does itself may fault: its signal is
 //            pending then, and strikes before the program has moved on (last_events.h).
 //   Stack    Up to cowscope_call_on_stack() that of the program, a few hundred bytes besides the
-//            signal's frame; from there on Tracked::handler_stack.
+//            signal's frame; from there on Epoch::handler_stack.
 //   Lock     The process's (support/spin_lock.h), which is free while the program's own code runs.
 //            A signal that is not ours is passed on without it.
 //   Memory   It writes to the shim's arena and data, to the segment and, once the recording has
@@ -38,14 +38,8 @@
 
 #include <signal.h>
 
-#include "witness/trap.h"
-
 namespace cowscope::witness {
 
 void on_trap(int signal, siginfo_t* info, void* context);
-
-// Counts a signal of the witness's that the host has taken out of what is pending. The lock is
-// held.
-void count_late(const kernel::PerfSiginfo& info);
 
 }  // namespace cowscope::witness

@@ -1,16 +1,17 @@
-#include "epoch/counting.h"
+#include "epoch/aggregate.h"
 
 #include <atomic>
 #include <cstring>
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
+#include "epoch/page_of_fault.h"
 #include "session/aggregate_file.h"
+#include "session/session.h"
 #include "support/hash.h"
-#include "witness/fault.h"
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::epoch {
 namespace {
 
 constexpr uint64_t kPage = 4096;
@@ -32,7 +33,8 @@ uint64_t add(uint64_t& counter, uint64_t value) {
 }
 
 trace::LaterCounts& counts() {
-    return session::later_table.exists() ? session::later_table.counts() : session::budget.file().counts;
+    return session::later_table.exists() ? session::later_table.counts()
+                                         : session::budget.file().counts;
 }
 
 void create_sentinel() {
@@ -44,7 +46,7 @@ void create_sentinel() {
 }
 
 void start_counting() {
-    process.is_counting = true;
+    session::self.is_counting = true;
     session::later_table.populate();
     add(counts().processes, 1);
 }
@@ -76,7 +78,7 @@ void name_codes(trace::LaterSlot* slot, const CountedPlace& place) {
 }
 
 void describe(trace::LaterSlot* slot, const CountedPlace& place, bool is_heavy) {
-    slot->pid = static_cast<uint32_t>(process.pid);
+    slot->pid = static_cast<uint32_t>(session::self.pid);
     slot->tid = place.tid;
     slot->depth = static_cast<uint8_t>(place.depth);
     slot->python_depth = static_cast<uint8_t>(place.python_depth);
@@ -85,7 +87,7 @@ void describe(trace::LaterSlot* slot, const CountedPlace& place, bool is_heavy) 
         slot->python[i] = {place.python[i].code, place.python[i].instruction_offset, 0};
     }
     if (is_heavy || !session::later_table.codes().is_half_full()) name_codes(slot, place);
-    witness::read_code(place.ips[0], slot->code);
+    read_code(place.ips[0], slot->code);
     session::PlaceTable::set_whole(slot);
 }
 
@@ -105,47 +107,48 @@ void prepare_counting() {
 }
 
 void go_on_counting() {
-    if (process.is_counting) return;
-    process.writer.set_closing(true);
+    if (session::self.is_counting) return;
+    session::self.writer.set_closing(true);
     look_last(false);
     trace::EndRecord end = {};
     end.header = {sizeof(end), trace::RecordType::end, 0};
     end.time_ns = sys::monotonic_ns();
     end.kind = trace::EndKind::bound;
-    process.writer.append(end.header);
-    process.writer.trim();
-    process.writer.seal();
-    process.tracker.close();
+    session::self.writer.append(end.header);
+    session::self.writer.trim();
+    session::self.writer.seal();
+    sharing.tracker.close();
     start_counting();
-    Tracked* tracked = process.tracked;
-    if (tracked == nullptr) return;
-    tracked->inherited.clear();
-    tracked->is_protected = false;
-    tracked->lacks_tracker = true;
-    tracked->pages_before_tracking = 0;
+    Epoch* epoch = sharing.epoch;
+    if (epoch == nullptr) return;
+    epoch->inherited.clear();
+    epoch->is_protected = false;
+    epoch->lacks_tracker = true;
+    epoch->pages_before_tracking = 0;
     // Alone for now, and blind from its next fork on.
-    const bool is_blind_later = tracked->is_alone && process.options.witness == session::WitnessChoice::off;
-    if (tracked->stage == Stage::off && !is_blind_later) return;
-    tracked->stage = process.trap.is_open() ? Stage::witnessing : Stage::off;
-    if (tracked->stage == Stage::off) count_blind_process();
+    const bool is_blind_later =
+        epoch->is_alone && session::options.witness == session::WitnessChoice::off;
+    if (epoch->stage == Stage::off && !is_blind_later) return;
+    epoch->stage = sharing.trap.is_open() ? Stage::witnessing : Stage::off;
+    if (epoch->stage == Stage::off) count_blind_process();
 }
 
 bool begin_counting() {
-    if (!process.is_counting && !session::budget.is_reached()) return false;
+    if (!session::self.is_counting && !session::budget.is_reached()) return false;
     start_counting();
     return true;
 }
 
 bool still_shares() {
     // Without the page nobody knows.
-    if (sentinel == nullptr || !process.look.works() ||
-        process.look.may_be_shared(reinterpret_cast<uint64_t>(sentinel))) {
+    if (sentinel == nullptr || !sharing.look.works() ||
+        sharing.look.may_be_shared(reinterpret_cast<uint64_t>(sentinel))) {
         return true;
     }
-    if (process.forks_under_way == 0) {
-        process.trap.close();
-        process.tracked->stage = Stage::off;
-        process.tracked->is_alone = true;
+    if (sharing.forks_under_way == 0) {
+        sharing.trap.close();
+        sharing.epoch->stage = Stage::off;
+        sharing.epoch->is_alone = true;
     }
     return false;
 }
@@ -174,8 +177,9 @@ void count_copies(const CountedPlace& place, uint64_t copies) {
     const uint64_t words[] = {hash_words(place.ips, depth),
                               hash_words(python, uint64_t{2} * python_depth)};
     const uint64_t key = hash_words(words, 2);
-    const auto found = session::later_table.exists() ? session::later_table.places().find(key, event)
-                                            : session::PlaceTable::Found{nullptr, false};
+    const auto found = session::later_table.exists()
+                           ? session::later_table.places().find(key, event)
+                           : session::PlaceTable::Found{nullptr, false};
     if (found.slot == nullptr) {
         add(all.unplaced_copies, copies);
         return;
@@ -198,4 +202,4 @@ void count_kernel_copy() {
     add(counts().kernel_copies, 1);
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::epoch

@@ -3,11 +3,11 @@
 // the witness stays off.
 #pragma once
 
-namespace cowscope::process {
+namespace cowscope {
 
 // Whether another process traces this thread (ptrace(2)).
 bool is_traced();
 
 bool is_under_valgrind();
 
-}  // namespace cowscope::process
+}  // namespace cowscope

@@ -1,20 +1,22 @@
 // When the shim looks for a CPython interpreter: at the start, before a fork if modules were loaded
 // since, and behind dlclose().
 
-#include "runtime/cpython/interpreter.h"
+#include "hooks/runtimes.h"
 
-#include "epoch/process.h"
+#include "epoch/epoch.h"
+#include "runtime/cpython/interpreter.h"
+#include "session/session.h"
 #include "support/symbol_lookup.h"
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::hooks {
 namespace {
 
 uint64_t modules_seen;
 
 void use(const cpython::Interpreter& found) {
-    const Locked locked;
+    const session::Locked locked;
     cpython::set_interpreter(found);
 }
 
@@ -27,7 +29,7 @@ void look() {
 }  // namespace
 
 void look_for_interpreter() {
-    if (!is_current() || cpython::interpreter().type_type != 0) return;
+    if (!session::is_current() || cpython::interpreter().type_type != 0) return;
     const uint64_t modules = modules_ever_loaded();
     if (modules == modules_seen) return;
     modules_seen = modules;
@@ -36,7 +38,7 @@ void look_for_interpreter() {
 
 // Another thread may be in the fault handler meanwhile: it must not call what is going away.
 void before_unload() {
-    if (!is_current() || cpython::interpreter().type_type == 0) return;
+    if (!session::is_current() || cpython::interpreter().type_type == 0) return;
     modules_seen = 0;
     use({});
 }
@@ -45,4 +47,4 @@ void after_unload() {
     look_for_interpreter();
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::hooks

@@ -8,7 +8,7 @@
 
 #include "runtime/cpython/frames.h"
 
-namespace cowscope::process {
+namespace cowscope::epoch {
 
 // Before the first fork of a program, where there is a bound: makes the table, which forked
 // children inherit. Without room for one only sums are kept.
@@ -42,4 +42,4 @@ void count_copies(const CountedPlace& place, uint64_t copies);
 void count_late_copies(uint64_t copies);
 void count_kernel_copy();
 
-}  // namespace cowscope::process
+}  // namespace cowscope::epoch

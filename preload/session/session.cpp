@@ -1,16 +1,25 @@
 // What a process writes about itself: its segment, who it is, its memory by the kernel's own
 // account, and notes about what it could not do.
 
+#include "session/session.h"
+
 #include <errno.h>
 #include <limits.h>
 
 #include <cstring>
 
-#include "epoch/process.h"
+#include "session/budget.h"
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope::session {
+
+// Beside epoch::sharing, see there.
+[[gnu::section("cowscope_forked")]] constinit Session self;
+constinit Options options;
+constinit Identity identity = {};
+constinit char** environment = nullptr;
+
 namespace {
 
 // The first `capacity` bytes of a file, or 0.
@@ -38,13 +47,11 @@ uint64_t number_behind(const char* text, const char* label) {
     return value;
 }
 
-Identity& identity = process.identity;
-
 bool open_budget(int folder) {
-    const uint64_t limit = process.options.max_trace;
-    if (limit == 0 || session::budget.is_set()) return true;
-    const uint64_t recorder = process.options.recorder == 0 ? 0 : limit / trace::kRecorderPart;
-    return session::budget.open(folder, limit, limit - recorder) == 0;
+    const uint64_t limit = options.max_trace;
+    if (limit == 0 || budget.is_set()) return true;
+    const uint64_t recorder = options.recorder == 0 ? 0 : limit / trace::kRecorderPart;
+    return budget.open(folder, limit, limit - recorder) == 0;
 }
 
 // Behind the command, up to `bytes`, stands the executable.
@@ -67,7 +74,7 @@ void set_command(int argument_count, char** arguments) {
         std::memcpy(identity.text + bytes, arguments[i], taken);
         bytes += taken;
     }
-    identity.record.sample = process.options.sample;
+    identity.record.sample = options.sample;
     set_identity_bytes(bytes, 0);
 }
 
@@ -78,10 +85,10 @@ void set_executable() {
     if (sys::failed(linked)) return;
     set_identity_bytes(command_bytes, static_cast<size_t>(linked));
     const size_t extra = identity.record.header.bytes - sizeof(trace::ProcessRecord);
-    auto* record = process.writer.begin<trace::ProcessRecord>(trace::RecordType::process, extra);
+    auto* record = self.writer.begin<trace::ProcessRecord>(trace::RecordType::process, extra);
     if (record == nullptr) return;
     std::memcpy(record, &identity, identity.record.header.bytes);
-    process.writer.commit();
+    self.writer.commit();
 }
 
 namespace {
@@ -96,7 +103,7 @@ SegmentName segment_name() {
 }
 
 int reopen_segment() {
-    const int folder = process.folder.open();
+    const int folder = self.folder.open();
     if (folder < 0) return folder;
     const int fd = sys::open_at(folder, segment_name().c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK);
     sys::close(folder);
@@ -111,8 +118,8 @@ int create_segment_in(int folder, uint64_t start_ns) {
     if (folder < 0) return folder;
     int result = -EBADF;
     if (open_budget(folder)) {
-        result = process.writer.create(segment_name().c_str(), process.pid, start_ns,
-                                       &identity.record.header, folder);
+        result = self.writer.create(segment_name().c_str(), self.pid, start_ns,
+                                    &identity.record.header, folder);
     }
     sys::close(folder);
     return result;
@@ -121,39 +128,44 @@ int create_segment_in(int folder, uint64_t start_ns) {
 }  // namespace
 
 int open_segment(trace::Role role, pid_t parent, uint64_t start_ns) {
-    if (session::budget.is_reached()) return -EDQUOT;
+    if (budget.is_reached()) return -EDQUOT;
     // A forked child still holds its parent's.
     identity.record.parent_created_ns =
         role == trace::Role::fork ? identity.record.start_ns : uint64_t{0};
     identity.record.start_ns = start_ns;
-    identity.record.fork_ns = role == trace::Role::fork ? process.fork_began_ns : 0;
-    identity.record.pid = static_cast<uint32_t>(process.pid);
+    identity.record.fork_ns = role == trace::Role::fork ? self.fork_began_ns : 0;
+    identity.record.pid = static_cast<uint32_t>(self.pid);
     identity.record.parent_pid = static_cast<uint32_t>(parent);
     identity.record.role = role;
-    int result = create_segment_in(process.folder.open(), start_ns);
+    int result = create_segment_in(self.folder.open(), start_ns);
     if (result == -EACCES || result == -EPERM) {
-        const int others = process.folder.open_for_others();
+        const int others = self.folder.open_for_others();
         if (others >= 0) result = create_segment_in(others, start_ns);
     }
     if (result != 0) return result;
     // Most programs never fork, and what they have to say fits into what is mapped already. A
     // forked child has other descriptors of the shim's as well, and may lose its rights.
     if (role == trace::Role::image) {
-        process.writer.set_reopen(reopen_segment);
+        self.writer.set_reopen(reopen_segment);
     } else {
-        process.writer.keep_file();
+        self.writer.keep_file();
     }
     return 0;
 }
 
+void keep_segment_file() {
+    // A forked child has it all the time.
+    if (self.writer.is_open()) self.writer.keep_file();
+}
+
 void write_note(trace::NoteCode code, int value, uint64_t address) {
-    auto* record = process.writer.begin<trace::NoteRecord>(trace::RecordType::note);
+    auto* record = self.writer.begin<trace::NoteRecord>(trace::RecordType::note);
     if (record == nullptr) return;
     record->time_ns = sys::monotonic_ns();
     record->code = code;
     record->value = value;
     record->address = address;
-    process.writer.commit();
+    self.writer.commit();
 }
 
 uint64_t count_own_pages() {
@@ -172,7 +184,7 @@ uint64_t count_own_pages() {
 }
 
 void write_known_memory(trace::MemoryMoment moment, uint16_t flags, uint64_t private_pages) {
-    auto* record = process.writer.begin<trace::MemoryRecord>(trace::RecordType::memory);
+    auto* record = self.writer.begin<trace::MemoryRecord>(trace::RecordType::memory);
     if (record == nullptr) return;
     const trace::RecordHeader header = record->header;
     *record = {};
@@ -180,8 +192,8 @@ void write_known_memory(trace::MemoryMoment moment, uint16_t flags, uint64_t pri
     record->header.flags = flags;
     record->time_ns = sys::monotonic_ns();
     record->moment = moment;
-    record->private_dirty_kb = private_pages * (tracker::kPageBytes / 1024);
-    process.writer.commit();
+    record->private_dirty_kb = private_pages * (4096 / 1024);
+    self.writer.commit();
 }
 
 void write_memory(trace::MemoryMoment moment) {
@@ -189,7 +201,7 @@ void write_memory(trace::MemoryMoment moment) {
     const size_t bytes = read_file("/proc/thread-self/smaps_rollup", text, sizeof(text) - 1);
     if (bytes == 0) return;
     text[bytes] = '\0';
-    auto* record = process.writer.begin<trace::MemoryRecord>(trace::RecordType::memory);
+    auto* record = self.writer.begin<trace::MemoryRecord>(trace::RecordType::memory);
     if (record == nullptr) return;
     record->time_ns = sys::monotonic_ns();
     record->moment = moment;
@@ -199,7 +211,7 @@ void write_memory(trace::MemoryMoment moment) {
     record->pss_kb = number_behind(text, "\nPss");
     record->private_dirty_kb = number_behind(text, "\nPrivate_Dirty");
     record->swap_kb = number_behind(text, "\nSwap");
-    process.writer.commit();
+    self.writer.commit();
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope::session

@@ -1,14 +1,14 @@
-#include "epoch/onlookers.h"
+#include "support/onlookers.h"
 
 #include <cstring>
 
-#include "epoch/onlookers_x86_64.h"
+#include "support/onlookers_x86_64.h"
 #include "support/syscall.h"
 #include "support/text.h"
 
 #include "support/poison.h"
 
-namespace cowscope::process {
+namespace cowscope {
 
 bool is_traced() {
     constexpr char kLabel[] = "\nTracerPid:\t";
@@ -29,4 +29,4 @@ bool is_under_valgrind() {
     return ask_valgrind(kRunningOnValgrind) != 0;
 }
 
-}  // namespace cowscope::process
+}  // namespace cowscope

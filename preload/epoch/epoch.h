@@ -1,23 +1,16 @@
-// The process that the shim is in: the state behind every hook, and what happens to it at the
-// moments that matter (start, fork, exec, end).
+// What this process shares by its forks, and what becomes of it: from one fork to the next is an
+// epoch.
 //
-// Locking contract: `lock` is taken with all signals of the thread blocked (support/spin_lock.h)
-// and guards everything here but `pid`. Every hook first compares `pid` with getpid(): where they
-// differ, this is a child that nobody announced (vfork, a raw clone), which is left alone.
+// The lock of the session (session/session.h) guards all of it.
 #pragma once
 
-#include <atomic>
-
-#include "epoch/early_pages.h"
+#include "epoch/judged_pages.h"
 #include "runtime/cpython/observer.h"
-#include "session/folder.h"
-#include "session/options.h"
-#include "session/writer.h"
+#include "session/session.h"
 #include "support/arena.h"
 #include "support/intern_table.h"
 #include "support/mappings.h"
 #include "support/range_list.h"
-#include "support/spin_lock.h"
 #include "tracker/page_look.h"
 #include "tracker/tracker.h"
 #include "unwind/last_walk.h"
@@ -29,7 +22,7 @@ namespace cowscope::witness {
 struct Fault;
 }
 
-namespace cowscope::process {
+namespace cowscope::epoch {
 
 // How the writes of a generation are known.
 enum class Stage : uint8_t {
@@ -41,7 +34,7 @@ enum class Stage : uint8_t {
 // What a process needs only once it shares pages with another. Lives in its own arena, which is
 // empty in children. Created in zeroed memory, of which little is touched at first: large
 // room comes first, what every fault needs stands together at the end.
-struct Tracked {
+struct Epoch {
     kernel::PageRegion scan_buffer[tracker::kScanBufferRegions];
     char scratch[Mappings::kScratchBytes];
     // What stands there came, or will come, after the fork that began the generation. Kept while
@@ -92,39 +85,20 @@ struct Tracked {
     tracker::PageRuns unseen;   // kept only for its memory
 };
 
-// Who else takes this process's signals (epoch/onlookers.h).
+// Who else takes this process's signals (support/onlookers.h).
 enum class Onlooker : uint8_t { not_asked, none, tracer, valgrind };
 
-// The process record of this program, complete but for what tells its processes apart.
-struct Identity {
-    trace::ProcessRecord record;
-    char text[session::Writer::kFirstRecordBytes - sizeof(trace::ProcessRecord)];
-};
-
-// What every fork changes stands first, within a page: the other pages stay shared.
-struct alignas(4096) Process {
-    SpinLock lock;
-    pid_t pid = 0;  // 0: the shim stands back
-    session::Writer writer;
-    // Its segment is sealed because of the bound, or there never was one (epoch/counting.h).
-    bool is_counting = false;
-    bool has_robust_list = false;         // libc has one in each thread
-    std::atomic<bool> is_waiting{false};  // for come_to_life()
+// What this process follows its sharing with, in all its epochs, and what it knows of its memory.
+struct Sharing {
     tracker::Tracker tracker;
     tracker::PageLook look;
-    session::Folder folder;
     witness::Trap trap;
-    Arena arena;  // as it was before anything was allocated from it
-    Tracked* tracked = nullptr;
-    uint32_t forks = 0;          // of this process, or one more: see begin_before_fork()
-    uint64_t fork_began_ns = 0;  // of the newest fork; in a child, of the one that it comes from
+    Arena arena;             // as it was before anything was allocated from it
+    Epoch* epoch = nullptr;  // the one that is; nullptr before the first
+    uint32_t forks = 0;      // of this process, or one more: see begin_before_fork()
     uint32_t forks_under_way = 0;
     // Of a forked child, before the shim's first call in it did anything.
     uint64_t faults_at_entry = 0;
-    // A thread is in daemon(3), which ends this process behind the fork without coming by here.
-    pid_t daemon_tid = 0;
-    // This process was cloned with its parent's very descriptors (CLONE_FILES).
-    bool shares_descriptors = false;
     uint64_t removals = 0;         // of memory, that came by here
     uint64_t unseen_removals = 0;  // or may have been, without coming by here
     // The mappings that this process, or one that it comes from, has told, and those that are in
@@ -139,88 +113,24 @@ struct alignas(4096) Process {
     bool onlooker_told = false;  // in this segment
     // The program has an io_uring: the kernel may write to its memory at any time.
     bool has_ring = false;
-    int quick_exit_status = 0;
-    char** environment = nullptr;
-    Identity identity = {};
-    session::Options options;
-    // Memory that this process keeps from its children (MADV_DONTFORK, MADV_WIPEONFORK): it is not
-    // shared by a fork, so writing to it copies nothing. Programs have a handful (the shim has
-    // three); more are forgotten, and counted as shared.
-    RangeList<128> unshared = {};
 };
 
-extern Process process;
+// What every fork changes (session::self).
+extern Sharing sharing;
+
+// Memory that this process keeps from its children (MADV_DONTFORK, MADV_WIPEONFORK): it is not
+// shared by a fork, so writing to it copies nothing. Programs have a handful (the shim has three);
+// more are forgotten, and counted as shared.
+extern RangeList<128> unshared;
 
 // Zero at first, so that they are no part of the file, and read by forked children as the parent
 // left them.
 extern KnownMappings known_mappings;
 extern unwind::Walker walker;
 
-// Whether this is the process that `process` describes. In a new namespace numbers begin at 1, and
-// a child there that nobody announced may have its parent's number; but it has no robust list
-// (kernel/fork.c, copy_process()), which libc gives to all its threads and children. Numbers above
-// those that the kernel keeps for the first processes (RESERVED_PIDS) are not met again so soon.
-inline bool is_current() {
-    constexpr pid_t kReservedNumbers = 300;
-    if (process.pid == 0 || process.pid != sys::getpid()) return false;
-    return process.pid > kReservedNumbers || !process.has_robust_list ||
-           sys::robust_list() != nullptr;
-}
-
-// Whether anything is to be said of what this process copies.
-inline bool is_watching() {
-    return process.writer.is_open() || process.is_counting;
-}
-
-// Gives this thread its signal mask back. Before that it discards the witness's signals that the
-// shim's own writes left pending while it had SIGTRAP blocked; where the mask blocks SIGTRAP too,
-// what is pending may be the program's and stays, to be counted as lost.
-void restore_signal_mask(sys::SignalMask mask);
-
-inline constexpr sys::SignalMask kTrapOnly = sys::SignalMask{1} << (SIGTRAP - 1);
-
-// Blocks signals and takes the lock for a scope.
-class Locked {
-  public:
-    Locked() : mask_(sys::set_signal_mask(sys::kAllSignals)) { process.lock.lock(); }
-    ~Locked() {
-        process.lock.unlock();
-        restore_signal_mask(mask_);
-    }
-    Locked(const Locked&) = delete;
-    Locked& operator=(const Locked&) = delete;
-
-    // Whether the thread itself blocks SIGTRAP.
-    bool is_trap_blocked() const { return (mask_ & kTrapOnly) != 0; }
-
-  private:
-    sys::SignalMask mask_;
-};
-
-// Keeps what is to be said of every process of this program: at its start the command, and before
-// its first fork, when it begins to matter, the executable.
-void set_command(int argument_count, char** arguments);
-void set_executable();
-
-// Opens the segment of this process and writes who it is. 0 or -errno: the shim stands back; with
-// -EDQUOT the recording has reached its bound.
-int open_segment(trace::Role role, pid_t parent, uint64_t start_ns);
-
-// Looks for a CPython interpreter, if modules were loaded since it was last looked for.
-void look_for_interpreter();
-
-// Around dlclose(): what it takes away must not be called any more.
-void before_unload();
-void after_unload();
-
-// Around every fork that the shim sees.
-void before_fork();
-void after_fork_in_parent();
-void after_fork_in_child();
-
-// Once in each program, before its first fork: what its children then know without asking. The lock
-// is held.
-void prepare_for_children();
+// Once in each program, before its first fork (hooks/fork.h, prepare_for_children()): what its
+// children then know without asking. The lock is held.
+void prepare();
 
 // This process shares its pages (anew): a generation begins. The lock is held.
 void begin_generation();
@@ -252,9 +162,7 @@ void judge_page(uint64_t page, bool is_fresh);
 void stop_judging_by_page();
 // The program is about to do what the witness would not see. The lock is not held.
 void before_unseen_writes();
-// Faults of this process so far, the kernel's own on its behalf included.
-uint64_t all_faults();
-// The same, where a thread is about to block SIGTRAP. The lock is not held.
+// A thread is about to block SIGTRAP. The lock is not held.
 void before_blocking_trap();
 // A generation begins: whether another thread blocks SIGTRAP, whose writes nobody is told of. The
 // lock is held, here and below.
@@ -308,7 +216,7 @@ void record_page(trace::CensusKind kind, uint64_t page);
 uint64_t memory_version();
 // The same of what only the program itself takes away, such as the main thread's stack.
 inline uint64_t removals_version() {
-    return process.removals + 1;
+    return sharing.removals + 1;
 }
 
 // [start, end) of a file's mapping will be writable: its pages are inherited like others. The lock
@@ -320,14 +228,6 @@ void follow_writable(uint64_t start, uint64_t end);
 void forget_inherited(uint64_t start, uint64_t end, bool is_kept = false);
 // The same of what has come there, or what was there has gone, by a call that was done.
 void renew(uint64_t start, uint64_t end);
-// Modules have been unmapped inside of libc. The lock is not held, here and below.
-void forget_unmapped_files();
-// System calls that the program is about to make by libc's syscall(): the number and what matters
-// of the arguments.
-void before_raw_memory_call(unsigned long number, unsigned long first, unsigned long second,
-                            unsigned long fourth, unsigned long fifth);
-void before_raw_advice(unsigned long first, unsigned long second, int advice);
-
 // Takes the census of the pages that were tracked so far. The lock is held.
 void write_census(trace::CensusKind kind);
 void write_census_record(trace::CensusKind kind, const tracker::Census& census);
@@ -344,37 +244,5 @@ void finish(trace::EndKind kind, int value);
 void look_last(bool is_exec);
 // The shim leaves this process for good. The lock is held.
 void close_all();
-// Whether a seccomp filter that is in force would kill the process for a call of the shim's.
-bool is_killed_by_filter();
-// How many seccomp filters are in force; asked for by calls that the dynamic linker makes as well.
-uint32_t filters_in_force();
-// Whether none of them kills for a call of the shim's. By a child, which must be allowed to make.
-bool may_make_all_calls();
-// The same, where the recorder has made its children under the very same filters.
-bool may_make_all_calls_here();
 
-// Where filters were in force before the program began, nothing is done before the program itself
-// makes a child. It is about to.
-void come_to_life();
-// The program is about to call seccomp(2). The lock is not held.
-void before_seccomp(unsigned operation, const void* arguments);
-
-// The program is about to do what may keep the segment from being opened again. The lock is held.
-void keep_segment_file();
-// It is about to become another user or to give up rights; or to go where paths lead elsewhere. By
-// libc's functions, or its syscall(). The lock is not held.
-void before_other_rights();
-void before_other_paths();
-void before_raw_rights_call(unsigned long number);
-// The program is about to make this call in a way that is not libc's ioctl(). The lock is not held.
-void before_ioctl(unsigned long request, const void* argument);
-
-void write_note(trace::NoteCode code, int value, uint64_t address = 0);
-void write_memory(trace::MemoryMoment moment);
-// How many pages of its own the process has, by the kernel's count; 0 where it cannot be asked.
-uint64_t count_own_pages();
-// The same without asking for it: `flags` say what is known, of which only the private memory is
-// given.
-void write_known_memory(trace::MemoryMoment moment, uint16_t flags, uint64_t private_pages);
-
-}  // namespace cowscope::process
+}  // namespace cowscope::epoch

@@ -6,7 +6,7 @@
 #include "support/own_memory.h"
 #include "tracker/page_runs.h"
 
-namespace cowscope::process {
+namespace cowscope::epoch {
 
 class EarlyPages {
   public:
@@ -62,4 +62,4 @@ class EarlyPages {
     size_t count_ = 0;
 };
 
-}  // namespace cowscope::process
+}  // namespace cowscope::epoch

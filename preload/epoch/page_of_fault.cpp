@@ -1,4 +1,4 @@
-#include "witness/fault.h"
+#include "epoch/page_of_fault.h"
 
 #include <cstring>
 
@@ -8,7 +8,7 @@
 
 #include "support/poison.h"
 
-namespace cowscope::witness {
+namespace cowscope::epoch {
 namespace {
 
 constexpr uint64_t kPage = tracker::kPageBytes;
@@ -37,17 +37,17 @@ bool read_memory(bool stays, uint64_t from, void* to, size_t bytes) {
     return true;
 }
 
-const Mapping* find_mapping(Tracked& tracked, uint64_t address) {
-    const Mapping* mapping = tracked.mappings.find(address);
+const Mapping* find_mapping(Epoch& epoch, uint64_t address) {
+    const Mapping* mapping = epoch.mappings.find(address);
     if (mapping != nullptr) return mapping;
     // It is younger than what was read.
-    if (tracked.mappings.read(tracked.arena, tracked.scratch) != 0) return nullptr;
-    return tracked.mappings.find(address);
+    if (epoch.mappings.read(epoch.arena, epoch.scratch) != 0) return nullptr;
+    return epoch.mappings.find(address);
 }
 
-const Mapping* recall_mapping(Tracked& tracked, uint64_t address) {
-    const Mapping* mapping = tracked.mappings.find(address);
-    return mapping != nullptr ? mapping : process::known_mappings.find(address);
+const Mapping* recall_mapping(Epoch& epoch, uint64_t address) {
+    const Mapping* mapping = epoch.mappings.find(address);
+    return mapping != nullptr ? mapping : known_mappings.find(address);
 }
 
 void read_code(uint64_t ip, uint8_t (&code)[trace::kCodeBytes]) {
@@ -67,30 +67,30 @@ bool is_zero_page(const Fault& fault, const uint64_t (&start)[2]) {
            is_zero<kPage / 2>(fault.stays(), page + kPage / 2, fault.own_frames);
 }
 
-bool is_unshared(const Tracked& tracked, uint64_t address) {
-    for (const AddressRange& range : process::process.unshared) {
+bool is_unshared(const Epoch& epoch, uint64_t address) {
+    for (const AddressRange& range : unshared) {
         if (range.overlaps(address, address + 1)) return true;
     }
-    return tracked.own.overlaps(address, address + 1);
+    return epoch.own.overlaps(address, address + 1);
 }
 
-bool is_moved_page(Tracked& tracked, const Fault& fault, const uint64_t (&start)[2]) {
-    if (is_zero_page(fault, start) || is_unshared(tracked, fault.address)) return false;
+bool is_moved_page(Epoch& epoch, const Fault& fault, const uint64_t (&start)[2]) {
+    if (is_zero_page(fault, start) || is_unshared(epoch, fault.address)) return false;
     // A mapping that moves is not watched any more. What came with content in one that still is was
     // swapped out.
     tracker::PageFacts facts;
-    if (process::process.look.ask(fault.address, &facts) && facts.is_watched) return false;
-    const Mapping* mapping = find_mapping(tracked, fault.address);
+    if (sharing.look.ask(fault.address, &facts) && facts.is_watched) return false;
+    const Mapping* mapping = find_mapping(epoch, fault.address);
     return mapping != nullptr && mapping->is_private && !mapping->is_file && !mapping->special;
 }
 
 bool is_private(uint64_t address) {
-    const Mapping* mapping = process::known_mappings.find(address);
+    const Mapping* mapping = known_mappings.find(address);
     if (mapping != nullptr) {
         return mapping->is_private && !mapping->special && (mapping->writable || !mapping->is_file);
     }
     tracker::PageFacts facts;
-    return process::process.look.ask(address, &facts) && facts.is_private;
+    return sharing.look.ask(address, &facts) && facts.is_private;
 }
 
 uint64_t find_stays_from(const Mapping* mapping, uint64_t address) {
@@ -107,25 +107,24 @@ uint16_t read_words(const Fault& fault, uint64_t (&words)[2]) {
     return trace::kNoNeighbour | trace::kNoWord;
 }
 
-bool is_copy_by_page(Tracked& tracked, Fault& fault) {
+bool is_copy_by_page(Epoch& epoch, Fault& fault) {
     // What other threads write before the fork that is to come is not shared yet.
-    if (tracked.is_before_fork || is_unshared(tracked, fault.address) ||
-        tracked.renewed.has(fault.address) || !is_private(fault.address)) {
+    if (epoch.is_before_fork || is_unshared(epoch, fault.address) ||
+        epoch.renewed.has(fault.address) || !is_private(fault.address)) {
         return false;
     }
-    const Mapping* mapping = recall_mapping(tracked, fault.address);
+    const Mapping* mapping = recall_mapping(epoch, fault.address);
     fault.stays_from = find_stays_from(mapping, fault.address);
     uint64_t words[2] = {0, 0};
     read_words(fault, words);
     if (is_zero_page(fault, words)) return false;
     if (mapping != nullptr && mapping->is_hugetlb) fault.pages = kHugePages;
     // A page of a file comes with content whether the parent had it or not.
-    if (process::process.forks != 0 || mapping == nullptr || !mapping->is_file ||
-        mapping->is_hugetlb) {
+    if (sharing.forks != 0 || mapping == nullptr || !mapping->is_file || mapping->is_hugetlb) {
         return true;
     }
-    tracker::ParentPages& parent = process::process.look.parent();
+    tracker::ParentPages& parent = sharing.look.parent();
     return parent.has_private({mapping->start, mapping->end}) && parent.has(fault.address);
 }
 
-}  // namespace cowscope::witness
+}  // namespace cowscope::epoch
