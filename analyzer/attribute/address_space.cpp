@@ -4,6 +4,9 @@
 #include <iterator>
 
 namespace cowscope::attribute {
+
+using runtime::Region;
+
 namespace {
 
 constexpr size_t kRsp = 4;  // index into the registers of an exemplar

@@ -8,7 +8,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "attribute/cause.h"
+#include "runtime/write.h"
 #include "symbolize/symbolizer.h"
 #include "trace/mapping_index.h"
 #include "trace/process_trace.h"
@@ -16,7 +16,7 @@
 namespace cowscope::attribute {
 
 struct RegionInfo {
-    Region region = Region::unknown;
+    runtime::Region region = runtime::Region::unknown;
     std::string name;  // the module, for a module's data; the file, for a file
     std::string path;  // of the module, for a module's data
 };
@@ -53,7 +53,7 @@ class AddressSpace {
     std::unordered_set<uint64_t> stack_mappings_;  // start addresses
     // The first one: unknown. A deque, because who holds one may ask for another.
     std::deque<RegionInfo> regions_;
-    std::map<std::pair<Region, std::string>, uint32_t> region_ids_;  // into regions_
+    std::map<std::pair<runtime::Region, std::string>, uint32_t> region_ids_;  // into regions_
     struct Span {
         uint64_t end;
         uint32_t region;

@@ -9,7 +9,7 @@
 
 #include "attribute/address_space.h"
 #include "attribute/site_resolver.h"
-#include "trace/python_lines.h"
+#include "runtime/table.h"
 
 namespace cowscope::attribute {
 namespace {
@@ -37,8 +37,9 @@ class Family {
     std::optional<PythonFrame> frame(const trace::LaterPythonFrame& counted) const {
         const trace::PythonCode* code = find_code(counted);
         if (code == nullptr) return std::nullopt;
-        return PythonFrame{code->name, code->file,
-                           trace::line_of(*code, version_, counted.instruction_offset).value_or(0)};
+        return PythonFrame{
+            code->name, code->file,
+            runtime::line_of(*code, version_, counted.instruction_offset).value_or(0)};
     }
 
   private:

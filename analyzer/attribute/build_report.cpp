@@ -17,7 +17,6 @@
 #include "attribute/owners.h"
 #include "attribute/process_end.h"
 #include "attribute/process_names.h"
-#include "attribute/python_values.h"
 #include "attribute/reconcile.h"
 #include "attribute/recording.h"
 #include "attribute/timeline.h"
@@ -102,7 +101,7 @@ class Builder {
         std::vector<uint32_t> site_ids(copies.classes.size(), 0);
         for (size_t i = 0; i < copies.classes.size(); ++i) {
             const WriteClass& write = copies.classes[i];
-            if (write.pages != 0) site_ids[i] = add_class(process, write, &sites);
+            if (write.pages != 0) site_ids[i] = add_class(write, &sites);
         }
         add_margins(copies, site_ids);
         for (const auto& [owner, pages] : copies.pages_with) owners_[owner].pages_with += pages;
@@ -180,18 +179,19 @@ class Builder {
     }
 
     // Returns the site's id.
-    uint32_t add_class(const trace::ProcessTrace& process, const WriteClass& write,
-                       SiteResolver* sites) {
+    uint32_t add_class(const WriteClass& write, SiteResolver* sites) {
         const std::string cause(cause_name(write.verdict.cause));
         if (write.verdict.cause != Cause::unknown) explained_pages_ += write.pages;
         add_cause(cause, write.type, write.pages);
+        const runtime::RuntimeCause of_runtime{write.verdict.cause, write.verdict.runtime};
+        runtime_causes_[of_runtime] += write.pages;
         OwnerPages& owner = owners_[write.owner];
-        owner.causes[cause] += write.pages;
+        owner.causes[write.verdict.cause] += write.pages;
         const bool is_counted = write.verdict.cause == Cause::refcount && !write.type.empty();
         if (is_counted) owner.counted_types[write.type] += write.pages;
         if (write.is_finalizing) {
             report_.totals.finalization_pages += write.pages;
-            ended_causes_[cause] += write.pages;
+            ended_causes_[of_runtime] += write.pages;
             if (is_counted) owner.ended_types[write.type] += write.pages;
         }
 
@@ -207,7 +207,7 @@ class Builder {
         }
         share.instruction = resolved.instruction ? resolved.instruction->text : "";
         share.finalizing = write.is_finalizing;
-        const PythonFrame line = sites->python_stacks().innermost(write.python_stack);
+        const PythonFrame line = sites->runtimes().stacks().innermost(write.python_stack);
         const SiteKey key{cause,      share.module, share.function,    share.inlined,
                           share.file, share.line,   share.instruction, line.function,
                           line.file,  line.line,    share.finalizing};
@@ -224,7 +224,7 @@ class Builder {
             total.evidence = write.verdict.evidence;
             set_stacks(write, sites, &total);
             total.type = write.type;
-            total.examples = examples_of(process, write.site, write.type_address);
+            total.examples = sites->runtimes().examples_of(write.site, write.type_address);
         }
         return total.id;
     }
@@ -233,7 +233,7 @@ class Builder {
     void set_stacks(const WriteClass& write, SiteResolver* sites, SiteShare* share) {
         stack_bytes_ -= bytes_of(*share);
         share->stack = sites->stack_text(write.site);
-        share->python = sites->python_stacks().frames(write.python_stack);
+        share->python = sites->runtimes().stacks().frames(write.python_stack);
         share->mixed_stack = sites->mixed_stack_text(write.site, write.python_stack);
         if (stack_bytes_ + bytes_of(*share) > kMostStackBytes) {
             ++cut_stacks_;
@@ -289,6 +289,7 @@ class Builder {
     void add_unwitnessed(const trace::ProcessTrace& process, const Copies& copies) {
         for (const Unwitnessed& each : unwitnessed_of(process, copies)) {
             add_cause(cause_name(each.cause), "", each.pages);
+            runtime_causes_[{each.cause}] += each.pages;
             add_plain_site(each.cause, each.pages, each.evidence);
         }
     }
@@ -360,7 +361,7 @@ class Builder {
             OwnerShare share;
             for (const auto& [cause, pages] : found.causes) {
                 share.pages += pages;
-                share.causes.push_back({cause, pages});
+                share.causes.push_back({std::string(cause_name(cause)), pages});
             }
             for (const auto& [type, pages] : found.counted_types) {
                 share.types.push_back({type, pages, 0});
@@ -393,7 +394,7 @@ class Builder {
     void finish_advice() {
         AdviceInput input;
         input.copied_pages = report_.totals.copied_pages;
-        for (const CauseShare& cause : report_.causes) input.causes[cause.cause] = cause.pages;
+        input.causes = runtime_causes_;
         for (auto& [id, found] : owners_) {
             if (id == 0) continue;
             found.owner = owner_index_.owner(id);
@@ -403,8 +404,9 @@ class Builder {
         }
         input.ended_causes = ended_causes_;
         for (const trace::ProcessTrace& process : trace_.processes) {
-            if (process.python.interpreter) {
-                input.python_minor = process.python.interpreter->version >> 16 & 0xff;
+            for (const runtime::Runtime* member : runtime::all_members()) {
+                const uint32_t version = member->version_in(process);
+                if (version != 0) input.versions[member->id()] = version;
             }
         }
         for (Advice& advice : find_advice(input)) {
@@ -436,7 +438,8 @@ class Builder {
     Margins margins_;
     std::map<std::string, std::pair<uint64_t, std::map<std::string, uint64_t>>> causes_;
     std::map<OwnerId, OwnerPages> owners_;  // 0: nobody
-    std::map<std::string, uint64_t> ended_causes_;
+    std::map<runtime::RuntimeCause, uint64_t> runtime_causes_;
+    std::map<runtime::RuntimeCause, uint64_t> ended_causes_;
     std::map<SiteKey, size_t> site_index_;
     size_t stack_bytes_ = 0;
     size_t cut_stacks_ = 0;

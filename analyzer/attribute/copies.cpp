@@ -91,31 +91,25 @@ class Collector {
     // kNotACopy for reads.
     uint32_t class_of(const trace::EventRecord& event, const trace::EventPlace& place) {
         const uint32_t region = space_.region_of(event.address);
-        const PythonMemory::Place python = sites_.python_memory().place_of(event, place.type);
+        const runtime::ProcessRuntimes& runtimes = sites_.runtimes();
+        const runtime::Target target =
+            runtimes.target_of(event, place.type, sites_.resolve(event.site).module);
         const OwnerId owner = owner_of(event, place);
-        const bool is_finalizing = (event.header.flags & trace::kPythonFinalizing) != 0;
-        CountedHeader header;
-        if ((event.header.flags & trace::kNoWord) == 0 &&
-            has_counted_headers(sites_.resolve(event.site).module)) {
-            header = counted_header(event.word);
-        }
-        const auto [known, is_new] =
-            class_by_key_.try_emplace({event.site, event.python_stack, python.place, python.type,
-                                       region, owner, is_finalizing, header},
-                                      kNotACopy);
+        const bool is_finalizing = runtimes.is_ending(event);
+        const auto [known, is_new] = class_by_key_.try_emplace(
+            {event.site, event.python_stack, target, region, owner, is_finalizing}, kNotACopy);
         if (is_new) {
-            const std::string name = sites_.python_memory().name_of(python.type);
-            const WrittenPlace written{python.place, name, &space_.region(region), is_finalizing,
-                                       header};
+            const std::string name = runtimes.type_name(target);
+            const WrittenPlace written{target, name, &space_.region(region), is_finalizing};
             if (auto verdict = sites_.verdict(event.site, written)) {
                 known->second = static_cast<uint32_t>(copies_.classes.size());
-                const bool of_object = is_of_object(verdict->cause);
+                const bool of_object = runtime::is_of_object(verdict->cause);
                 WriteClass& found = copies_.classes.emplace_back();
                 found.site = event.site;
                 found.python_stack = event.python_stack;
                 if (of_object) {
                     found.type = name;
-                    found.type_address = python.type == 0 ? 0 : event.type;
+                    found.type_address = target.type == 0 ? 0 : event.type;
                 }
                 found.verdict = std::move(*verdict);
                 found.owner = owner;
@@ -454,10 +448,8 @@ class Collector {
     std::map<uint32_t, std::vector<uint64_t>> reused_;
     // Once they were needed: see Family.
     std::optional<std::optional<std::vector<uint64_t>>> kin_pages_;
-    // Site, Python stack, place, type, region, owner, and whether CPython was being taken down.
-    std::map<std::tuple<uint32_t, uint32_t, PythonPlace, uint32_t, uint32_t, OwnerId, bool,
-                        CountedHeader>,
-             uint32_t>
+    // Site, Python stack, target, region, owner, and whether a runtime was being taken down.
+    std::map<std::tuple<uint32_t, uint32_t, runtime::Target, uint32_t, OwnerId, bool>, uint32_t>
         class_by_key_;
 };
 

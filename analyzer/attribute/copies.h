@@ -19,11 +19,11 @@ namespace cowscope::attribute {
 struct WriteClass {
     uint32_t site = 0;
     uint32_t python_stack = trace::kNoPythonStack;
-    std::string type;           // of the CPython object that was written, or ""
+    std::string type;           // of the runtime's object that was written, or ""
     uint64_t type_address = 0;  // of that type
     Verdict verdict;
     OwnerId owner = 0;               // of the address that was written
-    bool is_finalizing = false;      // CPython was being taken down
+    bool is_finalizing = false;      // a runtime was being taken down
     uint64_t pages = 0;              // witnessed and represented
     uint64_t represented_pages = 0;  // by events on others (sampled.h)
 };

@@ -130,7 +130,7 @@ void Details::add_stacks(const Copies& copies, SiteResolver* sites) {
             }
         }
         const auto [mixed, new_stack] = mixed_of.try_emplace({write.site, write.python_stack});
-        const bool has_python = sites->python_stacks().depth(write.python_stack) != 0;
+        const bool has_python = sites->runtimes().stacks().depth(write.python_stack) != 0;
         if (new_stack && has_python) {
             for (const StackFrame& frame : sites->stack(write.site, write.python_stack)) {
                 mixed->second.push_back(frame_id(text_of(frame), frame.is_python));

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "runtime/frames.h"
+
 namespace cowscope::attribute {
 
 struct ProcessSummary {
@@ -67,11 +69,7 @@ struct CauseShare {
     std::vector<TypeShare> types;
 };
 
-struct PythonFrame {
-    std::string function;
-    std::string file;
-    unsigned line = 0;
-};
+using PythonFrame = runtime::Frame;
 
 struct SiteShare {
     uint32_t id = 0;  // by which Details names it

@@ -4,9 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "attribute/reference_names.h"
-#include "attribute/runtime_names.h"
-
 namespace cowscope::attribute {
 namespace {
 
@@ -15,16 +12,12 @@ bool is_dynamic_linker(const std::string& module) {
            module.starts_with("ld-2.");
 }
 
-bool is_libc(const std::string& module) {
-    return module.starts_with("libc.so") || module.starts_with("libc-2.");
-}
-
 // One that names a reference count, else the innermost.
 std::string inlined_name(const std::vector<symbolize::Frame>& frames) {
     if (frames.size() < 2) return "";
     const auto last = std::prev(frames.end());
     const auto named = std::find_if(frames.begin(), last, [](const symbolize::Frame& frame) {
-        return names_reference_count(frame.function);
+        return runtime::names_reference_count(frame.function);
     });
     return (named == last ? frames.begin() : named)->function;
 }
@@ -48,32 +41,39 @@ SiteResolver::SiteResolver(const trace::ProcessTrace& process, AddressSpace* spa
     : process_(process),
       space_(space),
       decoder_(decoder),
-      python_stacks_(process),
-      python_memory_(process),
+      runtimes_(process),
       sites_(process.sites.size()) {}
 
-bool SiteResolver::is_interpreter(const std::string& module_path) {
-    if (!interpreter_path_) {
-        const uint64_t type = python_memory_.type_type();
-        interpreter_path_ = type == 0 ? "" : space_->module_path_at(type);
+runtime::Id SiteResolver::runtime_of(const std::string& module_path) {
+    if (!runtime_paths_) {
+        runtime_paths_.emplace();
+        for (const auto& [id, address] : runtimes_.modules()) {
+            (*runtime_paths_)[id] = space_->module_path_at(address);
+        }
     }
-    return !interpreter_path_->empty() && module_path == *interpreter_path_;
+    for (const auto& [id, path] : *runtime_paths_) {
+        if (!path.empty() && module_path == path) return id;
+    }
+    return runtime::Id::none;
 }
 
 void SiteResolver::find_callers(uint32_t id, ResolvedSite* resolved) {
     // An allocator or a container's function is at most so far from the instruction.
     constexpr size_t kNearFrames = 5;
-    if (!process_.python.interpreter) return;
+    if (!runtimes_.has_interpreter()) return;
     const trace::Stack& stack = process_.stacks[process_.sites[id].stack];
     // What the interpreter's loop itself was called for says nothing of this instruction.
-    bool is_near =
-        resolved->frames.empty() || !names_interpreter_loop(resolved->frames.back().function);
+    const auto is_loop = [&](const std::string& function) {
+        return runtimes_.role_of(function) == runtime::FunctionRole::runs_frames;
+    };
+    bool is_near = resolved->frames.empty() || !is_loop(resolved->frames.back().function);
     for (size_t i = 1; i < stack.ips.size(); ++i) {
         const AddressSpace::Code code = space_->code_at(stack.ips[i], true);
         if (code.location == nullptr) continue;
         for (const symbolize::Frame& frame : code.location->frames) {
-            if (names_finalization(frame.function)) resolved->is_finalizing = true;
-            is_near = is_near && i <= kNearFrames && !names_interpreter_loop(frame.function);
+            const runtime::FunctionRole role = runtimes_.role_of(frame.function);
+            if (role == runtime::FunctionRole::takes_down) resolved->is_finalizing = true;
+            is_near = is_near && i <= kNearFrames && role != runtime::FunctionRole::runs_frames;
             if (is_near && !frame.function.empty()) resolved->callers.push_back(frame.function);
         }
     }
@@ -120,19 +120,17 @@ const ResolvedSite& SiteResolver::resolve(uint32_t id) {
 
 std::optional<Verdict> SiteResolver::verdict(uint32_t id, const WrittenPlace& written) {
     const ResolvedSite& site = resolve(id);
-    CauseInput input;
+    runtime::Write input;
     input.instruction = site.instruction ? &*site.instruction : nullptr;
     input.change = site.change;
-    input.place = written.place;
+    input.target = written.target;
     input.object_type = written.type;
     input.region = written.region->region;
     input.region_name = written.region->name;
     input.has_debug_info = site.has_debug_info;
     input.module = site.module;
-    input.header = written.header;
     input.in_dynamic_linker = site.in_dynamic_linker;
-    input.in_libc = is_libc(site.module);
-    input.in_interpreter_data = is_interpreter(written.region->path);
+    input.module_of = runtime_of(written.region->path);
     input.is_finalizing = site.is_finalizing || written.is_finalizing;
     for (const symbolize::Frame& frame : site.frames) input.functions.push_back(frame.function);
     for (const std::string& caller : site.callers) input.callers.push_back(caller);
@@ -142,7 +140,7 @@ std::optional<Verdict> SiteResolver::verdict(uint32_t id, const WrittenPlace& wr
 SiteResolver::NativeFrame SiteResolver::native_frame(uint64_t ip, bool is_return_address) {
     NativeFrame native;
     const AddressSpace::Code code = space_->code_at(ip, is_return_address);
-    native.kind.is_interpreter = is_interpreter(code.module_path);
+    native.kind.is_interpreter = runtime_of(code.module_path) != runtime::Id::none;
     StackFrame place;
     place.module = code.module_path;
     place.mapping = code.mapping;
@@ -161,14 +159,15 @@ SiteResolver::NativeFrame SiteResolver::native_frame(uint64_t ip, bool is_return
         if (!named.is_inlined) named.symbol = code.location->symbol;
     }
     native.kind.is_loop =
-        native.kind.is_interpreter && names_interpreter_loop(code.location->frames.back().function);
+        native.kind.is_interpreter && runtimes_.role_of(code.location->frames.back().function) ==
+                                          runtime::FunctionRole::runs_frames;
     return native;
 }
 
 std::vector<StackFrame> SiteResolver::stack(uint32_t id, uint32_t python_stack) {
     const trace::Stack& stack = process_.stacks[process_.sites[id].stack];
     std::vector<NativeFrame> native;
-    std::vector<NativeFrameKind> kinds;
+    std::vector<runtime::NativeFrameKind> kinds;
     for (size_t i = 0; i < stack.ips.size(); ++i) {
         native.push_back(native_frame(stack.ips[i], i != 0));
         kinds.push_back(native.back().kind);
@@ -177,13 +176,13 @@ std::vector<StackFrame> SiteResolver::stack(uint32_t id, uint32_t python_stack) 
     const auto add_native = [&frames](const NativeFrame& each) {
         frames.insert(frames.end(), each.frames.begin(), each.frames.end());
     };
-    const std::vector<PythonFrame> python = python_stacks_.frames(python_stack);
+    const std::vector<PythonFrame> python = runtimes_.stacks().frames(python_stack);
     if (python.empty()) {
         for (const NativeFrame& each : native) add_native(each);
         return frames;
     }
-    for (const MixedFrame& mixed : mix_frames(kinds, &python_stacks_, python_stack)) {
-        if (!mixed.is_python) {
+    for (const auto& mixed : runtime::mix_frames(kinds, runtimes_.stacks(), python_stack)) {
+        if (mixed.is_native) {
             add_native(native[mixed.index]);
             continue;
         }
@@ -192,7 +191,7 @@ std::vector<StackFrame> SiteResolver::stack(uint32_t id, uint32_t python_stack) 
         frame.function = python[mixed.index].function;
         frame.file = python[mixed.index].file;
         frame.line = python[mixed.index].line;
-        frame.first_line = python_stacks_.first_line(python_stack, mixed.index);
+        frame.first_line = runtimes_.stacks().first_line(python_stack, mixed.index);
     }
     return frames;
 }
@@ -205,7 +204,7 @@ bool SiteResolver::is_truncated(uint32_t id, uint32_t python_stack) const {
 }
 
 std::vector<std::string> SiteResolver::mixed_stack_text(uint32_t id, uint32_t python_stack) {
-    if (python_stacks_.depth(python_stack) == 0) return {};
+    if (runtimes_.stacks().depth(python_stack) == 0) return {};
     std::vector<std::string> text;
     for (const StackFrame& frame : stack(id, python_stack)) text.push_back(text_of(frame));
     return text;

@@ -1,6 +1,7 @@
 // What the sites of one process mean: instruction, names, the change of the written word.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,17 +9,16 @@
 
 #include "attribute/address_space.h"
 #include "attribute/cause.h"
-#include "attribute/python_memory.h"
-#include "attribute/python_stacks.h"
 #include "attribute/report_model.h"
 #include "decode/instruction.h"
+#include "runtime/process.h"
 #include "trace/process_trace.h"
 
 namespace cowscope::attribute {
 
 struct ResolvedSite {
     std::optional<decode::Instruction> instruction;
-    std::optional<int64_t> change;  // see CauseInput::change
+    std::optional<int64_t> change;  // see runtime::Write::change
     std::string module;
     std::vector<symbolize::Frame> frames;  // of the instruction, innermost inlined first
     // The inlined function that best says what the instruction does, or "".
@@ -26,7 +26,7 @@ struct ResolvedSite {
     bool has_debug_info = false;
     bool in_dynamic_linker = false;
     std::vector<std::string> callers;  // functions of the nearest native frames, innermost first
-    bool is_finalizing = false;        // CPython is being taken down
+    bool is_finalizing = false;        // a runtime is being taken down
 };
 
 // Python's or native.
@@ -50,11 +50,10 @@ std::string text_of(const StackFrame& frame);
 
 // What was written, as far as the address tells.
 struct WrittenPlace {
-    PythonPlace place = PythonPlace::none;
-    std::string_view type;  // of the CPython object, or ""
+    runtime::Target target;
+    std::string_view type;  // name of target.type, or ""
     const RegionInfo* region = nullptr;
-    bool is_finalizing = false;  // CPython itself said so
-    CountedHeader header{};      // what the word was before
+    bool is_finalizing = false;  // a runtime itself said so
 };
 
 class SiteResolver {
@@ -79,25 +78,25 @@ class SiteResolver {
     // The same with Python frames in place of the interpreter's own. Empty without a Python stack.
     std::vector<std::string> mixed_stack_text(uint32_t site, uint32_t python_stack);
 
-    PythonStacks& python_stacks() { return python_stacks_; }
-    const PythonMemory& python_memory() const { return python_memory_; }
+    const runtime::ProcessRuntimes& runtimes() const { return runtimes_; }
 
   private:
     struct NativeFrame {
         std::vector<StackFrame> frames;  // inlined ones first
-        NativeFrameKind kind;
+        runtime::NativeFrameKind kind;
     };
     NativeFrame native_frame(uint64_t ip, bool is_return_address);
     void find_callers(uint32_t site, ResolvedSite* resolved);
-    bool is_interpreter(const std::string& module_path);
+    // The runtime that the module holds.
+    runtime::Id runtime_of(const std::string& module_path);
     std::optional<int64_t> agreed_change(uint32_t site, const decode::Instruction& instruction);
 
     const trace::ProcessTrace& process_;
     AddressSpace* space_;
     decode::Decoder* decoder_;
-    PythonStacks python_stacks_;
-    PythonMemory python_memory_;
-    std::optional<std::string> interpreter_path_;  // of the module that holds CPython
+    runtime::ProcessRuntimes runtimes_;
+    // Paths of the modules that hold a runtime, once they were needed.
+    std::optional<std::map<runtime::Id, std::string>> runtime_paths_;
     std::vector<std::unique_ptr<ResolvedSite>> sites_;
 };
 

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "attribute/build_report.h"
-#include "attribute/cause.h"
 #include "base/error.h"
 #include "base/printable.h"
 #include "cli/command.h"
@@ -14,6 +13,7 @@
 #include "cli/trace_argument.h"
 #include "compare/limits.h"
 #include "report/format.h"
+#include "runtime/verdict.h"
 
 namespace cowscope::cli {
 
@@ -36,7 +36,7 @@ void take_cause_limit(const std::string& text, compare::Limits* limits) {
         throw Error(fmt::format("--max-cause: '{}' is not CAUSE=SIZE (refcount=64M)", text));
     }
     const std::string cause = text.substr(0, equals);
-    const auto& known = attribute::kCauseNames;
+    const auto& known = runtime::kCauseNames;
     if (std::find(known.begin(), known.end(), cause) == known.end()) {
         throw Error(fmt::format("--max-cause: unknown cause '{}'; valid are {}", cause,
                                 fmt::join(known, ", ")));

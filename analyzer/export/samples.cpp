@@ -126,7 +126,7 @@ class Exporter {
             sample.inlined = site.inlined;
         }
         if (site.instruction) sample.instruction = site.instruction->text;
-        sample.python = sites->python_stacks().innermost(write.python_stack);
+        sample.python = sites->runtimes().stacks().innermost(write.python_stack);
         sample.pages = write.pages;
         return sample;
     }

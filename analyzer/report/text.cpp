@@ -3,12 +3,12 @@
 
 #include <fmt/format.h>
 
-#include "attribute/reference_names.h"
 #include "base/printable.h"
 #include "report/format.h"
 #include "report/report.h"
 #include "report/text_after_bound.h"
 #include "report/text_page.h"
+#include "runtime/function_names.h"
 #include "symbolize/demangle.h"
 
 namespace cowscope::report {
@@ -165,7 +165,8 @@ void TextReport::site(const SiteShare& site) {
                                              printable(fmt::format("({}{})", source, site.module)),
                                              page_.width() - 6));
         const std::string inlined =
-            site.inlined.empty() ? "" : fmt::format("   (inlined {})", base_name(site.inlined));
+            site.inlined.empty() ? ""
+                                 : fmt::format("   (inlined {})", runtime::base_name(site.inlined));
         page_.line("      " + cut_end(printable(site.instruction + inlined), page_.width() - 6));
     }
     page_.paragraph(printable(site.evidence), 6, 6);

@@ -28,13 +28,12 @@ class Judge {
     // Nothing for an instruction that only read.
     const std::optional<FirstWrite>& judge(const trace::EventRecord& event, uint32_t type_number) {
         const uint32_t region = space_.region_of(event.address);
-        const attribute::PythonMemory::Place python =
-            sites_.python_memory().place_of(event, type_number);
-        const std::string type = sites_.python_memory().name_of(python.type);
-        const auto [known, is_new] =
-            verdicts_.try_emplace({event.site, python.place, type, region});
+        const runtime::Target target =
+            sites_.runtimes().target_of(event, type_number, sites_.resolve(event.site).module);
+        const std::string type = sites_.runtimes().type_name(target);
+        const auto [known, is_new] = verdicts_.try_emplace({event.site, target, region});
         if (is_new) {
-            const attribute::WrittenPlace written{python.place, type, &space_.region(region)};
+            const attribute::WrittenPlace written{target, type, &space_.region(region)};
             if (const auto verdict = sites_.verdict(event.site, written)) {
                 known->second =
                     FirstWrite{std::string(attribute::cause_name(verdict->cause)), type};
@@ -46,9 +45,7 @@ class Judge {
   private:
     attribute::AddressSpace space_;
     attribute::SiteResolver sites_;
-    std::map<std::tuple<uint32_t, attribute::PythonPlace, std::string, uint32_t>,
-             std::optional<FirstWrite>>
-        verdicts_;
+    std::map<std::tuple<uint32_t, runtime::Target, uint32_t>, std::optional<FirstWrite>> verdicts_;
 };
 
 // Whether the event is of a page that the process shared. The trace does not always know that at

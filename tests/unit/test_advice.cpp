@@ -5,15 +5,30 @@
 #include "attribute/advice.h"
 #include "tests/catch.h"
 
-using namespace cowscope::attribute;
+using namespace cowscope;
+using attribute::Advice;
+using attribute::AdviceInput;
+using attribute::find_advice;
+using attribute::OwnerPages;
+using runtime::Cause;
+using runtime::RuntimeCause;
 
 namespace {
+
+constexpr RuntimeCause of_cpython(Cause cause) {
+    return {cause, runtime::Id::cpython};
+}
+
+// PY_VERSION_HEX.
+constexpr uint32_t version_of(uint32_t minor) {
+    return 3u << 24 | minor << 16;
+}
 
 AdviceInput refcounts_of(const OwnerPages& found) {
     AdviceInput input;
     input.copied_pages = 10'000;
-    input.python_minor = 11;
-    for (const auto& [cause, pages] : found.causes) input.causes[cause] = pages;
+    input.versions[runtime::Id::cpython] = version_of(11);
+    for (const auto& [cause, pages] : found.causes) input.causes[of_cpython(cause)] = pages;
     input.owners.push_back(found);
     return input;
 }
@@ -21,7 +36,7 @@ AdviceInput refcounts_of(const OwnerPages& found) {
 OwnerPages strs(uint32_t sampled, uint32_t distinct, uint64_t pages = 9000) {
     OwnerPages found;
     found.owner.name = "__main__.map (dict values)";
-    found.causes = {{"refcount", pages}};
+    found.causes = {{Cause::refcount, pages}};
     found.counted_types = {{"str", pages}};
     found.owner.objects = found.owner.strs = 100'000;
     found.owner.sampled = sampled;
@@ -34,10 +49,10 @@ bool has(const std::vector<Advice>& advice, const std::string& kind) {
                        [&](const Advice& each) { return each.kind == kind; });
 }
 
-std::vector<Advice> advice_on_cause(const std::string& cause, uint64_t pages, uint32_t minor = 11) {
+std::vector<Advice> advice_on_cause(RuntimeCause cause, uint64_t pages, uint32_t minor = 11) {
     AdviceInput input;
     input.copied_pages = 10'000;
-    input.python_minor = minor;
+    input.versions[runtime::Id::cpython] = version_of(minor);
     input.causes = {{cause, pages}};
     return find_advice(input);
 }
@@ -91,7 +106,7 @@ TEST_CASE("what the interpreter's end wrote is no reason to change the data", "[
     OwnerPages found = strs(2000, 300);
     found.ended_types = {{"str", 8990}};
     AdviceInput input = refcounts_of(found);
-    input.ended_causes = {{"refcount", 8990}};
+    input.ended_causes = {{of_cpython(Cause::refcount), 8990}};
     const auto advice = find_advice(input);
     REQUIRE(advice.size() == 1);
     CHECK(advice[0].kind == "exit");
@@ -114,20 +129,22 @@ TEST_CASE("classes and code have no other form", "[advice]") {
 }
 
 TEST_CASE("each cause has its remedy", "[advice]") {
-    CHECK(has(advice_on_cause("gc-header", 5000), "freeze"));
-    CHECK(advice_on_cause("gc-header", 5000)[0].text.find("gc.freeze()") != std::string::npos);
-    CHECK(advice_on_cause("gc-header", 5000, 6)[0].text.find("gc.disable()") != std::string::npos);
-    CHECK(has(advice_on_cause("hash-cache", 5000), "hash"));
-    CHECK(has(advice_on_cause("code-cache", 5000), "warm-up"));
-    CHECK(advice_on_cause("code-cache", 5000, 10).empty());
-    CHECK(has(advice_on_cause("lazy-binding", 5000), "bind-now"));
-    CHECK(has(advice_on_cause("kernel", 5000), "buffers"));
-    CHECK(advice_on_cause("gc-header", 99).empty());
-    CHECK(advice_on_cause("store", 5000).empty());
+    CHECK(has(advice_on_cause(of_cpython(Cause::gc_header), 5000), "freeze"));
+    CHECK(advice_on_cause(of_cpython(Cause::gc_header), 5000)[0].text.find("gc.freeze()") !=
+          std::string::npos);
+    CHECK(advice_on_cause(of_cpython(Cause::gc_header), 5000, 6)[0].text.find("gc.disable()") !=
+          std::string::npos);
+    CHECK(has(advice_on_cause(of_cpython(Cause::hash_cache), 5000), "hash"));
+    CHECK(has(advice_on_cause(of_cpython(Cause::code_cache), 5000), "warm-up"));
+    CHECK(advice_on_cause(of_cpython(Cause::code_cache), 5000, 10).empty());
+    CHECK(has(advice_on_cause({Cause::lazy_binding}, 5000), "bind-now"));
+    CHECK(has(advice_on_cause({Cause::kernel}, 5000), "buffers"));
+    CHECK(advice_on_cause(of_cpython(Cause::gc_header), 99).empty());
+    CHECK(advice_on_cause({Cause::store}, 5000).empty());
     AdviceInput input;
     input.copied_pages = 10'000;
-    input.causes = {{"gc-header", 9000}};
-    input.ended_causes = {{"gc-header", 8950}};
+    input.causes = {{of_cpython(Cause::gc_header), 9000}};
+    input.ended_causes = {{of_cpython(Cause::gc_header), 8950}};
     const auto advice = find_advice(input);
     CHECK(has(advice, "exit"));
     CHECK_FALSE(has(advice, "freeze"));
@@ -135,7 +152,7 @@ TEST_CASE("each cause has its remedy", "[advice]") {
 
 TEST_CASE("the most pages come first", "[advice]") {
     AdviceInput input = refcounts_of(strs(2000, 300, 4000));
-    input.causes["gc-header"] = 5000;
+    input.causes[of_cpython(Cause::gc_header)] = 5000;
     const auto advice = find_advice(input);
     REQUIRE(advice.size() == 2);
     CHECK(advice[0].kind == "freeze");

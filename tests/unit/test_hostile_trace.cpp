@@ -9,13 +9,13 @@
 #include "base/error.h"
 #include "base/other_process.h"
 #include "observe/outside_scan.h"
+#include "runtime/cpython/line_table.h"
 #include "tests/catch.h"
 #include "tests/unit/growth.h"
 #include "tests/unit/outside_fixture.h"
 #include "tests/unit/temporary_folder.h"
 #include "tests/unit/trace_errors.h"
 #include "trace/process_trace.h"
-#include "trace/python_lines.h"
 #include "trace/trace.h"
 
 using namespace cowscope;
@@ -246,7 +246,7 @@ TEST_CASE("lines that jump as far as numbers go are no lines", "[hostile]") {
         for (int k = 0; k < 9; ++k) code.line_table.push_back(0x7e);
         code.line_table.push_back(0x3e);
     }
-    CHECK_FALSE(trace::line_of(code, 0x030b07f0, 300).has_value());
+    CHECK_FALSE(cpython::line_of(code, 0x030b07f0, 300).has_value());
 }
 
 TEST_CASE("a zombie is not taken for a child that says it started at the end of time",

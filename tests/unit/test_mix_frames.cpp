@@ -2,11 +2,11 @@
 #include <string>
 #include <vector>
 
-#include "attribute/python_stacks.h"
+#include "runtime/frames.h"
 #include "tests/catch.h"
 
 using namespace cowscope;
-using attribute::NativeFrameKind;
+using runtime::NativeFrameKind;
 
 namespace {
 
@@ -29,10 +29,10 @@ trace::ProcessTrace process_with_stack() {
 // "n1 p0": native frame 1, then Python frame 0.
 std::string mixed(const std::vector<NativeFrameKind>& native) {
     const trace::ProcessTrace process = process_with_stack();
-    attribute::PythonStacks stacks(process);
+    const runtime::Stacks stacks(process);
     std::string text;
-    for (const attribute::MixedFrame& frame : attribute::mix_frames(native, &stacks, 0)) {
-        text += (text.empty() ? "" : " ") + std::string(frame.is_python ? "p" : "n") +
+    for (const runtime::MixedFrame& frame : runtime::mix_frames(native, stacks, 0)) {
+        text += (text.empty() ? "" : " ") + std::string(frame.is_native ? "n" : "p") +
                 std::to_string(frame.index);
     }
     return text;

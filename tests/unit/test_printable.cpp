@@ -9,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include "attribute/details.h"
-#include "attribute/python_values.h"
 #include "base/printable.h"
 #include "cli/record_options.h"
 #include "compare/diff.h"
@@ -18,6 +17,7 @@
 #include "report/format.h"
 #include "report/page_data.h"
 #include "report/report.h"
+#include "runtime/cpython/value_text.h"
 #include "tests/catch.h"
 #include "tests/unit/segment_fixture.h"
 #include "tests/unit/temporary_folder.h"
@@ -196,10 +196,10 @@ TEST_CASE("values of Python's are written as Python would", "[printable]") {
     trace::PythonValue value;
     value.facts.kind = trace::ValueKind::str;
     value.text = "\xc2\x9b\xe2\x80\xae\xf3\xa0\x80\x81\xff'é\n";
-    CHECK(attribute::value_text(value) == "'\\x9b\\u202e\\U000e0001\\xff\\'é\\n'");
+    CHECK(cpython::value_text(value) == "'\\x9b\\u202e\\U000e0001\\xff\\'é\\n'");
     value.facts.kind = trace::ValueKind::bytes;
     value.text = "\xc3\xa9z";
-    CHECK(attribute::value_text(value) == "b'\\xc3\\xa9z'");
+    CHECK(cpython::value_text(value) == "b'\\xc3\\xa9z'");
 }
 
 TEST_CASE("no name passes into a report as it is", "[printable]") {

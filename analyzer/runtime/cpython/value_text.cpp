@@ -1,4 +1,4 @@
-#include "attribute/python_values.h"
+#include "runtime/cpython/value_text.h"
 
 #include <algorithm>
 
@@ -6,7 +6,7 @@
 
 #include "base/printable.h"
 
-namespace cowscope::attribute {
+namespace cowscope::cpython {
 namespace {
 
 // Enough to recognize a value by.
@@ -80,4 +80,4 @@ std::vector<std::string> examples_of(const trace::ProcessTrace& process, uint32_
     return examples;
 }
 
-}  // namespace cowscope::attribute
+}  // namespace cowscope::cpython

@@ -1,11 +1,11 @@
-#include "attribute/reference_names.h"
+#include "runtime/function_names.h"
 
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <string>
 
-namespace cowscope::attribute {
+namespace cowscope::runtime {
 namespace {
 
 // Parts of lower-case names. Each says "reference count" wherever it stands.
@@ -45,8 +45,6 @@ constexpr std::array kNames = {
     "__release_shared",
     "__add_weak",
     "__release_weak",
-    // PHP's: of classes, which are no values
-    "destroy_zend_class",
 };
 
 }  // namespace
@@ -83,7 +81,18 @@ std::string_view base_name(std::string_view function) {
     return end > start ? function.substr(start, end - start) : function;
 }
 
-bool names_reference_count(std::string_view function) {
+bool begins_with_one_of(std::string_view module, std::span<const std::string_view> beginnings) {
+    return std::ranges::any_of(
+        beginnings, [&](std::string_view beginning) { return module.starts_with(beginning); });
+}
+
+bool is_one_of(std::string_view function, std::span<const std::string_view> names) {
+    std::string_view name = base_name(function);
+    name = name.substr(0, name.find('.'));
+    return std::ranges::find(names, name) != names.end();
+}
+
+bool names_any_reference_count(std::string_view function) {
     std::string name(base_name(function));
     std::transform(name.begin(), name.end(), name.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -92,4 +101,4 @@ bool names_reference_count(std::string_view function) {
            std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
-}  // namespace cowscope::attribute
+}  // namespace cowscope::runtime

@@ -1,50 +1,11 @@
-#include "attribute/runtime_names.h"
+#include "runtime/cpython/native_names.h"
 
-#include <algorithm>
 #include <array>
-#include <span>
 
-#include "attribute/reference_names.h"
+#include "runtime/function_names.h"
 
-namespace cowscope::attribute {
+namespace cowscope::cpython {
 namespace {
-
-// Whole names, without what a compiler appends (".cold", ".part.0", ".constprop.0").
-bool is_one_of(std::string_view function, std::span<const std::string_view> names) {
-    std::string_view name = base_name(function);
-    name = name.substr(0, name.find('.'));
-    return std::ranges::find(names, name) != names.end();
-}
-
-// glibc 2.28 to 2.42, malloc/malloc.c.
-constexpr std::array<std::string_view, 26> kLibcAllocator = {
-    "malloc",
-    "free",
-    "calloc",
-    "realloc",
-    "cfree",
-    "memalign",
-    "posix_memalign",
-    "aligned_alloc",
-    "__libc_malloc",
-    "__libc_free",
-    "__libc_calloc",
-    "__libc_realloc",
-    "__libc_memalign",
-    "_int_malloc",
-    "_int_free",
-    "_int_realloc",
-    "_int_memalign",
-    "_int_free_chunk",
-    "_int_free_merge_chunk",
-    "malloc_consolidate",
-    "sysmalloc",
-    "systrim",
-    "unlink_chunk",
-    "tcache_put",
-    "malloc_trim",
-    "_int_free_create_chunk",
-};
 
 // obmalloc.c, object.c, gcmodule.c, and the free lists of floats, tuples, lists, dicts, frames.
 constexpr std::array<std::string_view, 38> kObjectAllocator = {
@@ -156,43 +117,21 @@ constexpr std::array<std::string_view, 62> kContainer = {
 
 }  // namespace
 
-bool names_libc_allocator(std::string_view function) {
-    return is_one_of(function, kLibcAllocator);
-}
-
 bool names_object_allocator(std::string_view function) {
-    return is_one_of(function, kObjectAllocator);
+    return runtime::is_one_of(function, kObjectAllocator);
 }
 
 bool names_container(std::string_view function) {
-    return is_one_of(function, kContainer);
+    return runtime::is_one_of(function, kContainer);
 }
 
-bool names_shared_string(std::string_view function) {
-    // sv.c and sv_inline.h of perl, which have CowREFCNT.
-    constexpr std::array<std::string_view, 6> kNames = {
-        "Perl_sv_setsv_flags",        "Perl_sv_setsv_cow", "Perl_sv_clear",
-        "Perl_sv_force_normal_flags", "S_sv_uncow",        "Perl_sv_free2"};
-    return is_one_of(function, kNames);
-}
-
-bool names_php_allocator(std::string_view function) {
-    const std::string_view name = base_name(function);
-    constexpr std::array<std::string_view, 6> kParts = {"_emalloc",  "_efree",        "_ecalloc",
-                                                        "_erealloc", "_safe_emalloc", "zend_mm_"};
-    return std::ranges::any_of(kParts,
-                               [&](std::string_view part) { return name.starts_with(part); });
-}
-
-bool names_finalization(std::string_view function) {
-    constexpr std::array<std::string_view, 5> kNames = {
+runtime::FunctionRole role_of(std::string_view function) {
+    constexpr std::array<std::string_view, 5> kEnds = {
         "Py_FinalizeEx", "Py_Finalize", "_Py_Finalize", "Py_EndInterpreter", "finalize_modules"};
-    return is_one_of(function, kNames);
+    constexpr std::array<std::string_view, 1> kLoops = {"_PyEval_EvalFrameDefault"};
+    if (runtime::is_one_of(function, kEnds)) return runtime::FunctionRole::takes_down;
+    return runtime::is_one_of(function, kLoops) ? runtime::FunctionRole::runs_frames
+                                                : runtime::FunctionRole::other;
 }
 
-bool names_interpreter_loop(std::string_view function) {
-    constexpr std::array<std::string_view, 1> kNames = {"_PyEval_EvalFrameDefault"};
-    return is_one_of(function, kNames);
-}
-
-}  // namespace cowscope::attribute
+}  // namespace cowscope::cpython

@@ -6,7 +6,7 @@
 
 #include "trace/process_trace.h"
 
-namespace cowscope::attribute {
+namespace cowscope::cpython {
 
 // As Python would write it, shortened: 'some text', b'\x00\x01', 42. Always printable UTF-8.
 std::string value_text(const trace::PythonValue& value);
@@ -15,4 +15,4 @@ std::string value_text(const trace::PythonValue& value);
 std::vector<std::string> examples_of(const trace::ProcessTrace& process, uint32_t site,
                                      uint64_t type);
 
-}  // namespace cowscope::attribute
+}  // namespace cowscope::cpython

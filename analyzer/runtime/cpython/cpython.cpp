@@ -1,0 +1,88 @@
+// CPython 3.6 to 3.14, as a member of the table.
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "runtime/cpython/line_table.h"
+#include "runtime/cpython/native_names.h"
+#include "runtime/cpython/remedies.h"
+#include "runtime/cpython/value_text.h"
+#include "runtime/cpython/write_rules.h"
+#include "runtime/cpython/written_memory.h"
+#include "runtime/runtime.h"
+
+namespace cowscope::runtime {
+namespace {
+
+class CPythonView final : public ProcessView {
+  public:
+    explicit CPythonView(const trace::ProcessTrace& process)
+        : process_(process), memory_(process), lines_(process.python.codes.size()) {}
+
+    Target target_of(const trace::EventRecord& event, uint32_t type,
+                     std::string_view /*module*/) const override {
+        return memory_.target_of(event, type);
+    }
+    std::string type_name(uint32_t type) const override { return memory_.name_of(type); }
+    std::vector<std::string> examples_of(uint32_t site, uint64_t type) const override {
+        return cpython::examples_of(process_, site, type);
+    }
+    bool is_ending(const trace::EventRecord& event) const override {
+        return (event.header.flags & trace::kPythonFinalizing) != 0;
+    }
+    bool has_interpreter() const override { return process_.python.interpreter.has_value(); }
+    uint64_t address_in_module() const override { return memory_.type_type(); }
+
+    std::optional<unsigned> line_of(uint32_t code, int32_t instruction_offset) override {
+        if (!lines_[code]) {
+            const auto& interpreter = process_.python.interpreter;
+            lines_[code].emplace(process_.python.codes[code],
+                                 interpreter ? interpreter->version : 0);
+        }
+        return lines_[code]->find(instruction_offset);
+    }
+
+  private:
+    const trace::ProcessTrace& process_;
+    cpython::WrittenMemory memory_;
+    std::vector<std::optional<cpython::LineTable>> lines_;  // by code
+};
+
+class CPython final : public Runtime {
+  public:
+    Id id() const override { return Id::cpython; }
+    std::unique_ptr<ProcessView> view_of(const trace::ProcessTrace& process) const override {
+        return std::make_unique<CPythonView>(process);
+    }
+    uint32_t version_in(const trace::ProcessTrace& process) const override {
+        return process.python.interpreter ? process.python.interpreter->version : 0;
+    }
+    std::optional<Verdict> find_count(const Write& write) const override {
+        return cpython::find_count(write);
+    }
+    std::optional<Verdict> find_in_memory(const Write& write) const override {
+        return cpython::find_in_memory(write);
+    }
+    std::optional<Verdict> find_in_data(const Write& write) const override {
+        return cpython::find_in_data(write);
+    }
+    FunctionRole role_of(std::string_view function) const override {
+        return cpython::role_of(function);
+    }
+    std::optional<unsigned> line_of(const trace::PythonCode& code, uint32_t version,
+                                    int32_t instruction_offset) const override {
+        return cpython::line_of(code, version, instruction_offset);
+    }
+    void advise(const AdviceInput& input, Advisor* advisor) const override {
+        cpython::advise(input, advisor);
+    }
+};
+
+}  // namespace
+
+const Runtime& cpython_runtime() {
+    static const CPython member;
+    return member;
+}
+
+}  // namespace cowscope::runtime

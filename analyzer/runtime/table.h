@@ -1,0 +1,28 @@
+// The members of the table, and what is asked of all of them.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "runtime/runtime.h"
+
+namespace cowscope::runtime {
+
+// Live as long as the program. Where a function takes members, a test gives it its own.
+using Members = std::span<const Runtime* const>;
+Members all_members();
+
+// See Runtime; with the runtime that answered.
+std::optional<Verdict> find_count(Members members, const Write& write);
+std::optional<Verdict> find_in_memory(Members members, const Write& write);
+std::optional<Verdict> find_in_data(Members members, const Write& write);
+
+// In any program, or in that of a member.
+bool names_reference_count(std::string_view function);
+
+// The line of a code object that no ProcessView has (trace::LaterPythonFrame).
+std::optional<unsigned> line_of(const trace::PythonCode& code, uint32_t version,
+                                int32_t instruction_offset);
+
+}  // namespace cowscope::runtime
