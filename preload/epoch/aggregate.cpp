@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "epoch/end.h"
 #include "epoch/epoch.h"
 #include "epoch/page_of_fault.h"
 #include "session/aggregate_file.h"
@@ -33,8 +34,8 @@ uint64_t add(uint64_t& counter, uint64_t value) {
 }
 
 trace::LaterCounts& counts() {
-    return session::later_table.exists() ? session::later_table.counts()
-                                         : session::budget.file().counts;
+    return session::aggregate_file.exists() ? session::aggregate_file.counts()
+                                            : session::budget.file().counts;
 }
 
 void create_sentinel() {
@@ -47,7 +48,7 @@ void create_sentinel() {
 
 void start_counting() {
     session::self.is_counting = true;
-    session::later_table.populate();
+    session::aggregate_file.populate();
     add(counts().processes, 1);
 }
 
@@ -55,7 +56,7 @@ void start_counting() {
 uint32_t name_code(const cpython::CountedFrame& frame, cpython::CodeReader* reader) {
     // Longer ones are of modules that are generated; a function has a few hundred bytes.
     constexpr uint64_t kMaxLineTableBytes = 4096;
-    session::CodeStore codes = session::later_table.codes();
+    session::CodeStore codes = session::aggregate_file.codes();
     const size_t bytes = reader->read(frame.code, kMaxLineTableBytes);
     if (bytes == 0) return 0;
     // Each worker that imports a module for itself has code objects of its own.
@@ -69,7 +70,7 @@ uint32_t name_code(const cpython::CountedFrame& frame, cpython::CodeReader* read
     return codes.add(key, record);
 }
 
-void name_codes(trace::LaterSlot* slot, const CountedPlace& place) {
+void name_codes(trace::LaterSlot* slot, const CountedSite& place) {
     for (uint32_t i = 0; i < place.python_depth && i < slot->python_depth; ++i) {
         // Others come by the same place with other callers.
         if (slot->python[i].code != place.python[i].code) break;
@@ -77,7 +78,7 @@ void name_codes(trace::LaterSlot* slot, const CountedPlace& place) {
     }
 }
 
-void describe(trace::LaterSlot* slot, const CountedPlace& place, bool is_heavy) {
+void describe(trace::LaterSlot* slot, const CountedSite& place, bool is_heavy) {
     slot->pid = static_cast<uint32_t>(session::self.pid);
     slot->tid = place.tid;
     slot->depth = static_cast<uint8_t>(place.depth);
@@ -86,24 +87,24 @@ void describe(trace::LaterSlot* slot, const CountedPlace& place, bool is_heavy) 
     for (uint32_t i = 0; i < place.python_depth; ++i) {
         slot->python[i] = {place.python[i].code, place.python[i].instruction_offset, 0};
     }
-    if (is_heavy || !session::later_table.codes().is_half_full()) name_codes(slot, place);
+    if (is_heavy || !session::aggregate_file.codes().is_half_full()) name_codes(slot, place);
     read_code(place.ips[0], slot->code);
-    session::PlaceTable::set_whole(slot);
+    session::CallSiteTable::set_whole(slot);
 }
 
 // Once more, where there was no name left for a place that copied little.
-void name_heavy_place(trace::LaterSlot* slot, uint64_t key, const CountedPlace& place) {
-    if (place.python_depth == 0 || !session::PlaceTable::hold(slot, key)) return;
+void name_heavy_place(trace::LaterSlot* slot, uint64_t key, const CountedSite& place) {
+    if (place.python_depth == 0 || !session::CallSiteTable::hold(slot, key)) return;
     if (slot->python[0].code_number == 0) name_codes(slot, place);
-    session::PlaceTable::release(slot);
+    session::CallSiteTable::release(slot);
 }
 
 }  // namespace
 
 void prepare_counting() {
-    if (!session::budget.is_set() || session::later_table.exists()) return;
+    if (!session::budget.is_set() || session::aggregate_file.exists()) return;
     if (sentinel == nullptr) create_sentinel();
-    session::later_table.create();
+    session::aggregate_file.create();
 }
 
 void go_on_counting() {
@@ -122,15 +123,15 @@ void go_on_counting() {
     Epoch* epoch = sharing.epoch;
     if (epoch == nullptr) return;
     epoch->inherited.clear();
-    epoch->is_protected = false;
     epoch->lacks_tracker = true;
-    epoch->pages_before_tracking = 0;
+    epoch->pages_to_judge = 0;
     // Alone for now, and blind from its next fork on.
-    const bool is_blind_later =
-        epoch->is_alone && session::options.witness == session::WitnessChoice::off;
-    if (epoch->stage == Stage::off && !is_blind_later) return;
-    epoch->stage = sharing.trap.is_open() ? Stage::witnessing : Stage::off;
-    if (epoch->stage == Stage::off) count_blind_process();
+    const bool is_blind_later = epoch->state.is(State::sole_owner) &&
+                                session::options.witness == session::WitnessChoice::off;
+    if (!epoch->state.is_watching() && !is_blind_later) return;
+    const bool is_witnessed = sharing.trap.is_open();
+    epoch->state.count(is_witnessed);
+    if (!is_witnessed) count_blind_process();
 }
 
 bool begin_counting() {
@@ -147,8 +148,7 @@ bool still_shares() {
     }
     if (sharing.forks_under_way == 0) {
         sharing.trap.close();
-        sharing.epoch->stage = Stage::off;
-        sharing.epoch->is_alone = true;
+        sharing.epoch->state.be_sole_owner();
     }
     return false;
 }
@@ -161,7 +161,7 @@ void count_blind_process() {
     add(counts().blind_processes, 1);
 }
 
-void count_copies(const CountedPlace& place, uint64_t copies) {
+void count_copies(const CountedSite& place, uint64_t copies) {
     trace::LaterCounts& all = counts();
     add(all.copies, copies);
     const uint64_t event = add(all.witnessed, 1);
@@ -177,9 +177,9 @@ void count_copies(const CountedPlace& place, uint64_t copies) {
     const uint64_t words[] = {hash_words(place.ips, depth),
                               hash_words(python, uint64_t{2} * python_depth)};
     const uint64_t key = hash_words(words, 2);
-    const auto found = session::later_table.exists()
-                           ? session::later_table.places().find(key, event)
-                           : session::PlaceTable::Found{nullptr, false};
+    const auto found = session::aggregate_file.exists()
+                           ? session::aggregate_file.places().find(key, event)
+                           : session::CallSiteTable::Found{nullptr, false};
     if (found.slot == nullptr) {
         add(all.unplaced_copies, copies);
         return;

@@ -1,7 +1,7 @@
 // What a process does once its recording has reached its bound (COWSCOPE_MAX_TRACE): it closes its
 // segment and goes on counting its copies, summed up for each place, in a table that all processes
 // of its program share (bound_format.h). The witness still tells of each first write, and the page
-// itself says whether it was a copy, as before the inherited pages are listed (generation.cpp).
+// itself says whether it was a copy, as before the inherited pages are listed (epoch/begin.cpp).
 //
 // Async-signal-safe; callers hold the process's lock.
 #pragma once
@@ -28,7 +28,7 @@ void count_blind_process();
 bool still_shares();
 
 // A place that copies, innermost frame first.
-struct CountedPlace {
+struct CountedSite {
     const uint64_t* ips;
     uint32_t depth;  // at most trace::kLaterDepth
     const cpython::CountedFrame* python;
@@ -38,7 +38,7 @@ struct CountedPlace {
 };
 // A fault that copied a page stands for `copies` in all. Reads the code at the place, the machine's
 // and Python's.
-void count_copies(const CountedPlace& place, uint64_t copies);
+void count_copies(const CountedSite& place, uint64_t copies);
 void count_late_copies(uint64_t copies);
 void count_kernel_copy();
 

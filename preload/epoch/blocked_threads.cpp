@@ -1,7 +1,4 @@
-// Threads that block SIGTRAP for good: nobody is told of what they write. Where
-// there is one the inherited pages are tracked from the start, so that the
-// census has its copies, and the faults that the events have counted say how
-// many of them were lost.
+#include "epoch/blocked_threads.h"
 
 #include <cstring>
 
@@ -15,7 +12,7 @@
 namespace cowscope::epoch {
 namespace {
 
-// Of the shim's own faults there are fewer in a generation of few events.
+// Of the shim's own faults there are fewer in an epoch of few events.
 constexpr uint64_t kOwnFaults = 64;
 // Asking takes some 10 us a thread.
 constexpr unsigned kMostAsked = 256;

@@ -1,7 +1,4 @@
-// What a forked child has copied before the shim's first call in it: libc's fork() itself
-// initialises the locks of malloc's arenas and of open files anew, and the pthread_atfork handlers
-// of libraries that were initialised earlier run first. No witness is there yet, and no page is
-// protected. What the child has written by then, and its parent has too, was copied.
+#include "epoch/earlier_copies.h"
 
 #include "epoch/epoch.h"
 #include "tracker/own_writes.h"

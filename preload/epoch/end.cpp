@@ -1,6 +1,10 @@
 // The end of a process, or of what the shim does in it.
 
+#include "epoch/end.h"
+
+#include "epoch/census.h"
 #include "epoch/epoch.h"
+#include "epoch/track.h"
 
 #include "support/poison.h"
 
@@ -8,8 +12,8 @@ namespace cowscope::epoch {
 
 void look_last(bool is_exec) {
     if (sharing.epoch == nullptr) return;
-    if (sharing.epoch->stage == Stage::off) {
-        if (sharing.epoch->is_alone && !is_exec) {
+    if (!sharing.epoch->state.is_watching()) {
+        if (sharing.epoch->state.is(State::sole_owner) && !is_exec) {
             write_last_account();
             session::write_memory(trace::MemoryMoment::end);
         }
@@ -17,7 +21,7 @@ void look_last(bool is_exec) {
     }
     // exec gives the memory back at once, and is often all that a child is there for: where the
     // witness saw the few writes before it, they are enough.
-    if (sharing.epoch->stage == Stage::tracking) {
+    if (sharing.epoch->state.is_listed()) {
         read_mappings();
     } else if (!is_exec) {
         list_at_end();
@@ -26,7 +30,7 @@ void look_last(bool is_exec) {
     if (is_exec) return;
     const uint64_t private_pages = write_last_account();
     // It would walk all pages once more, for a process that has hardly begun.
-    const bool is_short = sharing.epoch->stage == Stage::witnessing &&
+    const bool is_short = sharing.epoch->state.is(State::witnessing) &&
                           sharing.epoch->inherited.pages() > kWorthMeasuringPages;
     if (is_short) {
         session::write_known_memory(trace::MemoryMoment::end, trace::kCountedPages, private_pages);
@@ -51,7 +55,7 @@ void finish(trace::EndKind kind, int value) {
     session::self.writer.trim();
     if (!session::self.is_counting) session::self.writer.set_closing(false);  // an exec may fail
     // What little comes now is not worth it.
-    if (sharing.epoch != nullptr) sharing.epoch->pages_before_tracking = 0;
+    if (sharing.epoch != nullptr) sharing.epoch->pages_to_judge = 0;
     // The parent would keep them.
     if (session::self.shares_descriptors) close_all();
 }

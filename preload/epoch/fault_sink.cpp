@@ -1,7 +1,9 @@
 #include "epoch/aggregate.h"
 #include "epoch/epoch.h"
+#include "epoch/judge.h"
 #include "epoch/page_of_fault.h"
 #include "epoch/record_event.h"
+#include "epoch/sample.h"
 #include "session/session.h"
 #include "support/threads.h"
 #include "witness/sink.h"
@@ -22,8 +24,8 @@ void record_fault(void* argument) {
 // Signals that were held back have lost their place: only that there was a copy can be said. Before
 // the inherited pages are known, the parent of a forked child knows.
 bool is_lost_copy(const Epoch& epoch, uint64_t address) {
-    if (epoch.stage == Stage::tracking) return epoch.inherited.contains(address);
-    return epoch.stage == Stage::witnessing && !is_unshared(epoch, address) &&
+    if (epoch.state.is_listed()) return epoch.inherited.contains(address);
+    return epoch.state.is_judging() && !is_unshared(epoch, address) &&
            !epoch.renewed.has(address) && is_private(address) && sharing.forks == 0 &&
            sharing.look.parent().has(address);
 }

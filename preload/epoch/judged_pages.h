@@ -1,4 +1,4 @@
-// The pages of a generation that were judged one by one, before the inherited ones are listed.
+// The pages of an epoch that were judged one by one, before the inherited ones are listed.
 //
 // Callers hold the process's lock.
 #pragma once
@@ -8,7 +8,7 @@
 
 namespace cowscope::epoch {
 
-class EarlyPages {
+class JudgedPages {
   public:
     struct Entry {
         AddressRange range;

@@ -1,3 +1,4 @@
+
 #include "epoch/page_of_fault.h"
 
 #include <cstring>

@@ -3,7 +3,11 @@
 #include <cstring>
 
 #include "epoch/aggregate.h"
+#include "epoch/begin.h"
+#include "epoch/judge.h"
+#include "epoch/memory_changes.h"
 #include "epoch/page_of_fault.h"
+#include "epoch/sample.h"
 #include "runtime/cpython/interpreter.h"
 #include "session/session.h"
 #include "support/readable.h"
@@ -214,7 +218,7 @@ bool record_event(Epoch& epoch, Fault& fault) {
     auto& writer = session::self.writer;
     if (epoch.python != nullptr) epoch.python->prefetch();
 
-    const bool is_unlisted = epoch.stage == Stage::witnessing;
+    const bool is_unlisted = epoch.state.is(State::witnessing);
     if (is_unlisted) {
         judge_frame_pages(epoch, fault);
         // Half of a short-lived child's faults are the first looks at code.
@@ -240,7 +244,7 @@ bool record_event(Epoch& epoch, Fault& fault) {
         fault.pages = kHugePages;
     }
     fault.is_copy = true;
-    if (!tell_generation()) {
+    if (!tell_epoch()) {
         count_unwritten(fault);
         return false;
     }
@@ -293,7 +297,7 @@ void count_copy(Epoch& epoch, const Fault& fault) {
     const uint32_t max_stack = session::options.max_stack;
     const uint32_t limit = max_stack < trace::kLaterDepth ? max_stack : trace::kLaterDepth;
     walk_stack(epoch, fault, limit);
-    CountedPlace place = {};
+    CountedSite place = {};
     place.ips = epoch.last_walk.ips();
     place.depth = epoch.last_walk.depth();
     cpython::CountedFrame python[trace::kLaterPythonDepth];

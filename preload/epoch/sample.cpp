@@ -1,6 +1,8 @@
-// How many of the faults the witness is told of, as time goes by: see witness/sampling.h.
+#include "epoch/sample.h"
 
 #include "epoch/epoch.h"
+#include "epoch/judge.h"
+#include "epoch/sole_owner.h"
 #include "session/session.h"
 #include "witness/fault.h"
 
@@ -27,9 +29,9 @@ void set_witness_mean(uint32_t mean) {
 }
 
 void count_fault(bool is_event, const witness::Fault& fault) {
-    stop_if_alone();
+    stop_if_sole_owner();
     witness::Sampling& sampling = sharing.epoch->sampling;
-    // In a new generation the witness may tell of every fault for a while. And before a fork has
+    // In a new epoch the witness may tell of every fault for a while. And before a fork has
     // shared them, pages cannot be listed.
     const bool may_rise = sharing.trap.mean() == sampling.mean() && !sharing.epoch->is_before_fork;
     if (may_rise && sampling.count(is_event)) {

@@ -1,4 +1,4 @@
-// Tracking: the inherited pages are listed and protected.
+#include "epoch/track.h"
 
 #include <errno.h>
 #include <sys/prctl.h>
@@ -6,6 +6,8 @@
 #include <cstring>
 
 #include "epoch/epoch.h"
+#include "epoch/inherited.h"
+#include "epoch/sample.h"
 #include "session/run_records.h"
 #include "session/session.h"
 
@@ -42,15 +44,15 @@ void write_inherited(trace::Tracker tracker) {
         [&](trace::InheritedRecord* record) {
             if (had_more) record->header.flags |= trace::kInheritedMore;
             record->time_ns = now;
-            record->generation = epoch.generation;
+            record->generation = epoch.number;
             record->tracker = tracker;
             record->witness = sharing.trap.is_open() ? trace::Witness::trap : trace::Witness::off;
             record->padding[0] = record->padding[1] = 0;
             record->padding2 = 0;
         });
-    // While witnessing, a generation that has begun needs no list.
-    const bool needs_list = epoch.stage != Stage::witnessing || epoch.lacks_generation;
-    epoch.lacks_generation = needs_list && !is_written;
+    // While witnessing, an epoch that has begun needs no list.
+    const bool needs_list = !epoch.state.is(State::witnessing) || epoch.is_untold;
+    epoch.is_untold = needs_list && !is_written;
 }
 
 namespace {
@@ -60,7 +62,7 @@ void write_protected() {
     if (record == nullptr) return;
     const Epoch& epoch = *sharing.epoch;
     record->time_ns = sys::monotonic_ns();
-    record->generation = epoch.generation;
+    record->generation = epoch.number;
     record->padding = 0;
     record->own[0] = session::page_run(epoch.own.arena);
     record->own[1] = session::page_run(epoch.own.image);
@@ -71,14 +73,14 @@ void protect(const AddressRange& used) {
     Epoch& epoch = *sharing.epoch;
     const int result = sharing.tracker.protect(epoch.scan_buffer, epoch.mappings, epoch.own, used,
                                                epoch.inherited);
-    epoch.is_protected = result == 0;
     if (result == 0) {
+        epoch.state.protect();
         // What was judged before is known; and where it moves, it is not to look like new.
-        for (const EarlyPages::Entry& entry : epoch.early_pages) {
+        for (const JudgedPages::Entry& entry : epoch.judged_pages) {
             sharing.tracker.unprotect(entry.range);
         }
         for (const trace::PageRun& run : epoch.earlier.runs()) {
-            if (epoch.generation != 0) break;
+            if (epoch.number != 0) break;
             sharing.tracker.unprotect({run.start, run.start + run.pages * kPage});
         }
         write_protected();
@@ -142,10 +144,10 @@ void start_tracking(const AddressRange& used) {
     const int unread = read_mappings();
     if (unread != 0) session::write_note(trace::NoteCode::tracker_unavailable, -unread);
     if (unread != 0 || !start_tracker()) {
-        epoch.pages_before_tracking = 0;
+        epoch.pages_to_judge = 0;
         epoch.lacks_tracker = true;
         set_witness_mean(epoch.sampling.mean());
-        if (epoch.stage == Stage::off) write_inherited(trace::Tracker::off);
+        if (epoch.state.is(State::off)) write_inherited(trace::Tracker::off);
         return;
     }
     sharing.tracker.watch(epoch.mappings, epoch.own, [](uint64_t start, int error) {
@@ -158,13 +160,13 @@ void start_tracking(const AddressRange& used) {
     settle_inherited();
     // What it had is known now.
     sharing.look.parent().close();
-    epoch.pages_before_tracking = 0;
-    if (epoch.generation <= 1) {
+    epoch.pages_to_judge = 0;
+    if (epoch.number <= 1) {
         if (!sharing.tracker.knows_zero_page())
             session::write_note(trace::NoteCode::zero_pages_unknown, 0);
         write_memory_at_fork();
     }
-    epoch.stage = Stage::tracking;
+    epoch.state.list();
     if (sharing.trap.is_open()) sharing.trap.open_major(&epoch.sampling);
     protect(used);
     write_inherited(sharing.tracker.kind());

@@ -150,19 +150,19 @@ struct PageRun {
 };
 static_assert(sizeof(PageRun) == 16);
 
-// A fork has made this process share its pages: a new generation begins. As long as no
+// A fork has made this process share its pages: a new epoch begins. As long as no
 // InheritedRecord of it follows, only the witness looks (kUnlisted).
 struct GenerationRecord {
     RecordHeader header;
     uint64_t time_ns;
-    uint32_t generation;  // 0 in a forked child; the n-th fork of a process starts generation n
+    uint32_t generation;  // 0 in a forked child; the n-th fork of a process starts epoch n
     Witness witness;
     uint8_t padding[3];
 };
 static_assert(sizeof(GenerationRecord) == 24);
 
-// What the tracker and the witness do from now on in this generation, and the pages that count as
-// inherited. Begins the generation where no GenerationRecord did.
+// What the tracker and the witness do from now on in this epoch, and the pages that count as
+// inherited. Begins the epoch where no GenerationRecord did.
 // InheritedRecord, then run_count PageRuns in ascending order.
 struct InheritedRecord {
     RecordHeader header;  // flags: kMoreParts, kInheritedMore
@@ -179,9 +179,9 @@ static_assert(sizeof(InheritedRecord) == 32);
 // discarded some meanwhile.
 inline constexpr uint16_t kInheritedMore = 2;
 
-// The pages of `generation` are protected: from now on a census, also one that is taken from
+// The pages of `epoch` are protected: from now on a census, also one that is taken from
 // outside (analyzer/observe/outside_scan.h), tells which were written. May stand before the
-// generation's InheritedRecord.
+// epoch's InheritedRecord.
 struct ProtectRecord {
     RecordHeader header;
     uint64_t time_ns;
@@ -313,14 +313,14 @@ static_assert(sizeof(WeightRecord) == 16);
 
 enum class CensusKind : uint8_t {
     final = 1,       // taken by the process at its end
-    generation = 2,  // taken by the process before its next fork; closes a generation
+    generation = 2,  // taken by the process before its next fork; closes an epoch
     outside = 3,     // taken by the recorder while the process ran
     given_up = 4,    // of a range that the process was about to unmap, move or discard
     kernel = 5,      // of a buffer that the kernel has written for the process
     fresh = 6,       // no copies: pages that kUnlisted events took for some, and that were fresh
     inherited = 7,   // no copies: pages that are inherited besides those that were listed
     alone = 8,       // taken by the process when nobody shared its pages any more: nothing that it
-                     // writes from then on, in this generation, is a copy, and nobody looks
+                     // writes from then on, in this epoch, is a copy, and nobody looks
     earlier = 9,  // by a forked child before the shim's first call in it: by libc's fork() itself
                   // and by other libraries' pthread_atfork handlers. Nothing saw who wrote
     unseen = 10,  // pages that no instruction was seen to write, which nobody shares any more

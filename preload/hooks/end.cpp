@@ -2,9 +2,10 @@
 // constructor registered, _exit() and its kin through interposition, exec in exec.cpp, signals in
 // signals.cpp.
 
-#include "hooks/end.h"
+#include "epoch/end.h"
 
 #include "epoch/epoch.h"
+#include "hooks/end.h"
 #include "hooks/interpose.h"
 #include "hooks/real.h"
 #include "session/session.h"

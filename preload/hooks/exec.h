@@ -1,6 +1,7 @@
 // What is to be done before a program becomes another one, and undone where that fails.
 #pragma once
 
+#include "epoch/end.h"
 #include "epoch/epoch.h"
 #include "hooks/signals.h"
 

@@ -9,7 +9,10 @@
 #include <unistd.h>
 
 #include "epoch/aggregate.h"
+#include "epoch/begin.h"
+#include "epoch/end.h"
 #include "epoch/epoch.h"
+#include "epoch/judge.h"
 #include "hooks/interpose.h"
 #include "hooks/real.h"
 #include "hooks/sandbox.h"
@@ -85,7 +88,7 @@ void after_fork_in_parent() {
     if (has_begun) {
         epoch::go_on_after_fork();
     } else {
-        epoch::begin_generation();
+        epoch::begin();
     }
     if (locked.is_trap_blocked()) epoch::stop_judging_by_page();
     if (session::self.writer.reached_bound()) epoch::go_on_counting();
@@ -126,12 +129,12 @@ void enter_child(bool shares_descriptors) {
     if (result != 0 && result != -EDQUOT) parents.tell_child_failed(-result);
     if (!shares_descriptors) parents.close();
     if (result == 0) {
-        epoch::begin_generation();
+        epoch::begin();
         if (locked.is_trap_blocked()) epoch::stop_judging_by_page();
         if (session::self.writer.reached_bound()) epoch::go_on_counting();
     } else if (epoch::begin_counting()) {
-        epoch::begin_generation();
-        if (epoch::sharing.epoch == nullptr || epoch::sharing.epoch->stage == epoch::Stage::off) {
+        epoch::begin();
+        if (epoch::sharing.epoch == nullptr || !epoch::sharing.epoch->state.is_watching()) {
             epoch::count_blind_process();
         }
     } else {

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 
 #include "epoch/epoch.h"
+#include "epoch/memory_changes.h"
 #include "format/kernel_abi.h"
 #include "hooks/interpose.h"
 #include "hooks/own_descriptors.h"

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "epoch/epoch.h"
+#include "epoch/judge.h"
+#include "epoch/memory_changes.h"
 #include "session/session.h"
 #include "support/kept_errno.h"
 
@@ -12,18 +14,14 @@ class KernelWrite {
   public:
     KernelWrite(void* to, size_t bytes) {
         // Most programs never fork: for them this is one comparison.
-        if (epoch::sharing.epoch == nullptr ||
-            epoch::sharing.epoch->stage != epoch::Stage::witnessing)
-            return;
+        if (epoch::sharing.epoch == nullptr || !epoch::sharing.epoch->state.is_judging()) return;
         if (!session::is_current() || bytes == 0) return;
         const auto start = reinterpret_cast<uint64_t>(to);
         const uint64_t first = start & ~(kPage - 1);
         const KeptErrno kept_errno;
         const session::Locked locked;
         // The process may have changed its mind while this thread waited.
-        if (epoch::sharing.epoch == nullptr ||
-            epoch::sharing.epoch->stage != epoch::Stage::witnessing)
-            return;
+        if (epoch::sharing.epoch == nullptr || !epoch::sharing.epoch->state.is_judging()) return;
         if (bytes > kMostPages * kPage - (start - first)) {
             epoch::stop_judging_by_page();
         } else {
@@ -68,12 +66,10 @@ class KernelWrite {
         const session::Locked locked;
         uint64_t page = start_ & ~(kPage - 1);
         for (size_t i = 0; i < count; ++i, page += kPage) {
-            if (epoch::sharing.epoch == nullptr ||
-                epoch::sharing.epoch->stage != epoch::Stage::witnessing)
-                break;
+            if (epoch::sharing.epoch == nullptr || !epoch::sharing.epoch->state.is_judging()) break;
             if ((of_pages >> i & 1) == 0) continue;
             const bool is_copied =
-                (shared_ >> i & 1) != 0 && !epoch::sharing.epoch->early_pages.is_copied(page);
+                (shared_ >> i & 1) != 0 && !epoch::sharing.epoch->judged_pages.is_copied(page);
             if (is_copied) epoch::record_page(trace::CensusKind::kernel, page);
             if (is_copied || (absent_ >> i & 1) != 0) epoch::judge_page(page, !is_copied);
         }

@@ -1,8 +1,8 @@
 // Calls by which the kernel writes into the program's memory. No instruction of the program faults
-// then, so the witness sees nothing, and while nothing else looks (generation.cpp) these functions
+// then, so the witness sees nothing, and while nothing else looks (epoch/begin.cpp) these functions
 // do: they ask before the call which pages of the buffer are shared, and afterwards know how far
 // the kernel wrote. Buffers in pieces, and large ones, are left to the tracker. What libc does
-// inside of other functions does not come by here: settle_unseen() (generation.cpp) finds what it
+// inside of other functions does not come by here: settle_unseen() (epoch/begin.cpp) finds what it
 // left. Calls that have streams to read from are in stream_reads.cpp.
 
 #include <aio.h>
@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "epoch/epoch.h"
+#include "epoch/judge.h"
 #include "hooks/hidden_paths.h"
 #include "hooks/interpose.h"
 #include "hooks/kernel_write.h"

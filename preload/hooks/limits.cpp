@@ -25,7 +25,7 @@ void unlock_own_memory() {
                     epoch::sharing.arena.end() - epoch::sharing.arena.start());
     }
     session::budget.unlock();
-    session::later_table.unlock();
+    session::aggregate_file.unlock();
 }
 
 void before_limit(int resource, const struct rlimit* limit) {

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "epoch/epoch.h"
+#include "epoch/judge.h"
+#include "epoch/memory_changes.h"
 #include "hooks/interpose.h"
 #include "hooks/own_descriptors.h"
 #include "hooks/plain_call.h"
@@ -57,7 +59,8 @@ void giving_up(const void* address, size_t bytes) {
 void discarding(const void* address, size_t bytes) {
     giving_up(address, bytes);
     with_watched(address, bytes, [](uint64_t start, uint64_t end) {
-        if (epoch::sharing.epoch->is_protected) epoch::sharing.tracker.unprotect({start, end});
+        if (epoch::sharing.epoch->state.is(epoch::State::tracking))
+            epoch::sharing.tracker.unprotect({start, end});
     });
 }
 
@@ -78,7 +81,7 @@ void recording_copies(const void* address, size_t bytes) {
 void has_attached(const void* address) {
     with_watched(address, 1, [](uint64_t start, uint64_t) {
         epoch::Epoch* epoch = epoch::sharing.epoch;
-        if (epoch->stage == epoch::Stage::off) return;
+        if (!epoch->state.is_watching()) return;
         if (epoch->mappings.read(epoch->arena, epoch->scratch) != 0) return;
         const Mapping* mapping = epoch->mappings.find(start);
         if (mapping == nullptr) return;
@@ -130,15 +133,13 @@ void making_writable(const void* address, size_t bytes) {
             return;
         }
         epoch::known_mappings.set_writable(start, end);
-        if (epoch::sharing.epoch->stage == epoch::Stage::tracking)
-            epoch::follow_writable(start, end);
+        if (epoch::sharing.epoch->state.is_listed()) epoch::follow_writable(start, end);
     });
 }
 
 // Whether an mremap of these pages has to be followed.
 bool may_move_watched(const void* address, size_t bytes) {
-    if (epoch::sharing.epoch == nullptr || epoch::sharing.epoch->stage != epoch::Stage::tracking)
-        return false;
+    if (epoch::sharing.epoch == nullptr || !epoch::sharing.epoch->state.is_listed()) return false;
     return reinterpret_cast<uint64_t>(address) % kPage == 0 && bytes != 0 && session::is_current();
 }
 
@@ -175,7 +176,7 @@ void forget_unmapped_files() {
     if (epoch::sharing.epoch == nullptr || !session::is_current()) return;
     const session::Locked locked;
     epoch::Epoch* epoch = epoch::sharing.epoch;
-    if (epoch == nullptr || epoch->stage == epoch::Stage::off) return;
+    if (epoch == nullptr || !epoch->state.is_watching()) return;
     if (epoch->mappings.read(epoch->arena, epoch->scratch) != 0) return;
     for (const Mapping& known : epoch::known_mappings) {
         if (!known.is_file || known.start == known.end) continue;

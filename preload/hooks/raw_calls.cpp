@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "epoch/epoch.h"
+#include "epoch/judge.h"
 #include "hooks/asking_calls.h"
 #include "hooks/hidden_raw_calls.h"
 #include "hooks/host_userfaultfd.h"

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "epoch/epoch.h"
+#include "epoch/judge.h"
 #include "hooks/exec.h"
 #include "hooks/hidden_waits.h"
 #include "hooks/masked_waits.h"

@@ -17,6 +17,7 @@
 #include <cstdarg>
 #include <cstring>
 
+#include "epoch/end.h"
 #include "epoch/epoch.h"
 #include "hooks/interpose.h"
 #include "hooks/plain_call.h"

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "epoch/epoch.h"
+#include "epoch/judge.h"
 #include "hooks/interpose.h"
 #include "hooks/real.h"
 #include "hooks/signals.h"

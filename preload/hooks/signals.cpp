@@ -5,7 +5,9 @@
 #include <atomic>
 #include <cstring>
 
+#include "epoch/end.h"
 #include "epoch/epoch.h"
+#include "epoch/judge.h"
 #include "hooks/real.h"
 #include "hooks/waiting_threads.h"
 #include "session/session.h"

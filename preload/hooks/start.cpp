@@ -9,6 +9,7 @@
 #include <atomic>
 
 #include "epoch/aggregate.h"
+#include "epoch/end.h"
 #include "epoch/epoch.h"
 #include "hooks/end.h"
 #include "hooks/fork.h"

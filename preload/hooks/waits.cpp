@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "epoch/epoch.h"
+#include "epoch/sole_owner.h"
 #include "hooks/interpose.h"
 #include "hooks/real.h"
 #include "session/session.h"
@@ -22,8 +23,8 @@ Result behind_wait(Result result, bool has_ended) {
     const KeptErrno kept_errno;
     const session::Locked locked;
     if (epoch::sharing.epoch != nullptr && !epoch::sharing.trap.is_open()) {
-        epoch::sharing.epoch->faults_until_asking = 0;
-        epoch::stop_if_alone();
+        epoch::sharing.epoch->faults_before_asking = 0;
+        epoch::stop_if_sole_owner();
     }
     return result;
 }

@@ -77,9 +77,9 @@ int create_file(int folder, const char* name, const trace::LaterHeader& header, 
 
 }  // namespace
 
-constinit LaterTable later_table;
+constinit AggregateFile aggregate_file;
 
-LaterTable::Parts LaterTable::plan() {
+AggregateFile::Parts AggregateFile::plan() {
     const uint64_t most = most_bytes_for_places();
     Parts parts = {};
     parts.slot_count = (most - sizeof(trace::LaterHeader)) / sizeof(trace::LaterSlot);
@@ -93,7 +93,7 @@ LaterTable::Parts LaterTable::plan() {
     return parts;
 }
 
-bool LaterTable::map(const trace::LaterHeader& header, const Parts& parts) {
+bool AggregateFile::map(const trace::LaterHeader& header, const Parts& parts) {
     const int folder = self.folder.open();
     if (folder < 0) return false;
     FixedText<NAME_MAX> name;
@@ -118,7 +118,7 @@ bool LaterTable::map(const trace::LaterHeader& header, const Parts& parts) {
     return true;
 }
 
-void LaterTable::create() {
+void AggregateFile::create() {
     // Its pages are written to by many, at any time.
     if (!budget.stores_directly()) return;
     const Parts parts = plan();
@@ -138,12 +138,12 @@ void LaterTable::create() {
     if (!map(header, parts)) budget.give_back(taken);
 }
 
-PlaceTable LaterTable::places() const {
+CallSiteTable AggregateFile::places() const {
     return {reinterpret_cast<trace::LaterSlot*>(header_ + 1), parts_.slot_count,
             &header_->counts.unplaced_copies};
 }
 
-CodeStore LaterTable::codes() const {
+CodeStore AggregateFile::codes() const {
     auto* slots = reinterpret_cast<trace::LaterSlot*>(header_ + 1);
     auto* codes = reinterpret_cast<trace::LaterCode*>(slots + parts_.slot_count);
     return {codes, static_cast<uint32_t>(parts_.code_count),
@@ -151,7 +151,7 @@ CodeStore LaterTable::codes() const {
             &header_->texts_used};
 }
 
-void LaterTable::populate() const {
+void AggregateFile::populate() const {
     constexpr int kMadvPopulateWrite = 23;  // Linux 5.14
     if (header_ != nullptr) sys::madvise(header_, parts_.bytes, kMadvPopulateWrite);
 }

@@ -12,7 +12,7 @@
 
 namespace cowscope::session {
 
-class LaterTable {
+class AggregateFile {
   public:
     // Without room for it there is none, nor where a full disk could take it away again.
     void create();
@@ -20,7 +20,7 @@ class LaterTable {
 
     // Not without a table.
     trace::LaterCounts& counts() const { return header_->counts; }
-    PlaceTable places() const;
+    CallSiteTable places() const;
     CodeStore codes() const;
 
     // Gives this process the pages of all of it: each that faults in the handler raises one of the
@@ -46,6 +46,6 @@ class LaterTable {
 };
 
 // Of this program. Written to once, before anything forks.
-extern constinit LaterTable later_table;
+extern constinit AggregateFile aggregate_file;
 
 }  // namespace cowscope::session

@@ -26,7 +26,7 @@ uint64_t rank_of(trace::LaterSlot& slot) {
 
 bool may_take_over(uint64_t key, uint64_t event) {
     const uint64_t words[] = {key, event};
-    return hash_words(words, 2) % PlaceTable::kTakeOverPeriod == 0;
+    return hash_words(words, 2) % CallSiteTable::kTakeOverPeriod == 0;
 }
 
 uint64_t key_in_slot(uint64_t key) {
@@ -35,12 +35,12 @@ uint64_t key_in_slot(uint64_t key) {
 
 }  // namespace
 
-void PlaceTable::set_whole(trace::LaterSlot* slot) {
+void CallSiteTable::set_whole(trace::LaterSlot* slot) {
     shared(slot->is_whole).store(trace::kWhole, std::memory_order_release);
 }
 
 // Whoever takes the slot over changes its key first, and then needs it to be whole.
-bool PlaceTable::hold(trace::LaterSlot* slot, uint64_t key) {
+bool CallSiteTable::hold(trace::LaterSlot* slot, uint64_t key) {
     uint32_t whole = trace::kWhole;
     if (!shared(slot->is_whole).compare_exchange_strong(whole, trace::kBeingNamed)) return false;
     if (shared(slot->key).load() == key_in_slot(key)) return true;
@@ -48,12 +48,12 @@ bool PlaceTable::hold(trace::LaterSlot* slot, uint64_t key) {
     return false;
 }
 
-void PlaceTable::release(trace::LaterSlot* slot) {
+void CallSiteTable::release(trace::LaterSlot* slot) {
     uint32_t held = trace::kBeingNamed;
     shared(slot->is_whole).compare_exchange_strong(held, trace::kWhole, std::memory_order_release);
 }
 
-PlaceTable::Found PlaceTable::find(uint64_t key, uint64_t event) {
+CallSiteTable::Found CallSiteTable::find(uint64_t key, uint64_t event) {
     key = key_in_slot(key);
     trace::LaterSlot* least = nullptr;
     uint64_t least_rank = ~uint64_t{0};
@@ -82,7 +82,7 @@ PlaceTable::Found PlaceTable::find(uint64_t key, uint64_t event) {
     return {least, least != nullptr};
 }
 
-trace::LaterSlot* PlaceTable::take_over(trace::LaterSlot* slot, uint64_t key) {
+trace::LaterSlot* CallSiteTable::take_over(trace::LaterSlot* slot, uint64_t key) {
     // Others may have taken it meanwhile. Whole behind its key means that this key's description
     // is.
     uint64_t there = shared(slot->key).load(std::memory_order_acquire);

@@ -18,14 +18,14 @@
 
 namespace cowscope::session {
 
-class PlaceTable {
+class CallSiteTable {
   public:
     static constexpr uint32_t kMostProbes = 64;
     static constexpr uint64_t kTakeOverPeriod = 16;
 
     // `slots` were zero when their file was made. `displaced_copies` takes those of the places that
     // lost their slot.
-    PlaceTable(trace::LaterSlot* slots, uint64_t slot_count, uint64_t* displaced_copies)
+    CallSiteTable(trace::LaterSlot* slots, uint64_t slot_count, uint64_t* displaced_copies)
         : slots_(slots), slot_count_(slot_count), displaced_copies_(displaced_copies) {}
 
     struct Found {

@@ -20,7 +20,7 @@
 //
 // With a bound (session/budget.h) every reservation asks first. Once details (events and what they
 // name) find no room any more, reached_bound() says so, and the process is to stop recording; what
-// its generations are made of, and its end, may use what is kept for that.
+// its epochs are made of, and its end, may use what is kept for that.
 #pragma once
 
 #include <sys/uio.h>

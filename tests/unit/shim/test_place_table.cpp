@@ -24,7 +24,7 @@ class Table {
             return;
         }
         found.slot->copies += copies;
-        if (found.is_new) session::PlaceTable::set_whole(found.slot);
+        if (found.is_new) session::CallSiteTable::set_whole(found.slot);
     }
     // Nothing where it has no slot.
     uint64_t copies_of(uint64_t key) const {
@@ -44,7 +44,7 @@ class Table {
     std::vector<trace::LaterSlot> slots_;
     uint64_t unplaced_ = 0;
     uint64_t events_ = 0;
-    session::PlaceTable places_{slots_.data(), slots_.size(), &unplaced_};
+    session::CallSiteTable places_{slots_.data(), slots_.size(), &unplaced_};
 };
 
 }  // namespace
@@ -108,7 +108,7 @@ TEST_CASE("no copy is lost where many count at once", "[place_table]") {
     std::vector<std::thread> threads;
     for (uint64_t number = 0; number < kThreads; ++number) {
         threads.emplace_back([&, number] {
-            session::PlaceTable places(slots.data(), slots.size(), &unplaced);
+            session::CallSiteTable places(slots.data(), slots.size(), &unplaced);
             for (uint64_t i = 0; i < kEvents; ++i) {
                 // One in four is the same, the others are of 500.
                 const uint64_t key = i % 4 == 0 ? 7 : 100 + (i + number) * 7919 % 500;
@@ -118,7 +118,7 @@ TEST_CASE("no copy is lost where many count at once", "[place_table]") {
                     continue;
                 }
                 ++std::atomic_ref<uint64_t>(found.slot->copies);
-                if (found.is_new) session::PlaceTable::set_whole(found.slot);
+                if (found.is_new) session::CallSiteTable::set_whole(found.slot);
             }
         });
     }
@@ -139,19 +139,19 @@ TEST_CASE("a place that is kept keeps its slot", "[place_table]") {
     for (uint64_t key = 0; key < 100'000; ++key) table.count(1000 + key);
     trace::LaterSlot& kept = table.slots()[0];
     const uint64_t key = kept.key;
-    REQUIRE(session::PlaceTable::hold(&kept, key));
-    CHECK_FALSE(session::PlaceTable::hold(&kept, key));
+    REQUIRE(session::CallSiteTable::hold(&kept, key));
+    CHECK_FALSE(session::CallSiteTable::hold(&kept, key));
     for (uint64_t other = 0; other < 100'000; ++other) table.count(200'000 + other);
     CHECK(kept.key == key);
-    session::PlaceTable::release(&kept);
+    session::CallSiteTable::release(&kept);
     for (uint64_t other = 0; other < 100'000; ++other) table.count(400'000 + other);
     CHECK(kept.key != key);
     // Another has it now, or it is being described.
-    CHECK_FALSE(session::PlaceTable::hold(&kept, key));
-    CHECK(session::PlaceTable::hold(&kept, kept.key));
-    session::PlaceTable::release(&kept);
+    CHECK_FALSE(session::CallSiteTable::hold(&kept, key));
+    CHECK(session::CallSiteTable::hold(&kept, kept.key));
+    session::CallSiteTable::release(&kept);
     kept.is_whole = 0;
-    CHECK_FALSE(session::PlaceTable::hold(&kept, kept.key));
+    CHECK_FALSE(session::CallSiteTable::hold(&kept, kept.key));
     CHECK(kept.is_whole == 0);
 }
 
@@ -166,7 +166,7 @@ TEST_CASE("who keeps a place finds what was said of it, whoever takes slots over
     std::vector<std::thread> threads;
     for (uint64_t number = 0; number < kThreads; ++number) {
         threads.emplace_back([&, number] {
-            session::PlaceTable places(slots.data(), slots.size(), &unplaced);
+            session::CallSiteTable places(slots.data(), slots.size(), &unplaced);
             for (uint64_t i = 0; i < kEvents; ++i) {
                 const uint64_t key = 100 + (i * kThreads + number) * 7919 % 400;
                 const auto found = places.find(key, i * kThreads + number);
@@ -175,11 +175,11 @@ TEST_CASE("who keeps a place finds what was said of it, whoever takes slots over
                 std::atomic_ref<uint32_t> described(found.slot->tid);
                 if (found.is_new) {
                     described = static_cast<uint32_t>(key);
-                    session::PlaceTable::set_whole(found.slot);
-                } else if (session::PlaceTable::hold(found.slot, key)) {
+                    session::CallSiteTable::set_whole(found.slot);
+                } else if (session::CallSiteTable::hold(found.slot, key)) {
                     ++held;
                     if (described != key) ++wrong;
-                    session::PlaceTable::release(found.slot);
+                    session::CallSiteTable::release(found.slot);
                 }
             }
         });
