@@ -3,15 +3,11 @@
 #include <algorithm>
 #include <iterator>
 
+#include "arch/processor.h"
+
 namespace cowscope::attribute {
 
 using runtime::Region;
-
-namespace {
-
-constexpr size_t kRsp = 4;  // index into the registers of an exemplar
-
-}  // namespace
 
 std::string file_name(const std::string& path) {
     const size_t slash = path.rfind('/');
@@ -23,7 +19,7 @@ AddressSpace::AddressSpace(const trace::ProcessTrace& process, symbolize::Symbol
     // Where a thread's stack pointer points is a stack, whatever the kernel calls the mapping.
     for (const auto& [site, exemplars] : process.exemplars) {
         for (const trace::Exemplar& exemplar : exemplars) {
-            const trace::Mapping* mapping = find(exemplar.registers[kRsp]);
+            const trace::Mapping* mapping = find(exemplar.registers[arch::kStackPointer]);
             if (mapping != nullptr && mapping->path.empty()) stack_mappings_.insert(mapping->start);
         }
     }

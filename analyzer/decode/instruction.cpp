@@ -32,12 +32,6 @@ uint64_t swap_bytes(uint64_t value, unsigned bytes) {
     return __builtin_bswap64(value) >> (64 - bytes * 8);
 }
 
-// Counts of shifts are taken modulo 64 for 8-byte operands and modulo 32 for all others (Intel
-// SDM, SAL/SAR/SHL/SHR), so that a narrow operand can be shifted out as a whole.
-unsigned shift_count(uint64_t count, unsigned bytes) {
-    return static_cast<unsigned>(count & (bytes == 8 ? 63 : 31));
-}
-
 uint64_t rotate_left(uint64_t value, unsigned count, unsigned bytes) {
     const unsigned bits = bytes * 8;
     const unsigned by = count % bits;
@@ -51,7 +45,7 @@ uint64_t single_bit(uint64_t index, unsigned bytes) {
 // `old_value` is cut to `bytes`; bits of the result beyond them mean nothing.
 std::optional<uint64_t> apply(Operation operation, uint64_t old_value, uint64_t source,
                               unsigned bytes) {
-    const unsigned count = shift_count(source, bytes);
+    const unsigned count = arch::shift_count(source, bytes);
     switch (operation) {
         case Operation::unknown:
         case Operation::compare_exchange:
@@ -127,15 +121,6 @@ std::optional<int64_t> change_of(const Instruction& instruction, const Registers
     const std::optional<uint64_t> after = value_to_store(instruction, registers, old_value);
     if (!after) return std::nullopt;
     return sign_extend(*after - old_value, instruction.width_bytes);
-}
-
-std::optional<uint64_t> address_of(const Instruction& instruction, const Registers& registers) {
-    const EffectiveAddress& address = instruction.address;
-    if (instruction.access == Access::none || !address.known) return std::nullopt;
-    uint64_t sum = address.displacement;
-    if (address.base.width_bytes != 0) sum += read_part(registers, address.base);
-    if (address.index.width_bytes != 0) sum += read_part(registers, address.index) * address.scale;
-    return low_bytes(sum, address.width_bytes);
 }
 
 }  // namespace cowscope::decode

@@ -15,6 +15,7 @@
 
 #include <fmt/format.h>
 
+#include "arch/processor.h"
 #include "base/error.h"
 #include "record/find_program.h"
 
@@ -25,10 +26,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kShimName = "libcowscope.so";
-// Debian's own folder for the libraries of a processor.
-constexpr const char* kDebianArchitecture = "x86_64-linux-gnu";
-// System V ABI, AMD64 supplement: the path that PT_INTERP names on x86-64 glibc.
-constexpr std::string_view kGlibcLoader = "ld-linux-x86-64.so.2";
 // A script's interpreter may be a script; execve(2) follows four of them (BINPRM_MAX_RECURSION).
 constexpr int kMaxScriptDepth = 4;
 
@@ -53,7 +50,7 @@ std::string why_elf_not_preloaded(std::ifstream& file) {
     Elf64_Ehdr header{};
     file.seekg(0);
     if (!file.read(reinterpret_cast<char*>(&header), sizeof(header))) return {};
-    if (header.e_machine != EM_X86_64) return "it is built for another processor";
+    if (header.e_machine != arch::kElfMachine) return "it is built for another processor";
     for (unsigned index = 0; index < header.e_phnum; ++index) {
         Elf64_Phdr segment{};
         file.seekg(static_cast<std::streamoff>(header.e_phoff + index * sizeof(segment)));
@@ -65,7 +62,7 @@ std::string why_elf_not_preloaded(std::ifstream& file) {
         file.seekg(static_cast<std::streamoff>(segment.p_offset));
         if (!file.read(loader.data(), static_cast<std::streamsize>(bytes))) return {};
         const std::string_view path(loader.data(), strnlen(loader.data(), bytes));
-        if (path.substr(path.rfind('/') + 1) == kGlibcLoader) return {};
+        if (path.substr(path.rfind('/') + 1) == arch::kGlibcLoader) return {};
         return fmt::format("it is not linked with glibc (its loader is {})", path);
     }
     return "it is statically linked";
@@ -83,7 +80,7 @@ ShimSearch search_shim() {
         if (!error) {
             const fs::path libraries = folder.parent_path() / "lib";
             places = {folder / kShimName, libraries / "cowscope" / kShimName,
-                      libraries / kDebianArchitecture / "cowscope" / kShimName};
+                      libraries / arch::kLibraryFolder / "cowscope" / kShimName};
         }
     }
 

@@ -1,13 +1,10 @@
 #include "symbolize/module_layout.h"
 
+#include "arch/processor.h"
+
 namespace cowscope::symbolize {
 
-namespace {
-
-// Mappings start at multiples of this (x86-64 ABI: page size of 4 KiB in use).
-constexpr uint64_t kPageBytes = 4096;
-
-}  // namespace
+using arch::kPageBytes;
 
 std::optional<uint64_t> ModuleLayout::vaddr_of_offset(uint64_t file_offset) const {
     for (const Segment& segment : segments) {

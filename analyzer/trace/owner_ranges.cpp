@@ -2,19 +2,19 @@
 
 #include <algorithm>
 
+#include "arch/processor.h"
 #include "trace/owners.h"
 
 namespace cowscope::trace {
 namespace {
 
-// Addresses of a process have 57 bits at most.
-constexpr uint64_t kAddressSpaceEnd = (uint64_t{1} << 57) / kRangeUnit;
+constexpr uint64_t kRangesEnd = arch::kAddressSpaceEnd / kRangeUnit;
 
 }  // namespace
 
 bool OwnerRanges::append(uint64_t start, uint64_t length, uint32_t owner) {
-    if (owner == 0 || length == 0 || length > UINT32_MAX || start < end_ ||
-        start > kAddressSpaceEnd || length > kAddressSpaceEnd - start) {
+    if (owner == 0 || length == 0 || length > UINT32_MAX || start < end_ || start > kRangesEnd ||
+        length > kRangesEnd - start) {
         return false;
     }
     if (!can_grow_) {
@@ -39,7 +39,7 @@ bool OwnerRanges::repeat(uint64_t count, uint64_t times) {
     const uint64_t shift = kept == 0 ? 0 : ranges_[first - 1].offset + ranges_[first - 1].length;
     const uint64_t start = piece.start + shift;
     const uint64_t stride = end_ - start;
-    if (times > (kAddressSpaceEnd - end_) / stride) return false;
+    if (times > (kRangesEnd - end_) / stride) return false;
     if (kept == 0) {
         piece.times = times + 1;
     } else {

@@ -6,8 +6,7 @@
 namespace cowscope::trace {
 namespace {
 
-// The end of the lower half of the widest x86-64 address space (five-level page tables).
-constexpr uint64_t kAddressSpaceEnd = uint64_t{1} << 56;
+using arch::kAddressSpaceEnd;
 
 uint64_t end_of(const PageRun& run) {
     return run.start + run.pages * kPageBytes;

@@ -4,11 +4,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "arch/processor.h"
 #include "preload/format/trace_format.h"
 
 namespace cowscope::trace {
 
-inline constexpr uint64_t kPageBytes = 4096;
+using arch::kPageBytes;
 
 class PageSet {
   public:

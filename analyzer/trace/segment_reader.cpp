@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "arch/processor.h"
 #include "base/error.h"
 #include "preload/format/python_format.h"
 #include "trace/trace_file.h"
@@ -163,9 +164,10 @@ void SegmentReader::read_header() {
                     fmt::format("says that {} bytes of {} are the header", header_.header_bytes,
                                 header_.committed_bytes));
     }
-    if (header_.page_size != 4096) {
-        throw Error(path_, 24, "header",
-                    fmt::format("page size {}; only 4096 is known", header_.page_size));
+    if (header_.page_size != arch::kPageBytes) {
+        throw Error(
+            path_, 24, "header",
+            fmt::format("page size {}; only {} is known", header_.page_size, arch::kPageBytes));
     }
     end_ = std::min(header_.committed_bytes, file_bytes);
     missing_bytes_ = header_.committed_bytes - end_;

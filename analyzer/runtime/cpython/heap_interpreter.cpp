@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "arch/code_patterns.h"
 #include "runtime/cpython/dict.h"
 #include "runtime/cpython/elf_symbols.h"
 #include "runtime/cpython/heap_types.h"
@@ -43,23 +44,13 @@ NamedVersion version_in_name(const std::string& path) {
 }
 
 // PyInterpreterState_Head() of 3.6 returns a static variable that no symbol of a stripped file
-// names: mov rax, [rip + displacement]; ret. Perhaps behind an endbr64.
+// names.
 uint64_t variable_returned_by(uint64_t function, Memory* memory) {
-    constexpr size_t kBytes = 12;
-    const std::byte* read = memory->read(function, kBytes);
+    arch::ReturnCode code{};
+    const std::byte* read = memory->read(function, code.size());
     if (read == nullptr) return 0;
-    std::array<uint8_t, kBytes> code{};
-    std::memcpy(code.data(), read, kBytes);
-    constexpr std::array<uint8_t, 4> kEndBranch = {0xf3, 0x0f, 0x1e, 0xfa};
-    size_t at = std::equal(kEndBranch.begin(), kEndBranch.end(), code.begin()) ? 4 : 0;
-    constexpr size_t kLoadBytes = 7;
-    const bool is_load = code[at] == 0x48 && code[at + 1] == 0x8b && code[at + 2] == 0x05;
-    if (!is_load) return 0;
-    int32_t displacement = 0;
-    std::memcpy(&displacement, &code[at + 3], sizeof(displacement));
-    at += kLoadBytes;
-    if (at < kBytes && code[at] != 0xc3) return 0;
-    return function + at + static_cast<uint64_t>(int64_t{displacement});
+    std::memcpy(code.data(), read, code.size());
+    return arch::variable_returned_by(code, function).value_or(0);
 }
 
 class Search {

@@ -1,30 +1,34 @@
-// Decoding for x86-64.
+// Decodes with Capstone.
 //
 // Capstone's own access flags are not used: version 4 has movups, cmpxchg and every AVX store as
 // reads, and test as a write. Intel syntax itself tells: the first operand is the destination, so
 // an instruction writes memory if its first operand is memory, unless it is one of the few that
 // only read all their operands. Instructions are told apart by name, because the names are Intel's
 // and stay, while identifiers differ between versions of Capstone.
+#include "arch/decoder.h"
+
 #include <algorithm>
 #include <stdexcept>
 #include <string_view>
 
 #include <capstone/capstone.h>
 
-#include "decode/instruction.h"
+#include "arch/x86_64/instruction_forms.h"
 
-namespace cowscope::decode {
+namespace cowscope::arch {
 
 namespace {
+
+using namespace forms;
 
 // Numbers of registers in Registers::general.
 constexpr uint8_t kRax = 0;
 constexpr uint8_t kRbx = 3;
-constexpr uint8_t kRsp = 4;
+constexpr uint8_t kRsp = kStackPointer;
 constexpr uint8_t kRbp = 5;
 constexpr uint8_t kRdi = 7;
 
-constexpr x86_reg kRegisters[16][4] = {
+constexpr x86_reg kRegisters[kRegisterCount][4] = {
     {X86_REG_RAX, X86_REG_EAX, X86_REG_AX, X86_REG_AL},
     {X86_REG_RCX, X86_REG_ECX, X86_REG_CX, X86_REG_CL},
     {X86_REG_RDX, X86_REG_EDX, X86_REG_DX, X86_REG_DL},
@@ -45,7 +49,7 @@ constexpr x86_reg kRegisters[16][4] = {
 constexpr x86_reg kHighBytes[4] = {X86_REG_AH, X86_REG_CH, X86_REG_DH, X86_REG_BH};
 
 std::optional<RegisterPart> part_of(x86_reg reg) {
-    for (uint8_t index = 0; index < 16; ++index) {
+    for (uint8_t index = 0; index < kRegisterCount; ++index) {
         uint8_t width_bytes = 8;
         for (const x86_reg part : kRegisters[index]) {
             if (part == reg) return RegisterPart{index, 0, width_bytes};
@@ -68,93 +72,6 @@ bool is_vector(x86_reg reg) {
            (reg >= X86_REG_ZMM0 && reg <= X86_REG_ZMM31) ||
            (reg >= X86_REG_MM0 && reg <= X86_REG_MM7) || (reg >= X86_REG_K0 && reg <= X86_REG_K7);
 }
-
-// What an instruction makes of a memory operand that it writes.
-struct Form {
-    std::string_view name;
-    WriteKind with_register;
-    WriteKind with_immediate;  // also without any second operand
-    Access access;
-    Operation operation;
-};
-
-using enum WriteKind;
-constexpr Form kForms[] = {
-    {"mov", store_register, store_immediate, Access::write, Operation::replace},
-    {"movabs", store_register, store_immediate, Access::write, Operation::replace},
-    {"movnti", store_register, store_immediate, Access::write, Operation::replace},
-    {"movbe", store_register, store_immediate, Access::write, Operation::replace_byte_swapped},
-    {"add", add_register, add_constant, Access::read_write, Operation::add},
-    {"sub", add_register, add_constant, Access::read_write, Operation::subtract},
-    {"inc", add_register, add_constant, Access::read_write, Operation::add},
-    {"dec", add_register, add_constant, Access::read_write, Operation::subtract},
-    {"xadd", add_register, add_constant, Access::read_write, Operation::add},
-    {"xchg", exchange, exchange, Access::read_write, Operation::replace},
-    {"cmpxchg", exchange, exchange, Access::read_write, Operation::compare_exchange},
-    {"cmpxchg8b", exchange, exchange, Access::read_write, Operation::unknown},
-    {"cmpxchg16b", exchange, exchange, Access::read_write, Operation::unknown},
-    {"and", other, other, Access::read_write, Operation::bit_and},
-    {"or", other, other, Access::read_write, Operation::bit_or},
-    {"xor", other, other, Access::read_write, Operation::bit_xor},
-    {"not", other, other, Access::read_write, Operation::invert},
-    {"neg", other, other, Access::read_write, Operation::negate},
-    {"shl", other, other, Access::read_write, Operation::shift_left},
-    {"sal", other, other, Access::read_write, Operation::shift_left},
-    {"shr", other, other, Access::read_write, Operation::shift_right},
-    {"sar", other, other, Access::read_write, Operation::shift_right_signed},
-    {"rol", other, other, Access::read_write, Operation::rotate_left},
-    {"ror", other, other, Access::read_write, Operation::rotate_right},
-    {"bts", other, other, Access::read_write, Operation::set_bit},
-    {"btr", other, other, Access::read_write, Operation::clear_bit},
-    {"btc", other, other, Access::read_write, Operation::flip_bit},
-    {"adc", other, other, Access::read_write, Operation::unknown},
-    {"sbb", other, other, Access::read_write, Operation::unknown},
-    {"rcl", other, other, Access::read_write, Operation::unknown},
-    {"rcr", other, other, Access::read_write, Operation::unknown},
-    {"shld", other, other, Access::read_write, Operation::unknown},
-    {"shrd", other, other, Access::read_write, Operation::unknown},
-};
-// Of all others with memory as their first operand: sete, fstp, pop, vector stores, ...
-constexpr Form kPlainStore = {"", other, other, Access::write, Operation::unknown};
-
-// Instructions that only read memory although it is their first operand.
-constexpr std::string_view kReaders[] = {
-    "cmp",     "test",      "bt",     "mul",     "imul",     "div",        "idiv",    "jmp",
-    "ljmp",    "lcall",     "fadd",   "fiadd",   "fbld",     "fcom",       "fcomp",   "ficom",
-    "ficomp",  "fdiv",      "fidiv",  "fdivr",   "fidivr",   "fild",       "fld",     "fldcw",
-    "fldenv",  "fmul",      "fimul",  "frstor",  "fsub",     "fisub",      "fsubr",   "fisubr",
-    "fxrstor", "fxrstor64", "xrstor", "xrstors", "xrstor64", "xrstors64",  "ldmxcsr", "vldmxcsr",
-    "lgdt",    "lidt",      "lldt",   "lmsw",    "ltr",      "verr",       "verw",    "invlpg",
-    "vmptrld", "vmclear",   "vmxon",  "ptwrite", "clflush",  "clflushopt", "clwb",    "rstorssp",
-    "cmpsb",   "cmpsw",     "cmpsd",  "cmpsq",   "outsb",    "outsw",      "outsd",
-};
-// Instructions whose memory operand is a mere address or a hint.
-constexpr std::string_view kTouchNothing[] = {
-    "lea",        "nop",        "prefetch",    "prefetchw", "prefetchwt1", "prefetcht0",
-    "prefetcht1", "prefetcht2", "prefetchnta", "cldemote",  "bndmk",
-};
-constexpr std::string_view kStackReaders[] = {
-    "pop", "popf", "popfq", "ret", "retf", "retfq", "leave", "iret", "iretd", "iretq",
-};
-constexpr std::string_view kStrings[] = {
-    "movsb", "movsw", "movsd", "movsq", "stosb", "stosw", "stosd", "stosq", "cmpsb",
-    "cmpsw", "cmpsd", "cmpsq", "scasb", "scasw", "scasd", "scasq", "lodsb", "lodsw",
-    "lodsd", "lodsq", "insb",  "insw",  "insd",  "outsb", "outsw", "outsd",
-};
-constexpr std::string_view kPushes[] = {"push", "pushf", "pushfq", "enter", "call"};
-// Memory operands whose size is not the instruction's to say (0) or that Capstone misstates.
-struct Width {
-    std::string_view name;
-    unsigned bytes;
-};
-// Intel SDM: FXSAVE, FNSAVE, FNSTENV, FNSTSW, XSAVE.
-constexpr Width kWidths[] = {
-    {"fxsave", 512},   {"fxsave64", 512}, {"fnsave", 0},    {"fnstenv", 0},     {"fnstsw", 2},
-    {"xsave", 0},      {"xsave64", 0},    {"xsavec", 0},    {"xsavec64", 0},    {"xsaveopt", 0},
-    {"xsaveopt64", 0}, {"xsaves", 0},     {"xsaves64", 0},  {"xrstor", 0},      {"xrstor64", 0},
-    {"xrstors", 0},    {"xrstors64", 0},  {"fxrstor", 512}, {"fxrstor64", 512}, {"frstor", 0},
-    {"fldenv", 0},
-};
 
 template <typename List>
 bool contains(const List& list, std::string_view name) {
@@ -418,4 +335,4 @@ std::optional<Instruction> Decoder::decode(std::span<const uint8_t> code, uint64
     return describe({name == nullptr ? "" : name, *insn, {x86.operands, x86.op_count}});
 }
 
-}  // namespace cowscope::decode
+}  // namespace cowscope::arch

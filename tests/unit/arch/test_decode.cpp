@@ -4,30 +4,17 @@
 
 #include "decode/instruction.h"
 #include "tests/catch.h"
+#include "tests/unit/arch/machine_code.h"
 
 using namespace cowscope::decode;
+using cowscope::test::bytes_of;
 
 namespace {
 
 constexpr uint64_t kAddress = 0x401000;
 
-std::vector<uint8_t> bytes_of(std::string_view hex) {
-    std::vector<uint8_t> bytes;
-    for (size_t i = 0; i + 1 < hex.size();) {
-        if (hex[i] == ' ') {
-            ++i;
-            continue;
-        }
-        bytes.push_back(
-            static_cast<uint8_t>(std::stoul(std::string(hex.substr(i, 2)), nullptr, 16)));
-        i += 2;
-    }
-    return bytes;
-}
-
 std::optional<Instruction> decode(std::string_view hex) {
-    Decoder decoder;
-    return decoder.decode(bytes_of(hex), kAddress);
+    return Decoder().decode(bytes_of(hex), kAddress);
 }
 
 struct Form {
@@ -377,25 +364,4 @@ TEST_CASE("compare and exchange stores the old value where it fails", "[decode]"
     CHECK(change_of(*exchange_4, &registers, 5) == 1);
     CHECK(value_to_store(*exchange_4, &registers, 4) == 4);
     CHECK(change_of(*exchange_4, &registers, 4) == 0);
-}
-
-TEST_CASE("addresses of operands", "[decode]") {
-    Registers registers;
-    registers.general[0] = 0x7f0000001000;
-    registers.general[1] = 3;
-    registers.general[4] = 0x7fff00000100;
-    registers.general[7] = 0x600000;
-    const auto address = [&](std::string_view hex) { return address_of(*decode(hex), registers); };
-    CHECK(address("48 83 00 01") == 0x7f0000001000);
-    CHECK(address("48 89 54 c8 f0") == 0x7f0000001000 + 24 - 16);
-    CHECK(address("48 89 05 10 00 00 00") == kAddress + 7 + 0x10);
-    CHECK(address("67 48 89 10") == 0x1000);
-    CHECK(address("f3 a4") == 0x600000);
-    CHECK(address("55") == 0x7fff000000f8);
-    CHECK(address("e8 00 00 00 00") == 0x7fff000000f8);
-    CHECK(address("ff 30") == 0x7fff000000f8);
-    CHECK(address("66 0f f7 c1") == 0x600000);
-    CHECK_FALSE(address("64 48 89 04 25 28 00 00 00"));
-    CHECK_FALSE(address("0f ab 07"));
-    CHECK_FALSE(address("48 01 c8"));
 }
