@@ -16,18 +16,9 @@
 #include <fmt/format.h>
 
 #include "base/read_file.h"
+#include "base/value_text.h"
 
 namespace cowscope {
-
-namespace {
-
-template <typename Number>
-bool parse_number(std::string_view text, Number* number) {
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *number);
-    return error == std::errc() && end == text.data() + text.size();
-}
-
-}  // namespace
 
 std::optional<ProcessStatus> parse_process_status(const std::string& text) {
     // "PID (NAME) STATE ...": the name may hold anything, a parenthesis too.

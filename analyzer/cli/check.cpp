@@ -7,6 +7,7 @@
 #include "attribute/build_report.h"
 #include "base/error.h"
 #include "base/printable.h"
+#include "base/value_text.h"
 #include "cli/command.h"
 #include "cli/parse.h"
 #include "cli/reading_progress.h"
@@ -20,7 +21,7 @@ namespace cowscope::cli {
 namespace {
 
 uint64_t size_of(const std::string& option, const std::string& text) {
-    const auto size = compare::parse_size(text);
+    const auto size = parse_size(text);
     if (!size) {
         throw Error(fmt::format(
             "{}: unknown size '{}'; valid are numbers with B, K, M, G or T behind them (64M)",

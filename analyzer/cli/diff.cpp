@@ -27,15 +27,15 @@ int diff_command(const Arguments& arguments) {
         ->type_name("")
         ->required();
     app.add_option("AFTER", after, "folder of the trace after it")->type_name("")->required();
-    app.add_option("--format", format, "text or json (text)")->type_name("FORMAT");
+    kTextOrJson.add_to(app, format);
     app.add_option("--top", top, "rows of each table (10)")->type_name("N");
     bool quiet = false;
     add_reading_options(app, quiet);
     if (const auto status = parse(app, arguments)) return *status;
-    require_one_of("--format", format, {"text", "json"});
+    kTextOrJson.check(format);
 
     report::TextOptions options = text_options_for(STDOUT_FILENO);
-    if (top) options.top = parse_positive<unsigned>("--top", *top);
+    if (top) options.top = require_positive<unsigned>("--top", *top);
     const compare::Diff diff = with_progress({before, after}, quiet, [&] {
         return compare::compare(attribute::build_report(before), attribute::build_report(after));
     });

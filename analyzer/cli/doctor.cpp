@@ -15,10 +15,9 @@ namespace cowscope::cli {
 namespace {
 
 using record::Capabilities;
-using record::Capability;
+using record::Choice;
 using record::Machine;
-using record::TrackerChoice;
-using record::WitnessChoice;
+using record::Probed;
 
 constexpr const char* kSchema = "cowscope.doctor/1";
 
@@ -26,12 +25,10 @@ struct Examination {
     Machine machine;
     Capabilities capabilities;
     record::ShimSearch shim;
-    TrackerChoice tracker = TrackerChoice::off;  // what `auto` would take
-    WitnessChoice witness = WitnessChoice::off;
+    Choice tracker;  // what `auto` would take
+    Choice witness;
 
-    bool complete() const {
-        return !shim.path.empty() && tracker != TrackerChoice::off && witness != WitnessChoice::off;
-    }
+    bool complete() const { return !shim.path.empty() && !tracker.is_off() && !witness.is_off(); }
 };
 
 Examination examine() {
@@ -39,8 +36,8 @@ Examination examine() {
     found.machine = record::read_machine();
     found.capabilities = record::probe_capabilities(found.machine);
     found.shim = record::search_shim();
-    found.tracker = record::best_tracker(found.capabilities);
-    found.witness = record::best_witness(found.capabilities);
+    found.tracker = record::best_of(found.capabilities.trackers);
+    found.witness = record::best_of(found.capabilities.witnesses);
     return found;
 }
 
@@ -72,19 +69,19 @@ std::string verdict(const Examination& found) {
     if (found.shim.path.empty()) return "nothing can be recorded without libcowscope.so";
     if (found.complete()) {
         return fmt::format("auto uses the tracker {} and the witness {}: everything is there",
-                           name_of(found.tracker), name_of(found.witness));
+                           found.tracker.name(), found.witness.name());
     }
-    if (found.tracker == TrackerChoice::off && found.witness == WitnessChoice::off) {
+    if (found.tracker.is_off() && found.witness.is_off()) {
         return "auto can use neither a tracker nor a witness: only the processes are recorded";
     }
-    if (found.witness == WitnessChoice::off) {
+    if (found.witness.is_off()) {
         return fmt::format(
             "auto uses the tracker {} and no witness: reports say which pages were copied, not why",
-            name_of(found.tracker));
+            found.tracker.name());
     }
     return fmt::format(
         "auto uses no tracker and the witness {}: reports have no census to hold causes against",
-        name_of(found.witness));
+        found.witness.name());
 }
 
 constexpr const char* kRow = "{:<22}{}\n";
@@ -93,12 +90,19 @@ void append_row(std::string& text, const std::string& label, const std::string& 
     text += fmt::format(fmt::runtime(kRow), label, printable(value));
 }
 
-void append_capability(std::string& text, const std::string& label, const Capability& capability,
-                       bool needed = true) {
-    std::string value = capability.ok ? "ok" : needed ? "missing" : "missing, but not needed here";
-    if (!capability.reason.empty()) value += ": " + capability.reason;
-    append_row(text, label, value);
-    if (!capability.ok && needed) append_row(text, "", "to allow it: " + capability.remedy);
+// One is needed; those behind the first that can be used are not.
+void append_capabilities(std::string& text, std::string_view kind,
+                         const std::vector<Probed>& probed) {
+    bool needed = true;
+    for (const auto& [instrument, capability] : probed) {
+        std::string value = capability.ok ? "ok"
+                            : needed      ? "missing"
+                                          : "missing, but not needed here";
+        if (!capability.reason.empty()) value += ": " + capability.reason;
+        append_row(text, fmt::format("{} {}", kind, instrument->name), value);
+        if (!capability.ok && needed) append_row(text, "", "to allow it: " + capability.remedy);
+        if (capability.ok) needed = false;
+    }
 }
 
 std::string to_text(const Examination& found) {
@@ -125,19 +129,21 @@ std::string to_text(const Examination& found) {
     } else {
         append_row(text, "libcowscope.so", found.shim.path);
     }
-    append_capability(text, "tracker userfaultfd", found.capabilities.userfaultfd);
-    append_capability(text, "tracker soft-dirty", found.capabilities.soft_dirty,
-                      !found.capabilities.userfaultfd.ok);
-    append_capability(text, "witness trap", found.capabilities.trap);
+    append_capabilities(text, "tracker", found.capabilities.trackers);
+    append_capabilities(text, "witness", found.capabilities.witnesses);
     append_row(text, "verdict", verdict(found));
     return text;
 }
 
-nlohmann::ordered_json to_json(const Capability& capability) {
-    return {{"ok", capability.ok},
-            {"errno", capability.error},
-            {"reason", capability.reason},
-            {"remedy", capability.remedy}};
+nlohmann::ordered_json to_json(const std::vector<Probed>& probed) {
+    nlohmann::ordered_json json;
+    for (const auto& [instrument, capability] : probed) {
+        json[std::string(instrument->name)] = {{"ok", capability.ok},
+                                               {"errno", capability.error},
+                                               {"reason", capability.reason},
+                                               {"remedy", capability.remedy}};
+    }
+    return json;
 }
 
 nlohmann::ordered_json to_json(const std::optional<int>& value) {
@@ -151,7 +157,7 @@ std::string to_json(const Examination& found) {
     json["version"] = COWSCOPE_VERSION;
     json["ok"] = found.complete();
     json["verdict"] = verdict(found);
-    json["auto"] = {{"tracker", name_of(found.tracker)}, {"witness", name_of(found.witness)}};
+    json["auto"] = {{"tracker", found.tracker.name()}, {"witness", found.witness.name()}};
     json["kernel"] = machine.kernel;
     json["user_id"] = machine.user_id;
     json["capabilities"] = capability_names(machine);
@@ -162,9 +168,8 @@ std::string to_json(const Examination& found) {
     json["shim"] = {{"ok", !found.shim.path.empty()},
                     {"path", found.shim.path},
                     {"searched", found.shim.searched}};
-    json["trackers"] = {{"userfaultfd", to_json(found.capabilities.userfaultfd)},
-                        {"soft-dirty", to_json(found.capabilities.soft_dirty)}};
-    json["witnesses"] = {{"trap", to_json(found.capabilities.trap)}};
+    json["trackers"] = to_json(found.capabilities.trackers);
+    json["witnesses"] = to_json(found.capabilities.witnesses);
     constexpr int kIndent = 2;
     return report::json_text(json, kIndent) + '\n';
 }
@@ -181,10 +186,10 @@ int doctor_command(const Arguments& arguments) {
         "  cowscope doctor\n"
         "  cowscope doctor --format json | jq .verdict");
     std::string format = "text";
-    app.add_option("--format", format, "text or json (text)")->type_name("FORMAT");
+    kTextOrJson.add_to(app, format);
 
     if (const auto status = parse(app, arguments)) return *status;
-    require_one_of("--format", format, {"text", "json"});
+    kTextOrJson.check(format);
 
     const Examination found = examine();
     print(format == "json" ? to_json(found) : to_text(found));

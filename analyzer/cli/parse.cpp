@@ -143,10 +143,13 @@ std::optional<int> parse(CLI::App& app, const Arguments& arguments) {
     return std::nullopt;
 }
 
-void require_one_of(const std::string& option, const std::string& value, const Arguments& valid) {
-    if (std::find(valid.begin(), valid.end(), value) != valid.end()) return;
-    throw Error(
-        fmt::format("{}: unknown value '{}'; valid are {}", option, value, fmt::join(valid, ", ")));
+void WordOption::add_to(CLI::App& app, std::string& value, const std::string& what) const {
+    app.add_option(name, value, fmt::format("{}{} ({})", what, list_of(words), value))
+        ->type_name(type_name);
+}
+
+void WordOption::check(const std::string& value) const {
+    require_one_of(name, value, words);
 }
 
 void print(const std::string& text) {

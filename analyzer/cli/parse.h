@@ -1,7 +1,6 @@
 // Parsing that the commands share, on top of CLI11.
 #pragma once
 
-#include <charconv>
 #include <limits>
 #include <optional>
 #include <string>
@@ -9,7 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "base/error.h"
+#include "base/value_text.h"
 #include "cli/command.h"
 
 namespace cowscope::cli {
@@ -33,20 +32,27 @@ SplitArguments split_at_program(const CLI::App& app, const Arguments& arguments)
 // printed; throws cowscope::Error in one line for anything that is wrong.
 std::optional<int> parse(CLI::App& app, const Arguments& arguments);
 
-// Throws cowscope::Error listing `valid` unless `value` is one of them.
-void require_one_of(const std::string& option, const std::string& value, const Arguments& valid);
+// An option that takes one of a few words. Its help, its error and what is taken come from the one
+// list.
+struct WordOption {
+    std::string name;  // "--format"
+    Arguments words;
+    std::string type_name;
+
+    // The help is `what` with the list of words and the default, which is what `value` holds.
+    void add_to(CLI::App& app, std::string& value, const std::string& what = "") const;
+    // Throws cowscope::Error unless `value` is one of the words.
+    void check(const std::string& value) const;
+};
+
+inline const WordOption kTextOrJson = {"--format", {"text", "json"}, "FORMAT"};
 
 // A whole number from 1 on; throws cowscope::Error for anything else.
 template <typename Number>
-Number parse_positive(const std::string& option, const std::string& text) {
-    Number value = 0;
-    const char* end = text.data() + text.size();
-    const auto [stop, failure] = std::from_chars(text.data(), end, value);
-    if (failure != std::errc{} || stop != end || value < 1) {
-        throw Error(fmt::format("{}: unknown value '{}'; valid are whole numbers from 1 to {}",
-                                option, text, std::numeric_limits<Number>::max()));
-    }
-    return value;
+Number require_positive(const std::string& option, const std::string& text) {
+    constexpr Number kMost = std::numeric_limits<Number>::max();
+    if (const auto value = parse_positive<Number>(text, kMost)) return *value;
+    throw unknown_value(option, text, fmt::format("whole numbers from 1 to {}", kMost));
 }
 
 // Writes to standard output; throws cowscope::Error if not all of it could be written.

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/printable.h"
+#include "base/value_text.h"
 #include "cli/recording_progress.h"
 #include "trace/later.h"
 
@@ -17,11 +18,12 @@ namespace cowscope::cli {
 
 void add_record_options(CLI::App& app, record::OptionTexts& texts) {
     app.add_option("--tracker", texts.tracker,
-                   "which pages were written: auto, userfaultfd, soft-dirty or off "
-                   "(COWSCOPE_TRACKER; auto)")
+                   fmt::format("which pages were written: {} (COWSCOPE_TRACKER; auto)",
+                               list_of(record::choice_names(record::trackers()))))
         ->type_name("NAME");
     app.add_option("--witness", texts.witness,
-                   "who wrote them: auto, trap or off (COWSCOPE_WITNESS; auto)")
+                   fmt::format("who wrote them: {} (COWSCOPE_WITNESS; auto)",
+                               list_of(record::choice_names(record::witnesses()))))
         ->type_name("NAME");
     app.add_option("--sample", texts.sample,
                    "witness one first write in N; auto: all of the first 50,000 of a process, then "

@@ -30,24 +30,24 @@ int report_command(const Arguments& arguments) {
     std::optional<std::string> process;
     std::optional<std::string> top;
     const TraceArgument argument(app);
-    app.add_option("--by", by, "group by cause, site, type, owner or process (cause)")
-        ->type_name("WHAT");
+    const WordOption grouping = {"--by", {"cause", "site", "type", "owner", "process"}, "WHAT"};
+    grouping.add_to(app, by, "group by ");
     app.add_option("--process", process, "this process only")->type_name("PID");
-    app.add_option("--format", format, "text or json (text)")->type_name("FORMAT");
+    kTextOrJson.add_to(app, format);
     app.add_option("--top", top, "rows of each table (10)")->type_name("N");
     bool native = false;
     app.add_flag("--native", native, "the interpreter's own frames instead of Python's");
 
     if (const auto status = parse(app, arguments)) return *status;
-    require_one_of("--by", by, {"cause", "site", "type", "owner", "process"});
-    require_one_of("--format", format, {"text", "json"});
+    grouping.check(by);
+    kTextOrJson.check(format);
 
     report::TextOptions options = text_options_for(STDOUT_FILENO);
     options.by = by;
     options.native = native;
     std::optional<int> pid;
-    if (process) pid = parse_positive<int>("--process", *process);
-    if (top) options.top = parse_positive<unsigned>("--top", *top);
+    if (process) pid = require_positive<int>("--process", *process);
+    if (top) options.top = require_positive<unsigned>("--top", *top);
 
     const std::string trace = argument.folder();
     const attribute::Report report = with_progress(

@@ -1,10 +1,6 @@
 #include "compare/limits.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
-#include <limits>
-#include <string_view>
 
 #include <fmt/format.h>
 
@@ -77,29 +73,6 @@ std::vector<Finding> hold_against(const Limits& limits, const attribute::Report&
                             found == report.causes.end() ? 0 : bytes(found->pages)});
     }
     return findings;
-}
-
-std::optional<uint64_t> parse_size(const std::string& text) {
-    double number = 0;
-    const char* end = text.data() + text.size();
-    const auto [stop, failure] =
-        std::from_chars(text.data(), end, number, std::chars_format::fixed);
-    if (failure != std::errc{} || !std::isfinite(number) || number < 0) return std::nullopt;
-    std::string_view unit(stop, static_cast<size_t>(end - stop));
-    if (unit == "B") unit = "";
-    double factor = 1;
-    if (!unit.empty()) {
-        constexpr std::string_view kPowers = "KMGT";
-        const size_t power = kPowers.find(unit[0] == 'k' ? 'K' : unit[0]);
-        const std::string_view rest = unit.substr(1);
-        if (power == std::string_view::npos || !(rest.empty() || rest == "iB" || rest == "B")) {
-            return std::nullopt;
-        }
-        factor = std::pow(rest == "B" ? 1000.0 : 1024.0, static_cast<double>(power + 1));
-    }
-    const double bytes = std::floor(number * factor);
-    if (bytes > static_cast<double>(std::numeric_limits<int64_t>::max())) return std::nullopt;
-    return static_cast<uint64_t>(bytes);
 }
 
 }  // namespace cowscope::compare

@@ -32,8 +32,4 @@ struct Finding {
 // cowscope::Error where the trace cannot tell: nothing was tracked, or the causes are not known.
 std::vector<Finding> hold_against(const Limits& limits, const attribute::Report& report);
 
-// "64M", "1.5GiB", "4096": bytes. B, K, M, G and T with or without iB are powers of 1024, with B
-// alone (KB, MB) powers of 1000. nullopt for anything else.
-std::optional<uint64_t> parse_size(const std::string& text);
-
 }  // namespace cowscope::compare

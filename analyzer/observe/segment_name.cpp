@@ -1,22 +1,14 @@
 #include "observe/segment_name.h"
 
 #include <algorithm>
-#include <charconv>
 #include <string>
 
+#include "base/value_text.h"
 #include "preload/format/trace_format.h"
 
 namespace cowscope::observe {
 
 namespace {
-
-template <typename Number>
-bool take_number(std::string_view* text, Number* number) {
-    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), *number);
-    if (error != std::errc()) return false;
-    text->remove_prefix(static_cast<size_t>(end - text->data()));
-    return true;
-}
 
 bool take_text(std::string_view* text, std::string_view expected) {
     if (text->substr(0, expected.size()) != expected) return false;

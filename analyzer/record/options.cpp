@@ -2,125 +2,44 @@
 
 #include <unistd.h>
 
-#include <array>
-#include <charconv>
-#include <span>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/value_text.h"
 #include "preload/format/aggregate_format.h"
 #include "preload/format/trace_format.h"
 #include "record/machine.h"
 
 namespace cowscope::record {
 
-namespace {
-
-template <typename Choice>
-using Named = std::pair<std::string_view, Choice>;
-
-constexpr std::array<Named<TrackerChoice>, 4> kTrackers = {{
-    {"auto", TrackerChoice::automatic},
-    {"userfaultfd", TrackerChoice::userfaultfd},
-    {"soft-dirty", TrackerChoice::soft_dirty},
-    {"off", TrackerChoice::off},
-}};
-
-constexpr std::array<Named<WitnessChoice>, 3> kWitnesses = {{
-    {"auto", WitnessChoice::automatic},
-    {"trap", WitnessChoice::trap},
-    {"off", WitnessChoice::off},
-}};
-
-template <typename Choice>
-Choice parse_choice(std::string_view source, std::string_view text,
-                    std::span<const Named<Choice>> choices) {
-    std::string valid;
-    for (const auto& [name, choice] : choices) {
-        if (text == name) return choice;
-        if (!valid.empty()) valid += ", ";
-        valid += name;
-    }
-    throw Error(fmt::format("{}: unknown value '{}'; valid are {}", source, text, valid));
-}
-
-template <typename Choice>
-std::string_view name_in(Choice wanted, std::span<const Named<Choice>> choices) {
-    for (const auto& [name, choice] : choices) {
-        if (choice == wanted) return name;
-    }
-    return {};
-}
-
-// Decimal digits only, in [1, limit].
-std::optional<uint32_t> parse_positive(std::string_view text, uint32_t limit) {
-    uint32_t value = 0;
-    const char* end = text.data() + text.size();
-    const auto [stop, failure] = std::from_chars(text.data(), end, value);
-    if (failure != std::errc{} || stop != end || value < 1 || value > limit) return std::nullopt;
-    return value;
-}
-
-}  // namespace
-
-std::string_view name_of(TrackerChoice tracker) {
-    return name_in<TrackerChoice>(tracker, kTrackers);
-}
-
-std::string_view name_of(WitnessChoice witness) {
-    return name_in<WitnessChoice>(witness, kWitnesses);
-}
-
 std::string name_of_sample(const std::optional<uint32_t>& sample) {
     return sample ? std::to_string(*sample) : "auto";
 }
 
-TrackerChoice parse_tracker(std::string_view source, std::string_view text) {
-    return parse_choice<TrackerChoice>(source, text, kTrackers);
-}
-
-WitnessChoice parse_witness(std::string_view source, std::string_view text) {
-    return parse_choice<WitnessChoice>(source, text, kWitnesses);
-}
-
 std::optional<uint32_t> parse_sample(std::string_view source, std::string_view text) {
     if (text == "auto") return std::nullopt;
-    if (const auto value = parse_positive(text, kMaxSample)) return value;
-    throw Error(fmt::format("{}: unknown value '{}'; valid are auto and whole numbers from 1 to {}",
-                            source, text, kMaxSample));
+    if (const auto value = parse_positive<uint32_t>(text, kMaxSample)) return value;
+    throw unknown_value(source, text,
+                        fmt::format("auto and whole numbers from 1 to {}", kMaxSample));
 }
 
 unsigned parse_max_stack(std::string_view source, std::string_view text) {
-    if (const auto value = parse_positive(text, trace::kMaxStackDepth)) return *value;
-    throw Error(fmt::format("{}: unknown value '{}'; valid are whole numbers from 1 to {}", source,
-                            text, trace::kMaxStackDepth));
+    if (const auto value = parse_positive<uint32_t>(text, trace::kMaxStackDepth)) return *value;
+    throw unknown_value(source, text,
+                        fmt::format("whole numbers from 1 to {}", trace::kMaxStackDepth));
 }
 
 uint64_t parse_max_trace(std::string_view source, std::string_view text) {
-    constexpr std::array<std::pair<char, unsigned>, 3> kUnits = {{{'K', 10}, {'M', 20}, {'G', 30}}};
-    std::string_view digits = text;
-    unsigned shift = 0;
-    for (const auto& [unit, bits] : kUnits) {
-        if (!text.empty() && text.back() == unit) {
-            digits.remove_suffix(1);
-            shift = bits;
-        }
-    }
-    uint64_t value = 0;
-    const char* end = digits.data() + digits.size();
-    const auto [stop, failure] = std::from_chars(digits.data(), end, value);
-    const bool is_size = failure == std::errc{} && stop == end && value <= (~uint64_t{0} >> shift);
-    if (is_size && value << shift >= trace::kLeastMaxTrace) return value << shift;
-    throw Error(fmt::format(
-        "{}: unknown value '{}'; valid are sizes of at least 1M, as in 512M, 2G or 1500000", source,
-        text));
+    const auto size = parse_size(text);
+    if (size && *size >= trace::kLeastMaxTrace) return *size;
+    throw unknown_value(source, text, "sizes of at least 1M, as in 512M, 2G or 1500000");
 }
 
 bool parse_values(std::string_view source, std::string_view text) {
     if (text == "0" || text == "1") return text == "1";
-    throw Error(fmt::format("{}: unknown value '{}'; valid are 0, 1", source, text));
+    throw unknown_value(source, text, "0, 1");
 }
 
 RecordOptions resolve_options(const OptionTexts& texts, const EnvironmentLookup& environment) {
@@ -137,11 +56,11 @@ RecordOptions resolve_options(const OptionTexts& texts, const EnvironmentLookup&
     RecordOptions options;
     resolve(texts.tracker, "--tracker", "COWSCOPE_TRACKER",
             [&](const char* source, const std::string& text) {
-                options.tracker = parse_tracker(source, text);
+                options.tracker = parse_choice(trackers(), source, text);
             });
     resolve(texts.witness, "--witness", "COWSCOPE_WITNESS",
             [&](const char* source, const std::string& text) {
-                options.witness = parse_witness(source, text);
+                options.witness = parse_choice(witnesses(), source, text);
             });
     resolve(texts.sample, "--sample", "COWSCOPE_SAMPLE",
             [&](const char* source, const std::string& text) {
@@ -181,8 +100,8 @@ std::vector<std::string> compose_environment(const std::vector<std::string>& inh
 
     std::vector<std::pair<std::string, std::string>> ours = {
         {"LD_PRELOAD", shim},
-        {"COWSCOPE_TRACKER", std::string(name_of(options.tracker))},
-        {"COWSCOPE_WITNESS", std::string(name_of(options.witness))},
+        {"COWSCOPE_TRACKER", std::string(options.tracker.name())},
+        {"COWSCOPE_WITNESS", std::string(options.witness.name())},
         {"COWSCOPE_SAMPLE", name_of_sample(options.sample)},
         {"COWSCOPE_MAX_STACK", std::to_string(options.max_stack)},
         {"COWSCOPE_VALUES", options.values ? "1" : "0"},

@@ -8,18 +8,17 @@
 #include <string_view>
 #include <vector>
 
-namespace cowscope::record {
+#include "record/choice.h"
 
-enum class TrackerChoice { automatic, userfaultfd, soft_dirty, off };
-enum class WitnessChoice { automatic, trap, off };
+namespace cowscope::record {
 
 inline constexpr unsigned kDefaultMaxStack = 64;  // frames
 // The shim takes no larger one.
 inline constexpr uint32_t kMaxSample = 1'000'000'000;
 
 struct RecordOptions {
-    TrackerChoice tracker = TrackerChoice::automatic;
-    WitnessChoice witness = WitnessChoice::automatic;
+    Choice tracker;
+    Choice witness;
     std::optional<uint32_t> sample;         // one fault in `*sample` is witnessed; empty: auto
     unsigned max_stack = kDefaultMaxStack;  // frames
     std::optional<uint64_t> max_trace;      // bytes that the trace may have; empty: any number
@@ -29,18 +28,14 @@ struct RecordOptions {
 };
 
 // Spelled as on the command line and in the environment.
-std::string_view name_of(TrackerChoice tracker);
-std::string_view name_of(WitnessChoice witness);
 std::string name_of_sample(const std::optional<uint32_t>& sample);
 
 // `source` names the option or variable in the error that is thrown for a value that is not valid.
-TrackerChoice parse_tracker(std::string_view source, std::string_view text);
-WitnessChoice parse_witness(std::string_view source, std::string_view text);
 std::optional<uint32_t> parse_sample(std::string_view source, std::string_view text);
 // "0" or "1".
 bool parse_values(std::string_view source, std::string_view text);
 unsigned parse_max_stack(std::string_view source, std::string_view text);
-// Bytes: a whole number, with K, M or G behind it (powers of 1024) or without.
+// In bytes (base/value_text.h).
 uint64_t parse_max_trace(std::string_view source, std::string_view text);
 
 // The texts of the command line, each empty where the option was not given.

@@ -1,7 +1,7 @@
-// Functional tests of what tracker and witness need from the kernel. Each does the real thing once,
-// on a few pages of its own, in a child process: nothing of it stays in the caller, and a signal
-// that kills it is an answer. The kernel's version is never asked, because features are ported back
-// and taken out.
+// Functional tests of what trackers and witnesses need from the kernel. Each does the real thing
+// once, on a few pages of its own, in a child process: nothing of it stays in the caller, and a
+// signal that kills it is an answer. The kernel's version is never asked, because features are
+// ported back and taken out.
 #pragma once
 
 namespace cowscope::record {
@@ -28,9 +28,5 @@ struct ProbeOutcome {
 
     bool ok() const { return step == ProbeStep::done; }
 };
-
-ProbeOutcome probe_userfaultfd();
-ProbeOutcome probe_soft_dirty();
-ProbeOutcome probe_trap();
 
 }  // namespace cowscope::record

@@ -22,41 +22,28 @@ namespace cowscope::record {
 
 namespace {
 
-[[noreturn]] void refuse(std::string_view option, std::string_view value,
-                         const Capability& capability) {
-    throw Error(fmt::format("{} {} is not possible here: {}; to allow it: {}", option, value,
-                            capability.reason, capability.remedy));
+// What a choice comes to on this machine: throws for what was asked for by name and is not to be
+// had, and adds a note where `auto` finds nothing that can be used.
+void check_choice(const Choice& choice, std::string_view option, const std::vector<Probed>& probed,
+                  std::string_view without, std::vector<std::string>* notes) {
+    for (const auto& [instrument, capability] : probed) {
+        if (instrument != choice.instrument() || capability.ok) continue;
+        throw Error(fmt::format("{} {} is not possible here: {}; to allow it: {}", option,
+                                choice.name(), capability.reason, capability.remedy));
+    }
+    if (!choice.is_automatic() || !best_of(probed).is_off()) return;
+    const Capability& best = probed.front().capability;
+    notes->push_back(fmt::format("{}: {}; to allow it: {}", without, best.reason, best.remedy));
 }
 
-// What the choices come to on this machine: throws for what was asked for by name and is not to be
-// had, and returns a note for each instrument that `auto` does without.
 std::vector<std::string> check_choices(const RecordOptions& options) {
-    const bool asks_nothing =
-        options.tracker == TrackerChoice::off && options.witness == WitnessChoice::off;
-    if (asks_nothing) return {};
-
-    const bool names_tracker =
-        options.tracker != TrackerChoice::automatic && options.tracker != TrackerChoice::off;
+    if (options.tracker.is_off() && options.witness.is_off()) return {};
     const Capabilities capabilities = probe_capabilities(read_machine());
-    if (names_tracker && !capability_of(capabilities, options.tracker).ok) {
-        refuse("--tracker", name_of(options.tracker), capability_of(capabilities, options.tracker));
-    }
-    if (options.witness == WitnessChoice::trap && !capabilities.trap.ok) {
-        refuse("--witness", name_of(options.witness), capabilities.trap);
-    }
-
     std::vector<std::string> notes;
-    if (options.tracker == TrackerChoice::automatic &&
-        best_tracker(capabilities) == TrackerChoice::off) {
-        notes.push_back(fmt::format("no tracker, so no census: {}; to allow it: {}",
-                                    capabilities.userfaultfd.reason,
-                                    capabilities.userfaultfd.remedy));
-    }
-    if (options.witness == WitnessChoice::automatic &&
-        best_witness(capabilities) == WitnessChoice::off) {
-        notes.push_back(fmt::format("no witness, so no causes: {}; to allow it: {}",
-                                    capabilities.trap.reason, capabilities.trap.remedy));
-    }
+    check_choice(options.tracker, "--tracker", capabilities.trackers, "no tracker, so no census",
+                 &notes);
+    check_choice(options.witness, "--witness", capabilities.witnesses, "no witness, so no causes",
+                 &notes);
     return notes;
 }
 
@@ -114,7 +101,7 @@ RecordResult record_program(const RecordOptions& options, const std::vector<std:
             result.folder = open_trace_folder(default_folder_name(command[0], pid));
         }
         made = file_of(result.folder.own_path());
-        if (options.witness != WitnessChoice::off) {
+        if (!options.witness.is_off()) {
             owners = std::make_unique<observe::OwnerWatch>(result.folder.own_path(),
                                                            observe::OwnerPace{}, share.get());
         }

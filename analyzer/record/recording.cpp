@@ -22,8 +22,8 @@ std::string to_json(const Recording& recording) {
     json["root_pid"] = result.pid;
     json["exit"] = {{"kind", result.ending.by_signal ? "signal" : "exit"},
                     {"value", result.ending.value}};
-    json["tracker_requested"] = name_of(recording.tracker_requested);
-    json["witness_requested"] = name_of(recording.witness_requested);
+    json["tracker_requested"] = recording.tracker_requested.name();
+    json["witness_requested"] = recording.witness_requested.name();
     json["notes"] = recording.notes;
     constexpr int kIndent = 2;
     return json.dump(kIndent, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';

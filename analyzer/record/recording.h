@@ -18,8 +18,8 @@ struct Recording {
     uint64_t start_unix_ns = 0;
     std::vector<std::string> command;
     LaunchResult result;
-    TrackerChoice tracker_requested = TrackerChoice::automatic;
-    WitnessChoice witness_requested = WitnessChoice::automatic;
+    Choice tracker_requested;
+    Choice witness_requested;
     std::vector<std::string> notes;  // what `auto` did without, and how to get it
 };
 

@@ -1,17 +1,16 @@
 #include "trace/mappings.h"
 
 #include <algorithm>
-#include <charconv>
 #include <climits>
+
+#include "base/value_text.h"
 
 namespace cowscope::trace {
 namespace {
 
 bool take_hex(std::string_view* text, char behind, uint64_t* value) {
-    const auto [end, error] =
-        std::from_chars(text->data(), text->data() + text->size(), *value, 16);
-    if (error != std::errc() || end == text->data() + text->size() || *end != behind) return false;
-    text->remove_prefix(static_cast<size_t>(end - text->data()) + 1);
+    if (!take_number(text, value, 16) || !text->starts_with(behind)) return false;
+    text->remove_prefix(1);
     return true;
 }
 

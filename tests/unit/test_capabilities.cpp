@@ -65,9 +65,9 @@ bool refuse_system_call(unsigned number, unsigned error, unsigned ioctl_request 
            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
-// The outcome of `probe` in a process of its own for which a system call, and one ioctl request
+// The outcome of the probe in a process of its own for which a system call, and one ioctl request
 // with it, fail with `error`.
-ProbeOutcome probe_while_refused(ProbeOutcome (*probe)(), unsigned number, unsigned error,
+ProbeOutcome probe_while_refused(const Instrument& instrument, unsigned number, unsigned error,
                                  unsigned ioctl_request = 0) {
     void* memory = mmap(nullptr, sizeof(ProbeOutcome), PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -76,7 +76,7 @@ ProbeOutcome probe_while_refused(ProbeOutcome (*probe)(), unsigned number, unsig
     const pid_t child = fork();
     if (child == 0) {
         if (!refuse_system_call(number, error, ioctl_request)) _exit(1);
-        *shared = probe();
+        *shared = run_contained(instrument.probe);
         _exit(0);
     }
     int status = 0;
@@ -127,7 +127,8 @@ TEST_CASE("probes leave nothing behind in the caller", "[capabilities]") {
     struct sigaction before {};
     sigaction(SIGTRAP, nullptr, &before);
 
-    const ProbeOutcome outcomes[] = {probe_userfaultfd(), probe_soft_dirty(), probe_trap()};
+    const ProbeOutcome outcomes[] = {run_contained(kUserfaultfd.probe),
+                                     run_contained(kSoftDirty.probe), run_contained(kTrap.probe)};
     for (const ProbeOutcome& outcome : outcomes) {
         // Whatever the machine allows, a probe gets past its own preparations.
         CHECK(outcome.step != ProbeStep::start);
@@ -144,20 +145,20 @@ TEST_CASE("probes leave nothing behind in the caller", "[capabilities]") {
 TEST_CASE("probes notice what is refused", "[capabilities]") {
     SECTION("userfaultfd, by system call and by device") {
         const ProbeOutcome outcome =
-            probe_while_refused(probe_userfaultfd, SYS_userfaultfd, EPERM, USERFAULTFD_IOC_NEW);
+            probe_while_refused(kUserfaultfd, SYS_userfaultfd, EPERM, USERFAULTFD_IOC_NEW);
         CHECK(outcome.step == ProbeStep::open);
         CHECK(outcome.error == EPERM);
     }
     SECTION("perf_event_open") {
-        const ProbeOutcome outcome = probe_while_refused(probe_trap, SYS_perf_event_open, EACCES);
+        const ProbeOutcome outcome = probe_while_refused(kTrap, SYS_perf_event_open, EACCES);
         CHECK(outcome.step == ProbeStep::open);
         CHECK(outcome.error == EACCES);
     }
     SECTION("PAGEMAP_SCAN, where userfaultfd is allowed") {
-        const ProbeOutcome allowed = probe_userfaultfd();
+        const ProbeOutcome allowed = run_contained(kUserfaultfd.probe);
         // An unrelated system call is named, so that only the ioctl is refused.
         const ProbeOutcome outcome = probe_while_refused(
-            probe_userfaultfd, SYS_acct, ENOTTY, static_cast<unsigned>(kernel::kPagemapScan));
+            kUserfaultfd, SYS_acct, ENOTTY, static_cast<unsigned>(kernel::kPagemapScan));
         CHECK(outcome.step == (allowed.ok() ? ProbeStep::protect : allowed.step));
         CHECK(outcome.error == (allowed.ok() ? ENOTTY : allowed.error));
     }
@@ -166,7 +167,7 @@ TEST_CASE("probes notice what is refused", "[capabilities]") {
 TEST_CASE("a missing witness is explained with what allows it", "[capabilities]") {
     const ProbeOutcome refused = failed_at(ProbeStep::open, EACCES);
     SECTION("perf_event_paranoid") {
-        const Capability trap = explain_trap(refused, machine_with(3));
+        const Capability trap = kTrap.explain(refused, machine_with(3));
         CHECK_FALSE(trap.ok);
         CHECK(trap.error == EACCES);
         CHECK(contains(trap.reason, "kernel.perf_event_paranoid is 3"));
@@ -174,27 +175,27 @@ TEST_CASE("a missing witness is explained with what allows it", "[capabilities]"
     }
     SECTION("paranoid is not blamed where it allows enough or the user is privileged") {
         CHECK(
-            contains(explain_trap(refused, machine_with(2)).reason, "perf_event_open is refused"));
+            contains(kTrap.explain(refused, machine_with(2)).reason, "perf_event_open is refused"));
         const uint64_t perfmon = uint64_t{1} << kernel::kCapPerfmon;
-        CHECK(contains(explain_trap(refused, machine_with(4, perfmon)).reason,
+        CHECK(contains(kTrap.explain(refused, machine_with(4, perfmon)).reason,
                        "perf_event_open is refused"));
     }
     SECTION("seccomp") {
         const Capability trap =
-            explain_trap(failed_at(ProbeStep::open, EPERM), machine_with(2, 0, kFilter));
+            kTrap.explain(failed_at(ProbeStep::open, EPERM), machine_with(2, 0, kFilter));
         CHECK(contains(trap.reason, "seccomp"));
         CHECK(contains(trap.remedy, "--cap-add PERFMON"));
     }
     SECTION("old kernels") {
-        CHECK(contains(explain_trap(failed_at(ProbeStep::open, E2BIG), machine_with(2)).remedy,
+        CHECK(contains(kTrap.explain(failed_at(ProbeStep::open, E2BIG), machine_with(2)).remedy,
                        "Linux 5.19"));
         const Capability killed =
-            explain_trap(failed_at(ProbeStep::blocked, 0, SIGTRAP), machine_with(2));
+            kTrap.explain(failed_at(ProbeStep::blocked, 0, SIGTRAP), machine_with(2));
         CHECK(contains(killed.reason, "blocks SIGTRAP"));
         CHECK(contains(killed.remedy, "Linux 5.19"));
     }
     SECTION("limits") {
-        CHECK(contains(explain_trap(failed_at(ProbeStep::open, EMFILE), machine_with(2)).remedy,
+        CHECK(contains(kTrap.explain(failed_at(ProbeStep::open, EMFILE), machine_with(2)).remedy,
                        "ulimit"));
     }
 }
@@ -202,23 +203,23 @@ TEST_CASE("a missing witness is explained with what allows it", "[capabilities]"
 TEST_CASE("a missing tracker is explained with what allows it", "[capabilities]") {
     SECTION("seccomp") {
         const Capability capability =
-            explain_userfaultfd(failed_at(ProbeStep::open, EPERM), machine_with(2, 0, kFilter));
+            kUserfaultfd.explain(failed_at(ProbeStep::open, EPERM), machine_with(2, 0, kFilter));
         CHECK(contains(capability.reason, "seccomp"));
         CHECK(contains(capability.remedy, "seccomp=unconfined"));
     }
     SECTION("no seccomp") {
         const Machine machine = machine_with(2);
-        CHECK(contains(explain_userfaultfd(failed_at(ProbeStep::open, EPERM), machine).remedy,
+        CHECK(contains(kUserfaultfd.explain(failed_at(ProbeStep::open, EPERM), machine).remedy,
                        "vm.unprivileged_userfaultfd=1"));
-        CHECK(contains(explain_userfaultfd(failed_at(ProbeStep::open, ENOSYS), machine).reason,
+        CHECK(contains(kUserfaultfd.explain(failed_at(ProbeStep::open, ENOSYS), machine).reason,
                        "without userfaultfd"));
-        CHECK(contains(explain_userfaultfd(failed_at(ProbeStep::features, EINVAL), machine).reason,
+        CHECK(contains(kUserfaultfd.explain(failed_at(ProbeStep::features, EINVAL), machine).reason,
                        "UFFD_FEATURE_WP_ASYNC"));
-        CHECK(contains(explain_userfaultfd(failed_at(ProbeStep::protect, ENOTTY), machine).reason,
+        CHECK(contains(kUserfaultfd.explain(failed_at(ProbeStep::protect, ENOTTY), machine).reason,
                        "PAGEMAP_SCAN"));
     }
     SECTION("soft-dirty without the kernel's option") {
-        CHECK(contains(explain_soft_dirty(failed_at(ProbeStep::verify, 0), {}).reason,
+        CHECK(contains(kSoftDirty.explain(failed_at(ProbeStep::verify, 0), {}).reason,
                        "CONFIG_MEM_SOFT_DIRTY"));
     }
 }
@@ -234,8 +235,8 @@ TEST_CASE("every failure has a reason and a remedy", "[capabilities]") {
                         failed_at(static_cast<ProbeStep>(step), error, killed_by);
                     const Machine machine = machine_with(4, 0, seccomp);
                     for (const Capability& capability :
-                         {explain_userfaultfd(outcome, machine),
-                          explain_soft_dirty(outcome, machine), explain_trap(outcome, machine)}) {
+                         {kUserfaultfd.explain(outcome, machine),
+                          kSoftDirty.explain(outcome, machine), kTrap.explain(outcome, machine)}) {
                         CHECK_FALSE(capability.ok);
                         CHECK(capability.error == error);
                         CHECK_FALSE(capability.reason.empty());
@@ -249,16 +250,13 @@ TEST_CASE("every failure has a reason and a remedy", "[capabilities]") {
 }
 
 TEST_CASE("auto takes the best that the machine has", "[capabilities]") {
-    Capabilities all;
-    all.userfaultfd.ok = all.soft_dirty.ok = all.trap.ok = true;
-    CHECK(best_tracker(all) == TrackerChoice::userfaultfd);
-    CHECK(best_witness(all) == WitnessChoice::trap);
-
-    all.userfaultfd.ok = false;
-    CHECK(best_tracker(all) == TrackerChoice::soft_dirty);
-    all.soft_dirty.ok = all.trap.ok = false;
-    CHECK(best_tracker(all) == TrackerChoice::off);
-    CHECK(best_witness(all) == WitnessChoice::off);
+    std::vector<Probed> probed = {{&kUserfaultfd, {}}, {&kSoftDirty, {}}};
+    CHECK(best_of(probed) == Choice::off());
+    probed[1].capability.ok = true;
+    CHECK(best_of(probed) == Choice(kSoftDirty));
+    probed[0].capability.ok = true;
+    CHECK(best_of(probed) == Choice(kUserfaultfd));
+    CHECK(best_of({}) == Choice::off());
 }
 
 TEST_CASE("the machine's facts agree with the system", "[capabilities]") {

@@ -41,22 +41,6 @@ Report report_of(unsigned forked, uint64_t pages_each, const std::string& cause)
 
 }  // namespace
 
-TEST_CASE("sizes are numbers with units") {
-    CHECK(compare::parse_size("0") == 0);
-    CHECK(compare::parse_size("4096") == 4096);
-    CHECK(compare::parse_size("12B") == 12);
-    CHECK(compare::parse_size("64M") == 64 * kMiB);
-    CHECK(compare::parse_size("64MiB") == 64 * kMiB);
-    CHECK(compare::parse_size("64MB") == 64'000'000);
-    CHECK(compare::parse_size("1.5k") == 1536);
-    CHECK(compare::parse_size("2G") == 2048 * kMiB);
-    for (const char* wrong :
-         {"", "M", "-1", "1X", "1MiBs", "1 M", "nan", "inf", "9e99", "9999999T"}) {
-        CAPTURE(wrong);
-        CHECK_FALSE(compare::parse_size(wrong));
-    }
-}
-
 TEST_CASE("a limit is kept up to its last byte") {
     const Report report = report_of(2, kPagesOfMiB, "refcount");
     compare::Limits limits;

@@ -294,7 +294,7 @@ TEST_CASE("recording.json holds what the recorder knows", "[launch]") {
     recording.result.start_ns = 5;
     recording.result.end_ns = 9;
     recording.result.ending = {true, 15};
-    recording.witness_requested = WitnessChoice::off;
+    recording.witness_requested = Choice::off();
     recording.notes = {"a note"};
     fs::create_directory("trace");
     write_recording("trace", recording);
@@ -346,8 +346,8 @@ TEST_CASE("a recording leaves a folder only if the program started", "[launch]")
     const Scratch scratch;
     const Variable shim("COWSCOPE_SHIM", harmless_shim());
     RecordOptions options;
-    options.tracker = TrackerChoice::off;
-    options.witness = WitnessChoice::off;
+    options.tracker = Choice::off();
+    options.witness = Choice::off();
     std::vector<std::string> said;
     const auto say = [&](const std::string& line) { said.push_back(line); };
 
@@ -385,8 +385,8 @@ TEST_CASE("who watches a recording is called when they asked to be", "[launch]")
     const Scratch scratch;
     const Variable shim("COWSCOPE_SHIM", harmless_shim());
     RecordOptions options;
-    options.tracker = TrackerChoice::off;
-    options.witness = WitnessChoice::off;
+    options.tracker = Choice::off();
+    options.witness = Choice::off();
     unsigned calls = 0;
     const auto watch = [&](const observe::SeenSoFar&) -> uint64_t {
         ++calls;

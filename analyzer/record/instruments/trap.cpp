@@ -1,5 +1,5 @@
-// The witness's probe: two first writes to shared pages, one seen at once and one while SIGTRAP is
-// blocked.
+// The witness `trap`. Its probe makes two first writes to shared pages, one seen at once and one
+// while SIGTRAP is blocked.
 #include <fcntl.h>
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>
@@ -12,15 +12,17 @@
 #include <cstdint>
 #include <cstring>
 
+#include <fmt/format.h>
+
+#include "arch/processor.h"
 #include "preload/format/kernel_abi.h"
-#include "record/contained.h"
-#include "record/probes.h"
+#include "record/instruments.h"
+#include "record/instruments/missing.h"
 
 namespace cowscope::record {
 
 namespace {
 
-constexpr size_t kPageBytes = 4096;
 // Any byte but the first: the witness must name the byte and not the page.
 constexpr size_t kByteInPage = 1237;
 // Any value that nobody else would use: it comes back with every signal of this event.
@@ -87,19 +89,19 @@ bool write_under_event(ProbeOutcome& outcome, int event, volatile char* byte) {
     return true;
 }
 
-void trap_steps(ProbeOutcome& outcome) {
+void probe(ProbeOutcome& outcome) {
     void* shared =
         mmap(nullptr, sizeof(Sighting), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    void* target =
-        mmap(nullptr, 2 * kPageBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* target = mmap(nullptr, 2 * arch::kPageBytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED || target == MAP_FAILED) {
         outcome.error = errno;
         return;
     }
     sighting = static_cast<volatile Sighting*>(shared);
-    madvise(target, 2 * kPageBytes, MADV_NOHUGEPAGE);
+    madvise(target, 2 * arch::kPageBytes, MADV_NOHUGEPAGE);
     volatile char* first = static_cast<volatile char*>(target) + kByteInPage;
-    volatile char* second = first + kPageBytes;
+    volatile char* second = first + arch::kPageBytes;
     // Reading maps the kernel's shared zero page: the writes below then copy, as after a fork.
     if (*first != 0 || *second != 0) return;
 
@@ -143,10 +145,79 @@ void trap_steps(ProbeOutcome& outcome) {
     outcome.step = ProbeStep::done;
 }
 
+Capability trap_refused(const ProbeOutcome& outcome, const Machine& machine) {
+    const bool privileged =
+        machine.has_capability(kernel::kCapPerfmon) || machine.has_capability(kernel::kCapSysAdmin);
+    constexpr int kParanoidEnough = 2;  // what an event without the kernel's part needs
+    if (!privileged && machine.perf_event_paranoid.value_or(0) > kParanoidEnough) {
+        return missing(outcome,
+                       fmt::format("kernel.perf_event_paranoid is {}, which refuses page-fault "
+                                   "events to users without CAP_PERFMON or CAP_SYS_ADMIN",
+                                   *machine.perf_event_paranoid),
+                       "sudo sysctl kernel.perf_event_paranoid=2, or run as root");
+    }
+    if (is_filtered(machine)) {
+        return missing(outcome,
+                       "a seccomp filter refuses perf_event_open, as Docker's default profile "
+                       "does without CAP_PERFMON or CAP_SYS_ADMIN",
+                       "allow perf_event_open in the container's seccomp profile, or: docker run "
+                       "--cap-add PERFMON");
+    }
+    return missing(
+        outcome,
+        fmt::format("perf_event_open is refused: {} (kernel.perf_event_paranoid is {})",
+                    describe(outcome.error),
+                    machine.perf_event_paranoid ? std::to_string(*machine.perf_event_paranoid)
+                                                : "not readable"),
+        "sudo sysctl kernel.perf_event_paranoid=2, run as root, or ask what security "
+        "module forbids it");
+}
+
+constexpr const char* kTrapKernel = "Linux 5.19 or newer with CONFIG_PERF_EVENTS";
+
+Capability trap_not_opened(const ProbeOutcome& outcome, const Machine& machine) {
+    switch (outcome.error) {
+        case EACCES:
+        case EPERM:
+            return trap_refused(outcome, machine);
+        case EINVAL:
+        case E2BIG:
+            return missing(outcome,
+                           "the kernel is too old for page-fault events that raise a signal",
+                           kTrapKernel);
+        case ENOENT:
+            return missing(outcome, "the kernel has no page-fault events", kTrapKernel);
+        case ENOSYS:
+            if (is_filtered(machine)) return trap_refused(outcome, machine);
+            return missing(outcome, "the kernel was built without perf events", kTrapKernel);
+        default:
+            return unexpected(outcome, "perf_event_open failed");
+    }
+}
+
+Capability explain(const ProbeOutcome& outcome, const Machine& machine) {
+    if (outcome.ok()) return {true, 0, {}, {}};
+    if (outcome.step == ProbeStep::blocked && outcome.killed_by == SIGTRAP) {
+        return missing(outcome, "this kernel would kill a program that blocks SIGTRAP",
+                       kTrapKernel);
+    }
+    if (outcome.killed_by != 0) return unexpected(outcome, "page-fault events");
+    switch (outcome.step) {
+        case ProbeStep::open:
+            return trap_not_opened(outcome, machine);
+        case ProbeStep::verify:
+            return missing(outcome, "a first write raised no signal that names its address",
+                           kTrapKernel);
+        case ProbeStep::blocked:
+            return missing(outcome, "a signal while SIGTRAP is blocked does not come marked late",
+                           kTrapKernel);
+        default:
+            return unexpected(outcome, "page-fault events");
+    }
+}
+
 }  // namespace
 
-ProbeOutcome probe_trap() {
-    return run_contained(trap_steps);
-}
+constinit const Instrument kTrap = {"trap", probe, explain};
 
 }  // namespace cowscope::record
