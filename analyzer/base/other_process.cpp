@@ -15,8 +15,8 @@
 
 #include <fmt/format.h>
 
+#include "base/parse_text.h"
 #include "base/read_file.h"
-#include "base/value_text.h"
 
 namespace cowscope {
 

@@ -6,8 +6,8 @@
 
 #include "attribute/build_report.h"
 #include "base/error.h"
+#include "base/parse_text.h"
 #include "base/printable.h"
-#include "base/value_text.h"
 #include "cli/command.h"
 #include "cli/parse.h"
 #include "cli/reading_progress.h"

@@ -8,7 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "base/value_text.h"
+#include "base/parse_text.h"
 #include "cli/command.h"
 
 namespace cowscope::cli {

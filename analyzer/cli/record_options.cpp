@@ -9,8 +9,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/parse_text.h"
 #include "base/printable.h"
-#include "base/value_text.h"
 #include "cli/recording_progress.h"
 #include "trace/later.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-#include "base/value_text.h"
+#include "base/parse_text.h"
 #include "preload/format/trace_format.h"
 
 namespace cowscope::observe {

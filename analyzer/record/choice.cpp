@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "base/value_text.h"
+#include "base/parse_text.h"
 
 namespace cowscope::record {
 

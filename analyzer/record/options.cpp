@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "base/value_text.h"
+#include "base/parse_text.h"
 #include "preload/format/aggregate_format.h"
 #include "preload/format/trace_format.h"
 #include "record/machine.h"

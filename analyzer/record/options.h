@@ -35,7 +35,7 @@ std::optional<uint32_t> parse_sample(std::string_view source, std::string_view t
 // "0" or "1".
 bool parse_values(std::string_view source, std::string_view text);
 unsigned parse_max_stack(std::string_view source, std::string_view text);
-// In bytes (base/value_text.h).
+// In bytes (base/parse_text.h).
 uint64_t parse_max_trace(std::string_view source, std::string_view text);
 
 // The texts of the command line, each empty where the option was not given.

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <climits>
 
-#include "base/value_text.h"
+#include "base/parse_text.h"
 
 namespace cowscope::trace {
 namespace {

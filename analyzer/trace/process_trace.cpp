@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/printable.h"
-#include "trace/generation_counter.h"
+#include "trace/epoch_lists.h"
 #include "trace/list_parts.h"
 #include "trace/python_records.h"
 
@@ -19,19 +19,10 @@ constexpr size_t kMaxExemplarsASite = 16;
 // Each is taken apart into its pages of 4 KiB: 32 GiB of them.
 constexpr size_t kMostHugePages = size_t{1} << 14;
 constexpr uint64_t kHugePageBytes = uint64_t{2} << 20;
-// A program may move any number of ranges, but not so many pieces with each: the same million
-// pieces a million times would take for ever.
-constexpr uint64_t kMostPiecesMoved = uint64_t{1} << 22;
-constexpr uint64_t kMostPiecesAMove = 4;
-
-// The recorder's stand in files of its own (outside.h).
-bool is_taken_by_process(CensusKind kind) {
-    return kind >= CensusKind::final && kind <= CensusKind::unseen && kind != CensusKind::outside;
-}
 
 class Loader {
   public:
-    explicit Loader(SegmentReader* reader) : reader_(*reader) {}
+    explicit Loader(SegmentReader* reader) : reader_(*reader), epochs_(*reader, &process_) {}
 
     ProcessTrace load() {
         process_.path = reader_.path();
@@ -46,8 +37,11 @@ class Loader {
         } catch (const Error& error) {
             process_.damage = error.what();
         }
-        end_lists();
-        add_pages();
+        if (!process_.damage) {
+            epochs_.end_lists();
+            if (mappings_parts_.goes_on()) lose_list(reader_, "mappings", &process_.left_out);
+        }
+        epochs_.add_pages();
         if (!saw_process_) {
             throw Error(process_.damage.value_or(reader_.path() + ": holds no process record"));
         }
@@ -61,24 +55,8 @@ class Loader {
 
     // A record whose neighbours are as good as ever: its writer had no room for what it names.
     void leave_out(const RecordView& record, const std::string& message) {
-        leave_out(describe(reader_, record, message));
+        add_to(&process_.left_out, describe(reader_, record, message));
         if (record.type == RecordType::event) process_.left_out_events.push_back(record.offset);
-    }
-    void leave_out(std::string line) {
-        if (process_.left_out.records++ == 0) process_.left_out.first = std::move(line);
-    }
-    void lose_list(const char* kind) {
-        leave_out(fmt::format("{}: {} record: a list without its end", reader_.path(), kind));
-    }
-    void end_lists() {
-        if (process_.damage) return;
-        if (inherited_parts_.goes_on()) lose_inherited();
-        if (census_parts_.goes_on()) lose_list("census");
-        if (mappings_parts_.goes_on()) lose_list("mappings");
-    }
-    void lose_inherited() {
-        lose_list("inherited");
-        if (!process_.generations.empty()) process_.generations.back().is_list_torn = true;
     }
 
     void take(const RecordView& record) {
@@ -93,10 +71,10 @@ class Loader {
                 take_mappings(record);
                 break;
             case RecordType::generation:
-                take_generation(record);
+                epochs_.take_generation(record);
                 break;
             case RecordType::inherited:
-                take_inherited(record);
+                epochs_.take_inherited(record);
                 break;
             case RecordType::stack:
                 take_stack(record);
@@ -114,20 +92,20 @@ class Loader {
                 take_event(record);
                 break;
             case RecordType::census:
-                take_census(record);
+                epochs_.take_census(record);
                 break;
             case RecordType::moved:
-                take_moved(record);
+                epochs_.take_moved(record);
                 break;
             case RecordType::given_up:
-                take_given_up(record);
+                epochs_.take_given_up(record);
                 break;
             case RecordType::memory:
                 take_memory(record);
                 break;
             case RecordType::account:
                 process_.accounts.push_back(record.as<AccountRecord>());
-                see_time(process_.accounts.back().time_ns);
+                process_.see_time(process_.accounts.back().time_ns);
                 break;
             case RecordType::fork:
                 process_.fork_times_ns.push_back(record.as<ForkRecord>().time_ns);
@@ -136,7 +114,7 @@ class Loader {
                 take_end(record.as<EndRecord>());
                 break;
             case RecordType::weight:
-                take_weight(record);
+                epochs_.take_weight(record);
                 break;
             case RecordType::python:
             case RecordType::python_thread:
@@ -157,10 +135,6 @@ class Loader {
         }
     }
 
-    void see_time(uint64_t time_ns) {
-        process_.last_time_ns = std::max(process_.last_time_ns, time_ns);
-    }
-
     void take_process(const RecordView& record) {
         process_.process = record.as<ProcessRecord>();
         const auto& fixed = process_.process;
@@ -175,42 +149,13 @@ class Loader {
             command.remove_prefix(std::min(end + 1, command.size()));
         }
         process_.executable = text_of(bytes, fixed.command_bytes, fixed.executable_bytes);
-        if (!weight_is_told_) weight_ = first_weight(process_);
+        epochs_.set_first_weight(first_weight(process_));
         saw_process_ = true;
-        see_time(fixed.start_ns);
-    }
-
-    Generation& add_generation(uint32_t number, uint64_t start_ns) {
-        Generation& generation = process_.generations.emplace_back();
-        generation.number = number;
-        generation.start_ns = start_ns;
-        generation.largest_weight = weight_;
-        newest_[number] = process_.generations.size() - 1;
-        // Censuses of ranges that came before it are not its own.
-        const size_t ranges = of_ranges_[number].size();
-        pending_.push_back({{}, {}, {}, ranges, ranges});
-        see_time(start_ns);
-        return generation;
-    }
-
-    // The censuses of ranges and the lists of single pages, each of them all at once: there may be
-    // as many as records.
-    void add_pages() {
-        for (size_t i = 0; i < pending_.size(); ++i) {
-            Generation& generation = process_.generations[i];
-            Pending& pending = pending_[i];
-            generation.inherited.merge(union_of(std::move(pending.inherited)));
-            generation.not_copied.merge(union_of(std::move(pending.not_copied)));
-            generation.unseen = union_of(std::move(pending.unseen));
-            const auto ranges = of_ranges_[generation.number].begin();
-            generation.copied.merge(
-                union_of({ranges + static_cast<std::ptrdiff_t>(pending.first_range),
-                          ranges + static_cast<std::ptrdiff_t>(pending.range_end)}));
-        }
+        process_.see_time(fixed.start_ns);
     }
 
     void take_end(const EndRecord& end) {
-        see_time(end.time_ns);
+        process_.see_time(end.time_ns);
         if (end.kind == EndKind::bound) {
             process_.bound_ns = end.time_ns;
         } else {
@@ -221,131 +166,13 @@ class Loader {
     void take_mappings(const RecordView& record) {
         const auto fixed = record.as<MappingsRecord>();
         const ListPart part = mappings_parts_.take(record.flags, fixed.time_ns);
-        if (part.is_other_torn) lose_list("mappings");
+        if (part.is_other_torn) lose_list(reader_, "mappings", &process_.left_out);
         if (part.is_first) mappings_text_.clear();
         mappings_text_ += text_of(record.behind<MappingsRecord>(), 0, fixed.text_bytes);
         if (!part.is_last) return;
         process_.mappings.push_back(
             std::make_shared<const Mappings>(mappings_text_, fixed.time_ns));
         mappings_text_.clear();
-    }
-
-    // Appends the runs behind a record's fixed part.
-    template <typename Record>
-    void take_runs(const RecordView& record, uint32_t count, PageSet* pages) {
-        const auto bytes = record.behind<Record>();
-        for (uint32_t i = 0; i < count; ++i) {
-            PageRun run;
-            std::memcpy(&run, bytes.data() + i * sizeof(run), sizeof(run));
-            if (!pages->append(run)) {
-                fail(record, fmt::format("run {} ({:#x}, {} pages) is impossible there", i,
-                                         run.start, run.pages));
-            }
-        }
-    }
-
-    void take_generation(const RecordView& record) {
-        const auto fixed = record.as<GenerationRecord>();
-        if (inherited_parts_.goes_on()) lose_inherited();
-        inherited_parts_ = {};
-        generation_counter_.take(record);
-        add_generation(fixed.generation, fixed.time_ns).witness = fixed.witness;
-    }
-
-    void take_inherited(const RecordView& record) {
-        const auto fixed = record.as<InheritedRecord>();
-        const ListPart part = inherited_parts_.take(record.flags, fixed.time_ns);
-        if (part.is_other_torn) lose_inherited();
-        if (generation_counter_.take(record)) add_generation(fixed.generation, fixed.time_ns);
-        Generation& generation = process_.generations.back();
-        // A process whose end did not come after all lists them once more.
-        if (part.is_first) {
-            generation.is_list_torn = false;
-            generation.inherited.clear();
-            pending_.back().inherited.clear();
-            generation.homes.clear();
-        }
-        generation.tracker = fixed.tracker;
-        generation.witness = fixed.witness;
-        generation.is_listed = true;
-        generation.had_more = (fixed.header.flags & kInheritedMore) != 0;
-        generation.listed_ns = fixed.time_ns;
-        take_runs<InheritedRecord>(record, fixed.run_count, &generation.inherited);
-    }
-
-    void take_census(const RecordView& record) {
-        const auto fixed = record.as<CensusRecord>();
-        const auto newest = newest_.find(fixed.generation);
-        if (newest == newest_.end()) {
-            fail(record, fmt::format("is of generation {}, which never began", fixed.generation));
-        }
-        if (!is_taken_by_process(fixed.kind)) fail(record, "is of a kind that no process takes");
-        const ListPart part = census_parts_.take(record.flags, fixed.time_ns);
-        if (part.is_other_torn) lose_list("census");
-        if (part.is_first) census_runs_.clear();
-        take_runs<CensusRecord>(record, fixed.run_count, &census_runs_);
-        if (!part.is_last) return;
-        see_time(fixed.time_ns);
-        Generation* const generation = &process_.generations[newest->second];
-        Pending& pending = pending_[newest->second];
-        std::vector<PageRun>& of_ranges = of_ranges_[generation->number];
-        census_runs_ = generation->homes.homes_of(census_runs_);
-        const auto add_to = [&](std::vector<PageRun>* runs) {
-            runs->insert(runs->end(), census_runs_.runs().begin(), census_runs_.runs().end());
-        };
-        if (fixed.kind == CensusKind::inherited) return add_to(&pending.inherited);
-        if (fixed.kind == CensusKind::fresh) return add_to(&pending.not_copied);
-        if (fixed.kind == CensusKind::unseen) {
-            generation->unseen_ns = fixed.time_ns;
-            return add_to(&pending.unseen);
-        }
-        if (fixed.kind == CensusKind::earlier) generation->earlier.merge(census_runs_);
-        if (fixed.kind == CensusKind::earlier || fixed.kind == CensusKind::given_up ||
-            fixed.kind == CensusKind::kernel) {
-            add_to(&of_ranges);
-            pending.range_end = of_ranges.size();
-            return;
-        }
-        generation->census = fixed.kind;
-        generation->census_ns = fixed.time_ns;
-        generation->fresh_pages = fixed.fresh_pages;
-        generation->was_protected = (record.flags & kNotProtected) == 0;
-        generation->copied = census_runs_;
-        pending.first_range = 0;
-        pending.range_end = of_ranges.size();
-    }
-
-    void take_weight(const RecordView& record) {
-        weight_ = record.as<WeightRecord>().weight;
-        weight_is_told_ = true;
-        if (weight_ == 0) fail(record, "is 0");
-        if (process_.generations.empty()) return;
-        uint32_t& largest = process_.generations.back().largest_weight;
-        largest = std::max(largest, weight_);
-    }
-
-    void take_moved(const RecordView& record) {
-        const auto fixed = record.as<MovedRecord>();
-        if (!is_possible_move(fixed)) fail(record, "is impossible");
-        if (process_.generations.empty()) fail(record, "stands before any inherited pages");
-        if (pieces_moved_ > kMostPiecesMoved + ++moves_ * kMostPiecesAMove) {
-            fail(record, "moves too many pieces once more");
-        }
-        pieces_moved_ += process_.generations.back().homes.move(fixed.from, fixed.to);
-    }
-
-    void take_given_up(const RecordView& record) {
-        const auto fixed = record.as<GivenUpRecord>();
-        PageSet range;
-        if (!range.append(fixed.range)) fail(record, "is impossible");
-        if (process_.generations.empty()) return;
-        see_time(fixed.time_ns);
-        if ((fixed.header.flags & kIsKept) != 0) return;
-        Generation& generation = process_.generations.back();
-        const PageSet homes = generation.homes.homes_of(range);
-        for (const PageRun& run : homes.runs()) {
-            generation.given_up.push_back({run, fixed.time_ns});
-        }
     }
 
     void take_stack(const RecordView& record) {
@@ -422,7 +249,7 @@ class Loader {
         }
         pending_exemplar_.reset();
         ++process_.event_count;
-        see_time(event.time_ns);
+        process_.see_time(event.time_ns);
     }
 
     void take_memory(const RecordView& record) {
@@ -439,34 +266,19 @@ class Loader {
     SegmentReader& reader_;
     ProcessTrace process_;
     bool saw_process_ = false;
-    uint32_t weight_ = 1;
-    bool weight_is_told_ = false;
-    GenerationCounter generation_counter_;
     bool is_last_stack_named_ = false;
-    ListParts inherited_parts_;
-    ListParts census_parts_;
-    ListParts mappings_parts_;
-    PageSet census_runs_;
-    // What a generation is given at the end.
-    struct Pending {
-        std::vector<PageRun> inherited;
-        std::vector<PageRun> not_copied;
-        std::vector<PageRun> unseen;
-        // Of of_ranges_.
-        size_t first_range;
-        size_t range_end;
-    };
-    std::vector<Pending> pending_;                        // as process_.generations
-    std::unordered_map<uint32_t, size_t> newest_;         // generation of a number
-    std::map<uint32_t, std::vector<PageRun>> of_ranges_;  // copies by generation's number
     std::unordered_set<uint64_t> huge_pages_;
-    uint64_t moves_ = 0;
-    uint64_t pieces_moved_ = 0;
+    ListParts mappings_parts_;
     std::string mappings_text_;
+    EpochLists epochs_;
     std::optional<ExemplarRecord> pending_exemplar_;
 };
 
 }  // namespace
+
+void add_to(LeftOut* left_out, std::string line) {
+    if (left_out->records++ == 0) left_out->first = std::move(line);
+}
 
 std::string text_of(const LeftOut& left_out) {
     if (left_out.records == 1) return left_out.first;

@@ -1,6 +1,7 @@
 // One process of a trace: everything in its segment but the events, which are streamed.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -108,6 +109,7 @@ struct LeftOut {
     std::string first;  // what is wrong with the first of them; one line
 };
 
+void add_to(LeftOut* left_out, std::string line);
 // One line.
 std::string text_of(const LeftOut& left_out);
 
@@ -149,6 +151,7 @@ struct ProcessTrace {
     std::vector<uint64_t> left_out_events;  // their places in the file, ascending
 
     uint32_t pid() const { return header.pid; }
+    void see_time(uint64_t time_ns) { last_time_ns = std::max(last_time_ns, time_ns); }
 };
 
 // Reads a segment. Throws cowscope::Error where nothing of it can be used; damage further in is

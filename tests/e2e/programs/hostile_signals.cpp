@@ -3,13 +3,13 @@
 #include <pthread.h>
 #include <sys/signalfd.h>
 #include <sys/time.h>
-#include <ucontext.h>
 
 #include <atomic>
 #include <csignal>
 #include <cstdint>
 #include <ctime>
 
+#include "coroutine.h"
 #include "tree_cases.h"
 
 using namespace tree;
@@ -256,35 +256,6 @@ void on_stack_without_one() {
 }
 
 // --- stacks --------------------------------------------------------------------------------------
-
-ucontext_t main_context;
-ucontext_t coroutine;
-std::atomic<size_t> coroutine_pages{0};
-
-void write_in_coroutine() {
-    account::store_to_shared(region, coroutine_pages, 1);
-}
-
-// `bytes` of stack between guards: whatever lies beside it must stay as it is.
-void write_on_stack_of(size_t bytes) {
-    static unsigned char* memory;
-    memory = map(16);
-    wait_for_child(start_child([&] {
-        std::memset(memory, 0x5a, 16 * kPageBytes);
-        unsigned char* stack = memory + 8 * kPageBytes;
-        coroutine_pages = 64;
-        getcontext(&coroutine);
-        coroutine.uc_stack.ss_sp = stack;
-        coroutine.uc_stack.ss_size = bytes;
-        coroutine.uc_link = &main_context;
-        makecontext(&coroutine, write_in_coroutine, 0);
-        swapcontext(&main_context, &coroutine);
-        account::add_written(account::Kind::copied, region, 64, 1);
-        for (unsigned char* at = memory; at < stack; ++at) {
-            require(*at == 0x5a, "something wrote below a coroutine's stack");
-        }
-    }));
-}
 
 void coroutine_of_64k() {
     write_on_stack_of(8 * kPageBytes);

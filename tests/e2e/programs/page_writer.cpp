@@ -41,26 +41,12 @@
 #include <thread>
 #include <vector>
 
+#include "page_writer_options.h"
+
 namespace {
 
 constexpr size_t kPageBytes = 4096;
 constexpr size_t kCloneStackBytes = 256 * 1024;
-
-struct Options {
-    uint32_t pages = 512;
-    uint32_t children = 1;
-    std::string fork = "fork";
-    std::string write = "store";
-    std::string end = "exit";
-    std::string parent_end = "return";
-    uint32_t fresh = 0;
-    uint32_t stack_step = 0;
-    uint32_t status = 0;
-    uint32_t signal = SIGTERM;
-    bool kill = false;
-    uint32_t seed = 0;
-    bool parent_writes = false;
-};
 
 // What a child says of itself, in memory that it shares with its parent. `written` counts writes
 // that are complete.
@@ -72,11 +58,6 @@ struct Slot {
     std::atomic<bool> released;
     int wait_status;
 };
-
-[[noreturn]] void fail(const char* what) {
-    std::fprintf(stderr, "page_writer: %s: %s\n", what, std::strerror(errno));
-    std::_Exit(99);
-}
 
 unsigned char* map(size_t bytes, int flags) {
     void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
@@ -323,41 +304,6 @@ void write_json(const std::vector<uint32_t>& parent_pages,
     std::fflush(stdout);
 }
 
-uint32_t number(const char* text) {
-    char* end = nullptr;
-    const unsigned long value = std::strtoul(text, &end, 10);
-    if (end == text || *end != '\0') fail(text);
-    return static_cast<uint32_t>(value);
-}
-
-void parse_options(int argc, char** argv) {
-    const std::map<std::string, std::string*> texts = {{"--fork", &options.fork},
-                                                       {"--write", &options.write},
-                                                       {"--end", &options.end},
-                                                       {"--parent-end", &options.parent_end}};
-    const std::map<std::string, uint32_t*> numbers = {
-        {"--pages", &options.pages},   {"--children", &options.children},
-        {"--fresh", &options.fresh},   {"--stack-step", &options.stack_step},
-        {"--status", &options.status}, {"--signal", &options.signal},
-        {"--kill", &options.seed}};
-    for (int i = 1; i < argc; ++i) {
-        const std::string option = argv[i];
-        if (option == "--parent-writes") {
-            options.parent_writes = true;
-            continue;
-        }
-        if (option == "--kill") options.kill = true;
-        if (++i == argc) fail(option.c_str());
-        if (texts.count(option) != 0) {
-            *texts.at(option) = argv[i];
-        } else if (numbers.count(option) != 0) {
-            *numbers.at(option) = number(argv[i]);
-        } else {
-            fail(option.c_str());
-        }
-    }
-}
-
 void prepare_memory() {
     region = map(size_t{options.pages} * kPageBytes, MAP_PRIVATE);
     for (uint32_t page = 0; page < options.pages; ++page) *address_of(page) = 1;
@@ -370,7 +316,7 @@ void prepare_memory() {
 }  // namespace
 
 int main(int argc, char** argv) {
-    parse_options(argc, argv);
+    options = parse_options(argc, argv);
     prepare_memory();
     std::vector<uint32_t> parent_pages;
     std::vector<uint32_t> later_pages;

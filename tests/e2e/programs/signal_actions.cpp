@@ -1,13 +1,14 @@
 // Programs that set what they do with SIGTRAP in every way there is, and execute others with it.
 // What they find is as it is without a recorder, or they end with status 98.
 #include <dlfcn.h>
-#include <spawn.h>
 #include <sys/syscall.h>
 
 #include <csignal>
 #include <cstdint>
 #include <string>
 
+#include "asked_programs.h"
+#include "interrupted_read.h"
 #include "tree_cases.h"
 
 // What is old is tested, too.
@@ -224,43 +225,6 @@ void in_child(Work work) {
     }));
 }
 
-// Until that process sleeps, which it does in read() alone.
-void wait_until_asleep(pid_t pid) {
-    char path[64];
-    std::snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    for (int found = 0; found < 3;) {
-        usleep(10'000);
-        char text[512] = {};
-        const int fd = open(path, O_RDONLY);
-        require(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0, "read stat");
-        close(fd);
-        const char* end_of_name = std::strrchr(text, ')');
-        found = end_of_name != nullptr && end_of_name[2] == 'S' ? found + 1 : 0;
-    }
-}
-
-// What a read that nothing comes to ends with when another process sends SIGTRAP.
-int interrupted_read() {
-    int ends[2];
-    require(pipe(ends) == 0, "pipe");
-    const pid_t target = getpid();
-    const pid_t other = fork();
-    require(other >= 0, "fork");
-    if (other == 0) {
-        wait_until_asleep(target);
-        kill(target, SIGTRAP);
-        usleep(100'000);
-        _exit(write(ends[1], "x", 1) == 1 ? 0 : 1);
-    }
-    char byte;
-    errno = 0;
-    const ssize_t got = read(ends[0], &byte, 1);
-    const int error = errno;
-    int status = 0;
-    while (waitpid(other, &status, 0) < 0) require(errno == EINTR, "waitpid");
-    return got == 1 ? 0 : error;
-}
-
 void handler_flags() {
     in_child([] {
         traps = 100;
@@ -347,98 +311,6 @@ void handler_flags() {
 
 // --- exec ----------------------------------------------------------------------------------------
 
-constexpr int kIgnored = 11;
-constexpr int kDefault = 12;
-const char* self;
-std::string self_and_question;
-
-int status_of(pid_t child) {
-    int status = 0;
-    require(waitpid(child, &status, 0) == child && WIFEXITED(status), "the program that is asked");
-    return WEXITSTATUS(status);
-}
-
-template <typename Execute>
-int asked_by(bool shares_memory, Execute execute) {
-    const pid_t child = shares_memory ? vfork() : fork();
-    require(child >= 0, "fork");
-    if (child == 0) {
-        execute();
-        _exit(127);
-    }
-    return status_of(child);
-}
-
-char* question[] = {const_cast<char*>("x"), const_cast<char*>("trap?"), nullptr};
-
-void execute_by(int way) {
-    switch (way) {
-        case 0:
-            execv(self, question);
-            break;
-        case 1:
-            execve(self, question, environ);
-            break;
-        case 2:
-            execvp(self, question);
-            break;
-        case 3:
-            execvpe(self, question, environ);
-            break;
-        case 4:
-            execl(self, "x", "trap?", static_cast<char*>(nullptr));
-            break;
-        case 5:
-            execlp(self, "x", "trap?", static_cast<char*>(nullptr));
-            break;
-        case 6:
-            execle(self, "x", "trap?", static_cast<char*>(nullptr), environ);
-            break;
-        case 7:
-            fexecve(open(self, O_RDONLY), question, environ);
-            break;
-        case 8:
-            execveat(AT_FDCWD, self, question, environ, 0);
-            break;
-        case 9:
-            syscall(SYS_execve, self, question, environ);
-            break;
-        case 10:
-            syscall(SYS_execveat, AT_FDCWD, self, question, environ, 0);
-            break;
-        default:
-            account::fail("no such way");
-    }
-}
-constexpr int kWays = 11;
-
-int spawned(decltype(posix_spawn)* spawn, bool to_default) {
-    posix_spawnattr_t attributes;
-    posix_spawnattr_init(&attributes);
-    if (to_default) {
-        sigset_t set;
-        sigfillset(&set);
-        posix_spawnattr_setsigdefault(&attributes, &set);
-        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-    }
-    pid_t child = 0;
-    require(spawn(&child, self, nullptr, &attributes, question, environ) == 0, "posix_spawn");
-    return status_of(child);
-}
-
-void ask_all(int expected) {
-    for (int way = 0; way < kWays; ++way) {
-        require(asked_by(false, [=] { execute_by(way); }) == expected, "fork and exec");
-        require(asked_by(true, [=] { execute_by(way); }) == expected, "vfork and exec");
-    }
-    require(spawned(posix_spawn, false) == expected, "posix_spawn");
-    require(spawned(posix_spawnp, false) == expected, "posix_spawnp");
-    require(spawned(posix_spawn, true) == kDefault, "POSIX_SPAWN_SETSIGDEF");
-    require(WEXITSTATUS(system(self_and_question.c_str())) == expected, "system");
-    FILE* pipe = popen(self_and_question.c_str(), "r");
-    require(pipe != nullptr && WEXITSTATUS(pclose(pipe)) == expected, "popen");
-}
-
 void ignored_over_exec() {
     wait_for_child(start_child([] { write_copied(region, 16); }));
     ask_all(kDefault);
@@ -509,9 +381,6 @@ int main(int argc, char** argv) {
     if (argc == 2 && std::strcmp(argv[1], "trap?") == 0) {
         return action_now().sa_handler == SIG_IGN ? kIgnored : kDefault;
     }
-    static char path[4096];
-    require(readlink("/proc/self/exe", path, sizeof(path) - 1) > 0, "readlink");
-    self = path;
-    self_and_question = std::string("exec '") + path + "' 'trap?'";
+    prepare_questions();
     return run_named(kCases, argc, argv);
 }

@@ -1,5 +1,5 @@
 // Numbers, sizes and words in texts of users.
-#include "base/value_text.h"
+#include "base/parse_text.h"
 #include "tests/catch.h"
 
 using namespace cowscope;

@@ -1,4 +1,4 @@
-#include "base/value_text.h"
+#include "base/parse_text.h"
 
 #include <algorithm>
 #include <cmath>

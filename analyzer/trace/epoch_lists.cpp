@@ -1,0 +1,185 @@
+#include "trace/epoch_lists.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace cowscope::trace {
+namespace {
+
+// A program may move any number of ranges, but not so many pieces with each: the same million
+// pieces a million times would take for ever.
+constexpr uint64_t kMostPiecesMoved = uint64_t{1} << 22;
+constexpr uint64_t kMostPiecesAMove = 4;
+
+// The recorder's stand in files of its own (outside.h).
+bool is_taken_by_process(CensusKind kind) {
+    return kind >= CensusKind::final && kind <= CensusKind::unseen && kind != CensusKind::outside;
+}
+
+}  // namespace
+
+void lose_list(const SegmentReader& reader, const char* kind, LeftOut* left_out) {
+    add_to(left_out, fmt::format("{}: {} record: a list without its end", reader.path(), kind));
+}
+
+void EpochLists::fail(const RecordView& record, const std::string& message) const {
+    refuse(reader_, record, message);
+}
+
+void EpochLists::end_lists() {
+    if (inherited_parts_.goes_on()) lose_inherited();
+    if (census_parts_.goes_on()) lose_list(reader_, "census", &process_.left_out);
+}
+
+void EpochLists::lose_inherited() {
+    lose_list(reader_, "inherited", &process_.left_out);
+    if (!process_.generations.empty()) process_.generations.back().is_list_torn = true;
+}
+
+Generation& EpochLists::add_generation(uint32_t number, uint64_t start_ns) {
+    Generation& generation = process_.generations.emplace_back();
+    generation.number = number;
+    generation.start_ns = start_ns;
+    generation.largest_weight = weight_;
+    newest_[number] = process_.generations.size() - 1;
+    // Censuses of ranges that came before it are not its own.
+    const size_t ranges = of_ranges_[number].size();
+    pending_.push_back({{}, {}, {}, ranges, ranges});
+    process_.see_time(start_ns);
+    return generation;
+}
+
+void EpochLists::add_pages() {
+    for (size_t i = 0; i < pending_.size(); ++i) {
+        Generation& generation = process_.generations[i];
+        Pending& pending = pending_[i];
+        generation.inherited.merge(union_of(std::move(pending.inherited)));
+        generation.not_copied.merge(union_of(std::move(pending.not_copied)));
+        generation.unseen = union_of(std::move(pending.unseen));
+        const auto ranges = of_ranges_[generation.number].begin();
+        generation.copied.merge(
+            union_of({ranges + static_cast<std::ptrdiff_t>(pending.first_range),
+                      ranges + static_cast<std::ptrdiff_t>(pending.range_end)}));
+    }
+}
+
+template <typename Record>
+void EpochLists::take_runs(const RecordView& record, uint32_t count, PageSet* pages) {
+    const auto bytes = record.behind<Record>();
+    for (uint32_t i = 0; i < count; ++i) {
+        PageRun run;
+        std::memcpy(&run, bytes.data() + i * sizeof(run), sizeof(run));
+        if (!pages->append(run)) {
+            fail(record, fmt::format("run {} ({:#x}, {} pages) is impossible there", i, run.start,
+                                     run.pages));
+        }
+    }
+}
+
+void EpochLists::take_generation(const RecordView& record) {
+    const auto fixed = record.as<GenerationRecord>();
+    if (inherited_parts_.goes_on()) lose_inherited();
+    inherited_parts_ = {};
+    generation_counter_.take(record);
+    add_generation(fixed.generation, fixed.time_ns).witness = fixed.witness;
+}
+
+void EpochLists::take_inherited(const RecordView& record) {
+    const auto fixed = record.as<InheritedRecord>();
+    const ListPart part = inherited_parts_.take(record.flags, fixed.time_ns);
+    if (part.is_other_torn) lose_inherited();
+    if (generation_counter_.take(record)) add_generation(fixed.generation, fixed.time_ns);
+    Generation& generation = process_.generations.back();
+    // A process whose end did not come after all lists them once more.
+    if (part.is_first) {
+        generation.is_list_torn = false;
+        generation.inherited.clear();
+        pending_.back().inherited.clear();
+        generation.homes.clear();
+    }
+    generation.tracker = fixed.tracker;
+    generation.witness = fixed.witness;
+    generation.is_listed = true;
+    generation.had_more = (fixed.header.flags & kInheritedMore) != 0;
+    generation.listed_ns = fixed.time_ns;
+    take_runs<InheritedRecord>(record, fixed.run_count, &generation.inherited);
+}
+
+void EpochLists::take_census(const RecordView& record) {
+    const auto fixed = record.as<CensusRecord>();
+    const auto newest = newest_.find(fixed.generation);
+    if (newest == newest_.end()) {
+        fail(record, fmt::format("is of generation {}, which never began", fixed.generation));
+    }
+    if (!is_taken_by_process(fixed.kind)) fail(record, "is of a kind that no process takes");
+    const ListPart part = census_parts_.take(record.flags, fixed.time_ns);
+    if (part.is_other_torn) lose_list(reader_, "census", &process_.left_out);
+    if (part.is_first) census_runs_.clear();
+    take_runs<CensusRecord>(record, fixed.run_count, &census_runs_);
+    if (!part.is_last) return;
+    process_.see_time(fixed.time_ns);
+    Generation* const generation = &process_.generations[newest->second];
+    Pending& pending = pending_[newest->second];
+    std::vector<PageRun>& of_ranges = of_ranges_[generation->number];
+    census_runs_ = generation->homes.homes_of(census_runs_);
+    const auto add_to = [&](std::vector<PageRun>* runs) {
+        runs->insert(runs->end(), census_runs_.runs().begin(), census_runs_.runs().end());
+    };
+    if (fixed.kind == CensusKind::inherited) return add_to(&pending.inherited);
+    if (fixed.kind == CensusKind::fresh) return add_to(&pending.not_copied);
+    if (fixed.kind == CensusKind::unseen) {
+        generation->unseen_ns = fixed.time_ns;
+        return add_to(&pending.unseen);
+    }
+    if (fixed.kind == CensusKind::earlier) generation->earlier.merge(census_runs_);
+    if (fixed.kind == CensusKind::earlier || fixed.kind == CensusKind::given_up ||
+        fixed.kind == CensusKind::kernel) {
+        add_to(&of_ranges);
+        pending.range_end = of_ranges.size();
+        return;
+    }
+    generation->census = fixed.kind;
+    generation->census_ns = fixed.time_ns;
+    generation->fresh_pages = fixed.fresh_pages;
+    generation->was_protected = (record.flags & kNotProtected) == 0;
+    generation->copied = census_runs_;
+    pending.first_range = 0;
+    pending.range_end = of_ranges.size();
+}
+
+void EpochLists::take_weight(const RecordView& record) {
+    weight_ = record.as<WeightRecord>().weight;
+    weight_is_told_ = true;
+    if (weight_ == 0) fail(record, "is 0");
+    if (process_.generations.empty()) return;
+    uint32_t& largest = process_.generations.back().largest_weight;
+    largest = std::max(largest, weight_);
+}
+
+void EpochLists::take_moved(const RecordView& record) {
+    const auto fixed = record.as<MovedRecord>();
+    if (!is_possible_move(fixed)) fail(record, "is impossible");
+    if (process_.generations.empty()) fail(record, "stands before any inherited pages");
+    if (pieces_moved_ > kMostPiecesMoved + ++moves_ * kMostPiecesAMove) {
+        fail(record, "moves too many pieces once more");
+    }
+    pieces_moved_ += process_.generations.back().homes.move(fixed.from, fixed.to);
+}
+
+void EpochLists::take_given_up(const RecordView& record) {
+    const auto fixed = record.as<GivenUpRecord>();
+    PageSet range;
+    if (!range.append(fixed.range)) fail(record, "is impossible");
+    if (process_.generations.empty()) return;
+    process_.see_time(fixed.time_ns);
+    if ((fixed.header.flags & kIsKept) != 0) return;
+    Generation& generation = process_.generations.back();
+    const PageSet homes = generation.homes.homes_of(range);
+    for (const PageRun& run : homes.runs()) {
+        generation.given_up.push_back({run, fixed.time_ns});
+    }
+}
+
+}  // namespace cowscope::trace
