@@ -4,15 +4,11 @@
 #include <iterator>
 
 #include "arch/processor.h"
+#include "base/file_name.h"
 
 namespace cowscope::attribute {
 
 using runtime::Region;
-
-std::string file_name(const std::string& path) {
-    const size_t slash = path.rfind('/');
-    return slash == std::string::npos ? path : path.substr(slash + 1);
-}
 
 AddressSpace::AddressSpace(const trace::ProcessTrace& process, symbolize::Symbolizer* symbolizer)
     : process_(process), index_(process.mappings), symbolizer_(symbolizer), regions_(1) {
@@ -83,15 +79,15 @@ RegionInfo AddressSpace::classify(const trace::Mapping& mapping, uint64_t addres
         if (vaddr &&
             !symbolizer_->section_at(before->path, *vaddr + (address - before->start)).empty()) {
             const bool program = before->path == process_.executable;
-            return {program ? Region::program_data : Region::library_data, file_name(before->path),
-                    before->path};
+            return {program ? Region::program_data : Region::library_data,
+                    std::string(file_name(before->path)), before->path};
         }
     }
     return {Region::anonymous, "", ""};
 }
 
 RegionInfo AddressSpace::module_data(const trace::Mapping& file, uint64_t address) const {
-    const std::string name = file_name(file.path);
+    const std::string name(file_name(file.path));
     const auto vaddr =
         symbolizer_->vaddr_of_offset(file.path, address - file.start + file.file_offset);
     if (!vaddr) return {Region::file, name, ""};

@@ -61,7 +61,4 @@ class AddressSpace {
     std::map<uint64_t, Span> spans_;  // those classified so far, by start; disjoint
 };
 
-// "libc.so.6" of "/lib/x86_64-linux-gnu/libc.so.6".
-std::string file_name(const std::string& path);
-
 }  // namespace cowscope::attribute

@@ -9,6 +9,7 @@
 
 #include "attribute/address_space.h"
 #include "attribute/site_resolver.h"
+#include "base/file_name.h"
 #include "runtime/table.h"
 
 namespace cowscope::attribute {

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "base/file_name.h"
+
 namespace cowscope::attribute {
 namespace {
 
@@ -28,7 +30,7 @@ std::string text_of(const StackFrame& frame) {
     if (frame.is_python) {
         return fmt::format("{} ({}:{})", frame.function, frame.file, frame.line);
     }
-    const std::string module = frame.module.empty() ? "no module" : file_name(frame.module);
+    const std::string_view module = frame.module.empty() ? "no module" : file_name(frame.module);
     if (!frame.file.empty()) {
         return fmt::format("{} ({}:{})", frame.function, file_name(frame.file), frame.line);
     }

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "report/format.h"
+#include "base/file_name.h"
 
 namespace cowscope::compare {
 namespace {
@@ -78,7 +78,7 @@ std::string site_name(const SiteShare& site) {
     std::string where;
     if (!site.python.empty()) {
         const auto& frame = site.python.front();
-        where = fmt::format("{} ({})", frame.function, report::last_component(frame.file));
+        where = fmt::format("{} ({})", frame.function, file_name(frame.file));
     } else if (!site.function.empty()) {
         where = fmt::format("{} ({})", site.function, site.module);
     } else {

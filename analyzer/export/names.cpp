@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/file_name.h"
 #include "base/printable.h"
 #include "symbolize/demangle.h"
 
@@ -9,7 +10,7 @@ namespace cowscope::exports {
 
 std::string frame_name(const attribute::StackFrame& frame) {
     attribute::StackFrame shown = frame;
-    shown.file = attribute::file_name(frame.file);
+    shown.file = file_name(frame.file);
     if (!frame.is_python) shown.function = symbolize::short_name(frame.function);
     // An address is another one in every run.
     if (shown.function.empty()) shown.function = "?";

@@ -120,9 +120,4 @@ std::string printable_line(std::string_view line, bool may_be_emphasized) {
     return result + printable(line);
 }
 
-std::string_view last_component(std::string_view path) {
-    const size_t slash = path.rfind('/');
-    return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
-
 }  // namespace cowscope::report

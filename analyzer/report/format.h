@@ -28,7 +28,4 @@ std::string emphasized(const std::string& text);
 // last gate of each line, so that no name passes because somebody forgot it.
 std::string printable_line(std::string_view line, bool may_be_emphasized);
 
-// The last component of a path.
-std::string_view last_component(std::string_view path);
-
 }  // namespace cowscope::report

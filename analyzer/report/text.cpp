@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/file_name.h"
 #include "base/printable.h"
 #include "report/format.h"
 #include "report/report.h"
@@ -160,7 +161,7 @@ void TextReport::site(const SiteShare& site) {
     }
     if (!site.module.empty() || !site.function.empty()) {
         const std::string source =
-            site.file.empty() ? "" : fmt::format("{}:{}, ", last_component(site.file), site.line);
+            site.file.empty() ? "" : fmt::format("{}:{}, ", file_name(site.file), site.line);
         page_.line("      " + name_and_place(site.function,
                                              printable(fmt::format("({}{})", source, site.module)),
                                              page_.width() - 6));
@@ -196,7 +197,7 @@ void TextReport::python_site(const SiteShare& site) {
     const auto python_line = [&](const std::string& frame) {
         const size_t place = frame.rfind(" (");
         if (place == std::string::npos) return printable(frame);
-        const std::string file(last_component(frame.substr(place + 2)));
+        const std::string file(file_name(frame.substr(place + 2)));
         return printable(frame.substr(0, place) + " (" + file);
     };
     const bool native = options_.native;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/file_name.h"
 #include "base/printable.h"
 #include "report/format.h"
 
@@ -15,7 +16,7 @@ using attribute::LaterPlace;
 
 std::string source_of(const LaterPlace& place) {
     if (place.file.empty()) return fmt::format("({})", place.module);
-    return fmt::format("({}:{}, {})", last_component(place.file), place.line, place.module);
+    return fmt::format("({}:{}, {})", file_name(place.file), place.line, place.module);
 }
 
 void place_lines(const LaterPlace& place, TextPage* page) {
@@ -27,10 +28,9 @@ void place_lines(const LaterPlace& place, TextPage* page) {
     }
     if (!place.python.empty()) {
         const attribute::PythonFrame& python = place.python.front();
-        page->line("      " +
-                   cut_end(printable(fmt::format("{} ({}:{})", python.function,
-                                                 last_component(python.file), python.line)),
-                           page->width() - 6));
+        page->line("      " + cut_end(printable(fmt::format("{} ({}:{})", python.function,
+                                                            file_name(python.file), python.line)),
+                                      page->width() - 6));
     }
     const std::string in = place.python.empty() ? "" : "in ";
     const size_t columns = page->width() - 6 - in.size();

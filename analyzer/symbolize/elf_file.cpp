@@ -180,7 +180,6 @@ void ElfFile::read_symbols() {
     struct Candidate {
         Symbol symbol;
         int binding;
-        bool is_code;
         bool is_label;  // good for code without a size
     };
     std::vector<Candidate> candidates;
@@ -206,11 +205,11 @@ void ElfFile::read_symbols() {
         const bool in_code = is_code(vaddr);
         const bool is_code_symbol =
             type == STT_FUNC || type == STT_GNU_IFUNC || (type == STT_NOTYPE && in_code);
-        if (is_code_symbol) starts.push_back(vaddr);
+        if (!is_code_symbol) continue;
+        starts.push_back(vaddr);
         candidates.push_back({{{name, strnlen(name, kMostNameBytes)}, vaddr, entry.st_size},
                               GELF_ST_BIND(entry.st_info),
-                              is_code_symbol,
-                              is_code_symbol && in_code && is_full_table});
+                              in_code && is_full_table});
     }
     std::ranges::sort(candidates, {}, [](const Candidate& candidate) {
         return preference(candidate.symbol, candidate.binding);
@@ -220,8 +219,7 @@ void ElfFile::read_symbols() {
         const Symbol& symbol = candidate.symbol;
         const uint64_t start = symbol.vaddr;
         if (symbol.size_bytes != 0) {
-            auto& symbols = candidate.is_code ? code_symbols_ : data_symbols_;
-            symbols.add(start, end_of(symbol), symbol);
+            code_symbols_.add(start, end_of(symbol), symbol);
         } else if (candidate.is_label) {
             const auto next = std::ranges::upper_bound(starts, start);
             uint64_t end = end_of_section(start);
@@ -231,7 +229,6 @@ void ElfFile::read_symbols() {
     }
     code_symbols_.finish();
     code_labels_.finish();
-    data_symbols_.finish();
     has_symbols_ = true;
 }
 
@@ -239,11 +236,6 @@ const Symbol* ElfFile::code_symbol(uint64_t vaddr) {
     if (!has_symbols_) read_symbols();
     const Symbol* symbol = code_symbols_.find(vaddr);
     return symbol != nullptr ? symbol : code_labels_.find(vaddr);
-}
-
-const Symbol* ElfFile::data_symbol(uint64_t vaddr) {
-    if (!has_symbols_) read_symbols();
-    return data_symbols_.find(vaddr);
 }
 
 ElfFile::DebugInfo ElfFile::debug_info() {

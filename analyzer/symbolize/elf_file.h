@@ -41,9 +41,8 @@ class ElfFile {
     [[nodiscard]] const ModuleLayout& layout() const { return layout_; }
     [[nodiscard]] bool is_code(uint64_t vaddr) const;
 
-    // The symbol that covers the address; nullptr if there is none.
+    // The symbol of code that covers the address; nullptr if there is none.
     const Symbol* code_symbol(uint64_t vaddr);
-    const Symbol* data_symbol(uint64_t vaddr);
 
     // DWARF of the file or of its separate debug file; nullptr if there is none. The bias is what
     // to add to a vaddr of this file for an address in the DWARF. Throws cowscope::Error where a
@@ -75,7 +74,6 @@ class ElfFile {
     bool has_symbols_ = false;
     RangeMap<Symbol> code_symbols_;
     RangeMap<Symbol> code_labels_;  // without sizes: assembly
-    RangeMap<Symbol> data_symbols_;
 };
 
 }  // namespace cowscope::symbolize

@@ -125,9 +125,6 @@ std::string answer_to(const std::string& message, SymbolSource* source) {
         case Question::locate:
             answer.add(source->resolve(path, number));
             break;
-        case Question::data_symbol:
-            answer.add(source->data_symbol(path, number));
-            break;
         case Question::layout:
             answer.add(source->layout(path));
             break;
@@ -347,11 +344,6 @@ std::optional<Answer> SymbolHelper::ask(Question kind, const std::string& path, 
 std::optional<Location> SymbolHelper::locate(const std::string& path, uint64_t file_offset) {
     return ask<Location>(Question::locate, path, file_offset,
                          [](MessageReader* answer) { return answer->location(); });
-}
-
-std::optional<ObjectSymbol> SymbolHelper::data_symbol(const std::string& path, uint64_t vaddr) {
-    return ask<ObjectSymbol>(Question::data_symbol, path, vaddr,
-                             [](MessageReader* answer) { return answer->data_symbol(); });
 }
 
 std::optional<ModuleLayout> SymbolHelper::layout(const std::string& path) {

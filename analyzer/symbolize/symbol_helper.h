@@ -39,7 +39,6 @@ class SymbolHelper {
 
     // Empty where there is none to be had.
     std::optional<Location> locate(const std::string& path, uint64_t file_offset);
-    std::optional<ObjectSymbol> data_symbol(const std::string& path, uint64_t vaddr);
     std::optional<ModuleLayout> layout(const std::string& path);
 
     // What was left out so far, and why: a line each.

@@ -48,14 +48,6 @@ void MessageWriter::add(const ModuleLayout& layout) {
     add(std::string_view(layout.build_id));
 }
 
-void MessageWriter::add(const std::optional<ObjectSymbol>& symbol) {
-    add(uint64_t{symbol.has_value()});
-    if (!symbol) return;
-    add(std::string_view(symbol->name));
-    add(symbol->offset_bytes);
-    add(symbol->size_bytes);
-}
-
 uint64_t MessageReader::number() {
     uint64_t value = 0;
     if (rest_.size() < sizeof(value)) throw Error("a message about symbols ends too early");
@@ -111,15 +103,6 @@ ModuleLayout MessageReader::layout() {
     }
     layout.build_id = text();
     return layout;
-}
-
-std::optional<ObjectSymbol> MessageReader::data_symbol() {
-    if (number() == 0) return std::nullopt;
-    ObjectSymbol symbol;
-    symbol.name = text();
-    symbol.offset_bytes = number();
-    symbol.size_bytes = number();
-    return symbol;
 }
 
 namespace {

@@ -11,7 +11,7 @@
 
 namespace cowscope::symbolize {
 
-enum class Question : uint64_t { locate, data_symbol, layout };
+enum class Question : uint64_t { locate, layout };
 
 // The longest that is sent.
 inline constexpr size_t kMostMessageBytes = size_t{1} << 20;
@@ -22,7 +22,6 @@ class MessageWriter {
     void add(std::string_view text);
     void add(const Location& location);
     void add(const ModuleLayout& layout);
-    void add(const std::optional<ObjectSymbol>& symbol);
     [[nodiscard]] const std::string& bytes() const { return bytes_; }
 
   private:
@@ -38,7 +37,6 @@ class MessageReader {
     std::string text();
     Location location();
     ModuleLayout layout();
-    std::optional<ObjectSymbol> data_symbol();
 
   private:
     // Of things that take at least so many bytes each.

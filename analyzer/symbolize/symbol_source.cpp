@@ -139,14 +139,6 @@ Location SymbolSource::resolve(const std::string& path, uint64_t file_offset) {
     return state_->module(path).locate(file_offset);
 }
 
-std::optional<ObjectSymbol> SymbolSource::data_symbol(const std::string& path, uint64_t vaddr) {
-    ElfFile* elf = state_->module(path).elf();
-    const Symbol* symbol = elf == nullptr ? nullptr : elf->data_symbol(vaddr);
-    if (symbol == nullptr) return std::nullopt;
-    return ObjectSymbol{demangle(std::string(symbol->name)), vaddr - symbol->vaddr,
-                        symbol->size_bytes};
-}
-
 ModuleLayout SymbolSource::layout(const std::string& path) {
     const ElfFile* elf = state_->module(path).elf();
     return elf == nullptr ? ModuleLayout{} : elf->layout();

@@ -32,7 +32,6 @@ class SymbolSource {
 
     // As Symbolizer's.
     Location resolve(const std::string& path, uint64_t file_offset);
-    std::optional<ObjectSymbol> data_symbol(const std::string& path, uint64_t vaddr);
     // Empty where the path names no ELF file.
     ModuleLayout layout(const std::string& path);
 

@@ -27,7 +27,6 @@ struct Known {
     std::optional<ModuleLayout> layout;
     // References to the values stay valid when more are added.
     std::unordered_map<uint64_t, Location> locations;
-    std::unordered_map<uint64_t, std::optional<ObjectSymbol>> data;
 };
 
 }  // namespace
@@ -76,13 +75,6 @@ const Location& Symbolizer::resolve(const std::string& path, uint64_t file_offse
 
 std::optional<uint64_t> Symbolizer::vaddr_of_offset(const std::string& path, uint64_t file_offset) {
     return state_->layout(path).vaddr_of_offset(file_offset);
-}
-
-std::optional<ObjectSymbol> Symbolizer::data_symbol(const std::string& path, uint64_t vaddr) {
-    const auto [found, is_new] = state_->modules[path].data.try_emplace(vaddr);
-    const bool is_file = is_new && !state_->layout(path).segments.empty();
-    if (is_file) found->second = state_->helper.data_symbol(path, vaddr);
-    return found->second;
 }
 
 std::string Symbolizer::section_at(const std::string& path, uint64_t vaddr) {

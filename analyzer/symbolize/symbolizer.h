@@ -47,13 +47,6 @@ struct Location {
     std::uint64_t symbol_offset = 0;  // bytes from the start of that symbol
 };
 
-// A variable in .data or .bss.
-struct ObjectSymbol {
-    std::string name;  // demangled
-    std::uint64_t offset_bytes = 0;
-    std::uint64_t size_bytes = 0;
-};
-
 struct HelperLimits;
 
 class Symbolizer {
@@ -71,8 +64,6 @@ class Symbolizer {
     // Empty where no loaded part of the file has this offset.
     std::optional<std::uint64_t> vaddr_of_offset(const std::string& path,
                                                  std::uint64_t file_offset);
-
-    std::optional<ObjectSymbol> data_symbol(const std::string& path, std::uint64_t vaddr);
 
     // Name of the section in memory: ".got.plt", ".data", ".bss". Empty without section headers.
     std::string section_at(const std::string& path, std::uint64_t vaddr);

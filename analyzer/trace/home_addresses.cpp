@@ -67,12 +67,6 @@ uint64_t HomeAddresses::home_of(uint64_t address) const {
     return offset < piece->second.bytes ? piece->second.home + offset : address;
 }
 
-bool HomeAddresses::has_left(uint64_t address) const {
-    return std::any_of(moved_.begin(), moved_.end(), [&](const auto& piece) {
-        return address >= piece.second.home && address - piece.second.home < piece.second.bytes;
-    });
-}
-
 PageSet HomeAddresses::homes_of(const PageSet& pages) const {
     if (moved_.empty()) return pages;
     std::vector<PageRun> runs;

@@ -20,8 +20,6 @@ class HomeAddresses {
     void clear() { moved_.clear(); }
 
     uint64_t home_of(uint64_t address) const;
-    // Whether the page that was at home there stands elsewhere now.
-    bool has_left(uint64_t address) const;
     PageSet homes_of(const PageSet& pages) const;
 
   private:

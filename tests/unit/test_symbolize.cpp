@@ -213,7 +213,7 @@ TEST_CASE("debug information in files of its own", "[symbolize]") {
     }
 }
 
-TEST_CASE("variables and sections", "[symbolize]") {
+TEST_CASE("sections", "[symbolize]") {
     const Workshop shop;
     const std::string path = shop.build("shop.so", kLibraryFlags);
     const Loaded library(path);
@@ -222,18 +222,7 @@ TEST_CASE("variables and sections", "[symbolize]") {
     const uint64_t zero = library.vaddr_of(library.symbol("shop_zero"), symbolizer);
     CHECK(symbolizer.section_at(path, data) == ".data");
     CHECK(symbolizer.section_at(path, zero) == ".bss");
-    const auto data_symbol = symbolizer.data_symbol(path, data + 3);
-    REQUIRE(data_symbol);
-    CHECK(data_symbol->name == "shop_data");
-    CHECK(data_symbol->offset_bytes == 3);
-    CHECK(data_symbol->size_bytes == 8);
-    const auto zero_symbol = symbolizer.data_symbol(path, zero + 511);
-    REQUIRE(zero_symbol);
-    CHECK(zero_symbol->name == "shop_zero");
-    CHECK(zero_symbol->offset_bytes == 511);
-    CHECK(zero_symbol->size_bytes == 512);
     const uint64_t code = library.vaddr_of(library.symbol("shop_exported"), symbolizer);
-    CHECK_FALSE(symbolizer.data_symbol(path, code));
     CHECK(symbolizer.section_at(path, code) == ".text");
     CHECK(symbolizer.section_at(path, uint64_t{1} << 40).empty());
 
@@ -277,7 +266,6 @@ TEST_CASE("paths that name no ELF file", "[symbolize]") {
         CAPTURE(path);
         check_nothing_known(symbolizer.resolve(path, 0x1000), path);
         CHECK_FALSE(symbolizer.vaddr_of_offset(path, 0));
-        CHECK_FALSE(symbolizer.data_symbol(path, 0x1000));
         CHECK(symbolizer.section_at(path, 0x1000).empty());
         CHECK(symbolizer.build_id(path).empty());
     }
