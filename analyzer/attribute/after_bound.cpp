@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <map>
-#include <tuple>
 #include <unordered_map>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "attribute/address_space.h"
-#include "attribute/site_resolver.h"
+#include "attribute/native_frames.h"
 #include "base/file_name.h"
 #include "runtime/table.h"
 
@@ -35,12 +35,15 @@ class Family {
     const trace::ProcessTrace* mapped() const { return mapped_; }
 
     // Nothing for a code object that nobody wrote down.
-    std::optional<PythonFrame> frame(const trace::LaterPythonFrame& counted) const {
+    std::optional<Frame> frame(const trace::LaterPythonFrame& counted) const {
         const trace::PythonCode* code = find_code(counted);
         if (code == nullptr) return std::nullopt;
-        return PythonFrame{
-            code->name, code->file,
-            runtime::line_of(*code, version_, counted.instruction_offset).value_or(0)};
+        Frame frame;
+        frame.is_runtime = true;
+        frame.function = code->name;
+        frame.file = code->file;
+        frame.line = runtime::line_of(*code, version_, counted.instruction_offset).value_or(0);
+        return frame;
     }
 
   private:
@@ -69,29 +72,29 @@ class Family {
 
 class Places {
   public:
+    explicit Places(FrameTable* frames) : frames_(*frames) {}
+
     void add(const trace::LaterSite& site, const Family& family, AddressSpace* space) {
         LaterPlace place;
         for (const trace::LaterPythonFrame& counted : site.python) {
             const auto frame = family.frame(counted);
             // What stands further out means nothing without it.
             if (!frame) break;
-            place.python.push_back(*frame);
+            place.runtime_stack.frames.push_back(frames_.keep(*frame));
         }
-        if (space != nullptr) {
-            for (size_t i = 0; i < site.ips.size(); ++i)
-                add_frames(site.ips[i], i != 0, space, &place);
+        if (space != nullptr) add_native(site.ips, space, &place);
+        SourceLine line;
+        if (const Frame* frame = innermost_runtime_frame(place.runtime_stack)) {
+            line = {frame->function, frame->file, frame->line};
         }
-        const PythonFrame line = place.python.empty() ? PythonFrame{} : place.python.front();
-        const Key key{place.module,  place.function, place.file, place.line,
-                      line.function, line.file,      line.line};
-        const auto [at, is_new] = index_.try_emplace(key, places_.size());
+        const auto [at, is_new] = index_.try_emplace({place.code, line}, places_.size());
         if (is_new) {
             places_.push_back(std::move(place));
             heaviest_.push_back(site.copies);
         } else if (site.copies > heaviest_[at->second]) {
             heaviest_[at->second] = site.copies;
-            places_[at->second].stack = std::move(place.stack);
-            places_[at->second].python = std::move(place.python);
+            places_[at->second].native_stack = std::move(place.native_stack);
+            places_[at->second].runtime_stack = std::move(place.runtime_stack);
         }
         places_[at->second].copies += site.copies;
     }
@@ -108,32 +111,25 @@ class Places {
     }
 
   private:
-    using Key = std::tuple<std::string, std::string, std::string, unsigned, std::string,
-                           std::string, unsigned>;
+    using Key = std::pair<WritingCode, SourceLine>;
 
-    static void add_frames(uint64_t ip, bool is_caller, AddressSpace* space, LaterPlace* place) {
-        const AddressSpace::Code code = space->code_at(ip, is_caller);
-        StackFrame frame;
-        frame.module = code.module_path;
-        frame.address = ip;
-        if (!is_caller) place->module = file_name(code.module_path);
-        if (code.location == nullptr || code.location->frames.empty()) {
-            place->stack.push_back(text_of(frame));
-            return;
+    void add_native(const std::vector<uint64_t>& ips, AddressSpace* space, LaterPlace* place) {
+        for (size_t i = 0; i < ips.size(); ++i) {
+            const AddressSpace::Code code = space->code_at(ips[i], i != 0);
+            const auto frames = native_frames(code, ips[i], i != 0, &frames_);
+            if (i == 0) place->code.module = frames_.keep(file_name(code.module_path));
+            if (i == 0 && code.location != nullptr && !code.location->frames.empty()) {
+                const symbolize::Frame& function = code.location->frames.back();
+                place->code.function = frames_.keep(function.function);
+                place->code.file = frames_.keep(function.file);
+                place->code.line = function.line;
+            }
+            auto& stack = place->native_stack.frames;
+            stack.insert(stack.end(), frames.begin(), frames.end());
         }
-        for (const symbolize::Frame& each : code.location->frames) {
-            frame.function = each.function.empty() ? "?" : each.function;
-            frame.file = each.file;
-            frame.line = each.line;
-            place->stack.push_back(text_of(frame));
-        }
-        if (is_caller) return;
-        const symbolize::Frame& function = code.location->frames.back();
-        place->function = function.function;
-        place->file = function.file;
-        place->line = function.line;
     }
 
+    FrameTable& frames_;
     std::vector<LaterPlace> places_;
     std::vector<uint64_t> heaviest_;  // of the sites that gave each place its stack
     std::map<Key, size_t> index_;
@@ -170,7 +166,7 @@ std::string size_text(uint64_t bytes) {
 }  // namespace
 
 std::optional<AfterBound> find_after_bound(const trace::Trace& trace, uint64_t start_ns,
-                                           symbolize::Symbolizer* symbolizer) {
+                                           symbolize::Symbolizer* symbolizer, FrameTable* frames) {
     if (!trace.bound || trace.bound->reached_ns == 0) return std::nullopt;
     const trace::Bound& bound = *trace.bound;
     AfterBound after;
@@ -178,7 +174,7 @@ std::optional<AfterBound> find_after_bound(const trace::Trace& trace, uint64_t s
     after.reached_ns = bound.reached_ns - std::min(start_ns, bound.reached_ns);
     after.programs_not_recorded = bound.programs_not_recorded;
     add_counts(bound.counts, &after);
-    Places places;
+    Places places(frames);
     for (const trace::Later& later : bound.later) {
         add_counts(later.counts, &after);
         if (later.sites.empty()) continue;

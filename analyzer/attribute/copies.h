@@ -4,10 +4,11 @@
 
 #include <cstdint>
 #include <map>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "attribute/family.h"
+#include "attribute/frame.h"
 #include "attribute/owners.h"
 #include "attribute/sampled.h"
 #include "attribute/site_resolver.h"
@@ -15,15 +16,18 @@
 
 namespace cowscope::attribute {
 
-// Writes that a report need not tell apart.
-struct WriteClass {
+// Copies that a report need not tell apart.
+struct CopyClass {
+    Verdict verdict;
+    std::string_view type;       // of the runtime's object that was written, or ""
+    WritingCode code;            // where it was seen
+    SourceLine line;             // of the runtime's innermost function
+    OwnerId owner = 0;           // of the address that was written
+    bool is_finalizing = false;  // a runtime was being taken down
+    // Of its stacks and examples; `site` only where an event told of them.
     uint32_t site = 0;
     uint32_t python_stack = trace::kNoPythonStack;
-    std::string type;           // of the runtime's object that was written, or ""
-    uint64_t type_address = 0;  // of that type
-    Verdict verdict;
-    OwnerId owner = 0;               // of the address that was written
-    bool is_finalizing = false;      // a runtime was being taken down
+    uint64_t type_address = 0;       // of `type`
     uint64_t pages = 0;              // witnessed and represented
     uint64_t represented_pages = 0;  // by events on others (sampled.h)
 };
@@ -31,8 +35,8 @@ struct WriteClass {
 struct PageCopy {
     uint64_t page = 0;  // its address, where it was inherited
     uint64_t time_ns = 0;
-    uint32_t generation = 0;   // an index
-    uint32_t write_class = 0;  // an index into Copies::classes
+    uint32_t generation = 0;  // an index
+    uint32_t copy_class = 0;  // an index into Copies::classes
 };
 
 struct CopyTime {
@@ -57,7 +61,7 @@ struct Copies {
     double copied_variance = 0;      // of copied_pages; 0 where all were counted
     uint64_t reused_pages = 0;
     std::vector<uint64_t> reused_in;  // the same by index of the generation, as far as it is known
-    std::vector<WriteClass> classes;
+    std::vector<CopyClass> classes;
     // Witnessed and represented copies that hold something of an owner.
     std::map<OwnerId, uint64_t> pages_with;
     // Copies without an event, by what the witness was doing then.
@@ -76,9 +80,10 @@ struct Copies {
 enum class WitnessedPages { leave_out, list };
 
 // `index`: of the process in the trace that `sharing` and `owners` know. Without `owners` nobody
-// owns anything. Takes some 40 bytes of memory for each event of the process.
+// owns anything. Names are kept in `frames`. Takes some 40 bytes of memory for each event of the
+// process.
 Copies find_copies(const trace::ProcessTrace& process, size_t index, const Family& family,
-                   AddressSpace* space, SiteResolver* sites, OwnerIndex* owners,
+                   AddressSpace* space, SiteResolver* sites, FrameTable* frames, OwnerIndex* owners,
                    WitnessedPages witnessed);
 
 }  // namespace cowscope::attribute

@@ -99,18 +99,11 @@ void append_like_neighbours(std::vector<Run>* runs, uint64_t start, uint64_t end
     const uint64_t middle =
         before.page + (after.page - before.page) / trace::kPageBytes / 2 * trace::kPageBytes;
     const uint64_t border = std::clamp(middle, start, std::max(start, end));
-    append(runs, {start, border, kind_of_class[before.write_class]});
-    append(runs, {border, end, kind_of_class[after.write_class]});
+    append(runs, {start, border, kind_of_class[before.copy_class]});
+    append(runs, {border, end, kind_of_class[after.copy_class]});
 }
 
 }  // namespace
-
-uint32_t Details::frame_id(const std::string& text, bool is_python) {
-    const auto next = static_cast<uint32_t>(frames_.size());
-    const auto [at, is_new] = frame_ids_[is_python ? 1 : 0].try_emplace(text, next);
-    if (is_new) frames_.push_back({text, is_python});
-    return at->second;
-}
 
 uint32_t Details::kind_id(const Kind& kind) {
     const auto [at, is_new] = kind_ids_.try_emplace(kind, static_cast<uint32_t>(kinds_.size() + 1));
@@ -118,29 +111,18 @@ uint32_t Details::kind_id(const Kind& kind) {
     return at->second;
 }
 
-void Details::add_stacks(const Copies& copies, SiteResolver* sites) {
-    std::map<uint32_t, std::vector<uint32_t>> native_of_site;
-    std::map<std::pair<uint32_t, uint32_t>, std::vector<uint32_t>> mixed_of;
-    for (const WriteClass& write : copies.classes) {
-        if (write.pages == 0) continue;
-        const auto [native, new_site] = native_of_site.try_emplace(write.site);
-        if (new_site) {
-            for (const std::string& text : sites->stack_text(write.site)) {
-                native->second.push_back(frame_id(text, false));
-            }
-        }
-        const auto [mixed, new_stack] = mixed_of.try_emplace({write.site, write.python_stack});
-        const bool has_python = sites->runtimes().stacks().depth(write.python_stack) != 0;
-        if (new_stack && has_python) {
-            for (const StackFrame& frame : sites->stack(write.site, write.python_stack)) {
-                mixed->second.push_back(frame_id(text_of(frame), frame.is_python));
-            }
-        }
-        const std::string cause(cause_name(write.verdict.cause));
-        const auto [at, is_new] =
-            stack_index_.try_emplace({cause, native->second, mixed->second}, stacks_.size());
-        if (is_new) stacks_.push_back({cause, native->second, mixed->second, 0});
-        stacks_[at->second].pages += write.pages;
+void Details::add_stacks(const ProcessCopies& process) {
+    std::map<uint32_t, FrameStack> native_of_site;
+    for (const CopyClass& copies : process.copies.classes) {
+        if (copies.pages == 0) continue;
+        const auto [native, is_new_site] = native_of_site.try_emplace(copies.site);
+        if (is_new_site) native->second = process.native_stack(copies);
+        const FrameStack mixed = process.mixed_stack(copies);
+        const Cause cause = copies.verdict.cause;
+        const auto [at, is_new] = stack_index_.try_emplace(
+            {cause, native->second.goes_on, native->second.frames, mixed.frames}, stacks_.size());
+        if (is_new) stacks_.push_back({cause, native->second, mixed, 0});
+        stacks_[at->second].pages += copies.pages;
     }
 }
 
@@ -161,30 +143,30 @@ std::vector<Run> Details::copied_runs(const trace::ProcessTrace& process, const 
             continue;
         }
         const Cause cause = each.was_watched && !lost_any ? Cause::kernel : Cause::unknown;
-        append(&lower, {start, end, kind_id({std::string(cause_name(cause)), kNoSite, "", ""})});
+        append(&lower, {start, end, kind_id({cause, kNoSite, {}, {}})});
     }
     std::vector<Run> upper;
     for (const PageCopy& copy : copies.witnessed) {
         const uint64_t done = upper.empty() ? 0 : upper.back().end;
         append(&upper, {std::max(copy.page, done), copy.page + trace::kPageBytes,
-                        kind_of_class[copy.write_class]});
+                        kind_of_class[copy.copy_class]});
     }
     return overlaid(lower, upper);
 }
 
-void Details::add_process(const trace::ProcessTrace& process, size_t index, uint64_t trace_start_ns,
-                          const Copies& copies, const std::vector<uint32_t>& site_ids,
-                          const OwnerIndex& owners, SiteResolver* sites) {
+void Details::add_process(const ProcessCopies& of, size_t index, uint64_t trace_start_ns,
+                          const std::vector<uint32_t>& site_ids, Attribution* attribution) {
+    const trace::ProcessTrace& process = of.process;
+    const Copies& copies = of.copies;
     std::vector<uint32_t> kind_of_class;
     for (size_t i = 0; i < copies.classes.size(); ++i) {
-        const WriteClass& write = copies.classes[i];
-        const std::string owner = write.owner == 0 ? "" : owners.owner(write.owner).name;
-        kind_of_class.push_back(write.pages == 0
+        const CopyClass& each = copies.classes[i];
+        kind_of_class.push_back(each.pages == 0
                                     ? kNotCopied
-                                    : kind_id({std::string(cause_name(write.verdict.cause)),
-                                               site_ids[i], write.type, owner}));
+                                    : kind_id({each.verdict.cause, site_ids[i], each.type,
+                                               attribution->owner_name(each.owner)}));
     }
-    add_stacks(copies, sites);
+    add_stacks(of);
 
     Process& added = processes_.emplace_back();
     added.index = index;

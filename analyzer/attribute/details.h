@@ -2,41 +2,35 @@
 // fresh memory over time.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <tuple>
-#include <unordered_map>
 #include <vector>
 
-#include "attribute/copies.h"
+#include "attribute/attribution.h"
 
 namespace cowscope::attribute {
 
 class Details {
   public:
-    struct Frame {
-        std::string text;  // "function (place)"
-        bool is_python = false;
-    };
-    // Copies with the same cause and stack. Frames are indices, innermost first.
+    // Copies with the same cause and stacks.
     struct Stack {
-        std::string cause;
-        std::vector<uint32_t> native;
-        std::vector<uint32_t> mixed;  // see SiteResolver::stack; empty without Python
+        Cause cause = Cause::unknown;
+        FrameStack native;
+        FrameStack mixed;  // see SiteShare::mixed_stack
         uint64_t pages = 0;
     };
     static constexpr uint32_t kNoSite = ~uint32_t{0};
     // What copied pages may have in common.
     struct Kind {
-        std::string cause;
+        Cause cause = Cause::unknown;
         uint32_t site = kNoSite;  // SiteShare::id
-        std::string type;         // of the object, or ""
-        std::string owner;        // or ""
-        bool operator<(const Kind& other) const {
-            return std::tie(cause, site, type, owner) <
-                   std::tie(other.cause, other.site, other.type, other.owner);
-        }
+        std::string_view type;    // of the object, or ""
+        std::string_view owner;   // or ""
+        auto operator<=>(const Kind&) const = default;
     };
     // The kind of pages that were inherited and not copied; the others count from 1.
     static constexpr uint32_t kNotCopied = 0;
@@ -62,28 +56,26 @@ class Details {
     };
 
     // `index`: into Report::processes. `site_ids`: SiteShare::id for each of copies.classes.
-    void add_process(const trace::ProcessTrace& process, size_t index, uint64_t trace_start_ns,
-                     const Copies& copies, const std::vector<uint32_t>& site_ids,
-                     const OwnerIndex& owners, SiteResolver* sites);
+    // Frames and names are the attribution's.
+    void add_process(const ProcessCopies& process, size_t index, uint64_t trace_start_ns,
+                     const std::vector<uint32_t>& site_ids, Attribution* attribution);
 
-    const std::vector<Frame>& frames() const { return frames_; }
     const std::vector<Stack>& stacks() const { return stacks_; }
     // Kind k is kinds()[k - 1].
     const std::vector<Kind>& kinds() const { return kinds_; }
     const std::vector<Process>& processes() const { return processes_; }
 
   private:
-    uint32_t frame_id(const std::string& text, bool is_python);
+    using Frames = std::vector<const Frame*>;
+
     uint32_t kind_id(const Kind& kind);
-    void add_stacks(const Copies& copies, SiteResolver* sites);
+    void add_stacks(const ProcessCopies& process);
     std::vector<Run> copied_runs(const trace::ProcessTrace& process, const Copies& copies,
                                  const std::vector<uint32_t>& kind_of_class);
 
-    std::vector<Frame> frames_;
-    std::unordered_map<std::string, uint32_t> frame_ids_[2];  // native, Python
     std::vector<Stack> stacks_;
-    std::map<std::tuple<std::string, std::vector<uint32_t>, std::vector<uint32_t>>, size_t>
-        stack_index_;
+    // With the cause, whether the native one goes on, and the frames of both.
+    std::map<std::tuple<Cause, bool, Frames, Frames>, size_t> stack_index_;
     std::vector<Kind> kinds_;
     std::map<Kind, uint32_t> kind_ids_;
     std::vector<Process> processes_;

@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <map>
 
+#include "attribute/page_write.h"
 #include "decode/instruction.h"
 
 namespace cowscope::attribute {
 namespace {
-
-constexpr uint64_t kHugePageBytes = uint64_t{2} << 20;
 
 uint64_t end_of(const trace::ProcessTrace& process) {
     // An exec that failed ended nothing.

@@ -3,13 +3,19 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "runtime/frames.h"
+#include "attribute/frame.h"
+#include "runtime/verdict.h"
 
 namespace cowscope::attribute {
+
+using runtime::Cause;
+using runtime::cause_name;
 
 struct ProcessSummary {
     int pid = 0;
@@ -62,39 +68,34 @@ struct TypeShare {
 };
 
 struct CauseShare {
-    std::string cause;
+    Cause cause = Cause::unknown;
     uint64_t pages = 0;
     double share = 0;  // of all copies
     PagesMargin margin = 0;
     std::vector<TypeShare> types;
 };
 
-using PythonFrame = runtime::Frame;
-
+// Copies by one piece of code, for one cause, from one line of a runtime's function.
 struct SiteShare {
     uint32_t id = 0;  // by which Details names it
-    std::string cause;
+    Cause cause = Cause::unknown;
     uint64_t pages = 0;
     PagesMargin margin = 0;
-    std::string module;
-    std::string function;  // out-of-line, or the symbol
-    std::string inlined;   // the innermost inlined function, if any
-    std::string file;
-    unsigned line = 0;
-    std::string instruction;
+    WritingCode code;
+    SourceLine runtime_line;
     std::string evidence;
-    std::vector<std::string> stack;   // of the heaviest of the stacks summed here, innermost first
-    std::vector<PythonFrame> python;  // of the same, innermost first
-    // Of the same: Python frames in place of the interpreter's own, the other native ones between
-    // them. Empty without Python.
-    std::vector<std::string> mixed_stack;
-    std::string type;                   // of the objects of the heaviest class of writes, or ""
+    // Of the heaviest of the stacks summed here.
+    FrameStack native_stack;
+    // A runtime's frames in place of the interpreter's own, the other native ones between them.
+    // Empty without a runtime.
+    FrameStack mixed_stack;
+    std::string_view type;              // of the objects of the heaviest class of writes, or ""
     std::vector<std::string> examples;  // values of such objects, as Python would write them
     bool finalizing = false;            // while the interpreter was taken down
 };
 
-struct NamedPages {
-    std::string name;
+struct CausePages {
+    Cause cause = Cause::unknown;
     uint64_t pages = 0;
 };
 
@@ -107,7 +108,7 @@ struct OwnerShare {
     uint64_t pages_with = 0;
     double share = 0;
     PagesMargin margin = 0;
-    std::vector<NamedPages> causes;
+    std::vector<CausePages> causes;
     std::vector<TypeShare> types;  // of the objects whose counts were written
 };
 
@@ -150,12 +151,10 @@ struct Totals {
 struct LaterPlace {
     uint64_t copies = 0;  // pages
     double share = 0;     // of all that were only counted
-    std::string module;
-    std::string function;  // out-of-line, or the symbol; "" where it is not known
-    std::string file;
-    unsigned line = 0;
-    std::vector<PythonFrame> python;  // innermost first, as far as they are known
-    std::vector<std::string> stack;   // of the heaviest of the stacks summed here, innermost first
+    WritingCode code;     // without the instruction
+    // Of the heaviest of the stacks summed here.
+    FrameStack runtime_stack;  // as far as it is known
+    FrameStack native_stack;
 };
 
 // What came after a recording had reached its bound (--max-trace). Nothing else in a report counts
@@ -192,6 +191,8 @@ struct Report {
     std::vector<AdviceLine> advice;
     std::vector<TimelinePoint> timeline;
     std::optional<AfterBound> after_bound;  // only where the bound was reached
+    // Holds the frames and names above that are not the report's own; nullptr where it has none.
+    std::shared_ptr<const FrameTable> frames;
 };
 
 }  // namespace cowscope::attribute

@@ -69,17 +69,8 @@ std::vector<uint64_t> whole_parts(const std::vector<double>& parts, uint64_t tot
     return whole;
 }
 
-void Margins::add(const SampleGroup& group, const std::map<std::string, double>& others_of) {
-    if (group.others <= 0) return;
-    for (const auto& [name, others] : others_of) {
-        variances_[name] += group.variance_of(others / group.others);
-    }
-}
-
-uint64_t Margins::pages_margin(const std::string& name) const {
-    const auto found = variances_.find(name);
-    return found == variances_.end() ? 0
-                                     : static_cast<uint64_t>(std::ceil(margin_of(found->second)));
+uint64_t pages_margin_of(double variance) {
+    return static_cast<uint64_t>(std::ceil(margin_of(variance)));
 }
 
 }  // namespace cowscope::attribute

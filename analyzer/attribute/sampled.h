@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <limits>
 #include <map>
-#include <string>
 #include <vector>
 
 namespace cowscope::attribute {
@@ -59,16 +58,28 @@ double variance_within(double margin);
 // about.
 std::vector<uint64_t> whole_parts(const std::vector<double>& parts, uint64_t total);
 
-// Variances of sums over several groups, by name.
+// In pages, of that variance.
+uint64_t pages_margin_of(double variance);
+
+// Variances of sums over several groups, by what they are sums of.
+template <typename Key>
 class Margins {
   public:
-    // `others_of`: the part of the group's that is of each name.
-    void add(const SampleGroup& group, const std::map<std::string, double>& others_of);
+    // `others_of`: the part of the group's that is of each.
+    void add(const SampleGroup& group, const std::map<Key, double>& others_of) {
+        if (group.others <= 0) return;
+        for (const auto& [key, others] : others_of) {
+            variances_[key] += group.variance_of(others / group.others);
+        }
+    }
     // In pages; 0 where nothing was sampled.
-    uint64_t pages_margin(const std::string& name) const;
+    uint64_t pages_margin(const Key& key) const {
+        const auto found = variances_.find(key);
+        return found == variances_.end() ? 0 : pages_margin_of(found->second);
+    }
 
   private:
-    std::map<std::string, double> variances_;
+    std::map<Key, double> variances_;
 };
 
 }  // namespace cowscope::attribute

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
-
+#include "attribute/native_frames.h"
 #include "base/file_name.h"
 
 namespace cowscope::attribute {
@@ -26,23 +25,12 @@ std::string inlined_name(const std::vector<symbolize::Frame>& frames) {
 
 }  // namespace
 
-std::string text_of(const StackFrame& frame) {
-    if (frame.is_python) {
-        return fmt::format("{} ({}:{})", frame.function, frame.file, frame.line);
-    }
-    const std::string_view module = frame.module.empty() ? "no module" : file_name(frame.module);
-    if (!frame.file.empty()) {
-        return fmt::format("{} ({}:{})", frame.function, file_name(frame.file), frame.line);
-    }
-    if (frame.function.empty()) return fmt::format("{:#x} ({})", frame.address, module);
-    return fmt::format("{} ({})", frame.function, module);
-}
-
 SiteResolver::SiteResolver(const trace::ProcessTrace& process, AddressSpace* space,
-                           decode::Decoder* decoder)
+                           decode::Decoder* decoder, FrameTable* frames)
     : process_(process),
       space_(space),
       decoder_(decoder),
+      frames_(frames),
       runtimes_(process),
       sites_(process.sites.size()) {}
 
@@ -139,84 +127,93 @@ std::optional<Verdict> SiteResolver::verdict(uint32_t id, const WrittenPlace& wr
     return find_cause(input);
 }
 
-SiteResolver::NativeFrame SiteResolver::native_frame(uint64_t ip, bool is_return_address) {
-    NativeFrame native;
-    const AddressSpace::Code code = space_->code_at(ip, is_return_address);
-    native.kind.is_interpreter = runtime_of(code.module_path) != runtime::Id::none;
-    StackFrame place;
-    place.module = code.module_path;
-    place.mapping = code.mapping;
-    place.address = ip;
-    place.is_caller = is_return_address;
-    if (code.location == nullptr || code.location->frames.empty()) {
-        native.frames.push_back(std::move(place));
-        return native;
+WritingCode SiteResolver::code(uint32_t id) {
+    const ResolvedSite& site = resolve(id);
+    WritingCode code;
+    code.module = frames_->keep(site.module);
+    if (!site.frames.empty()) {
+        const symbolize::Frame& function = site.frames.back();
+        code.function = frames_->keep(function.function);
+        code.file = frames_->keep(function.file);
+        code.line = function.line;
+        code.inlined = frames_->keep(site.inlined);
     }
-    for (const symbolize::Frame& frame : code.location->frames) {
-        StackFrame& named = native.frames.emplace_back(place);
-        named.is_inlined = &frame != &code.location->frames.back();
-        named.function = frame.function.empty() ? "?" : frame.function;
-        named.file = frame.file;
-        named.line = frame.line;
-        if (!named.is_inlined) named.symbol = code.location->symbol;
-    }
-    native.kind.is_loop =
-        native.kind.is_interpreter && runtimes_.role_of(code.location->frames.back().function) ==
-                                          runtime::FunctionRole::runs_frames;
-    return native;
+    if (site.instruction) code.instruction = frames_->keep(site.instruction->text);
+    return code;
 }
 
-std::vector<StackFrame> SiteResolver::stack(uint32_t id, uint32_t python_stack) {
-    const trace::Stack& stack = process_.stacks[process_.sites[id].stack];
-    std::vector<NativeFrame> native;
+SourceLine SiteResolver::line(uint32_t python_stack) {
+    const runtime::Frame frame = runtimes_.stacks().innermost(python_stack);
+    return {frames_->keep(frame.function), frames_->keep(frame.file), frame.line};
+}
+
+const SiteResolver::NativePlace& SiteResolver::native_place(uint64_t ip, bool is_return_address) {
+    const auto [at, is_new] = native_places_.try_emplace({ip, is_return_address});
+    NativePlace& place = at->second;
+    if (!is_new) return place;
+    const AddressSpace::Code code = space_->code_at(ip, is_return_address);
+    place.frames = native_frames(code, ip, is_return_address, frames_);
+    place.kind.is_interpreter = runtime_of(code.module_path) != runtime::Id::none;
+    place.kind.is_loop = place.kind.is_interpreter && code.location != nullptr &&
+                         !code.location->frames.empty() &&
+                         runtimes_.role_of(code.location->frames.back().function) ==
+                             runtime::FunctionRole::runs_frames;
+    return place;
+}
+
+bool SiteResolver::cut_where_full(FrameStack* stack) {
+    if (stack->empty() || !frames_->is_full()) return false;
+    stack->goes_on = true;
+    ++cut_stacks_;
+    return true;
+}
+
+FrameStack SiteResolver::native_stack(uint32_t id) {
+    const trace::Stack& recorded = process_.stacks[process_.sites[id].stack];
+    FrameStack stack;
+    stack.goes_on = recorded.truncated;
+    for (size_t i = 0; i < recorded.ips.size(); ++i) {
+        if (cut_where_full(&stack)) break;
+        const auto& frames = native_place(recorded.ips[i], i != 0).frames;
+        stack.frames.insert(stack.frames.end(), frames.begin(), frames.end());
+    }
+    return stack;
+}
+
+FrameStack SiteResolver::mixed_stack(uint32_t id, uint32_t python_stack) {
+    const std::vector<runtime::Frame> named = runtimes_.stacks().frames(python_stack);
+    if (named.empty()) return {};
+    const std::vector<uint64_t>& ips = process_.stacks[process_.sites[id].stack].ips;
     std::vector<runtime::NativeFrameKind> kinds;
-    for (size_t i = 0; i < stack.ips.size(); ++i) {
-        native.push_back(native_frame(stack.ips[i], i != 0));
-        kinds.push_back(native.back().kind);
-    }
-    std::vector<StackFrame> frames;
-    const auto add_native = [&frames](const NativeFrame& each) {
-        frames.insert(frames.end(), each.frames.begin(), each.frames.end());
-    };
-    const std::vector<PythonFrame> python = runtimes_.stacks().frames(python_stack);
-    if (python.empty()) {
-        for (const NativeFrame& each : native) add_native(each);
-        return frames;
-    }
+    for (size_t i = 0; i < ips.size(); ++i) kinds.push_back(native_place(ips[i], i != 0).kind);
+    FrameStack stack;
+    // Outside the outermost Python frame there is nothing but the interpreter and main().
+    stack.goes_on = process_.python.stacks[python_stack].truncated;
     for (const auto& mixed : runtime::mix_frames(kinds, runtimes_.stacks(), python_stack)) {
+        if (cut_where_full(&stack)) break;
         if (mixed.is_native) {
-            add_native(native[mixed.index]);
+            const auto& frames = native_place(ips[mixed.index], mixed.index != 0).frames;
+            stack.frames.insert(stack.frames.end(), frames.begin(), frames.end());
             continue;
         }
-        StackFrame& frame = frames.emplace_back();
-        frame.is_python = true;
-        frame.function = python[mixed.index].function;
-        frame.file = python[mixed.index].file;
-        frame.line = python[mixed.index].line;
+        Frame frame;
+        frame.is_runtime = true;
+        frame.function = named[mixed.index].function;
+        frame.file = named[mixed.index].file;
+        frame.line = named[mixed.index].line;
         frame.first_line = runtimes_.stacks().first_line(python_stack, mixed.index);
+        stack.frames.push_back(frames_->keep(frame));
     }
-    return frames;
+    return stack;
 }
 
-bool SiteResolver::is_truncated(uint32_t id, uint32_t python_stack) const {
+FrameStack SiteResolver::stack(uint32_t id, uint32_t python_stack) {
+    FrameStack stack = mixed_stack(id, python_stack);
+    if (!stack.empty()) return stack;
+    stack = native_stack(id);
     const auto& python = process_.python.stacks;
-    // Outside the outermost Python frame there is nothing but the interpreter and main().
-    if (python_stack < python.size()) return python[python_stack].truncated;
-    return process_.stacks[process_.sites[id].stack].truncated;
-}
-
-std::vector<std::string> SiteResolver::mixed_stack_text(uint32_t id, uint32_t python_stack) {
-    if (runtimes_.stacks().depth(python_stack) == 0) return {};
-    std::vector<std::string> text;
-    for (const StackFrame& frame : stack(id, python_stack)) text.push_back(text_of(frame));
-    return text;
-}
-
-std::vector<std::string> SiteResolver::stack_text(uint32_t id) {
-    std::vector<std::string> text;
-    for (const StackFrame& frame : stack(id, trace::kNoPythonStack)) text.push_back(text_of(frame));
-    if (is_truncated(id, trace::kNoPythonStack)) text.emplace_back("(the stack goes on)");
-    return text;
+    if (python_stack < python.size()) stack.goes_on = python[python_stack].truncated;
+    return stack;
 }
 
 }  // namespace cowscope::attribute

@@ -5,11 +5,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "attribute/address_space.h"
 #include "attribute/cause.h"
-#include "attribute/report_model.h"
+#include "attribute/frame.h"
 #include "decode/instruction.h"
 #include "runtime/process.h"
 #include "trace/process_trace.h"
@@ -29,25 +30,6 @@ struct ResolvedSite {
     bool is_finalizing = false;        // a runtime is being taken down
 };
 
-// Python's or native.
-struct StackFrame {
-    bool is_python = false;
-    bool is_inlined = false;  // its code lies in that of the next frame
-    std::string function;     // "" where there is no symbol
-    std::string file;         // "" where it is not known
-    unsigned line = 0;
-    int32_t first_line = 0;  // of a Python function
-    // Of native code.
-    std::string symbol;                       // not demangled, or ""
-    std::string module;                       // path of the file, or ""
-    const trace::Mapping* mapping = nullptr;  // that holds it; lives as long as the process's trace
-    uint64_t address = 0;                     // of the instruction; for a caller, behind its call
-    bool is_caller = false;
-};
-
-// "function (file:line)".
-std::string text_of(const StackFrame& frame);
-
 // What was written, as far as the address tells.
 struct WrittenPlace {
     runtime::Target target;
@@ -59,33 +41,37 @@ struct WrittenPlace {
 class SiteResolver {
   public:
     // All must outlive this object.
-    SiteResolver(const trace::ProcessTrace& process, AddressSpace* space, decode::Decoder* decoder);
+    SiteResolver(const trace::ProcessTrace& process, AddressSpace* space, decode::Decoder* decoder,
+                 FrameTable* frames);
 
     const ResolvedSite& resolve(uint32_t site);
 
     // The cause of a write of this site; empty for a read.
     std::optional<Verdict> verdict(uint32_t site, const WrittenPlace& written);
 
-    // The site's stack, innermost first, with Python frames in place of the interpreter's own.
-    // Without a Python stack, the native one.
-    std::vector<StackFrame> stack(uint32_t site, uint32_t python_stack);
-    // Whether that stack goes on beyond its outermost frame.
-    bool is_truncated(uint32_t site, uint32_t python_stack) const;
+    // Where the site is, for people.
+    WritingCode code(uint32_t site);
+    // The innermost line of a runtime's stack; without one, an empty one.
+    SourceLine line(uint32_t python_stack);
 
-    // Names of the site's native stack for people, innermost first.
-    std::vector<std::string> stack_text(uint32_t site);
-
-    // The same with Python frames in place of the interpreter's own. Empty without a Python stack.
-    std::vector<std::string> mixed_stack_text(uint32_t site, uint32_t python_stack);
+    FrameStack native_stack(uint32_t site);
+    // The same with the runtime's frames in place of the interpreter's own. Empty without them.
+    FrameStack mixed_stack(uint32_t site, uint32_t python_stack);
+    // The mixed stack, or where that is empty the native one.
+    FrameStack stack(uint32_t site, uint32_t python_stack);
+    // How many of these were cut to their innermost frame because the table of frames was full.
+    uint64_t cut_stacks() const { return cut_stacks_; }
 
     const runtime::ProcessRuntimes& runtimes() const { return runtimes_; }
 
   private:
-    struct NativeFrame {
-        std::vector<StackFrame> frames;  // inlined ones first
+    struct NativePlace {
+        std::vector<const Frame*> frames;  // innermost first
         runtime::NativeFrameKind kind;
     };
-    NativeFrame native_frame(uint64_t ip, bool is_return_address);
+    // Whether the stack, which has frames already, gets no more.
+    bool cut_where_full(FrameStack* stack);
+    const NativePlace& native_place(uint64_t ip, bool is_return_address);
     void find_callers(uint32_t site, ResolvedSite* resolved);
     // The runtime that the module holds.
     runtime::Id runtime_of(const std::string& module_path);
@@ -94,10 +80,13 @@ class SiteResolver {
     const trace::ProcessTrace& process_;
     AddressSpace* space_;
     decode::Decoder* decoder_;
+    FrameTable* frames_;
     runtime::ProcessRuntimes runtimes_;
     // Paths of the modules that hold a runtime, once they were needed.
     std::optional<std::map<runtime::Id, std::string>> runtime_paths_;
     std::vector<std::unique_ptr<ResolvedSite>> sites_;
+    std::map<std::pair<uint64_t, bool>, NativePlace> native_places_;  // by ip, is_return_address
+    uint64_t cut_stacks_ = 0;
 };
 
 }  // namespace cowscope::attribute

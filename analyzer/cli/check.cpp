@@ -38,11 +38,13 @@ void take_cause_limit(const std::string& text, compare::Limits* limits) {
     }
     const std::string cause = text.substr(0, equals);
     const auto& known = runtime::kCauseNames;
-    if (std::find(known.begin(), known.end(), cause) == known.end()) {
+    const auto found = std::find(known.begin(), known.end(), cause);
+    if (found == known.end()) {
         throw Error(fmt::format("--max-cause: unknown cause '{}'; valid are {}", cause,
                                 fmt::join(known, ", ")));
     }
-    limits->copied_cause[cause] = size_of("--max-cause", text.substr(equals + 1));
+    limits->copied_cause[static_cast<runtime::Cause>(found - known.begin())] =
+        size_of("--max-cause", text.substr(equals + 1));
 }
 
 std::string table_of(const std::vector<compare::Finding>& findings) {

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
-
-#include <fmt/format.h>
+#include <string_view>
+#include <tuple>
+#include <utility>
 
 #include "base/file_name.h"
 
@@ -24,34 +26,33 @@ Side side_of(const Report& report) {
     return {report.trace, report.command, forked_processes(report), report.totals.copied_pages};
 }
 
+template <typename Key, typename Order = std::less<Key>>
 class Table {
   public:
     Table(double before_scale, double after_scale)
         : before_scale_(before_scale), after_scale_(after_scale) {}
 
-    void add(const std::string& name, uint64_t pages, bool is_after) {
-        auto& [before, after] = rows_[name];
-        (is_after ? after : before) +=
+    void add(const Key& key, uint64_t pages, bool is_after) {
+        Change& change = changes_[key];
+        (is_after ? change.after : change.before) +=
             static_cast<double>(pages) * (is_after ? after_scale_ : before_scale_);
     }
 
-    std::vector<Change> sorted() const {
-        std::vector<Change> changes;
-        for (const auto& [name, pages] : rows_) {
-            if (pages.first != 0 || pages.second != 0) {
-                changes.push_back({name, pages.first, pages.second});
-            }
+    Rows<Key> sorted() const {
+        Rows<Key> rows;
+        for (const auto& [key, change] : changes_) {
+            if (change.before != 0 || change.after != 0) rows.push_back({key, change});
         }
-        std::stable_sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) {
-            return std::abs(a.gain()) > std::abs(b.gain());
+        std::stable_sort(rows.begin(), rows.end(), [](const Row<Key>& a, const Row<Key>& b) {
+            return std::abs(a.change.gain()) > std::abs(b.change.gain());
         });
-        return changes;
+        return rows;
     }
 
   private:
     double before_scale_;
     double after_scale_;
-    std::map<std::string, std::pair<double, double>> rows_;
+    std::map<Key, Change, Order> changes_;
 };
 
 // What gained most among the owners, or the causes where there are no owners, and was advised
@@ -64,8 +65,8 @@ std::string done_about(const Diff& diff, const Report& before, const Report& aft
     };
     for (const attribute::AdviceLine& line : before.advice) {
         const bool about_main =
-            line.owner.empty() || (!diff.owners.empty() && diff.owners.front().gain() > 0 &&
-                                   diff.owners.front().name == line.owner);
+            line.owner.empty() || (!diff.owners.empty() && diff.owners.front().change.gain() > 0 &&
+                                   diff.owners.front().key == line.owner);
         if (about_main && !advises(after, line)) return line.kind;
     }
     return "";
@@ -73,19 +74,31 @@ std::string done_about(const Diff& diff, const Report& before, const Report& aft
 
 }  // namespace
 
-// Lines move when a program is changed, and addresses always do: a site is told by its names.
-std::string site_name(const SiteShare& site) {
-    std::string where;
-    if (!site.python.empty()) {
-        const auto& frame = site.python.front();
-        where = fmt::format("{} ({})", frame.function, file_name(frame.file));
-    } else if (!site.function.empty()) {
-        where = fmt::format("{} ({})", site.function, site.module);
+bool CauseOfType::operator<(const CauseOfType& other) const {
+    return std::pair(cause_name(cause), std::string_view(type)) <
+           std::pair(cause_name(other.cause), std::string_view(other.type));
+}
+
+bool SiteNames::operator<(const SiteNames& other) const {
+    // Where there is no function, its place stands for it.
+    const auto key = [](const SiteNames& names) {
+        return std::tuple(cause_name(names.cause), std::string_view(names.type),
+                          std::string_view(names.function.empty() ? names.place : names.function),
+                          std::string_view(names.function), std::string_view(names.place));
+    };
+    return key(*this) < key(other);
+}
+
+SiteNames names_of(const SiteShare& site) {
+    SiteNames names{site.cause, std::string(site.type), "", ""};
+    if (const attribute::Frame* frame = innermost_runtime_frame(site.mixed_stack)) {
+        names.function = frame->function;
+        names.place = file_name(frame->file);
     } else {
-        where = site.module;
+        names.function = site.code.function;
+        names.place = site.code.module;
     }
-    const std::string type = site.type.empty() ? "" : " of " + site.type;
-    return site.cause + type + (where.empty() ? "" : " in " + where);
+    return names;
 }
 
 const char* fate_name(Fate fate) {
@@ -117,23 +130,23 @@ Diff compare(const Report& before, const Report& after) {
                        diff.after.forked != 0;
     const double before_scale = diff.per_process ? 1 / static_cast<double>(diff.before.forked) : 1;
     const double after_scale = diff.per_process ? 1 / static_cast<double>(diff.after.forked) : 1;
-    diff.copied = {"copied", static_cast<double>(diff.before.copied_pages) * before_scale,
+    diff.copied = {static_cast<double>(diff.before.copied_pages) * before_scale,
                    static_cast<double>(diff.after.copied_pages) * after_scale};
 
-    Table causes(before_scale, after_scale);
-    Table types(before_scale, after_scale);
-    Table owners(before_scale, after_scale);
-    Table sites(before_scale, after_scale);
+    Table<attribute::Cause, runtime::ByName> causes(before_scale, after_scale);
+    Table<CauseOfType> types(before_scale, after_scale);
+    Table<std::string> owners(before_scale, after_scale);
+    Table<SiteNames> sites(before_scale, after_scale);
     for (const Report* report : {&before, &after}) {
         const bool is_after = report == &after;
         for (const auto& cause : report->causes) {
             causes.add(cause.cause, cause.pages, is_after);
             for (const auto& type : cause.types) {
-                types.add(cause.cause + " of " + type.type, type.pages, is_after);
+                types.add({cause.cause, type.type}, type.pages, is_after);
             }
         }
         for (const auto& owner : report->owners) owners.add(owner.owner, owner.pages, is_after);
-        for (const auto& site : report->sites) sites.add(site_name(site), site.pages, is_after);
+        for (const auto& site : report->sites) sites.add(names_of(site), site.pages, is_after);
     }
     diff.causes = causes.sorted();
     diff.types = types.sorted();

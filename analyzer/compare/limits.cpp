@@ -68,8 +68,8 @@ std::vector<Finding> hold_against(const Limits& limits, const attribute::Report&
     for (const auto& [cause, limit] : limits.copied_cause) {
         const auto found =
             std::find_if(report.causes.begin(), report.causes.end(),
-                         [&name = cause](const auto& each) { return each.cause == name; });
-        findings.push_back({"copied because of " + cause, limit,
+                         [&of = cause](const auto& each) { return each.cause == of; });
+        findings.push_back({fmt::format("copied because of {}", cause_name(cause)), limit,
                             found == report.causes.end() ? 0 : bytes(found->pages)});
     }
     return findings;

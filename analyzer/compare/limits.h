@@ -13,9 +13,10 @@ namespace cowscope::compare {
 
 // In bytes.
 struct Limits {
-    std::optional<uint64_t> copied;                // by all processes together
-    std::optional<uint64_t> per_process;           // by each
-    std::map<std::string, uint64_t> copied_cause;  // by all together, for one cause
+    std::optional<uint64_t> copied;       // by all processes together
+    std::optional<uint64_t> per_process;  // by each
+    // By all together, for one cause.
+    std::map<attribute::Cause, uint64_t, runtime::ByName> copied_cause;
 
     bool any() const { return copied || per_process || !copied_cause.empty(); }
 };

@@ -24,14 +24,17 @@ class CollapsedWriter : public Writer {
 
     void add(const ProcessSamples& process) override {
         for (const Sample& sample : process.samples) {
-            std::string line = sample.is_truncated ? std::string(kStackGoesOn) + ";" : "";
-            for (auto frame = sample.stack.rbegin(); frame != sample.stack.rend(); ++frame) {
-                line += without_semicolons(frame_name(*frame)) + ";";
+            std::string line =
+                sample.stack.goes_on ? std::string(attribute::kStackGoesOn) + ";" : "";
+            const auto& frames = sample.stack.frames;
+            for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) {
+                line += without_semicolons(frame_name(**frame)) + ";";
             }
             line += without_semicolons(cause_name(sample));
             // All lines of all processes are held at once.
             if (line_bytes_ > kMostLineBytes && pages_.count(line) == 0) {
-                line = fmt::format("{};{}", kStackGoesOn, without_semicolons(cause_name(sample)));
+                line = fmt::format("{};{}", attribute::kStackGoesOn,
+                                   without_semicolons(cause_name(sample)));
             }
             const auto [at, is_new] = pages_.try_emplace(line, 0);
             if (is_new) line_bytes_ += line.size();

@@ -11,7 +11,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json text_or_null(const std::string& text) {
+Json text_or_null(std::string_view text) {
     return text.empty() ? Json() : Json(printable(text));
 }
 
@@ -68,18 +68,18 @@ class JsonlWriter : public Writer {
     }
 
     static std::string end_of(const Sample& sample) {
-        const Json fields = {{"cause", printable(sample.cause)},
+        const Json fields = {{"cause", runtime::cause_name(sample.cause)},
                              {"type", text_or_null(sample.type)},
                              {"owner", text_or_null(sample.owner)},
-                             {"module", text_or_null(sample.module)},
-                             {"function", text_or_null(sample.function)},
-                             {"inlined", text_or_null(sample.inlined)},
-                             {"file", text_or_null(sample.file)},
-                             {"line", line_or_null(sample.line)},
-                             {"instruction", text_or_null(sample.instruction)},
-                             {"python_function", text_or_null(sample.python.function)},
-                             {"python_file", text_or_null(sample.python.file)},
-                             {"python_line", line_or_null(sample.python.line)},
+                             {"module", text_or_null(sample.code.module)},
+                             {"function", text_or_null(sample.code.function)},
+                             {"inlined", text_or_null(sample.code.inlined)},
+                             {"file", text_or_null(sample.code.file)},
+                             {"line", line_or_null(sample.code.line)},
+                             {"instruction", text_or_null(sample.code.instruction)},
+                             {"python_function", text_or_null(sample.line.function)},
+                             {"python_file", text_or_null(sample.line.file)},
+                             {"python_line", line_or_null(sample.line.line)},
                              {"pages", 1}};
         return without_start(fields) + "\n";
     }

@@ -8,18 +8,21 @@
 
 namespace cowscope::exports {
 
-std::string frame_name(const attribute::StackFrame& frame) {
-    attribute::StackFrame shown = frame;
-    shown.file = file_name(frame.file);
-    if (!frame.is_python) shown.function = symbolize::short_name(frame.function);
+std::string frame_name(const attribute::Frame& frame) {
+    const std::string function =
+        frame.is_runtime ? std::string(frame.function) : symbolize::short_name(frame.function);
+    std::string place = fmt::format("{}:{}", file_name(frame.file), frame.line);
+    if (!frame.is_runtime && frame.file.empty()) {
+        place = frame.module.empty() ? "no module" : file_name(frame.module);
+    }
     // An address is another one in every run.
-    if (shown.function.empty()) shown.function = "?";
-    return printable(attribute::text_of(shown));
+    return printable(fmt::format("{} ({})", function.empty() ? "?" : function, place));
 }
 
 std::string cause_name(const Sample& sample) {
-    return printable(sample.type.empty() ? fmt::format("[{}]", sample.cause)
-                                         : fmt::format("[{} of {}]", sample.cause, sample.type));
+    const std::string_view cause = runtime::cause_name(sample.cause);
+    return printable(sample.type.empty() ? fmt::format("[{}]", cause)
+                                         : fmt::format("[{} of {}]", cause, sample.type));
 }
 
 }  // namespace cowscope::exports

@@ -8,12 +8,9 @@
 namespace cowscope::exports {
 
 // "read_map (string_map.py:34)", "memcpy (libc.so.6)", short.
-std::string frame_name(const attribute::StackFrame& frame);
+std::string frame_name(const attribute::Frame& frame);
 
 // "[refcount of str]": why, for formats that have nothing but frames.
 std::string cause_name(const Sample& sample);
-
-// Stands below the outermost frame of a stack that was cut.
-inline constexpr char kStackGoesOn[] = "(the stack goes on)";
 
 }  // namespace cowscope::exports

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 #include <tuple>
 #include <unordered_map>
 
@@ -18,7 +19,7 @@ namespace cowscope::exports {
 namespace {
 
 namespace proto = perftools::profiles;
-using attribute::StackFrame;
+using attribute::Frame;
 
 std::string gzipped(const std::string& content) {
     constexpr int kGzip = 16;  // added to the window's size
@@ -72,7 +73,7 @@ class PprofWriter : public Writer {
             added->add_value(static_cast<int64_t>(sample.pages));
             added->add_value(static_cast<int64_t>(sample.pages * page_bytes_));
             add_label(added, "pid", std::to_string(process.pid));
-            add_label(added, "cause", sample.cause);
+            add_label(added, "cause", runtime::cause_name(sample.cause));
             add_label(added, "type", sample.type);
             add_label(added, "owner", sample.owner);
         }
@@ -103,7 +104,7 @@ class PprofWriter : public Writer {
         profile_.mutable_mapping()->SwapElements(0, static_cast<int>(main->first) - 1);
     }
 
-    int64_t string_id(const std::string& text) {
+    int64_t string_id(std::string_view text) {
         const auto [at, is_new] =
             strings_.try_emplace(printable(text), profile_.string_table_size());
         if (is_new) profile_.add_string_table(at->first);
@@ -115,7 +116,7 @@ class PprofWriter : public Writer {
         value->set_unit(string_id(unit));
     }
 
-    void add_label(proto::Sample* sample, const char* key, const std::string& value) {
+    void add_label(proto::Sample* sample, const char* key, std::string_view value) {
         if (value.empty()) return;
         proto::Label* label = sample->add_label();
         label->set_key(string_id(key));
@@ -123,36 +124,41 @@ class PprofWriter : public Writer {
     }
 
     void add_stack(const Sample& sample, proto::Sample* added) {
-        for (size_t i = 0; i < sample.stack.size(); ++i) {
-            const StackFrame* innermost = &sample.stack[i];
-            while (sample.stack[i].is_inlined && i + 1 < sample.stack.size()) ++i;
-            added->add_location_id(location_id(innermost, &sample.stack[i] + 1));
+        const std::vector<const Frame*>& frames = sample.stack.frames;
+        for (size_t i = 0; i < frames.size(); ++i) {
+            const size_t innermost = i;
+            while (frames[i]->is_inlined && i + 1 < frames.size()) ++i;
+            added->add_location_id(
+                location_id(std::span(frames).subspan(innermost, i + 1 - innermost)));
         }
         if (sample.stack.empty()) added->add_location_id(location_of_name(cause_name(sample)));
-        if (sample.is_truncated) added->add_location_id(location_of_name(kStackGoesOn));
+        if (sample.stack.goes_on) {
+            added->add_location_id(location_of_name(attribute::kStackGoesOn));
+        }
     }
 
     uint64_t location_of_name(const std::string& name) {
-        StackFrame frame;
-        frame.is_python = true;  // has no address
-        frame.function = name;
-        return location_id(&frame, &frame + 1);
+        Frame named;
+        named.is_runtime = true;  // has no address
+        named.function = name;
+        const Frame* frame = &named;
+        return location_id({&frame, 1});
     }
 
-    // Of a Python frame, or of an instruction with the functions inlined there.
-    uint64_t location_id(const StackFrame* frame, const StackFrame* end) {
-        const uint64_t function = frame->is_python ? function_id(*frame) : 0;
-        const uint64_t mapping = mapping_id(frame->mapping);
-        const uint64_t address = frame->address - (frame->is_caller ? 1 : 0);
-        const auto [at, is_new] =
-            locations_.try_emplace({function, frame->is_python ? frame->line : 0, mapping, address},
-                                   locations_.size() + 1);
+    // Of a runtime's frame, or of an instruction with the functions inlined there.
+    uint64_t location_id(std::span<const Frame* const> frames) {
+        const Frame& first = *frames.front();
+        const uint64_t function = first.is_runtime ? function_id(first) : 0;
+        const uint64_t mapping = mapping_id(first.mapping);
+        const uint64_t address = first.address - (first.is_caller ? 1 : 0);
+        const auto [at, is_new] = locations_.try_emplace(
+            {function, first.is_runtime ? first.line : 0, mapping, address}, locations_.size() + 1);
         if (!is_new) return at->second;
         proto::Location* location = profile_.add_location();
         location->set_id(at->second);
         location->set_mapping_id(mapping);
         location->set_address(address);
-        for (; frame != end; ++frame) {
+        for (const Frame* frame : frames) {
             if (frame->function.empty()) continue;
             proto::Line* line = location->add_line();
             line->set_function_id(function_id(*frame));
@@ -161,7 +167,7 @@ class PprofWriter : public Writer {
         return at->second;
     }
 
-    uint64_t function_id(const StackFrame& frame) {
+    uint64_t function_id(const Frame& frame) {
         const auto [at, is_new] =
             functions_.try_emplace({string_id(frame.function), string_id(frame.symbol),
                                     string_id(frame.file), frame.first_line},
@@ -177,19 +183,17 @@ class PprofWriter : public Writer {
         return at->second;
     }
 
-    uint64_t mapping_id(const trace::Mapping* mapping) {
-        if (mapping == nullptr) return 0;
-        const auto [at, is_new] = mappings_.try_emplace(
-            {mapping->start, mapping->end, mapping->file_offset, mapping->path},
-            mappings_.size() + 1);
+    uint64_t mapping_id(const attribute::CodeMapping& mapping) {
+        if (!mapping.is_there()) return 0;
+        const auto [at, is_new] = mappings_.try_emplace(mapping, mappings_.size() + 1);
         if (is_new) {
-            mapping_paths_.push_back(mapping->path);
+            mapping_paths_.emplace_back(mapping.path);
             proto::Mapping* added = profile_.add_mapping();
             added->set_id(at->second);
-            added->set_memory_start(mapping->start);
-            added->set_memory_limit(mapping->end);
-            added->set_file_offset(mapping->file_offset);
-            added->set_filename(string_id(mapping->path));
+            added->set_memory_start(mapping.start);
+            added->set_memory_limit(mapping.end);
+            added->set_file_offset(mapping.file_offset);
+            added->set_filename(string_id(mapping.path));
             // All that is known stands in the profile: readers need not look for the files.
             added->set_has_functions(true);
             added->set_has_filenames(true);
@@ -208,7 +212,7 @@ class PprofWriter : public Writer {
     std::map<std::tuple<uint64_t, unsigned, uint64_t, uint64_t>, uint64_t> locations_;
     // Name, symbol, file and first line.
     std::map<std::tuple<int64_t, int64_t, int64_t, int32_t>, uint64_t> functions_;
-    std::map<std::tuple<uint64_t, uint64_t, uint64_t, std::string>, uint64_t> mappings_;
+    std::map<attribute::CodeMapping, uint64_t> mappings_;
     std::vector<std::string> mapping_paths_;  // by id - 1
 };
 

@@ -5,30 +5,22 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "attribute/copies.h"
-#include "attribute/site_resolver.h"
+#include "attribute/frame.h"
+#include "runtime/verdict.h"
 
 namespace cowscope::exports {
 
 // Copies of one process that an export need not tell apart.
 struct Sample {
-    std::string cause;
-    std::string type;   // of the Python object that was written, or ""
-    std::string owner;  // "" for nobody
-    // Innermost first; empty for copies without an event.
-    std::vector<attribute::StackFrame> stack;
-    bool is_witnessed = false;
-    bool is_truncated = false;  // the stack goes on
-    // The writing instruction, where it was seen.
-    std::string module;
-    std::string function;  // that has code of its own
-    std::string inlined;
-    std::string file;
-    unsigned line = 0;
-    std::string instruction;
-    attribute::PythonFrame python;  // the innermost; its function is "" without Python
+    runtime::Cause cause = runtime::Cause::unknown;
+    std::string_view type;        // of the object that was written, or ""
+    std::string_view owner;       // "" for nobody
+    attribute::FrameStack stack;  // with a runtime's frames; empty for copies without an event
+    attribute::WritingCode code;  // where it was seen
+    attribute::SourceLine line;   // of the runtime's innermost function
     uint64_t pages = 0;
 };
 
@@ -46,7 +38,7 @@ struct ProcessSamples {
     int parent = 0;
     std::string role;
     std::string command;
-    const trace::Mapping* program = nullptr;  // the executable's code; nullptr where not found
+    attribute::CodeMapping program;  // the executable's code, where it was found
     std::vector<Sample> samples;
     std::vector<SampledPage> pages;  // as many as the samples' in all; only where asked for
 };

@@ -79,23 +79,24 @@ class SpeedscopeWriter : public Writer {
 
     Stack stack_of(const Sample& sample) {
         Stack stack;
-        if (sample.is_truncated) stack.push_back(frame_id({{"name", kStackGoesOn}}));
-        for (auto frame = sample.stack.rbegin(); frame != sample.stack.rend(); ++frame) {
-            stack.push_back(frame_id(to_json_value(*frame)));
+        if (sample.stack.goes_on) stack.push_back(frame_id({{"name", attribute::kStackGoesOn}}));
+        const auto& frames = sample.stack.frames;
+        for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) {
+            stack.push_back(frame_id(to_json_value(**frame)));
         }
         stack.push_back(frame_id({{"name", cause_name(sample)}}));
         return stack;
     }
 
-    static Json to_json_value(const attribute::StackFrame& frame) {
-        if (frame.is_python) {
+    static Json to_json_value(const attribute::Frame& frame) {
+        if (frame.is_runtime) {
             return {{"name", printable(frame.function)},
                     {"file", printable(frame.file)},
                     {"line", frame.line}};
         }
         const std::string name = symbolize::short_name(frame.function);
         Json json = {{"name", name.empty() ? "?" : printable(name)}};
-        const std::string& file = frame.file.empty() ? frame.module : frame.file;
+        const std::string_view file = frame.file.empty() ? frame.module : frame.file;
         if (!file.empty()) json["file"] = printable(file);
         if (frame.line != 0) json["line"] = frame.line;
         return json;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -52,15 +53,43 @@ std::string gain_text(const Change& change) {
            (change.gain() > 0 ? " less" : " more");
 }
 
-// Of those that changed in this direction.
-const Change* largest(const std::vector<Change>& changes, bool less) {
-    for (const Change& change : changes) {
-        const bool is_named = change.name != attribute::kUnowned;
+std::string name_of(attribute::Cause cause) {
+    return std::string(cause_name(cause));
+}
+
+// "refcount of str".
+std::string name_of(const compare::CauseOfType& of) {
+    return fmt::format("{} of {}", cause_name(of.cause), of.type);
+}
+
+std::string name_of(const std::string& owner) {
+    return owner;
+}
+
+// "refcount of str in read_map (string_map.py)".
+std::string name_of(const compare::SiteNames& site) {
+    std::string name(cause_name(site.cause));
+    if (!site.type.empty()) name += " of " + site.type;
+    const std::string place =
+        site.function.empty() ? site.place : fmt::format("{} ({})", site.function, site.place);
+    return place.empty() ? name : name + " in " + place;
+}
+
+// Name and change of the first that changed in this direction, which is the largest.
+struct Largest {
+    std::string name;
+    Change change;
+};
+template <typename Key>
+std::optional<Largest> largest(const compare::Rows<Key>& rows, bool less) {
+    for (const auto& [key, change] : rows) {
+        std::string name = name_of(key);
+        const bool is_named = name != attribute::kUnowned;
         if (is_named && change.fate() != Fate::same && (change.gain() > 0) == less) {
-            return &change;
+            return Largest{std::move(name), change};
         }
     }
-    return nullptr;
+    return std::nullopt;
 }
 
 class DiffText {
@@ -113,8 +142,9 @@ class DiffText {
         return cut_end(printable(fmt::format("{:<7} {}: {}", label, side.trace, command)), width_);
     }
 
-    void table(const std::string& title, const std::vector<Change>& changes) {
-        if (changes.empty()) return;
+    template <typename Key>
+    void table(const std::string& title, const compare::Rows<Key>& rows) {
+        if (rows.empty()) return;
         line();
         const std::string head =
             fmt::format("{:<{}}{:>{}}{:>{}}{:>{}}", title, name_width(), "before", kSizeWidth,
@@ -124,21 +154,21 @@ class DiffText {
         constexpr double kLeastShare = 0.001;
         const double least = kLeastShare * std::max(diff_.copied.before, diff_.copied.after);
         size_t shown = 0;
-        for (const Change& change : changes) {
+        for (const auto& [key, change] : rows) {
             if (shown == options_.top || (shown != 0 && std::abs(change.gain()) < least)) break;
-            row(change);
+            row(name_of(key), change);
             ++shown;
         }
-        if (changes.size() != shown) {
-            line(fmt::format("  … and {} more (--format json)", changes.size() - shown));
+        if (rows.size() != shown) {
+            line(fmt::format("  … and {} more (--format json)", rows.size() - shown));
         }
     }
 
-    void row(const Change& change) {
+    void row(const std::string& name, const Change& change) {
         const Fate fate = change.fate();
         const char* sign = change.gain() > 0 ? "-" : "+";
         std::string text = fmt::format(
-            "{:<{}}{:>{}}{:>{}}{:>{}}", "  " + cut_start(printable(change.name), name_width() - 3),
+            "{:<{}}{:>{}}{:>{}}{:>{}}", "  " + cut_start(printable(name), name_width() - 3),
             name_width(), size(change.before), kSizeWidth, size(change.after), kSizeWidth,
             fate == Fate::same ? "same" : sign + size(change.gain()), kSizeWidth);
         if (fate == Fate::gone || fate == Fate::appeared) {
@@ -160,20 +190,22 @@ Json to_json_value(const compare::Side& side) {
             {"copied_pages", side.copied_pages}};
 }
 
-Json to_json_value(const Change& change, const char* key) {
-    Json row;
-    if (key != nullptr) row[key] = change.name;
-    row["before_pages"] = change.before;
-    row["after_pages"] = change.after;
-    row["change_pages"] = change.after - change.before;
-    row["state"] = compare::fate_name(change.fate());
-    return row;
+void add_change(const Change& change, Json* row) {
+    (*row)["before_pages"] = change.before;
+    (*row)["after_pages"] = change.after;
+    (*row)["change_pages"] = change.after - change.before;
+    (*row)["state"] = compare::fate_name(change.fate());
 }
 
-Json to_json_value(const std::vector<Change>& changes, const char* key) {
-    Json rows = Json::array();
-    for (const Change& change : changes) rows.push_back(to_json_value(change, key));
-    return rows;
+template <typename Key>
+Json rows_value(const compare::Rows<Key>& rows, const char* name) {
+    Json values = Json::array();
+    for (const auto& [key, change] : rows) {
+        Json& value = values.emplace_back();
+        value[name] = name_of(key);
+        add_change(change, &value);
+    }
+    return values;
 }
 
 }  // namespace
@@ -189,12 +221,12 @@ DiffSummary summarize(const Diff& diff) {
                                 size(diff.copied.after), gain_text(diff.copied), whose);
     if (diff.copied.fate() == Fate::same) return summary;
     const bool less = diff.copied.gain() > 0;
-    const Change* most = largest(diff.types.empty() ? diff.causes : diff.types, less);
-    if (most == nullptr) most = largest(diff.causes, less);
-    if (most == nullptr) return summary;
+    auto most = largest(diff.types, less);
+    if (!most) most = largest(diff.causes, less);
+    if (!most) return summary;
     summary.most = fmt::format("{} most: {}, {} {}", less ? "Gained" : "Lost", most->name,
-                               size(most->gain()), less ? "less" : "more");
-    if (const Change* owner = largest(diff.owners, less)) summary.owner = owner->name;
+                               size(most->change.gain()), less ? "less" : "more");
+    if (const auto owner = largest(diff.owners, less)) summary.owner = owner->name;
     const std::string reason = reason_of(diff.done);
     if (less && !reason.empty()) summary.reason = "Why: " + reason + ".";
     return summary;
@@ -211,12 +243,12 @@ Json to_json_value(const Diff& diff) {
     json["before"] = to_json_value(diff.before);
     json["after"] = to_json_value(diff.after);
     json["per_process"] = diff.per_process;
-    json["copied"] = to_json_value(diff.copied, nullptr);
+    add_change(diff.copied, &json["copied"]);
     json["done"] = diff.done;
-    json["causes"] = to_json_value(diff.causes, "cause");
-    json["types"] = to_json_value(diff.types, "type");
-    json["owners"] = to_json_value(diff.owners, "owner");
-    json["sites"] = to_json_value(diff.sites, "site");
+    json["causes"] = rows_value(diff.causes, "cause");
+    json["types"] = rows_value(diff.types, "type");
+    json["owners"] = rows_value(diff.owners, "owner");
+    json["sites"] = rows_value(diff.sites, "site");
     return json;
 }
 

@@ -1,3 +1,4 @@
+#include "report/frame_text.h"
 #include "report/json_value.h"
 #include "report/report.h"
 
@@ -41,37 +42,50 @@ Json to_json_value(const CauseShare& cause, uint64_t page_size) {
         types.push_back(
             {{"type", type.type}, {"pages", type.pages}, {"pages_margin", type.margin}});
     }
-    return {
-        {"cause", cause.cause}, {"pages", cause.pages},         {"bytes", cause.pages * page_size},
-        {"share", cause.share}, {"pages_margin", cause.margin}, {"types", std::move(types)}};
+    return {{"cause", cause_name(cause.cause)}, {"pages", cause.pages},
+            {"bytes", cause.pages * page_size}, {"share", cause.share},
+            {"pages_margin", cause.margin},     {"types", std::move(types)}};
 }
 
-Json to_json_value(const std::vector<PythonFrame>& frames) {
-    Json python = Json::array();
-    for (const PythonFrame& frame : frames) {
-        python.push_back(
-            {{"function", frame.function}, {"file", frame.file}, {"line", frame.line}});
+// Innermost first.
+Json runtime_frames(const FrameStack& stack) {
+    Json frames = Json::array();
+    for (const Frame* frame : stack.frames) {
+        if (!frame->is_runtime) continue;
+        frames.push_back(
+            {{"function", frame->function}, {"file", frame->file}, {"line", frame->line}});
     }
-    return python;
+    return frames;
+}
+
+Json native_stack(const FrameStack& stack) {
+    Json lines = Json::array();
+    for (size_t i = 0; i < line_count(stack); ++i) lines.push_back(text_of_line(stack, i).whole());
+    return lines;
+}
+
+Json mixed_stack(const FrameStack& stack) {
+    Json frames = Json::array();
+    for (const Frame* frame : stack.frames) frames.push_back(text_of(*frame).whole());
+    return frames;
 }
 
 Json to_json_value(const SiteShare& site) {
-    Json python = to_json_value(site.python);
-    return {{"cause", site.cause},
+    return {{"cause", cause_name(site.cause)},
             {"pages", site.pages},
             {"pages_margin", site.margin},
-            {"module", site.module},
-            {"function", site.function},
-            {"inlined", site.inlined},
-            {"file", site.file},
-            {"line", site.line},
-            {"instruction", site.instruction},
+            {"module", site.code.module},
+            {"function", site.code.function},
+            {"inlined", site.code.inlined},
+            {"file", site.code.file},
+            {"line", site.code.line},
+            {"instruction", site.code.instruction},
             {"evidence", site.evidence},
-            {"stack", site.stack},
-            {"python", std::move(python)},
+            {"stack", native_stack(site.native_stack)},
+            {"python", runtime_frames(site.mixed_stack)},
             {"type", site.type},
             {"examples", site.examples},
-            {"mixed_stack", site.mixed_stack},
+            {"mixed_stack", mixed_stack(site.mixed_stack)},
             {"finalizing", site.finalizing}};
 }
 
@@ -80,12 +94,12 @@ Json to_json_value(const AfterBound& after) {
     for (const LaterPlace& site : after.sites) {
         sites.push_back({{"copies", site.copies},
                          {"share", site.share},
-                         {"module", site.module},
-                         {"function", site.function},
-                         {"file", site.file},
-                         {"line", site.line},
-                         {"python", to_json_value(site.python)},
-                         {"stack", site.stack}});
+                         {"module", site.code.module},
+                         {"function", site.code.function},
+                         {"file", site.code.file},
+                         {"line", site.code.line},
+                         {"python", runtime_frames(site.runtime_stack)},
+                         {"stack", native_stack(site.native_stack)}});
     }
     return {{"limit_bytes", after.limit_bytes},
             {"reached_ns", after.reached_ns},
@@ -138,7 +152,7 @@ Json to_json_value(const Report& report) {
     for (const auto& owner : report.owners) {
         Json causes = Json::array();
         for (const auto& cause : owner.causes) {
-            causes.push_back({{"cause", cause.name}, {"pages", cause.pages}});
+            causes.push_back({{"cause", cause_name(cause.cause)}, {"pages", cause.pages}});
         }
         Json types = Json::array();
         for (const auto& type : owner.types) {

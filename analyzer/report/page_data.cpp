@@ -1,10 +1,14 @@
 #include "report/page_data.h"
 
 #include <algorithm>
+#include <map>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
+#include <utility>
 
 #include "report/diff.h"
+#include "report/frame_text.h"
 #include "report/json_value.h"
 #include "symbolize/demangle.h"
 
@@ -20,9 +24,9 @@ constexpr size_t kMostStacks = 20000;
 
 class Strings {
   public:
-    size_t id(const std::string& text) {
-        const auto [at, is_new] = ids_.try_emplace(text, all_.size());
-        if (is_new) all_.push_back(text);
+    size_t id(std::string_view text) {
+        const auto [at, is_new] = ids_.try_emplace(std::string(text), all_.size());
+        if (is_new) all_.emplace_back(text);
         return at->second;
     }
     Json all() const { return all_; }
@@ -47,7 +51,7 @@ class Deltas {
 };
 
 // Without parameters, template arguments and nameless namespaces.
-std::string short_function(const std::string& function) {
+std::string short_function(std::string_view function) {
     constexpr std::string_view kAnonymous = "(anonymous namespace)::";
     std::string name = symbolize::short_name(function);
     for (size_t at; (at = name.find(kAnonymous)) != std::string::npos;) {
@@ -56,12 +60,72 @@ std::string short_function(const std::string& function) {
     return name;
 }
 
-// Of "function (place)".
-std::string short_frame(const std::string& frame) {
-    const size_t place = frame.rfind(" (");
-    if (place == std::string::npos) return frame;
-    return short_function(frame.substr(0, place)) + frame.substr(place);
+// Of native code.
+std::string short_frame(const FrameText& frame) {
+    if (frame.place.empty()) return frame.function;
+    return short_function(frame.function) + " " + frame.place;
 }
+
+// Stacks by what their frames are called, which many frames are the same: instructions of one line.
+class PageStacks {
+  public:
+    explicit PageStacks(Strings* strings) : strings_(*strings) {}
+
+    void add(const Details::Stack& stack) {
+        std::vector<size_t> native;
+        for (size_t i = 0; i < line_count(stack.native); ++i) {
+            const bool is_frame = i < stack.native.frames.size();
+            native.push_back(is_frame ? frame_id(stack.native.frames[i])
+                                      : text_id(text_of_line(stack.native, i), false));
+        }
+        std::vector<size_t> mixed;
+        for (const Frame* frame : stack.mixed.frames) mixed.push_back(frame_id(frame));
+        const auto [at, is_new] =
+            index_.try_emplace({stack.cause, std::move(native), std::move(mixed)}, pages_.size());
+        if (is_new) pages_.push_back({&at->first, 0});
+        pages_[at->second].second += stack.pages;
+    }
+
+    Json frames() { return std::move(frames_); }
+
+    Json stacks() {
+        std::stable_sort(pages_.begin(), pages_.end(),
+                         [](const auto& a, const auto& b) { return a.second > b.second; });
+        if (pages_.size() > kMostStacks) pages_.resize(kMostStacks);
+        Json stacks = Json::array();
+        for (const auto& [key, pages] : pages_) {
+            const auto& [cause, native, mixed] = *key;
+            stacks.push_back({strings_.id(cause_name(cause)), pages, native, mixed});
+        }
+        return stacks;
+    }
+
+  private:
+    using Key = std::tuple<Cause, std::vector<size_t>, std::vector<size_t>>;
+
+    size_t frame_id(const Frame* frame) {
+        const auto [at, is_new] = ids_.try_emplace(frame, 0);
+        if (is_new) at->second = text_id(text_of(*frame), frame->is_runtime);
+        return at->second;
+    }
+
+    size_t text_id(const FrameText& text, bool is_runtime) {
+        const std::string whole = text.whole();
+        const auto [at, is_new] = text_ids_.try_emplace({whole, is_runtime}, text_ids_.size());
+        if (is_new) {
+            const std::string shown = is_runtime ? whole : short_frame(text);
+            frames_.push_back({strings_.id(whole), strings_.id(shown), is_runtime ? 1 : 0});
+        }
+        return at->second;
+    }
+
+    Strings& strings_;
+    Json frames_ = Json::array();
+    std::unordered_map<const Frame*, size_t> ids_;
+    std::map<std::pair<std::string, bool>, size_t> text_ids_;
+    std::map<Key, size_t> index_;
+    std::vector<std::pair<const Key*, uint64_t>> pages_;  // of each stack
+};
 
 class PageData {
   public:
@@ -72,21 +136,17 @@ class PageData {
             timeline_of_pid_[point.pid].push_back(point);
         }
         if (diff == nullptr) return;
-        for (const compare::Change& change : diff->sites) {
-            place_of_change_.emplace(change.name, static_cast<int>(place_of_change_.size()));
+        for (const auto& row : diff->sites) {
+            place_of_change_.emplace(row.key, static_cast<int>(place_of_change_.size()));
         }
     }
 
     Json build() {
         Json data = {{"report", report_value()}, {"site_count", report_.sites.size()}};
-        Json frames = Json::array();
-        for (const Details::Frame& frame : details_.frames()) {
-            const std::string shown = frame.is_python ? frame.text : short_frame(frame.text);
-            frames.push_back(
-                {strings_.id(frame.text), strings_.id(shown), frame.is_python ? 1 : 0});
-        }
-        data["frames"] = std::move(frames);
-        data["stacks"] = stacks();
+        PageStacks stacks(&strings_);
+        for (const Details::Stack& stack : details_.stacks()) stacks.add(stack);
+        data["frames"] = stacks.frames();
+        data["stacks"] = stacks.stacks();
         data["kinds"] = diff_ == nullptr ? kinds() : Json::array();
         Json processes = Json::array();
         for (const Details::Process& process : details_.processes()) {
@@ -108,37 +168,26 @@ class PageData {
         for (size_t i = 0; i < sites.size(); ++i) {
             Json& site = sites[i];
             if (diff_ != nullptr) {
-                const auto change = place_of_change_.find(compare::site_name(report_.sites[i]));
+                const auto change = place_of_change_.find(compare::names_of(report_.sites[i]));
                 const bool is_there = change != place_of_change_.end() &&
                                       static_cast<size_t>(change->second) < kMostSites;
                 site["change"] = is_there ? change->second : -1;
             }
-            site["short_function"] = short_function(site["function"].get<std::string>());
+            site["short_function"] = short_function(report_.sites[i].code.function);
             for (const char* stack : {"stack", "mixed_stack"}) {
                 for (Json& frame : site[stack]) frame = strings_.id(frame.get<std::string>());
             }
         }
-        if (report_.after_bound) {
-            for (Json& site : report["after_bound"]["sites"]) {
-                site["short_function"] = short_function(site["function"].get<std::string>());
-                for (Json& frame : site["stack"]) frame = short_frame(frame.get<std::string>());
+        if (!report_.after_bound) return report;
+        Json& counted = report["after_bound"]["sites"];
+        for (size_t i = 0; i < counted.size(); ++i) {
+            const LaterPlace& place = report_.after_bound->sites[i];
+            counted[i]["short_function"] = short_function(place.code.function);
+            for (size_t line = 0; line < line_count(place.native_stack); ++line) {
+                counted[i]["stack"][line] = short_frame(text_of_line(place.native_stack, line));
             }
         }
         return report;
-    }
-
-    Json stacks() {
-        std::vector<const Details::Stack*> order;
-        for (const Details::Stack& stack : details_.stacks()) order.push_back(&stack);
-        std::stable_sort(order.begin(), order.end(),
-                         [](const auto* a, const auto* b) { return a->pages > b->pages; });
-        if (order.size() > kMostStacks) order.resize(kMostStacks);
-        Json stacks = Json::array();
-        for (const Details::Stack* stack : order) {
-            stacks.push_back(
-                {strings_.id(stack->cause), stack->pages, stack->native, stack->mixed});
-        }
-        return stacks;
     }
 
     // Sites are named by their place in the report's list, -1 for none.
@@ -150,7 +199,7 @@ class PageData {
         Json kinds = Json::array();
         for (const Details::Kind& kind : details_.kinds()) {
             const auto place = place_of_site.find(kind.site);
-            kinds.push_back({strings_.id(kind.cause),
+            kinds.push_back({strings_.id(cause_name(kind.cause)),
                              place == place_of_site.end() ? -1 : place->second,
                              strings_.id(kind.type), strings_.id(kind.owner)});
         }
@@ -214,7 +263,7 @@ class PageData {
     const Report& report_;
     const Details& details_;
     const compare::Diff* diff_;
-    std::unordered_map<std::string, int> place_of_change_;
+    std::map<compare::SiteNames, int> place_of_change_;
     std::unordered_map<int, std::vector<TimelinePoint>> timeline_of_pid_;
     // Any number of images may claim one pid, and each look through all of its points.
     static constexpr size_t kMostPoints = 20'000'000;

@@ -108,7 +108,7 @@ void TextReport::head() {
 void TextReport::causes() {
     page_.table_heading("Why");
     for (const CauseShare& cause : report_.causes) {
-        page_.row("  " + cause.cause, cause.pages, cause.margin);
+        page_.row("  " + std::string(cause_name(cause.cause)), cause.pages, cause.margin);
         // A type that is next to nothing of all copies is not worth its line.
         constexpr uint64_t kLeastShare = 1000;
         const size_t shown = std::min(cause.types.size(), options_.top);
@@ -159,32 +159,35 @@ void TextReport::site(const SiteShare& site) {
         python_site(site);
         return;
     }
-    if (!site.module.empty() || !site.function.empty()) {
+    const WritingCode& code = site.code;
+    if (!code.module.empty() || !code.function.empty()) {
         const std::string source =
-            site.file.empty() ? "" : fmt::format("{}:{}, ", file_name(site.file), site.line);
-        page_.line("      " + name_and_place(site.function,
-                                             printable(fmt::format("({}{})", source, site.module)),
+            code.file.empty() ? "" : fmt::format("{}:{}, ", file_name(code.file), code.line);
+        page_.line("      " + name_and_place(std::string(code.function),
+                                             printable(fmt::format("({}{})", source, code.module)),
                                              page_.width() - 6));
         const std::string inlined =
-            site.inlined.empty() ? ""
-                                 : fmt::format("   (inlined {})", runtime::base_name(site.inlined));
-        page_.line("      " + cut_end(printable(site.instruction + inlined), page_.width() - 6));
+            code.inlined.empty() ? ""
+                                 : fmt::format("   (inlined {})", runtime::base_name(code.inlined));
+        page_.line("      " + cut_end(printable(fmt::format("{}{}", code.instruction, inlined)),
+                                      page_.width() - 6));
     }
     page_.paragraph(printable(site.evidence), 6, 6);
-    const size_t inlined = site.inlined.empty() ? 0 : 1;
-    const size_t shown = std::min(site.stack.size(), kStackLines);
+    const size_t inlined = code.inlined.empty() ? 0 : 1;
+    const size_t lines = line_count(site.native_stack);
+    const size_t shown = std::min(lines, kStackLines);
     for (size_t i = 1 + inlined; i < shown; ++i) {
-        page_.line("        < " + stack_line(site.stack[i], page_.width() - 10));
+        page_.line("        < " +
+                   stack_line(text_of_line(site.native_stack, i), page_.width() - 10));
     }
-    if (site.stack.size() > kStackLines) {
-        page_.line(fmt::format("        < … {} more (--format json has all)",
-                               site.stack.size() - kStackLines));
+    if (lines > kStackLines) {
+        page_.line(fmt::format("        < … {} more (--format json has all)", lines - kStackLines));
     }
 }
 
 // "refcount of str, e.g. 'some text'".
 std::string TextReport::cause_line(const SiteShare& site) {
-    std::string text = site.cause;
+    std::string text(cause_name(site.cause));
     if (!site.type.empty()) text += " of " + printable(site.type);
     if (!site.examples.empty()) text += ", e.g. " + printable(site.examples.front());
     if (site.finalizing) text += "  (at interpreter exit)";
@@ -194,28 +197,22 @@ std::string TextReport::cause_line(const SiteShare& site) {
 // The Python lines first; the native instruction below them.
 void TextReport::python_site(const SiteShare& site) {
     constexpr size_t kStackLines = 5;
-    const auto python_line = [&](const std::string& frame) {
-        const size_t place = frame.rfind(" (");
-        if (place == std::string::npos) return printable(frame);
-        const std::string file(file_name(frame.substr(place + 2)));
-        return printable(frame.substr(0, place) + " (" + file);
-    };
-    const bool native = options_.native;
-    const auto& stack = native ? site.stack : site.mixed_stack;
-    const size_t shown = std::min(stack.size(), kStackLines);
+    const FrameStack& stack = options_.native ? site.native_stack : site.mixed_stack;
+    // The mixed one ends where the program's own code does.
+    const size_t lines = options_.native ? line_count(stack) : stack.frames.size();
+    const size_t shown = std::min(lines, kStackLines);
     for (size_t i = 0; i < shown; ++i) {
-        const std::string frame = native ? stack[i] : python_line(stack[i]);
         page_.line((i == 0 ? "      " : "        < ") +
-                   stack_line(frame, page_.width() - (i == 0 ? 6 : 10)));
+                   stack_line(short_text_of_line(stack, i), page_.width() - (i == 0 ? 6 : 10)));
     }
-    if (stack.size() > shown) {
-        page_.line(
-            fmt::format("        < … {} more (--format json has all)", stack.size() - shown));
+    if (lines > shown) {
+        page_.line(fmt::format("        < … {} more (--format json has all)", lines - shown));
     }
     page_.paragraph(printable(site.evidence), 6, 6);
-    const std::string function = site.function.empty() ? "" : short_name(site.function) + " ";
-    page_.line("      " + cut_end(printable(fmt::format("{} in {}({})", site.instruction, function,
-                                                        site.module)),
+    const WritingCode& code = site.code;
+    const std::string function = code.function.empty() ? "" : short_name(code.function) + " ";
+    page_.line("      " + cut_end(printable(fmt::format("{} in {}({})", code.instruction, function,
+                                                        code.module)),
                                   page_.width() - 6));
 }
 
@@ -228,7 +225,8 @@ void TextReport::types() {
             typed += type.pages;
         }
         if (cause.pages != typed)
-            pages_by_type["(no object: " + cause.cause + ")"] += cause.pages - typed;
+            pages_by_type[fmt::format("(no object: {})", cause_name(cause.cause))] +=
+                cause.pages - typed;
     }
     std::vector<TypeShare> rows;
     for (const auto& [type, pages] : pages_by_type) rows.push_back({type, pages});

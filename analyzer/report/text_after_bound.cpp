@@ -15,30 +15,33 @@ using attribute::AfterBound;
 using attribute::LaterPlace;
 
 std::string source_of(const LaterPlace& place) {
-    if (place.file.empty()) return fmt::format("({})", place.module);
-    return fmt::format("({}:{}, {})", file_name(place.file), place.line, place.module);
+    const attribute::WritingCode& code = place.code;
+    if (code.file.empty()) return fmt::format("({})", code.module);
+    return fmt::format("({}:{}, {})", file_name(code.file), code.line, code.module);
 }
 
 void place_lines(const LaterPlace& place, TextPage* page) {
     // Where a library's function has no line, those who called it say more.
     constexpr size_t kCallers = 3;
-    if (place.stack.empty()) {
+    if (place.native_stack.empty()) {
         page->line("      (an unknown place)");
         return;
     }
-    if (!place.python.empty()) {
-        const attribute::PythonFrame& python = place.python.front();
-        page->line("      " + cut_end(printable(fmt::format("{} ({}:{})", python.function,
-                                                            file_name(python.file), python.line)),
-                                      page->width() - 6));
+    const bool has_runtime = !place.runtime_stack.empty();
+    if (has_runtime) {
+        const std::string line = short_text_of(*place.runtime_stack.frames.front()).whole();
+        page->line("      " + cut_end(printable(line), page->width() - 6));
     }
-    const std::string in = place.python.empty() ? "" : "in ";
+    const std::string in = has_runtime ? "in " : "";
     const size_t columns = page->width() - 6 - in.size();
-    page->line("      " + in +
-               name_and_place(place.function, printable(source_of(place)), columns));
-    if (!place.python.empty() || !place.file.empty()) return;
-    for (size_t i = 1; i < std::min(place.stack.size(), kCallers + 1); ++i) {
-        page->line("        < " + stack_line(place.stack[i], page->width() - 10));
+    page->line(
+        "      " + in +
+        name_and_place(std::string(place.code.function), printable(source_of(place)), columns));
+    if (has_runtime || !place.code.file.empty()) return;
+    const size_t lines = line_count(place.native_stack);
+    for (size_t i = 1; i < std::min(lines, kCallers + 1); ++i) {
+        page->line("        < " +
+                   stack_line(text_of_line(place.native_stack, i), page->width() - 10));
     }
 }
 

@@ -69,10 +69,9 @@ std::string name_and_place(const std::string& function, const std::string& place
     return cut_end(cut_start(name, room) + " " + place, columns);
 }
 
-std::string stack_line(const std::string& frame, size_t columns) {
-    const size_t place = frame.rfind(" (");
-    if (place == std::string::npos) return cut_end(printable(frame), columns);
-    return name_and_place(frame.substr(0, place), printable(frame.substr(place + 1)), columns);
+std::string stack_line(const FrameText& frame, size_t columns) {
+    if (frame.place.empty()) return cut_end(printable(frame.function), columns);
+    return name_and_place(frame.function, printable(frame.place), columns);
 }
 
 }  // namespace cowscope::report

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "report/format.h"
+#include "report/frame_text.h"
 #include "report/report.h"
 
 namespace cowscope::report {
@@ -53,7 +54,6 @@ class TextPage {
 // A function and where it is. The place stays whole; a long name loses its start, because what
 // tells functions apart stands at the end.
 std::string name_and_place(const std::string& function, const std::string& place, size_t columns);
-// A frame of a stack: "function (place)".
-std::string stack_line(const std::string& frame, size_t columns);
+std::string stack_line(const FrameText& frame, size_t columns);
 
 }  // namespace cowscope::report

@@ -23,7 +23,7 @@ class Judge {
   public:
     Judge(const trace::ProcessTrace& process, symbolize::Symbolizer* symbolizer,
           decode::Decoder* decoder)
-        : space_(process, symbolizer), sites_(process, &space_, decoder) {}
+        : space_(process, symbolizer), sites_(process, &space_, decoder, &frames_) {}
 
     // Nothing for an instruction that only read.
     const std::optional<FirstWrite>& judge(const trace::EventRecord& event, uint32_t type_number) {
@@ -43,6 +43,7 @@ class Judge {
     }
 
   private:
+    attribute::FrameTable frames_;
     attribute::AddressSpace space_;
     attribute::SiteResolver sites_;
     std::map<std::tuple<uint32_t, runtime::Target, uint32_t>, std::optional<FirstWrite>> verdicts_;

@@ -10,6 +10,7 @@
 using namespace cowscope;
 using attribute::Report;
 using compare::Fate;
+using runtime::Cause;
 
 namespace {
 
@@ -17,7 +18,7 @@ constexpr uint64_t kMiB = uint64_t{1} << 20;
 constexpr uint64_t kPagesOfMiB = 256;
 
 // `forked` children that copied so much each, all of it because of one cause.
-Report report_of(unsigned forked, uint64_t pages_each, const std::string& cause) {
+Report report_of(unsigned forked, uint64_t pages_each, runtime::Cause cause) {
     Report report;
     report.trace = "t.cow";
     report.tracker = "userfaultfd";
@@ -42,19 +43,19 @@ Report report_of(unsigned forked, uint64_t pages_each, const std::string& cause)
 }  // namespace
 
 TEST_CASE("a limit is kept up to its last byte") {
-    const Report report = report_of(2, kPagesOfMiB, "refcount");
+    const Report report = report_of(2, kPagesOfMiB, Cause::refcount);
     compare::Limits limits;
     limits.copied = 2 * kMiB;
     limits.per_process = kMiB;
-    limits.copied_cause["refcount"] = 2 * kMiB;
-    limits.copied_cause["gc-header"] = 0;
+    limits.copied_cause[Cause::refcount] = 2 * kMiB;
+    limits.copied_cause[Cause::gc_header] = 0;
     const auto kept = compare::hold_against(limits, report);
     REQUIRE(kept.size() == 4);
     for (const auto& finding : kept) CHECK_FALSE(finding.is_over());
 
     limits.copied = 2 * kMiB - 1;
     limits.per_process = kMiB - 1;
-    limits.copied_cause["refcount"] = 0;
+    limits.copied_cause[Cause::refcount] = 0;
     const auto over = compare::hold_against(limits, report);
     // Each of the two processes is named.
     REQUIRE(over.size() == 5);
@@ -68,12 +69,12 @@ TEST_CASE("a limit is kept up to its last byte") {
 }
 
 TEST_CASE("what a trace cannot tell is not said to be within a limit") {
-    Report report = report_of(1, 1, "unknown");
+    Report report = report_of(1, 1, Cause::unknown);
     report.witness = "off";
     compare::Limits limits;
     limits.copied = kMiB;
     CHECK(compare::hold_against(limits, report).size() == 1);
-    limits.copied_cause["refcount"] = kMiB;
+    limits.copied_cause[Cause::refcount] = kMiB;
     CHECK_THROWS_AS(compare::hold_against(limits, report), Error);
     report.tracker = "off";
     limits.copied_cause.clear();
@@ -81,20 +82,20 @@ TEST_CASE("what a trace cannot tell is not said to be within a limit") {
 }
 
 TEST_CASE("a difference tells what is gone, new and changed") {
-    Report before = report_of(2, 1000, "refcount");
+    Report before = report_of(2, 1000, Cause::refcount);
     before.advice.push_back({"intern", before.owners[0].owner, 2000, 1, ""});
-    Report after = report_of(2, 10, "store");
+    Report after = report_of(2, 10, Cause::store);
     const compare::Diff diff = compare::compare(before, after);
     CHECK_FALSE(diff.per_process);
     CHECK(diff.copied.before == 2000);
     CHECK(diff.copied.after == 20);
     CHECK(diff.copied.fate() == Fate::changed);
     REQUIRE(diff.causes.size() == 2);
-    CHECK(diff.causes[0].name == "refcount");
-    CHECK(diff.causes[0].fate() == Fate::gone);
-    CHECK(diff.causes[1].fate() == Fate::appeared);
+    CHECK(diff.causes[0].key == Cause::refcount);
+    CHECK(diff.causes[0].change.fate() == Fate::gone);
+    CHECK(diff.causes[1].change.fate() == Fate::appeared);
     REQUIRE(diff.owners.size() == 1);
-    CHECK(diff.owners[0].fate() == Fate::changed);
+    CHECK(diff.owners[0].change.fate() == Fate::changed);
     CHECK(diff.done == "intern");
 
     // Still advised, so not done.
@@ -103,9 +104,9 @@ TEST_CASE("a difference tells what is gone, new and changed") {
 }
 
 TEST_CASE("a difference is summed up in words") {
-    Report before = report_of(2, 1000, "refcount");
+    Report before = report_of(2, 1000, Cause::refcount);
     before.advice.push_back({"intern", before.owners[0].owner, 2000, 1, ""});
-    const Report after = report_of(2, 10, "refcount");
+    const Report after = report_of(2, 10, Cause::refcount);
     const report::DiffSummary gained = report::summarize(compare::compare(before, after));
     CHECK(gained.total == "Copied after fork: 7.8 MiB -> 80 KiB, 99.0 % less.");
     CHECK(gained.most == "Gained most: refcount, 7.7 MiB less");
@@ -120,23 +121,23 @@ TEST_CASE("a difference is summed up in words") {
     const report::DiffSummary same = report::summarize(compare::compare(after, after));
     CHECK(same.total == "Copied after fork: 80 KiB -> 80 KiB, no change.");
     CHECK(same.most.empty());
-    const Report nothing = report_of(2, 0, "refcount");
+    const Report nothing = report_of(2, 0, Cause::refcount);
     CHECK(report::summarize(compare::compare(nothing, nothing)).total ==
           "Copied after fork: 0 KiB -> 0 KiB, no change.");
 }
 
 TEST_CASE("with other numbers of processes each one is compared") {
     const compare::Diff diff =
-        compare::compare(report_of(2, 1000, "refcount"), report_of(8, 1000, "refcount"));
+        compare::compare(report_of(2, 1000, Cause::refcount), report_of(8, 1000, Cause::refcount));
     CHECK(diff.per_process);
     CHECK(diff.copied.before == Approx(1000));
     CHECK(diff.copied.after == Approx(1000));
     CHECK(diff.copied.fate() == Fate::same);
-    CHECK(diff.causes[0].fate() == Fate::same);
+    CHECK(diff.causes[0].change.fate() == Fate::same);
 }
 
 TEST_CASE("without owners on one side nothing is said of them") {
-    Report after = report_of(2, 10, "refcount");
+    Report after = report_of(2, 10, Cause::refcount);
     after.owners.clear();
-    CHECK(compare::compare(report_of(2, 1000, "refcount"), after).owners.empty());
+    CHECK(compare::compare(report_of(2, 1000, Cause::refcount), after).owners.empty());
 }

@@ -5,14 +5,14 @@
 using namespace cowscope;
 
 TEST_CASE("frames are named by function and place", "[export]") {
-    attribute::StackFrame python;
-    python.is_python = true;
+    attribute::Frame python;
+    python.is_runtime = true;
     python.function = "<lambda>";
     python.file = "/srv/app/x.py";
     python.line = 7;
     CHECK(exports::frame_name(python) == "<lambda> (x.py:7)");
 
-    attribute::StackFrame native;
+    attribute::Frame native;
     native.function = "std::vector<int>::push_back(int const&)";
     native.module = "/usr/lib/libx.so";
     CHECK(exports::frame_name(native) == "std::vector::push_back (libx.so)");
@@ -22,8 +22,8 @@ TEST_CASE("frames are named by function and place", "[export]") {
 }
 
 TEST_CASE("names of frames are one line of UTF-8", "[export]") {
-    attribute::StackFrame python;
-    python.is_python = true;
+    attribute::Frame python;
+    python.is_runtime = true;
     python.function = "a\nb\xff";
     python.file = "/srv/\xe2\x80\xae.py";
     python.line = 7;

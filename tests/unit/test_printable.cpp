@@ -65,6 +65,21 @@ std::string text_of_file(const std::string& path) {
     return text.str();
 }
 
+attribute::Frame evil_frame(bool is_runtime) {
+    attribute::Frame frame;
+    frame.is_runtime = is_runtime;
+    frame.function = frame.file = frame.symbol = frame.module = kEvil;
+    return frame;
+}
+const attribute::Frame kEvilNative = evil_frame(false);
+const attribute::Frame kEvilRuntime = evil_frame(true);
+
+attribute::WritingCode evil_code() {
+    attribute::WritingCode code;
+    code.module = code.function = code.inlined = code.file = code.instruction = kEvil;
+    return code;
+}
+
 // A report in which every text is evil.
 attribute::Report evil_report() {
     using namespace attribute;
@@ -80,20 +95,20 @@ attribute::Report evil_report() {
     process.inherited_pages = process.copied_pages = 100;
     report.processes = {process, process};
     report.processes[1].role = "fork";
-    report.causes = {{kEvil, 100, 1, 0, {{kEvil, 100, 0}}}};
+    report.causes = {{Cause::refcount, 100, 1, 0, {{kEvil, 100, 0}}}};
     SiteShare site;
     site.pages = 100;
-    site.cause = site.module = site.function = site.inlined = site.file = kEvil;
-    site.instruction = site.evidence = site.type = kEvil;
-    site.stack = {kEvil, kEvil + " (" + kEvil + ")", kEvil};
+    site.code = evil_code();
+    site.evidence = kEvil;
+    site.type = kEvil;
+    site.native_stack = {{&kEvilNative, &kEvilNative, &kEvilNative}, true};
     site.examples = {kEvil};
     report.sites = {site, site};
-    report.sites[1].python = {{kEvil, kEvil, 7}};
-    report.sites[1].mixed_stack = {kEvil + " (" + kEvil + ":7)", kEvil};
+    report.sites[1].mixed_stack = {{&kEvilRuntime, &kEvilNative}, false};
     OwnerShare owner;
     owner.owner = kEvil;
     owner.pages = owner.pages_with = 100;
-    owner.causes = {{kEvil, 100}};
+    owner.causes = {{Cause::store, 100}};
     owner.types = {{kEvil, 100, 0}};
     report.owners = {owner};
     report.advice = {{kEvil, kEvil, 100, 1, kEvil}};
@@ -101,10 +116,10 @@ attribute::Report evil_report() {
     after.copies = 10;
     LaterPlace place;
     place.copies = 10;
-    place.module = place.function = place.file = kEvil;
-    place.stack = {kEvil, kEvil};
+    place.code = evil_code();
+    place.native_stack = {{&kEvilNative, &kEvilNative}, false};
     after.sites = {place, place};
-    after.sites[1].python = {{kEvil, kEvil, 7}};
+    after.sites[1].runtime_stack = {{&kEvilRuntime}, false};
     report.after_bound = after;
     return report;
 }
@@ -113,15 +128,11 @@ exports::ProcessSamples evil_samples() {
     exports::ProcessSamples process;
     process.role = process.command = kEvil;
     exports::Sample sample;
-    sample.cause = sample.type = sample.owner = sample.module = sample.function = kEvil;
-    sample.inlined = sample.file = sample.instruction = kEvil;
-    sample.python = {kEvil, kEvil, 7};
-    sample.is_truncated = true;
+    sample.type = sample.owner = kEvil;
+    sample.code = evil_code();
+    sample.line = {kEvil, kEvil, 7};
     sample.pages = 1;
-    attribute::StackFrame frame;
-    frame.function = frame.file = frame.symbol = frame.module = kEvil;
-    sample.stack = {frame, frame};
-    sample.stack[1].is_python = true;
+    sample.stack = {{&kEvilNative, &kEvilRuntime}, true};
     process.samples = {sample};
     process.pages = {{0x1000, 5, 0, 0}};
     return process;

@@ -69,15 +69,15 @@ TEST_CASE("margins of several groups add up, and of nothing there are none", "[s
     SampleGroup group;
     for (int i = 0; i < 100; ++i) group.add(11, true, i < 30 ? 0 : 1);
     group.pages = 1000;
-    Margins one;
-    one.add(group, {{"a", 300}});
-    CHECK(one.pages_margin("b") == 0);
+    Margins<char> one;
+    one.add(group, {{'a', 300}});
+    CHECK(one.pages_margin('b') == 0);
     // 1.96 * 1000 * sqrt(0.3077 * 0.6923 / 104 * 1000 / 1100), by hand.
-    CHECK(one.pages_margin("a") == 85);
-    Margins four;
-    for (int i = 0; i < 4; ++i) four.add(group, {{"a", 300}});
-    CHECK(four.pages_margin("a") == 170);
-    Margins none;
-    none.add(SampleGroup{}, {{"a", 0}});
-    CHECK(none.pages_margin("a") == 0);
+    CHECK(one.pages_margin('a') == 85);
+    Margins<char> four;
+    for (int i = 0; i < 4; ++i) four.add(group, {{'a', 300}});
+    CHECK(four.pages_margin('a') == 170);
+    Margins<char> none;
+    none.add(SampleGroup{}, {{'a', 0}});
+    CHECK(none.pages_margin('a') == 0);
 }

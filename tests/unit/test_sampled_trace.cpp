@@ -80,7 +80,7 @@ attribute::Report report_of(uint64_t pages, uint64_t copied, uint32_t sample, co
 
 uint64_t pages_of(const attribute::Report& report, const std::string& cause) {
     for (const auto& each : report.causes) {
-        if (each.cause == cause) return each.pages;
+        if (cause_name(each.cause) == cause) return each.pages;
     }
     return 0;
 }
