@@ -8,10 +8,8 @@
 #include <unistd.h>
 
 #include "epoch/epoch.h"
-#include "hooks/interpose.h"
+#include "hooks/define_hooks.h"
 #include "hooks/own_descriptors.h"
-#include "hooks/plain_call.h"
-#include "hooks/real.h"
 #include "session/session.h"
 
 #include "support/poison.h"
@@ -66,11 +64,24 @@ int close_around_own(unsigned first, unsigned last, int flags) {
     const session::Locked locked;
     while (first <= last) {
         const unsigned own = next_own(first, last);
-        if (own == kNoNumber) return real().close_range(first, last, flags);
-        if (own > first && real().close_range(first, own - 1, flags) != 0) return -1;
+        if (own == kNoNumber) return real::close_range(first, last, flags);
+        if (own > first && real::close_range(first, own - 1, flags) != 0) return -1;
         first = own + 1;
     }
     return 0;
+}
+
+void close_all_from(int first) {
+    if (real::closefrom.is_there()) {
+        real::closefrom(first);
+        return;
+    }
+    if (real::close_range(static_cast<unsigned>(first), ~0U, 0) == 0) return;
+    struct rlimit limit = {};
+    sys::getrlimit(RLIMIT_NOFILE, &limit);
+    for (rlim_t fd = static_cast<rlim_t>(first); fd < limit.rlim_cur; ++fd) {
+        real::close(static_cast<int>(fd));
+    }
 }
 
 }  // namespace
@@ -107,41 +118,36 @@ unsigned count_own_descriptors() {
 using namespace cowscope;
 using namespace cowscope::hooks;
 
+COWSCOPE_CLOSE_HOOKS(COWSCOPE_DEFINE)
+
 COWSCOPE_INTERPOSED int close(int fd) {
     if (is_own_descriptor(fd)) {
         errno = EBADF;
         return -1;
     }
-    if (!real_functions_are_resolved()) return static_cast<int>(plain_call(SYS_close, fd));
-    return real().close(fd);
+    return real::close(fd);
 }
 
 COWSCOPE_INTERPOSED int close_range(unsigned first, unsigned last, int flags) noexcept {
-    if (first > last || !may_own_from(last)) return real().close_range(first, last, flags);
+    if (first > last || !may_own_from(last)) return real::close_range(first, last, flags);
     return close_around_own(first, last, flags);
 }
 
 COWSCOPE_INTERPOSED void closefrom(int lowest) noexcept {
     const int first = lowest < 0 ? 0 : lowest;
     if (!may_own_from(~0U) || close_around_own(static_cast<unsigned>(first), ~0U, 0) != 0) {
-        real().closefrom(first);
+        close_all_from(first);
     }
 }
 
 COWSCOPE_INTERPOSED int dup2(int from, int to) noexcept {
     if (from != to) give_up_number(to);
-    return real().dup2(visible(from), from == to ? visible(to) : to);
+    return real::dup2(visible(from), from == to ? visible(to) : to);
 }
 
 COWSCOPE_INTERPOSED int dup3(int from, int to, int flags) noexcept {
     if (from != to) give_up_number(to);
-    return real().dup3(visible(from), from == to ? visible(to) : to, flags);
+    return real::dup3(visible(from), from == to ? visible(to) : to, flags);
 }
 
 // Other names of the same.
-COWSCOPE_INTERPOSED int __close(int fd) {
-    return close(fd);
-}
-COWSCOPE_INTERPOSED int __dup2(int from, int to) noexcept {
-    return dup2(from, to);
-}

@@ -5,9 +5,8 @@
 #include "epoch/end.h"
 
 #include "epoch/epoch.h"
+#include "hooks/define_hooks.h"
 #include "hooks/end.h"
-#include "hooks/interpose.h"
-#include "hooks/real.h"
 #include "session/session.h"
 
 #include "support/poison.h"
@@ -21,18 +20,17 @@ constinit int quick_exit_status = 0;
 using namespace cowscope;
 using namespace cowscope::hooks;
 
+COWSCOPE_END_HOOKS(COWSCOPE_DEFINE)
+
 COWSCOPE_INTERPOSED void _exit(int status) {
     epoch::finish(trace::EndKind::exit, status & 0xff);
-    real().exit(status);
+    real::_exit(status);
     __builtin_unreachable();
-}
-COWSCOPE_INTERPOSED void _Exit(int status) {
-    _exit(status);
 }
 
 // Its handlers still run before the last one, which the constructor registered first.
 COWSCOPE_INTERPOSED void quick_exit(int status) {
     quick_exit_status = status;
-    real().quick_exit(status);
+    real::quick_exit(status);
     __builtin_unreachable();
 }

@@ -7,9 +7,8 @@
 #include <stdarg.h>
 #include <unistd.h>
 
+#include "hooks/define_hooks.h"
 #include "hooks/hidden_paths.h"
-#include "hooks/interpose.h"
-#include "hooks/real.h"
 
 #include "support/poison.h"
 
@@ -34,30 +33,30 @@ size_t count_arguments(va_list arguments) {
 COWSCOPE_INTERPOSED int execve(const char* path, Arguments arguments,
                                Arguments environment) noexcept {
     const BecomingAnotherProgram becoming;
-    return real().execve(visible_path(path), arguments, environment);
+    return real::execve(visible_path(path), arguments, environment);
 }
 COWSCOPE_INTERPOSED int execv(const char* path, Arguments arguments) noexcept {
     const BecomingAnotherProgram becoming;
-    return real().execve(visible_path(path), arguments, environ);
+    return real::execve(visible_path(path), arguments, environ);
 }
 COWSCOPE_INTERPOSED int execvpe(const char* file, Arguments arguments,
                                 Arguments environment) noexcept {
     const BecomingAnotherProgram becoming;
-    return real().execvpe(visible_path(file), arguments, environment);
+    return real::execvpe(visible_path(file), arguments, environment);
 }
 COWSCOPE_INTERPOSED int execvp(const char* file, Arguments arguments) noexcept {
     const BecomingAnotherProgram becoming;
-    return real().execvpe(visible_path(file), arguments, environ);
+    return real::execvpe(visible_path(file), arguments, environ);
 }
 COWSCOPE_INTERPOSED int execveat(int folder, const char* path, Arguments arguments,
                                  Arguments environment, int flags) noexcept {
     const BecomingAnotherProgram becoming;
-    return real().execveat(visible(folder), visible_path(folder, path), arguments, environment,
-                           flags);
+    return real::execveat(visible(folder), visible_path(folder, path), arguments, environment,
+                          flags);
 }
 COWSCOPE_INTERPOSED int fexecve(int fd, Arguments arguments, Arguments environment) noexcept {
     const BecomingAnotherProgram becoming;
-    return real().fexecve(visible(fd), arguments, environment);
+    return real::fexecve(visible(fd), arguments, environment);
 }
 
 // Copies the variadic arguments behind `first` into `array`, which has room for the terminator.

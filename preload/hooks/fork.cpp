@@ -13,8 +13,7 @@
 #include "epoch/end.h"
 #include "epoch/epoch.h"
 #include "epoch/judge.h"
-#include "hooks/interpose.h"
-#include "hooks/real.h"
+#include "hooks/define_hooks.h"
 #include "hooks/sandbox.h"
 #include "hooks/signals.h"
 #include "hooks/start.h"
@@ -171,9 +170,9 @@ using namespace cowscope::hooks;
 
 COWSCOPE_INTERPOSED pid_t _Fork() noexcept {
     // It calls the handlers.
-    if (real().fork == nullptr) return fork();
+    if (!real::_Fork.is_there()) return fork();
     before_fork();
-    const pid_t child = real().fork();
+    const pid_t child = real::_Fork();
     const KeptErrno kept_errno;
     if (child == 0) {
         after_fork_in_child();
@@ -193,11 +192,11 @@ COWSCOPE_INTERPOSED int clone(int (*function)(void*), void* stack, int flags, vo
     va_end(more);
     if ((flags & CLONE_VM) == 0) come_to_life();
     if ((flags & CLONE_VM) != 0 || function == nullptr || !session::is_current()) {
-        return real().clone(function, stack, flags, argument, parent_tid, tls, child_tid);
+        return real::clone(function, stack, flags, argument, parent_tid, tls, child_tid);
     }
     before_fork();
     CloneStart start = {function, argument, (flags & CLONE_FILES) != 0};
-    const int child = real().clone(start_cloned, stack, flags, &start, parent_tid, tls, child_tid);
+    const int child = real::clone(start_cloned, stack, flags, &start, parent_tid, tls, child_tid);
     const KeptErrno kept_errno;
     after_fork_in_parent();
     return child;
@@ -205,7 +204,7 @@ COWSCOPE_INTERPOSED int clone(int (*function)(void*), void* stack, int flags, vo
 
 COWSCOPE_INTERPOSED int daemon(int keep_folder, int keep_streams) noexcept {
     if (session::is_current()) daemon_tid = sys::gettid();
-    const int result = real().daemon(keep_folder, keep_streams);
+    const int result = real::daemon(keep_folder, keep_streams);
     daemon_tid = 0;
     return result;
 }

@@ -9,44 +9,15 @@
 #include <cstring>
 
 #include "epoch/epoch.h"
+#include "hooks/define_hooks.h"
 #include "hooks/hidden_paths.h"
 #include "hooks/own_folders.h"
-#include "hooks/real.h"
-#include "hooks/stand_in.h"
 #include "support/kept_errno.h"
 
 #include "support/poison.h"
 
 namespace cowscope::hooks {
 namespace {
-
-// struct stat64 is the same on 64-bit systems. Libcs older than glibc 2.33 have __xstat() and its
-// kin alone; nobody calls by name what is missing.
-struct Functions {
-    int (*access)(const char*, int);
-    int (*faccessat)(int, const char*, int, int);
-    int (*stat)(const char*, struct stat*);
-    int (*lstat)(const char*, struct stat*);
-    int (*fstat)(int, struct stat*);
-    int (*fstatat)(int, const char*, struct stat*, int);
-    int (*__xstat)(int, const char*, struct stat*);
-    int (*__lxstat)(int, const char*, struct stat*);
-    int (*__fxstat)(int, int, struct stat*);
-    int (*__fxstatat)(int, int, const char*, struct stat*, int);
-    int (*statx)(int, const char*, int, unsigned, struct statx*);
-    int (*open)(const char*, int, ...);
-    int (*openat)(int, const char*, int, ...);
-    int (*__open_2)(const char*, int);
-    int (*__openat_2)(int, const char*, int);
-};
-constinit Functions functions = {};
-
-// libc's, or the system call in its place.
-#define COWSCOPE_CALL(name, number, arguments)                                          \
-    [&] {                                                                               \
-        auto* const next = find_function(functions.name, #name, number);                \
-        return next != nullptr ? next arguments : CallInstead<int, number>() arguments; \
-    }()
 
 // The kernel tells the number of descriptors as the size of the folder that lists them (Linux 6.2).
 bool may_tell_number(unsigned mode, uint64_t size) {
@@ -84,94 +55,72 @@ int open_visible(int folder, const char* path, int flags, const Open& open) {
 
 }  // namespace
 
-void resolve_looking_functions(void* (*find)(const char*)) {
-    resolve_function(functions.access, find, "access");
-    resolve_function(functions.faccessat, find, "faccessat");
-    resolve_function(functions.stat, find, "stat");
-    resolve_function(functions.lstat, find, "lstat");
-    resolve_function(functions.fstat, find, "fstat");
-    resolve_function(functions.fstatat, find, "fstatat");
-    resolve_function(functions.__xstat, find, "__xstat");
-    resolve_function(functions.__lxstat, find, "__lxstat");
-    resolve_function(functions.__fxstat, find, "__fxstat");
-    resolve_function(functions.__fxstatat, find, "__fxstatat");
-    resolve_function(functions.statx, find, "statx");
-    resolve_function(functions.open, find, "open");
-    resolve_function(functions.openat, find, "openat");
-    resolve_function(functions.__open_2, find, "__open_2");
-    resolve_function(functions.__openat_2, find, "__openat_2");
-}
-
 }  // namespace cowscope::hooks
 
 using namespace cowscope;
 using namespace cowscope::hooks;
 
-namespace sys = sys;
+COWSCOPE_OPEN_AND_STAT_HOOKS(COWSCOPE_DEFINE)
 
 COWSCOPE_INTERPOSED int access(const char* path, int mode) noexcept {
-    return look(AT_FDCWD, path,
-                [&](const char* at) { return COWSCOPE_CALL(access, SYS_access, (at, mode)); });
+    return look(AT_FDCWD, path, [&](const char* at) { return real::access(at, mode); });
 }
 COWSCOPE_INTERPOSED int faccessat(int folder, const char* path, int mode, int flags) noexcept {
-    return look(folder, path, [&](const char* at) {
-        return COWSCOPE_CALL(faccessat, kNoCall, (visible(folder), at, mode, flags));
-    });
+    return look(folder, path,
+                [&](const char* at) { return real::faccessat(visible(folder), at, mode, flags); });
 }
 
 COWSCOPE_INTERPOSED int stat(const char* path, struct stat* out) noexcept {
-    return look_for_status(AT_FDCWD, path, out, [&](const char* at) {
-        return COWSCOPE_CALL(stat, SYS_stat, (at, out));
-    });
+    return look_for_status(AT_FDCWD, path, out,
+                           [&](const char* at) { return real::stat(at, out); });
 }
 COWSCOPE_INTERPOSED int lstat(const char* path, struct stat* out) noexcept {
-    return look_for_status(AT_FDCWD, path, out, [&](const char* at) {
-        return COWSCOPE_CALL(lstat, SYS_lstat, (at, out));
-    });
+    return look_for_status(AT_FDCWD, path, out,
+                           [&](const char* at) { return real::lstat(at, out); });
 }
 COWSCOPE_INTERPOSED int fstat(int fd, struct stat* out) noexcept {
-    const int result = COWSCOPE_CALL(fstat, SYS_fstat, (visible(fd), out));
+    const int result = real::fstat(visible(fd), out);
     if (result == 0) take_own_off(fd, "", out);
     return result;
 }
 COWSCOPE_INTERPOSED int fstatat(int folder, const char* path, struct stat* out,
                                 int flags) noexcept {
     return look_for_status(folder, path, out, [&](const char* at) {
-        return COWSCOPE_CALL(fstatat, SYS_newfstatat, (visible(folder), at, out, flags));
+        return real::fstatat(visible(folder), at, out, flags);
     });
 }
+// Libcs older than glibc 2.33 have these alone; before anything is looked up the system call does,
+// which knows no version.
 COWSCOPE_INTERPOSED int __xstat(int version, const char* path, struct stat* out) noexcept {
     return look_for_status(AT_FDCWD, path, out, [&](const char* at) {
-        auto* const next = find_function(functions.__xstat, "__xstat", SYS_stat);
-        return next != nullptr ? next(version, at, out) : CallInstead<int, SYS_stat>()(at, out);
+        return real_functions_are_resolved() ? real::__xstat(version, at, out)
+                                             : real::stat(at, out);
     });
 }
 COWSCOPE_INTERPOSED int __lxstat(int version, const char* path, struct stat* out) noexcept {
     return look_for_status(AT_FDCWD, path, out, [&](const char* at) {
-        auto* const next = find_function(functions.__lxstat, "__lxstat", SYS_lstat);
-        return next != nullptr ? next(version, at, out) : CallInstead<int, SYS_lstat>()(at, out);
+        return real_functions_are_resolved() ? real::__lxstat(version, at, out)
+                                             : real::lstat(at, out);
     });
 }
 COWSCOPE_INTERPOSED int __fxstat(int version, int fd, struct stat* out) noexcept {
-    auto* const next = find_function(functions.__fxstat, "__fxstat", SYS_fstat);
-    const int result = next != nullptr ? next(version, visible(fd), out)
-                                       : CallInstead<int, SYS_fstat>()(visible(fd), out);
+    const int result = real_functions_are_resolved() ? real::__fxstat(version, visible(fd), out)
+                                                     : real::fstat(visible(fd), out);
     if (result == 0) take_own_off(fd, "", out);
     return result;
 }
 COWSCOPE_INTERPOSED int __fxstatat(int version, int folder, const char* path, struct stat* out,
                                    int flags) noexcept {
     return look_for_status(folder, path, out, [&](const char* at) {
-        auto* const next = find_function(functions.__fxstatat, "__fxstatat", SYS_newfstatat);
-        return next != nullptr
-                   ? next(version, visible(folder), at, out, flags)
-                   : CallInstead<int, SYS_newfstatat>()(visible(folder), at, out, flags);
+        return real_functions_are_resolved()
+                   ? real::__fxstatat(version, visible(folder), at, out, flags)
+                   : real::fstatat(visible(folder), at, out, flags);
     });
 }
 COWSCOPE_INTERPOSED int statx(int folder, const char* __restrict path, int flags, unsigned mask,
                               struct statx* __restrict out) noexcept {
     const int result = look(folder, path, [&](const char* at) {
-        return COWSCOPE_CALL(statx, SYS_statx, (visible(folder), at, flags, mask, out));
+        return real::statx(visible(folder), at, flags, mask, out);
     });
     if (result != 0 || !may_tell_number(out->stx_mode, out->stx_size)) return result;
     out->stx_size -= own_in(folder, path);
@@ -188,75 +137,23 @@ COWSCOPE_INTERPOSED int statx(int folder, const char* __restrict path, int flags
 COWSCOPE_INTERPOSED int open(const char* path, int flags, ...) {
     COWSCOPE_TAKE_MODE(flags);
     return open_visible(AT_FDCWD, path, flags, [&](const char* at) {
-        auto* const next = find_function(functions.open, "open", SYS_openat);
-        return next != nullptr ? next(at, flags, mode)
-                               : CallInstead<int, SYS_openat>()(AT_FDCWD, at, flags, mode);
+        return real_functions_are_resolved() ? real::open(at, flags, mode)
+                                             : real::openat(AT_FDCWD, at, flags, mode);
     });
-}
-COWSCOPE_INTERPOSED int open64(const char* path, int flags, ...) {
-    COWSCOPE_TAKE_MODE(flags);
-    return open(path, flags, mode);
-}
-COWSCOPE_INTERPOSED int __open(const char* path, int flags, ...) {
-    COWSCOPE_TAKE_MODE(flags);
-    return open(path, flags, mode);
-}
-COWSCOPE_INTERPOSED int __open64(const char* path, int flags, ...) {
-    COWSCOPE_TAKE_MODE(flags);
-    return open(path, flags, mode);
 }
 COWSCOPE_INTERPOSED int openat(int folder, const char* path, int flags, ...) {
     COWSCOPE_TAKE_MODE(flags);
     return open_visible(folder, path, flags, [&](const char* at) {
-        return COWSCOPE_CALL(openat, SYS_openat, (visible(folder), at, flags, mode));
+        return real::openat(visible(folder), at, flags, mode);
     });
-}
-COWSCOPE_INTERPOSED int openat64(int folder, const char* path, int flags, ...) {
-    COWSCOPE_TAKE_MODE(flags);
-    return openat(folder, path, flags, mode);
 }
 // What the compiler makes of calls without a mode: libc ends the program where one is needed.
 COWSCOPE_INTERPOSED int __open_2(const char* path, int flags) {
-    return open_visible(AT_FDCWD, path, flags, [&](const char* at) {
-        return COWSCOPE_CALL(__open_2, kNoCall, (at, flags));
-    });
-}
-COWSCOPE_INTERPOSED int __open64_2(const char* path, int flags) {
-    return __open_2(path, flags);
+    return open_visible(AT_FDCWD, path, flags,
+                        [&](const char* at) { return real::__open_2(at, flags); });
 }
 COWSCOPE_INTERPOSED int __openat_2(int folder, const char* path, int flags) {
     return open_visible(folder, path, flags, [&](const char* at) {
-        return COWSCOPE_CALL(__openat_2, kNoCall, (visible(folder), at, flags));
+        return real::__openat_2(visible(folder), at, flags);
     });
-}
-COWSCOPE_INTERPOSED int __openat64_2(int folder, const char* path, int flags) {
-    return __openat_2(folder, path, flags);
-}
-
-// Other names of the same.
-COWSCOPE_INTERPOSED int stat64(const char* path, struct stat64* out) noexcept {
-    return stat(path, reinterpret_cast<struct stat*>(out));
-}
-COWSCOPE_INTERPOSED int lstat64(const char* path, struct stat64* out) noexcept {
-    return lstat(path, reinterpret_cast<struct stat*>(out));
-}
-COWSCOPE_INTERPOSED int fstat64(int fd, struct stat64* out) noexcept {
-    return fstat(fd, reinterpret_cast<struct stat*>(out));
-}
-COWSCOPE_INTERPOSED int fstatat64(int folder, const char* path, struct stat64* out,
-                                  int flags) noexcept {
-    return fstatat(folder, path, reinterpret_cast<struct stat*>(out), flags);
-}
-COWSCOPE_INTERPOSED int __xstat64(int version, const char* path, struct stat64* out) noexcept {
-    return __xstat(version, path, reinterpret_cast<struct stat*>(out));
-}
-COWSCOPE_INTERPOSED int __lxstat64(int version, const char* path, struct stat64* out) noexcept {
-    return __lxstat(version, path, reinterpret_cast<struct stat*>(out));
-}
-COWSCOPE_INTERPOSED int __fxstat64(int version, int fd, struct stat64* out) noexcept {
-    return __fxstat(version, fd, reinterpret_cast<struct stat*>(out));
-}
-COWSCOPE_INTERPOSED int __fxstatat64(int version, int folder, const char* path, struct stat64* out,
-                                     int flags) noexcept {
-    return __fxstatat(version, folder, path, reinterpret_cast<struct stat*>(out), flags);
 }

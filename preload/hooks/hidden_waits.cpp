@@ -2,8 +2,7 @@
 
 #include <errno.h>
 
-#include "hooks/interpose.h"
-#include "hooks/real.h"
+#include "hooks/define_hooks.h"
 
 #include "support/poison.h"
 
@@ -58,16 +57,14 @@ bool has_own_in(int count, const void* readable, const void* writable, const voi
 using namespace cowscope;
 using namespace cowscope::hooks;
 
+COWSCOPE_WAIT_FOR_DESCRIPTORS_HOOKS(COWSCOPE_DEFINE)
+
 COWSCOPE_INTERPOSED int poll(struct pollfd* all, nfds_t count, int timeout_ms) {
-    return poll_without_own(all, count, [&] { return real().poll(all, count, timeout_ms); });
-}
-COWSCOPE_INTERPOSED int __poll(struct pollfd* all, nfds_t count, int timeout_ms) {
-    return poll(all, count, timeout_ms);
+    return poll_without_own(all, count, [&] { return real::poll(all, count, timeout_ms); });
 }
 COWSCOPE_INTERPOSED int __poll_chk(struct pollfd* all, nfds_t count, int timeout_ms, size_t bytes) {
-    if (real().poll_checked == nullptr) return poll(all, count, timeout_ms);
     return poll_without_own(all, bytes / sizeof(*all) < count ? 0 : count,
-                            [&] { return real().poll_checked(all, count, timeout_ms, bytes); });
+                            [&] { return real::__poll_chk(all, count, timeout_ms, bytes); });
 }
 
 COWSCOPE_INTERPOSED int select(int count, fd_set* readable, fd_set* writable, fd_set* exceptional,
@@ -76,9 +73,5 @@ COWSCOPE_INTERPOSED int select(int count, fd_set* readable, fd_set* writable, fd
         errno = EBADF;
         return -1;
     }
-    return real().select(count, readable, writable, exceptional, timeout);
-}
-COWSCOPE_INTERPOSED int __select(int count, fd_set* readable, fd_set* writable, fd_set* exceptional,
-                                 struct timeval* timeout) {
-    return select(count, readable, writable, exceptional, timeout);
+    return real::select(count, readable, writable, exceptional, timeout);
 }

@@ -7,10 +7,9 @@
 
 #include <cstring>
 
+#include "hooks/define_hooks.h"
 #include "hooks/hidden_paths.h"
 #include "hooks/own_folders.h"
-#include "hooks/real.h"
-#include "hooks/stand_in.h"
 
 // By macros, because the shim itself must not call them.
 #define COWSCOPE_OPEN_FOLDER opendir
@@ -21,20 +20,10 @@
 namespace cowscope::hooks {
 namespace {
 
-using Visit = int(const char*, const struct stat*, int);
-using VisitWithPlace = int(const char*, const struct stat*, int, struct FTW*);
-
-struct Functions {
-    int (*ftw)(const char*, Visit*, int);
-    int (*nftw)(const char*, VisitWithPlace*, int, int);
-    FTSENT* (*fts_read)(FTS*);
-};
-constinit Functions functions = {};
-
 // What they give to the host's function is no more than what they have found.
 struct Walk {
-    Visit* visit;
-    VisitWithPlace* visit_with_place;
+    FtwVisit* visit;
+    NftwVisit* visit_with_place;
     // Then each is met in the folder where it is, and its path may begin elsewhere.
     bool changes_folder;
 };
@@ -68,40 +57,24 @@ int walk_visible(const Walk& now, const Call& walk) {
 using namespace cowscope;
 using namespace cowscope::hooks;
 
-COWSCOPE_INTERPOSED int ftw(const char* path, Visit* visit, int descriptors) {
-    auto* const next = find_function(functions.ftw, "ftw", kNoCall);
-    if (next == nullptr) return CallInstead<int, kNoCall>()();
-    if (!may_have_own_descriptors()) return next(path, visit, descriptors);
+COWSCOPE_TREE_WALK_HOOKS(COWSCOPE_DEFINE)
+
+COWSCOPE_INTERPOSED int ftw(const char* path, FtwVisit* visit, int descriptors) {
+    if (!may_have_own_descriptors()) return real::ftw(path, visit, descriptors);
     return walk_visible({visit, nullptr, false},
-                        [&] { return next(visible_path(path), visit_visible, descriptors); });
+                        [&] { return real::ftw(visible_path(path), visit_visible, descriptors); });
 }
-COWSCOPE_INTERPOSED int ftw64(const char* path,
-                              int (*visit)(const char*, const struct stat64*, int),
-                              int descriptors) {
-    return ftw(path, reinterpret_cast<Visit*>(visit), descriptors);
-}
-COWSCOPE_INTERPOSED int nftw(const char* path, VisitWithPlace* visit, int descriptors, int flags) {
-    auto* const next = find_function(functions.nftw, "nftw", kNoCall);
-    if (next == nullptr) return CallInstead<int, kNoCall>()();
-    if (!may_have_own_descriptors()) return next(path, visit, descriptors, flags);
+COWSCOPE_INTERPOSED int nftw(const char* path, NftwVisit* visit, int descriptors, int flags) {
+    if (!may_have_own_descriptors()) return real::nftw(path, visit, descriptors, flags);
     return walk_visible({nullptr, visit, (flags & FTW_CHDIR) != 0}, [&] {
-        return next(visible_path(path), visit_visible_with_place, descriptors, flags);
+        return real::nftw(visible_path(path), visit_visible_with_place, descriptors, flags);
     });
-}
-COWSCOPE_INTERPOSED int nftw64(const char* path,
-                               int (*visit)(const char*, const struct stat64*, int, struct FTW*),
-                               int descriptors, int flags) {
-    return nftw(path, reinterpret_cast<VisitWithPlace*>(visit), descriptors, flags);
 }
 
 COWSCOPE_INTERPOSED FTSENT* fts_read(FTS* walk) {
-    auto* const next = find_function(functions.fts_read, "fts_read", kNoCall);
     for (;;) {
-        FTSENT* const found = next == nullptr ? nullptr : next(walk);
+        FTSENT* const found = real::fts_read(walk);
         if (found == nullptr || !may_have_own_descriptors()) return found;
         if (!leads_to_own_descriptor(AT_FDCWD, found->fts_accpath)) return found;
     }
-}
-COWSCOPE_INTERPOSED FTSENT64* fts64_read(FTS64* walk) {
-    return reinterpret_cast<FTSENT64*>(fts_read(reinterpret_cast<FTS*>(walk)));
 }

@@ -10,10 +10,8 @@
 #include "epoch/epoch.h"
 #include "epoch/memory_changes.h"
 #include "format/kernel_abi.h"
-#include "hooks/interpose.h"
+#include "hooks/define_hooks.h"
 #include "hooks/own_descriptors.h"
-#include "hooks/plain_call.h"
-#include "hooks/real.h"
 #include "session/session.h"
 #include "support/guarded_read.h"
 
@@ -57,15 +55,11 @@ COWSCOPE_INTERPOSED int ioctl(int fd, unsigned long request, ...) noexcept {
     va_start(more, request);
     void* argument = va_arg(more, void*);
     va_end(more);
-    // Allocators may ask before anything can be looked up.
-    if (!real_functions_are_resolved()) {
-        return static_cast<int>(plain_call(SYS_ioctl, fd, request, argument));
-    }
-    const int result = real().ioctl(visible(fd), request, argument);
+    const int result = real::ioctl(visible(fd), request, argument);
     if (result == 0 || request != UFFDIO_REGISTER || errno != EBUSY) return result;
     if (!give_up_to_host(argument)) {
         errno = EBUSY;
         return result;
     }
-    return real().ioctl(fd, request, argument);
+    return real::ioctl(fd, request, argument);
 }

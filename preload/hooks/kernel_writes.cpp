@@ -15,160 +15,121 @@
 
 #include "epoch/epoch.h"
 #include "epoch/judge.h"
+#include "hooks/define_hooks.h"
 #include "hooks/hidden_paths.h"
-#include "hooks/interpose.h"
 #include "hooks/kernel_write.h"
 #include "hooks/own_descriptors.h"
-#include "hooks/plain_call.h"
-#include "hooks/real.h"
 
 #include "support/poison.h"
 
 using namespace cowscope;
 using namespace cowscope::hooks;
 
-namespace {
-
-// A libc that does not have the function.
-ssize_t fail_missing() {
-    errno = ENOSYS;
-    return -1;
-}
-
-}  // namespace
+COWSCOPE_KERNEL_WRITE_HOOKS(COWSCOPE_DEFINE)
 
 using epoch::before_unseen_writes;
 
 COWSCOPE_INTERPOSED ssize_t read(int fd, void* to, size_t bytes) {
-    // Allocators read files from their own start, where nothing may be looked up.
-    if (!real_functions_are_resolved()) return plain_call(SYS_read, fd, to, bytes);
     const KernelWrite write(to, bytes);
-    return write.wrote(real().read(visible(fd), to, bytes));
+    return write.wrote(real::read(visible(fd), to, bytes));
 }
 COWSCOPE_INTERPOSED ssize_t pread64(int fd, void* to, size_t bytes, off_t offset) {
-    if (!real_functions_are_resolved()) return plain_call(SYS_pread64, fd, to, bytes, offset);
     const KernelWrite write(to, bytes);
-    return write.wrote(real().pread(visible(fd), to, bytes, offset));
-}
-COWSCOPE_INTERPOSED ssize_t pread(int fd, void* to, size_t bytes, off_t offset) {
-    return pread64(fd, to, bytes, offset);
+    return write.wrote(real::pread64(visible(fd), to, bytes, offset));
 }
 COWSCOPE_INTERPOSED ssize_t readv(int fd, const struct iovec* to, int count) {
     epoch::before_unseen_writes();
-    return real().readv(visible(fd), to, count);
+    return real::readv(visible(fd), to, count);
 }
 COWSCOPE_INTERPOSED ssize_t preadv64(int fd, const struct iovec* to, int count, off_t offset) {
     epoch::before_unseen_writes();
-    return real().preadv(visible(fd), to, count, offset);
-}
-COWSCOPE_INTERPOSED ssize_t preadv(int fd, const struct iovec* to, int count, off_t offset) {
-    return preadv64(fd, to, count, offset);
+    return real::preadv64(visible(fd), to, count, offset);
 }
 COWSCOPE_INTERPOSED ssize_t recv(int fd, void* to, size_t bytes, int flags) {
     const KernelWrite write(to, bytes);
-    return write.wrote(real().recv(visible(fd), to, bytes, flags));
+    return write.wrote(real::recv(visible(fd), to, bytes, flags));
 }
 COWSCOPE_INTERPOSED ssize_t recvfrom(int fd, void* __restrict to, size_t bytes, int flags,
                                      struct sockaddr* __restrict address,
                                      socklen_t* __restrict address_bytes) {
     const KernelWrite write(to, bytes);
-    return write.wrote(real().recvfrom(visible(fd), to, bytes, flags, address, address_bytes));
+    return write.wrote(real::recvfrom(visible(fd), to, bytes, flags, address, address_bytes));
 }
 // What the compiler makes of calls whose buffer it knows the size of: where libc would end the
 // program for too small a one, it must still do so.
 COWSCOPE_INTERPOSED ssize_t __read_chk(int fd, void* to, size_t bytes, size_t room) {
     const KernelWrite write(to, bytes <= room ? bytes : 0);
-    return write.wrote(real().read_chk(visible(fd), to, bytes, room));
+    return write.wrote(real::__read_chk(visible(fd), to, bytes, room));
 }
 COWSCOPE_INTERPOSED ssize_t __pread64_chk(int fd, void* to, size_t bytes, off_t offset,
                                           size_t room) {
     const KernelWrite write(to, bytes <= room ? bytes : 0);
-    return write.wrote(real().pread_chk(visible(fd), to, bytes, offset, room));
-}
-COWSCOPE_INTERPOSED ssize_t __pread_chk(int fd, void* to, size_t bytes, off_t offset, size_t room) {
-    return __pread64_chk(fd, to, bytes, offset, room);
+    return write.wrote(real::__pread64_chk(visible(fd), to, bytes, offset, room));
 }
 COWSCOPE_INTERPOSED ssize_t __recv_chk(int fd, void* to, size_t bytes, size_t room, int flags) {
     const KernelWrite write(to, bytes <= room ? bytes : 0);
-    return write.wrote(real().recv_chk(visible(fd), to, bytes, room, flags));
+    return write.wrote(real::__recv_chk(visible(fd), to, bytes, room, flags));
 }
 COWSCOPE_INTERPOSED ssize_t __recvfrom_chk(int fd, void* __restrict to, size_t bytes, size_t room,
                                            int flags, struct sockaddr* __restrict address,
                                            socklen_t* __restrict address_bytes) {
     const KernelWrite write(to, bytes <= room ? bytes : 0);
     return write.wrote(
-        real().recvfrom_chk(visible(fd), to, bytes, room, flags, address, address_bytes));
+        real::__recvfrom_chk(visible(fd), to, bytes, room, flags, address, address_bytes));
 }
 // Other names of the same.
-COWSCOPE_INTERPOSED ssize_t __read(int fd, void* to, size_t bytes) {
-    return read(fd, to, bytes);
-}
-COWSCOPE_INTERPOSED ssize_t __pread64(int fd, void* to, size_t bytes, off_t offset) {
-    return pread64(fd, to, bytes, offset);
-}
 COWSCOPE_INTERPOSED ssize_t preadv64v2(int fd, const struct iovec* to, int count, off_t offset,
                                        int flags) {
     epoch::before_unseen_writes();
-    if (real().preadv2 == nullptr) return fail_missing();
-    return real().preadv2(visible(fd), to, count, offset, flags);
-}
-COWSCOPE_INTERPOSED ssize_t preadv2(int fd, const struct iovec* to, int count, off_t offset,
-                                    int flags) {
-    return preadv64v2(fd, to, count, offset, flags);
+    return real::preadv64v2(visible(fd), to, count, offset, flags);
 }
 COWSCOPE_INTERPOSED ssize_t process_vm_readv(pid_t pid, const struct iovec* to,
                                              unsigned long to_count, const struct iovec* from,
                                              unsigned long from_count,
                                              unsigned long flags) noexcept {
     epoch::before_unseen_writes();
-    return real().process_vm_readv(pid, to, to_count, from, from_count, flags);
+    return real::process_vm_readv(pid, to, to_count, from, from_count, flags);
 }
 COWSCOPE_INTERPOSED int recvmmsg(int fd, struct mmsghdr* messages, unsigned count, int flags,
                                  struct timespec* timeout) {
     epoch::before_unseen_writes();
-    return real().recvmmsg(visible(fd), messages, count, flags, timeout);
+    return real::recvmmsg(visible(fd), messages, count, flags, timeout);
 }
 COWSCOPE_INTERPOSED ssize_t getrandom(void* to, size_t bytes, unsigned flags) {
     const KernelWrite write(to, bytes);
-    // libc itself and allocators ask for some at their own start.
-    return write.wrote(real_functions_are_resolved() && real().getrandom != nullptr
-                           ? real().getrandom(to, bytes, flags)
-                           : plain_call(SYS_getrandom, to, bytes, flags));
+    return write.wrote(real::getrandom(to, bytes, flags));
 }
 COWSCOPE_INTERPOSED int getentropy(void* to, size_t bytes) {
     const KernelWrite write(to, bytes);
-    if (real().getentropy == nullptr) return static_cast<int>(fail_missing());
-    const int result = real().getentropy(to, bytes);
+    const int result = real::getentropy(to, bytes);
     if (result == 0) write.wrote(static_cast<ssize_t>(bytes));
     return result;
 }
 COWSCOPE_INTERPOSED ssize_t readlink(const char* __restrict path, char* __restrict to,
                                      size_t bytes) noexcept {
-    // Allocators look for a link of their settings at their own start.
-    if (!real_functions_are_resolved()) return plain_call(SYS_readlink, path, to, bytes);
     const KernelWrite write(to, bytes);
     return write.wrote(
-        look(AT_FDCWD, path, [&](const char* at) { return real().readlink(at, to, bytes); }));
+        look(AT_FDCWD, path, [&](const char* at) { return real::readlink(at, to, bytes); }));
 }
 COWSCOPE_INTERPOSED ssize_t readlinkat(int folder, const char* __restrict path, char* __restrict to,
                                        size_t bytes) noexcept {
     const KernelWrite write(to, bytes);
     return write.wrote(look(folder, path, [&](const char* at) {
-        return real().readlinkat(visible(folder), at, to, bytes);
+        return real::readlinkat(visible(folder), at, to, bytes);
     }));
 }
 COWSCOPE_INTERPOSED ssize_t __readlink_chk(const char* __restrict path, char* __restrict to,
                                            size_t bytes, size_t room) noexcept {
     const KernelWrite write(to, bytes <= room ? bytes : 0);
     return write.wrote(look(
-        AT_FDCWD, path, [&](const char* at) { return real().readlink_chk(at, to, bytes, room); }));
+        AT_FDCWD, path, [&](const char* at) { return real::__readlink_chk(at, to, bytes, room); }));
 }
 COWSCOPE_INTERPOSED ssize_t __readlinkat_chk(int folder, const char* __restrict path,
                                              char* __restrict to, size_t bytes,
                                              size_t room) noexcept {
     const KernelWrite write(to, bytes <= room ? bytes : 0);
     return write.wrote(look(folder, path, [&](const char* at) {
-        return real().readlinkat_chk(visible(folder), at, to, bytes, room);
+        return real::__readlinkat_chk(visible(folder), at, to, bytes, room);
     }));
 }
 // Done by threads of libc's own, later.
@@ -178,21 +139,14 @@ COWSCOPE_INTERPOSED int aio_read64(struct aiocb64* request) noexcept {
         errno = EBADF;
         return -1;
     }
-    return real().aio_read(request);
-}
-COWSCOPE_INTERPOSED int aio_read(struct aiocb* request) noexcept {
-    return aio_read64(reinterpret_cast<struct aiocb64*>(request));
+    return real::aio_read64(request);
 }
 COWSCOPE_INTERPOSED int lio_listio64(int mode, struct aiocb64* const requests[], int count,
                                      struct sigevent* event) noexcept {
     epoch::before_unseen_writes();
-    return real().lio_listio(mode, requests, count, event);
-}
-COWSCOPE_INTERPOSED int lio_listio(int mode, struct aiocb* const requests[], int count,
-                                   struct sigevent* event) noexcept {
-    return lio_listio64(mode, reinterpret_cast<struct aiocb64* const*>(requests), count, event);
+    return real::lio_listio64(mode, requests, count, event);
 }
 COWSCOPE_INTERPOSED ssize_t recvmsg(int fd, struct msghdr* message, int flags) {
     epoch::before_unseen_writes();
-    return real().recvmsg(visible(fd), message, flags);
+    return real::recvmsg(visible(fd), message, flags);
 }

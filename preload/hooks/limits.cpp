@@ -5,8 +5,7 @@
 #include <unistd.h>
 
 #include "epoch/epoch.h"
-#include "hooks/interpose.h"
-#include "hooks/real.h"
+#include "hooks/define_hooks.h"
 #include "session/aggregate_file.h"
 #include "session/session.h"
 
@@ -48,8 +47,10 @@ void before_limit(int resource, const struct rlimit* limit) {
 using namespace cowscope;
 using namespace cowscope::hooks;
 
+COWSCOPE_LIMIT_HOOKS(COWSCOPE_DEFINE)
+
 COWSCOPE_INTERPOSED int mlockall(int flags) noexcept {
-    const int result = real().mlockall(flags);
+    const int result = real::mlockall(flags);
     if (result == 0) unlock_own_memory();
     return result;
 }
@@ -58,21 +59,11 @@ COWSCOPE_INTERPOSED int mlockall(int flags) noexcept {
 COWSCOPE_INTERPOSED int setrlimit64(__rlimit_resource_t resource,
                                     const struct rlimit64* limit) noexcept {
     before_limit(resource, reinterpret_cast<const struct rlimit*>(limit));
-    return real().setrlimit(resource, reinterpret_cast<const struct rlimit*>(limit));
-}
-COWSCOPE_INTERPOSED int setrlimit(__rlimit_resource_t resource,
-                                  const struct rlimit* limit) noexcept {
-    before_limit(resource, limit);
-    return real().setrlimit(resource, limit);
+    return real::setrlimit64(resource, reinterpret_cast<const struct rlimit*>(limit));
 }
 COWSCOPE_INTERPOSED int prlimit64(pid_t pid, __rlimit_resource resource,
                                   const struct rlimit64* limit, struct rlimit64* old) noexcept {
     const auto* plain = reinterpret_cast<const struct rlimit*>(limit);
     if (pid == 0 || pid == session::self.pid) before_limit(resource, plain);
-    return real().prlimit(pid, resource, plain, reinterpret_cast<struct rlimit*>(old));
-}
-COWSCOPE_INTERPOSED int prlimit(pid_t pid, __rlimit_resource resource, const struct rlimit* limit,
-                                struct rlimit* old) noexcept {
-    if (pid == 0 || pid == session::self.pid) before_limit(resource, limit);
-    return real().prlimit(pid, resource, limit, old);
+    return real::prlimit64(pid, resource, plain, reinterpret_cast<struct rlimit*>(old));
 }

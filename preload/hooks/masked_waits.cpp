@@ -4,9 +4,8 @@
 #include <errno.h>
 
 #include "epoch/epoch.h"
+#include "hooks/define_hooks.h"
 #include "hooks/hidden_waits.h"
-#include "hooks/interpose.h"
-#include "hooks/real.h"
 #include "hooks/waiting_threads.h"
 #include "session/session.h"
 #include "support/guarded_read.h"
@@ -96,12 +95,11 @@ MaskedWait::~MaskedWait() {
 using namespace cowscope;
 using namespace cowscope::hooks;
 
+COWSCOPE_MASKED_WAIT_HOOKS(COWSCOPE_DEFINE)
+
 COWSCOPE_INTERPOSED int sigsuspend(const sigset_t* mask) {
     const MaskedWait wait(mask);
-    return real().sigsuspend(mask);
-}
-COWSCOPE_INTERPOSED int __sigsuspend(const sigset_t* mask) {
-    return sigsuspend(mask);
+    return real::sigsuspend(mask);
 }
 // The header gives the one name or the other to sigpause(), and calls both deprecated. By a mask of
 // the first 32 signals:
@@ -109,14 +107,14 @@ COWSCOPE_INTERPOSED int pause_by_mask(int mask) __asm__("sigpause");
 COWSCOPE_INTERPOSED int pause_by_mask(int mask) {
     const uint64_t meanwhile = static_cast<unsigned>(mask);
     const MaskedWait wait(&meanwhile);
-    return real().sigpause(mask);
+    return real::sigpause(mask);
 }
 // By the one signal that is opened:
 COWSCOPE_INTERPOSED int pause_by_number(int signal) __asm__("__xpg_sigpause");
 COWSCOPE_INTERPOSED int pause_by_number(int signal) {
     const uint64_t meanwhile = signal == SIGTRAP ? 0 : ~uint64_t{0};
     const MaskedWait wait(&meanwhile);
-    return real().sigpause_number(signal);
+    return real::__xpg_sigpause(signal);
 }
 COWSCOPE_INTERPOSED int __sigpause(int signal_or_mask, int is_signal) {
     return is_signal != 0 ? pause_by_number(signal_or_mask) : pause_by_mask(signal_or_mask);
@@ -124,17 +122,14 @@ COWSCOPE_INTERPOSED int __sigpause(int signal_or_mask, int is_signal) {
 COWSCOPE_INTERPOSED int ppoll(struct pollfd* files, nfds_t count, const struct timespec* timeout,
                               const sigset_t* mask) {
     const MaskedWait wait(mask);
-    return poll_without_own(files, count,
-                            [&] { return real().ppoll(files, count, timeout, mask); });
+    return poll_without_own(files, count, [&] { return real::ppoll(files, count, timeout, mask); });
 }
 COWSCOPE_INTERPOSED int __ppoll_chk(struct pollfd* files, nfds_t count,
                                     const struct timespec* timeout, const sigset_t* mask,
                                     size_t bytes) {
-    if (real().ppoll_checked == nullptr) return ppoll(files, count, timeout, mask);
     const MaskedWait wait(mask);
-    return poll_without_own(files, bytes / sizeof(*files) < count ? 0 : count, [&] {
-        return real().ppoll_checked(files, count, timeout, mask, bytes);
-    });
+    return poll_without_own(files, bytes / sizeof(*files) < count ? 0 : count,
+                            [&] { return real::__ppoll_chk(files, count, timeout, mask, bytes); });
 }
 COWSCOPE_INTERPOSED int pselect(int count, fd_set* read, fd_set* write, fd_set* except,
                                 const struct timespec* timeout, const sigset_t* mask) {
@@ -143,19 +138,15 @@ COWSCOPE_INTERPOSED int pselect(int count, fd_set* read, fd_set* write, fd_set* 
         return -1;
     }
     const MaskedWait wait(mask);
-    return real().pselect(count, read, write, except, timeout, mask);
+    return real::pselect(count, read, write, except, timeout, mask);
 }
 COWSCOPE_INTERPOSED int epoll_pwait(int epoll, struct epoll_event* events, int most, int timeout_ms,
                                     const sigset_t* mask) {
     const MaskedWait wait(mask);
-    return real().epoll_pwait(visible(epoll), events, most, timeout_ms, mask);
+    return real::epoll_pwait(visible(epoll), events, most, timeout_ms, mask);
 }
 COWSCOPE_INTERPOSED int epoll_pwait2(int epoll, struct epoll_event* events, int most,
                                      const struct timespec* timeout, const sigset_t* mask) {
-    if (real().epoll_pwait2 == nullptr) {  // before glibc 2.35
-        errno = ENOSYS;
-        return -1;
-    }
     const MaskedWait wait(mask);
-    return real().epoll_pwait2(visible(epoll), events, most, timeout, mask);
+    return real::epoll_pwait2(visible(epoll), events, most, timeout, mask);
 }

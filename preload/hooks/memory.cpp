@@ -15,10 +15,8 @@
 #include "epoch/epoch.h"
 #include "epoch/judge.h"
 #include "epoch/memory_changes.h"
-#include "hooks/interpose.h"
+#include "hooks/define_hooks.h"
 #include "hooks/own_descriptors.h"
-#include "hooks/plain_call.h"
-#include "hooks/real.h"
 #include "session/session.h"
 #include "support/threads.h"
 
@@ -229,55 +227,37 @@ void before_raw_advice(unsigned long first, unsigned long second, int advice) {
 using namespace cowscope;
 using namespace cowscope::hooks;
 
-// Allocators call these from their own start, before the shim's constructor and perhaps in the
-// middle of malloc, where looking up the function behind ours is not safe: the kernel is asked
-// directly then.
+COWSCOPE_MEMORY_HOOKS(COWSCOPE_DEFINE)
 
 COWSCOPE_INTERPOSED void* mmap64(void* address, size_t bytes, int protection, int flags, int fd,
                                  off_t offset) noexcept {
-    if (!real_functions_are_resolved()) {
-        return reinterpret_cast<void*>(
-            plain_call(SYS_mmap, address, bytes, protection, flags, fd, offset));
-    }
     // First, because it may list what is inherited.
     if ((flags & (MAP_POPULATE | MAP_LOCKED)) != 0) epoch::before_unseen_writes();
     // MAP_FIXED unmaps what was there. (MAP_FIXED_NOREPLACE does not.)
     if ((flags & MAP_FIXED) != 0) giving_up(address, bytes);
-    void* const result = real().mmap(address, bytes, protection, flags, visible(fd), offset);
+    void* const result = real::mmap64(address, bytes, protection, flags, visible(fd), offset);
     // Wherever it is: what was there before may have gone without anybody being told.
     if (result != MAP_FAILED) has_renewed(result, bytes);
     return result;
 }
-COWSCOPE_INTERPOSED void* mmap(void* address, size_t bytes, int protection, int flags, int fd,
-                               off_t offset) noexcept {
-    return mmap64(address, bytes, protection, flags, fd, offset);
-}
 
 COWSCOPE_INTERPOSED int mprotect(void* address, size_t bytes, int protection) noexcept {
-    if (!real_functions_are_resolved()) {
-        return static_cast<int>(plain_call(SYS_mprotect, address, bytes, protection));
-    }
     if ((protection & PROT_WRITE) != 0) making_writable(address, bytes);
     if ((protection & PROT_READ) == 0) hiding(address, bytes);
-    return real().mprotect(address, bytes, protection);
+    return real::mprotect(address, bytes, protection);
 }
 
 COWSCOPE_INTERPOSED int munmap(void* address, size_t bytes) noexcept {
-    if (!real_functions_are_resolved())
-        return static_cast<int>(plain_call(SYS_munmap, address, bytes));
     giving_up(address, bytes);
-    const int result = real().munmap(address, bytes);
+    const int result = real::munmap(address, bytes);
     if (result == 0) has_renewed(address, bytes);
     return result;
 }
 
 COWSCOPE_INTERPOSED int madvise(void* address, size_t bytes, int advice) noexcept {
-    if (!real_functions_are_resolved()) {
-        return static_cast<int>(plain_call(SYS_madvise, address, bytes, advice));
-    }
     if (discards(advice)) discarding(address, bytes);
     if (fills(advice)) epoch::before_unseen_writes();
-    const int result = real().madvise(address, bytes, advice);
+    const int result = real::madvise(address, bytes, advice);
     if (result == 0 && discards(advice)) has_renewed(address, bytes);
     if (result == 0 && changes_sharing(advice)) note_sharing(address, bytes, advice);
     return result;
@@ -289,10 +269,6 @@ COWSCOPE_INTERPOSED void* mremap(void* address, size_t old_bytes, size_t new_byt
     va_start(more, flags);
     auto* new_address = va_arg(more, void*);
     va_end(more);
-    if (!real_functions_are_resolved()) {
-        return reinterpret_cast<void*>(
-            plain_call(SYS_mremap, address, old_bytes, new_bytes, flags, new_address));
-    }
     if ((flags & MREMAP_FIXED) != 0) giving_up(new_address, new_bytes);
     // The kernel keeps whole pages.
     const size_t new_pages_bytes = (new_bytes + kPage - 1) & ~(kPage - 1);
@@ -300,7 +276,7 @@ COWSCOPE_INTERPOSED void* mremap(void* address, size_t old_bytes, size_t new_byt
     giving_up(static_cast<char*>(address) + kept_bytes, old_bytes - kept_bytes);
     if ((flags & MREMAP_MAYMOVE) != 0) hiding(address, kept_bytes);
     if (!may_move_watched(address, kept_bytes)) {
-        void* result = real().mremap(address, old_bytes, new_bytes, flags, new_address);
+        void* result = real::mremap(address, old_bytes, new_bytes, flags, new_address);
         if (result == MAP_FAILED) return result;
         auto* const kept_end = static_cast<char*>(result) + kept_bytes;
         if (result != address) has_moved(address, result, kept_bytes);
@@ -321,7 +297,7 @@ COWSCOPE_INTERPOSED void* mremap(void* address, size_t old_bytes, size_t new_byt
     const bool is_released =
         epoch::sharing.epoch != nullptr && (flags & MREMAP_MAYMOVE) != 0 &&
         epoch::sharing.tracker.give_up(epoch::sharing.epoch->scan_buffer, {start, end});
-    void* result = real().mremap(address, old_bytes, new_bytes, flags, new_address);
+    void* result = real::mremap(address, old_bytes, new_bytes, flags, new_address);
     const bool is_moved = result != MAP_FAILED && result != address;
     if (is_watched && (is_moved || is_released)) {
         epoch::follow_moved(start, end, is_moved ? reinterpret_cast<uint64_t>(result) : start);
@@ -334,7 +310,7 @@ COWSCOPE_INTERPOSED void* shmat(int id, const void* address, int flags) noexcept
     // How large it is the mappings say afterwards.
     constexpr size_t kMostRecorded = size_t{1} << 30;
     if ((flags & SHM_REMAP) != 0) recording_copies(address, kMostRecorded);
-    void* const result = real().shmat(id, address, flags);
+    void* const result = real::shmat(id, address, flags);
     if (result != reinterpret_cast<void*>(-1)) has_attached(result);
     return result;
 }
@@ -342,11 +318,11 @@ COWSCOPE_INTERPOSED void* shmat(int id, const void* address, int flags) noexcept
 // A program that moves its break itself. malloc's own calls do not come by here.
 COWSCOPE_INTERPOSED int brk(void* end) noexcept {
     give_up_behind_break(reinterpret_cast<uint64_t>(end));
-    return real().brk(end);
+    return real::brk(end);
 }
 // libc's own name of it, which it has never been without.
 extern "C" void* __sbrk(intptr_t change) noexcept;
 COWSCOPE_INTERPOSED void* sbrk(intptr_t change) noexcept {
     if (change < 0) give_up_behind_break(sys::current_break() + static_cast<uint64_t>(change));
-    return real_functions_are_resolved() ? real().sbrk(change) : __sbrk(change);
+    return real_functions_are_resolved() ? real::sbrk(change) : __sbrk(change);
 }

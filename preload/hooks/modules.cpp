@@ -3,9 +3,8 @@
 #include <dlfcn.h>
 
 #include "epoch/epoch.h"
-#include "hooks/interpose.h"
+#include "hooks/define_hooks.h"
 #include "hooks/memory.h"
-#include "hooks/real.h"
 #include "hooks/runtimes.h"
 #include "session/session.h"
 
@@ -16,7 +15,7 @@ using namespace cowscope::hooks;
 
 COWSCOPE_INTERPOSED int dlclose(void* handle) noexcept {
     before_unload();
-    const int result = real().dlclose(handle);
+    const int result = real::dlclose(handle);
     after_unload();
     forget_unmapped_files();
     if (session::is_current()) {

@@ -11,10 +11,9 @@
 #include <unistd.h>
 
 #include "epoch/epoch.h"
+#include "hooks/define_hooks.h"
 #include "hooks/fork.h"
 #include "hooks/hidden_paths.h"
-#include "hooks/interpose.h"
-#include "hooks/real.h"
 #include "session/session.h"
 
 #include "support/poison.h"
@@ -67,39 +66,39 @@ using namespace cowscope::hooks;
 
 COWSCOPE_INTERPOSED int setuid(uid_t user) noexcept {
     before_other_rights();
-    return real().setuid(user);
+    return real::setuid(user);
 }
 COWSCOPE_INTERPOSED int seteuid(uid_t user) noexcept {
     before_other_rights();
-    return real().seteuid(user);
+    return real::seteuid(user);
 }
 COWSCOPE_INTERPOSED int setreuid(uid_t user, uid_t effective) noexcept {
     before_other_rights();
-    return real().setreuid(user, effective);
+    return real::setreuid(user, effective);
 }
 COWSCOPE_INTERPOSED int setresuid(uid_t user, uid_t effective, uid_t saved) noexcept {
     before_other_rights();
-    return real().setresuid(user, effective, saved);
+    return real::setresuid(user, effective, saved);
 }
 COWSCOPE_INTERPOSED int setfsuid(uid_t user) noexcept {
     before_other_rights();
-    return real().setfsuid(user);
+    return real::setfsuid(user);
 }
 // Of libc's; no header declares it.
 COWSCOPE_INTERPOSED int capset(cap_user_header_t header, cap_user_data_t data) noexcept {
     before_other_rights();
-    return real().capset(header, data);
+    return real::capset(header, data);
 }
 
 COWSCOPE_INTERPOSED int chroot(const char* path) noexcept {
     before_other_paths();
-    return real().chroot(visible_path(path));
+    return real::chroot(visible_path(path));
 }
 COWSCOPE_INTERPOSED int setns(int fd, int kind) noexcept {
     before_other_paths();
-    return real().setns(visible(fd), kind);
+    return real::setns(visible(fd), kind);
 }
 COWSCOPE_INTERPOSED int unshare(int flags) noexcept {
     if ((flags & (CLONE_NEWNS | CLONE_NEWUSER)) != 0) before_other_paths();
-    return real().unshare(flags);
+    return real::unshare(flags);
 }

@@ -19,9 +19,7 @@
 
 #include "epoch/end.h"
 #include "epoch/epoch.h"
-#include "hooks/interpose.h"
-#include "hooks/plain_call.h"
-#include "hooks/real.h"
+#include "hooks/define_hooks.h"
 #include "session/session.h"
 #include "support/bpf.h"
 #include "support/guarded_read.h"
@@ -116,7 +114,7 @@ void try_call(long number, unsigned index = 0, unsigned long value = ~0UL) {
 void try_signal_return() {
     struct sigaction action = {};
     action.sa_handler = [](int) {};
-    real().sigaction(SIGURG, &action, nullptr);
+    real::sigaction(SIGURG, &action, nullptr);
     sys::set_signal_mask(0);
     sys::tgkill(sys::getpid(), sys::gettid(), SIGURG);
 }
@@ -231,9 +229,5 @@ COWSCOPE_INTERPOSED int prctl(int option, ...) {
             before_filter(reinterpret_cast<const void*>(arguments[1]));
         }
     }
-    if (!real_functions_are_resolved()) {
-        return static_cast<int>(
-            plain_call(SYS_prctl, option, arguments[0], arguments[1], arguments[2], arguments[3]));
-    }
-    return real().prctl(option, arguments[0], arguments[1], arguments[2], arguments[3]);
+    return real::prctl(option, arguments[0], arguments[1], arguments[2], arguments[3]);
 }

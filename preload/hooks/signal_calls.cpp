@@ -5,8 +5,7 @@
 
 #include "epoch/epoch.h"
 #include "epoch/judge.h"
-#include "hooks/interpose.h"
-#include "hooks/real.h"
+#include "hooks/define_hooks.h"
 #include "hooks/signals.h"
 #include "session/session.h"
 
@@ -68,12 +67,10 @@ Handler change_handler_of_system_v(int signal, Handler handler) {
 using namespace cowscope;
 using namespace cowscope::hooks;
 
+COWSCOPE_SIGNAL_ACTION_HOOKS(COWSCOPE_DEFINE)
+
 COWSCOPE_INTERPOSED int sigaction(int signal, const struct sigaction* action,
                                   struct sigaction* old) noexcept {
-    return change_action(signal, action, old);
-}
-COWSCOPE_INTERPOSED int __sigaction(int signal, const struct sigaction* action,
-                                    struct sigaction* old) noexcept {
     return change_action(signal, action, old);
 }
 
@@ -81,16 +78,7 @@ COWSCOPE_INTERPOSED int __sigaction(int signal, const struct sigaction* action,
 COWSCOPE_INTERPOSED Handler signal(int signal, Handler handler) noexcept {
     return change_handler_of_bsd(signal, handler);
 }
-COWSCOPE_INTERPOSED Handler bsd_signal(int signal, Handler handler) noexcept {
-    return change_handler_of_bsd(signal, handler);
-}
-COWSCOPE_INTERPOSED Handler ssignal(int signal, Handler handler) noexcept {
-    return change_handler_of_bsd(signal, handler);
-}
 COWSCOPE_INTERPOSED Handler __sysv_signal(int signal, Handler handler) noexcept {
-    return change_handler_of_system_v(signal, handler);
-}
-COWSCOPE_INTERPOSED Handler sysv_signal(int signal, Handler handler) noexcept {
     return change_handler_of_system_v(signal, handler);
 }
 
@@ -112,7 +100,7 @@ COWSCOPE_INTERPOSED Handler sigset(int signal, Handler disposition) noexcept {
     }
     const Handler before = change_handler(signal, disposition, 0, false);
     if (before == SIG_ERR) return SIG_ERR;
-    if (real().sigprocmask(SIG_UNBLOCK, &itself, &blocked) != 0) return SIG_ERR;
+    if (real::sigprocmask(SIG_UNBLOCK, &itself, &blocked) != 0) return SIG_ERR;
     return sigismember(&blocked, signal) == 1 ? SIG_HOLD : before;
 }
 COWSCOPE_INTERPOSED int sigignore(int signal) noexcept {
@@ -121,7 +109,7 @@ COWSCOPE_INTERPOSED int sigignore(int signal) noexcept {
 
 COWSCOPE_INTERPOSED int siginterrupt(int signal, int interrupts) noexcept {
     // It keeps the handler that the kernel has, ours too.
-    if (real().siginterrupt(signal, interrupts) != 0) return -1;
+    if (real::siginterrupt(signal, interrupts) != 0) return -1;
     const sys::SignalMask bit = sys::SignalMask{1} << (signal - 1);
     interrupting = interrupts != 0 ? interrupting | bit : interrupting & ~bit;
     note_restart_flag(signal, restart_flag(signal));
@@ -165,21 +153,21 @@ COWSCOPE_INTERPOSED int sigvec(int signal, const cowscope_sigvec* vector, cowsco
 
 COWSCOPE_INTERPOSED int sigprocmask(int how, const sigset_t* set, sigset_t* old) noexcept {
     before_mask_change(how, set);
-    return real().sigprocmask(how, set, old);
+    return real::sigprocmask(how, set, old);
 }
 COWSCOPE_INTERPOSED int pthread_sigmask(int how, const sigset_t* set, sigset_t* old) noexcept {
     before_mask_change(how, set);
-    return real().pthread_sigmask(how, set, old);
+    return real::pthread_sigmask(how, set, old);
 }
 COWSCOPE_INTERPOSED int sighold(int signal) noexcept {
     if (signal == SIGTRAP) epoch::before_blocking_trap();
-    return real().sighold(signal);
+    return real::sighold(signal);
 }
 COWSCOPE_INTERPOSED int sigblock(int mask) noexcept {
     before_mask_change(mask);
-    return real().sigblock(mask);
+    return real::sigblock(mask);
 }
 COWSCOPE_INTERPOSED int sigsetmask(int mask) noexcept {
     before_mask_change(mask);
-    return real().sigsetmask(mask);
+    return real::sigsetmask(mask);
 }

@@ -8,9 +8,8 @@
 #include <cstring>
 
 #include "epoch/epoch.h"
-#include "hooks/interpose.h"
+#include "hooks/define_hooks.h"
 #include "hooks/own_descriptors.h"
-#include "hooks/real.h"
 #include "hooks/signals.h"
 #include "session/session.h"
 #include "support/guarded_read.h"
@@ -72,7 +71,7 @@ int wait_for_host(const Wait& wait, const void* set, siginfo_t* info,
 int wait_by_libc(const sigset_t* set, siginfo_t* info, const struct timespec* timeout) {
     return wait_for_host(
         [&](siginfo_t* found, const struct timespec* left) {
-            return real().sigtimedwait(set, found, left);
+            return real::sigtimedwait(set, found, left);
         },
         set, info, timeout);
 }
@@ -196,7 +195,7 @@ namespace {
 
 int raise_in_thread(int signal) {
     if (signal != SIGTRAP || !session::is_current() || !epoch::sharing.trap.is_open())
-        return real().raise(signal);
+        return real::raise(signal);
     send_to_self(signal, [](int each) { return sys::tgkill(sys::getpid(), sys::gettid(), each); });
     return 0;
 }
@@ -206,6 +205,8 @@ int raise_in_thread(int signal) {
 
 using namespace cowscope;
 using namespace cowscope::hooks;
+
+COWSCOPE_SIGNAL_WAIT_HOOKS(COWSCOPE_DEFINE)
 
 COWSCOPE_INTERPOSED int sigtimedwait(const sigset_t* set, siginfo_t* info,
                                      const struct timespec* timeout) {
@@ -231,7 +232,7 @@ COWSCOPE_INTERPOSED int sigwait(const sigset_t* set, int* signal) {
 // What is read from it cannot be told apart on the way, so it brings no SIGTRAP at all: a program
 // that sends itself SIGTRAP to read it there waits in vain.
 COWSCOPE_INTERPOSED int signalfd(int fd, const sigset_t* mask, int flags) noexcept {
-    const int result = real().signalfd(visible(fd), mask, flags);
+    const int result = real::signalfd(visible(fd), mask, flags);
     if (result >= 0) leave_trap_out(result, mask, flags);
     return result;
 }
@@ -239,19 +240,16 @@ COWSCOPE_INTERPOSED int signalfd(int fd, const sigset_t* mask, int flags) noexce
 COWSCOPE_INTERPOSED int raise(int signal) noexcept {
     return raise_in_thread(signal);
 }
-COWSCOPE_INTERPOSED int gsignal(int signal) noexcept {
-    return raise_in_thread(signal);
-}
 // To other threads they go by libc, which knows whether a thread still lives.
 COWSCOPE_INTERPOSED int pthread_kill(pthread_t thread, int signal) noexcept {
-    if (signal != SIGTRAP || thread != pthread_self()) return real().pthread_kill(thread, signal);
+    if (signal != SIGTRAP || thread != pthread_self()) return real::pthread_kill(thread, signal);
     return raise_in_thread(signal) == 0 ? 0 : errno;
 }
 COWSCOPE_INTERPOSED int pthread_sigqueue(pthread_t thread, int signal,
                                          const union sigval value) noexcept {
     using namespace cowscope;
     if (signal != SIGTRAP || thread != pthread_self()) {
-        return real().pthread_sigqueue(thread, signal, value);
+        return real::pthread_sigqueue(thread, signal, value);
     }
     siginfo_t info;
     std::memset(&info, 0, sizeof(info));
@@ -275,7 +273,7 @@ COWSCOPE_INTERPOSED int tgkill(pid_t pid, pid_t tid, int signal) noexcept {
 }
 
 COWSCOPE_INTERPOSED int sigpending(sigset_t* set) noexcept {
-    const int result = real().sigpending(set);
+    const int result = real::sigpending(set);
     if (result == 0 && may_get_ours(set) && !has_own_trap_pending()) sigdelset(set, SIGTRAP);
     return result;
 }

@@ -46,7 +46,7 @@ struct sigaction default_action() {
 void on_end(int signal, siginfo_t*, void*) {
     epoch::finish(trace::EndKind::signal, signal);
     const struct sigaction action = default_action();
-    real().sigaction(signal, &action, nullptr);
+    real::sigaction(signal, &action, nullptr);
     // Blocked while this handler runs: it strikes on return, and the parent sees the same death.
     sys::tgkill(sys::getpid(), sys::gettid(), signal);
 }
@@ -94,7 +94,7 @@ struct sigaction trap_action() {
 
 bool set_trap_action() {
     const struct sigaction ours = trap_action();
-    return real().sigaction(SIGTRAP, &ours, nullptr) == 0;
+    return real::sigaction(SIGTRAP, &ours, nullptr) == 0;
 }
 
 bool is_ending_signal(int signal) {
@@ -128,7 +128,7 @@ struct sigaction as_kept(const struct sigaction& action) {
 // Whether the shim's handler is what the kernel has for SIGTRAP in this process.
 bool has_trap() {
     struct sigaction now;
-    if (trap_handler == nullptr || real().sigaction(SIGTRAP, nullptr, &now) != 0) return false;
+    if (trap_handler == nullptr || real::sigaction(SIGTRAP, nullptr, &now) != 0) return false;
     return is_handled_by(now, trap_handler);
 }
 
@@ -136,7 +136,7 @@ bool has_trap() {
 // its own, and what is kept here is not.
 int change_other_trap_action(const struct sigaction* action, struct sigaction* old) {
     const struct sigaction before = host_trap_action;
-    if (action != nullptr && real().sigaction(SIGTRAP, action, nullptr) != 0) return -1;
+    if (action != nullptr && real::sigaction(SIGTRAP, action, nullptr) != 0) return -1;
     if (old != nullptr) *old = before;
     return 0;
 }
@@ -144,10 +144,10 @@ int change_other_trap_action(const struct sigaction* action, struct sigaction* o
 int change_trap_action(const struct sigaction* action, struct sigaction* old) {
     if (!session::is_current()) {
         return has_trap() ? change_other_trap_action(action, old)
-                          : real().sigaction(SIGTRAP, action, old);
+                          : real::sigaction(SIGTRAP, action, old);
     }
     const session::Locked locked;
-    if (executions_under_way == 0 && !has_trap()) return real().sigaction(SIGTRAP, action, old);
+    if (executions_under_way == 0 && !has_trap()) return real::sigaction(SIGTRAP, action, old);
     const struct sigaction before = host_trap_action;
     if (action != nullptr) {
         host_trap_action = as_kept(*action);
@@ -186,10 +186,10 @@ void handle_default_ends() {
     ends_are_handled = true;
     for (const int signal : kEndingSignals) {
         struct sigaction now;
-        if (real().sigaction(signal, nullptr, &now) != 0) continue;
+        if (real::sigaction(signal, nullptr, &now) != 0) continue;
         if (!is_default(now)) continue;
         const struct sigaction ours = end_action();
-        real().sigaction(signal, &ours, nullptr);
+        real::sigaction(signal, &ours, nullptr);
     }
 }
 
@@ -200,15 +200,15 @@ bool may_be_handled(int signal) {
 // What the host is told and what the kernel is told, for the signals that the shim may handle.
 int change_action(int signal, const struct sigaction* action, struct sigaction* old) {
     if (signal == SIGTRAP && trap_handler != nullptr) return change_trap_action(action, old);
-    if (!is_ending_signal(signal)) return real().sigaction(signal, action, old);
+    if (!is_ending_signal(signal)) return real::sigaction(signal, action, old);
     struct sigaction before;
-    if (real().sigaction(signal, nullptr, &before) != 0) return -1;
+    if (real::sigaction(signal, nullptr, &before) != 0) return -1;
     const bool was_ours = is_handled_by(before, on_end);
     const bool to_default = action != nullptr && is_default(*action);
     if (action != nullptr && !(was_ours && to_default)) {
         const struct sigaction ours = end_action();
         const bool is_taken = to_default && ends_are_handled;
-        if (real().sigaction(signal, is_taken ? &ours : action, &before) != 0) return -1;
+        if (real::sigaction(signal, is_taken ? &ours : action, &before) != 0) return -1;
     }
     if (old != nullptr) *old = was_ours ? default_action() : before;
     return 0;
@@ -226,7 +226,7 @@ IgnoredTrapIsKept::IgnoredTrapIsKept() {
     ignored.sa_handler = SIG_IGN;
     if (!session::is_current()) {
         // A child of vfork(): its own action, and nothing to be noted in what it shares.
-        is_kept_ = has_trap() && real().sigaction(SIGTRAP, &ignored, nullptr) == 0;
+        is_kept_ = has_trap() && real::sigaction(SIGTRAP, &ignored, nullptr) == 0;
         return;
     }
     // What other threads write meanwhile is known by a census alone.
@@ -234,7 +234,7 @@ IgnoredTrapIsKept::IgnoredTrapIsKept() {
     const session::Locked locked;
     is_kept_ = executions_under_way != 0 || has_trap();
     if (!is_kept_) return;
-    if (executions_under_way++ == 0) real().sigaction(SIGTRAP, &ignored, nullptr);
+    if (executions_under_way++ == 0) real::sigaction(SIGTRAP, &ignored, nullptr);
 }
 
 IgnoredTrapIsKept::~IgnoredTrapIsKept() {
@@ -256,7 +256,7 @@ using namespace cowscope::hooks;
 bool handle_trap(TrapHandler handler) {
     if (executions_under_way != 0) return true;
     struct sigaction now;
-    if (real().sigaction(SIGTRAP, nullptr, &now) != 0) return false;
+    if (real::sigaction(SIGTRAP, nullptr, &now) != 0) return false;
     if (is_handled_by(now, handler)) return true;
     trap_handler = handler;
     host_trap_action = now;

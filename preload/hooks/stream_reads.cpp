@@ -4,9 +4,12 @@
 #include <stdio.h>
 #include <wchar.h>
 
-#include "hooks/interpose.h"
+#include "hooks/define_hooks.h"
 #include "hooks/kernel_write.h"
-#include "hooks/real.h"
+
+// By macros, because the shim itself must not call them.
+#define COWSCOPE_READ_ITEMS fread
+#define COWSCOPE_READ_LINE getline
 
 #include "support/poison.h"
 
@@ -48,54 +51,46 @@ size_t read_items(void* to, size_t size, size_t count, FILE* stream, Read&& read
 using namespace cowscope;
 using namespace cowscope::hooks;
 
-// Under names of their own, because the shim itself must not call them (support/poison.h).
-COWSCOPE_INTERPOSED size_t interposed_items(void* to, size_t size, size_t count,
-                                            FILE* stream) __asm__("fread");
-COWSCOPE_INTERPOSED ssize_t interposed_line(char** line, size_t* room,
-                                            FILE* stream) __asm__("getline");
+COWSCOPE_STREAM_READ_HOOKS(COWSCOPE_DEFINE)
 
-COWSCOPE_INTERPOSED size_t interposed_items(void* to, size_t size, size_t count, FILE* stream) {
+COWSCOPE_INTERPOSED size_t COWSCOPE_READ_ITEMS(void* to, size_t size, size_t count, FILE* stream) {
     return read_items(to, size, count, stream,
-                      [&] { return real().read_items(to, size, count, stream); });
+                      [&] { return real::COWSCOPE_READ_ITEMS(to, size, count, stream); });
 }
 COWSCOPE_INTERPOSED size_t fread_unlocked(void* to, size_t size, size_t count, FILE* stream) {
     return read_items(to, size, count, stream,
-                      [&] { return real().read_items_unlocked(to, size, count, stream); });
+                      [&] { return real::fread_unlocked(to, size, count, stream); });
 }
 COWSCOPE_INTERPOSED size_t __fread_chk(void* to, size_t room, size_t size, size_t count,
                                        FILE* stream) {
     return read_items(to, size, count, stream,
-                      [&] { return real().read_items_chk(to, room, size, count, stream); });
+                      [&] { return real::__fread_chk(to, room, size, count, stream); });
 }
 COWSCOPE_INTERPOSED size_t __fread_unlocked_chk(void* to, size_t room, size_t size, size_t count,
                                                 FILE* stream) {
-    return read_items(to, size, count, stream, [&] {
-        return real().read_items_unlocked_chk(to, room, size, count, stream);
-    });
+    return read_items(to, size, count, stream,
+                      [&] { return real::__fread_unlocked_chk(to, room, size, count, stream); });
 }
 COWSCOPE_INTERPOSED char* fgets(char* to, int room, FILE* stream) {
     const StreamRead through(stream);
-    return real().fgets(to, room, stream);
+    return real::fgets(to, room, stream);
 }
 COWSCOPE_INTERPOSED char* fgets_unlocked(char* to, int room, FILE* stream) {
     const StreamRead through(stream);
-    return real().fgets_unlocked(to, room, stream);
+    return real::fgets_unlocked(to, room, stream);
 }
 COWSCOPE_INTERPOSED char* __fgets_chk(char* to, size_t size, int room, FILE* stream) {
     const StreamRead through(stream);
-    return real().fgets_chk(to, size, room, stream);
+    return real::__fgets_chk(to, size, room, stream);
 }
 COWSCOPE_INTERPOSED char* __fgets_unlocked_chk(char* to, size_t size, int room, FILE* stream) {
     const StreamRead through(stream);
-    return real().fgets_unlocked_chk(to, size, room, stream);
+    return real::__fgets_unlocked_chk(to, size, room, stream);
 }
 COWSCOPE_INTERPOSED ssize_t getdelim(char** line, size_t* room, int delimiter, FILE* stream) {
     const StreamRead through(stream);
-    return real().getdelim(line, room, delimiter, stream);
+    return real::getdelim(line, room, delimiter, stream);
 }
-COWSCOPE_INTERPOSED ssize_t __getdelim(char** line, size_t* room, int delimiter, FILE* stream) {
-    return getdelim(line, room, delimiter, stream);
-}
-COWSCOPE_INTERPOSED ssize_t interposed_line(char** line, size_t* room, FILE* stream) {
+COWSCOPE_INTERPOSED ssize_t COWSCOPE_READ_LINE(char** line, size_t* room, FILE* stream) {
     return getdelim(line, room, '\n', stream);
 }

@@ -6,8 +6,7 @@
 
 #include "epoch/epoch.h"
 #include "epoch/sole_owner.h"
-#include "hooks/interpose.h"
-#include "hooks/real.h"
+#include "hooks/define_hooks.h"
 #include "session/session.h"
 #include "support/kept_errno.h"
 
@@ -35,32 +34,28 @@ Result behind_wait(Result result, bool has_ended) {
 using namespace cowscope;
 using namespace cowscope::hooks;
 
+COWSCOPE_WAIT_FOR_CHILD_HOOKS(COWSCOPE_DEFINE)
+
 COWSCOPE_INTERPOSED pid_t wait(int* status) {
-    const pid_t child = real().wait(status);
+    const pid_t child = real::wait(status);
     return behind_wait(child, child > 0);
 }
 COWSCOPE_INTERPOSED pid_t waitpid(pid_t pid, int* status, int options) {
-    const pid_t child = real().waitpid(pid, status, options);
+    const pid_t child = real::waitpid(pid, status, options);
     return behind_wait(child, child > 0);
 }
 COWSCOPE_INTERPOSED pid_t wait3(int* status, int options, struct rusage* usage) noexcept {
-    const pid_t child = real().wait3(status, options, usage);
+    const pid_t child = real::wait3(status, options, usage);
     return behind_wait(child, child > 0);
 }
 COWSCOPE_INTERPOSED pid_t wait4(pid_t pid, int* status, int options,
                                 struct rusage* usage) noexcept {
-    const pid_t child = real().wait4(pid, status, options, usage);
+    const pid_t child = real::wait4(pid, status, options, usage);
     return behind_wait(child, child > 0);
 }
 COWSCOPE_INTERPOSED int waitid(idtype_t kind, id_t id, siginfo_t* info, int options) {
-    const int result = real().waitid(kind, id, info, options);
+    const int result = real::waitid(kind, id, info, options);
     return behind_wait(result, result == 0);
 }
 
 // glibc's other names for two of them.
-COWSCOPE_INTERPOSED pid_t __wait(int* status) {
-    return wait(status);
-}
-COWSCOPE_INTERPOSED pid_t __waitpid(pid_t pid, int* status, int options) {
-    return waitpid(pid, status, options);
-}
