@@ -13,8 +13,8 @@
 
 namespace cowscope::epoch {
 
-// Once in each program, before its first fork (hooks/fork.h, prepare_for_children()): what its
-// children then know without asking.
+// Once in each program, before its first fork (hooks/process/fork.h, prepare_for_children()): what
+// its children then know without asking.
 void prepare();
 
 // This process shares its pages (anew): an epoch begins.

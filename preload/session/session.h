@@ -67,7 +67,7 @@ inline bool is_watching() {
 
 // Gives this thread its signal mask back, and sees to it that no signal of the witness's, which the
 // shim's own writes have left pending, strikes the program. Defined by who knows the host's signals
-// (hooks/signals.cpp).
+// (hooks/signals/handled_signals.cpp).
 void restore_signal_mask(sys::SignalMask mask);
 
 inline constexpr sys::SignalMask kTrapOnly = sys::SignalMask{1} << (SIGTRAP - 1);

@@ -185,8 +185,8 @@ inline SignalMask set_signal_mask(SignalMask mask) {
 }
 
 // The vdso's clock_gettime(), which takes no lock and enters the kernel only where it must; nullptr
-// before find_clock() (hooks/start.cpp) and without a vdso. Not libc's: programs are run with
-// libraries that stand before that one, and those may do anything.
+// before find_clock() (hooks/process/start.cpp) and without a vdso. Not libc's: programs are run
+// with libraries that stand before that one, and those may do anything.
 using Clock = int(clockid_t, struct timespec*);
 inline constinit Clock* vdso_clock = nullptr;
 

@@ -1,5 +1,5 @@
 // All that the shim ever asks of the kernel. What is not listed here does not compile, so that
-// hooks/sandbox.cpp, which looks whether a seccomp filter kills for any of it, knows it all.
+// hooks/rights/seccomp.cpp, which looks whether a seccomp filter kills for any of it, knows it all.
 #pragma once
 
 #include <fcntl.h>

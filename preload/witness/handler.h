@@ -20,7 +20,7 @@
 //              - what CPython's running frames of this very thread keep alive, the pages of which
 //                are asked for while memory may have gone (process::memory_version()).
 //   Kernel   Raw system calls (support/syscall.h), so errno stays as it is and no symbol of the
-//            program's is called. hooks/sandbox.cpp lists them all.
+//            program's is called. hooks/rights/seccomp.cpp lists them all.
 //   libc     memchr, memcmp, memcpy, memmove, memset, strchr, strcmp, strlen, strncmp, strstr and
 //            pthread_self: async-signal-safe by POSIX.1-2024. _dl_find_object: by glibc's manual.
 //            The variables __libc_single_threaded and __curbrk.

@@ -1,5 +1,5 @@
-// What the witness asks of whoever stands between the program and its signals. hooks/signals.cpp
-// defines it: there the program's own dispositions are known.
+// What the witness asks of whoever stands between the program and its signals.
+// hooks/signals/handled_signals.cpp defines it: there the program's own dispositions are known.
 //
 // Async-signal-safe. The lock is not held.
 #pragma once
@@ -18,7 +18,7 @@ bool handle_trap(void (*handler)(int, siginfo_t*, void*));
 void pass_trap_to_host(int signal, siginfo_t* info, void* context);
 
 // One of the witness's has come. Where it was pending beside one of the host's that was put off, it
-// has ended a call that waits (hooks/waiting_threads.h): the other is let in behind it.
+// has ended a call that waits (hooks/signals/waiting_threads.h): the other is let in behind it.
 void let_into_wait(ucontext_t* interrupted);
 
 }  // namespace cowscope::witness

@@ -2,7 +2,7 @@
 // open.
 #pragma once
 
-// descriptors.cpp
+// descriptors/own_descriptors.cpp
 #define COWSCOPE_CLOSE_HOOKS(X)                                           \
     X(HOOK, int, close, (int), SYS_close)                                 \
     X(HOOK, int, close_range, (unsigned, unsigned, int), SYS_close_range) \
@@ -12,7 +12,7 @@
     X(SAME, __close, close)                                               \
     X(SAME, __dup2, dup2)
 
-// hidden_descriptors.cpp
+// descriptors/descriptor_arguments.cpp
 #define COWSCOPE_DESCRIPTOR_HOOKS(X)                                                               \
     X(VARIADIC, int, fcntl, (int, int, void*), SYS_fcntl)                                          \
     X(LATE_HOOK, int, aio_write64, (struct aiocb64*), kFails)                                      \
@@ -221,7 +221,7 @@
     X(OWN, dprintf)                                                                                \
     X(OWN, __dprintf_chk)
 
-// hidden_waits.cpp
+// descriptors/poll_and_select.cpp
 #define COWSCOPE_WAIT_FOR_DESCRIPTORS_HOOKS(X)                                      \
     X(HOOK, int, poll, (struct pollfd*, nfds_t, int), kFails)                       \
     X(HOOK, int, __poll_chk, (struct pollfd*, nfds_t, int, size_t), kFails)         \

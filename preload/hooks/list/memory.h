@@ -2,7 +2,7 @@
 // kernel writes to it.
 #pragma once
 
-// memory.cpp
+// memory/map_and_unmap.cpp
 #define COWSCOPE_MEMORY_HOOKS(X)                                                \
     X(HOOK, void*, mmap64, (void*, size_t, int, int, int, off_t), SYS_mmap)     \
     X(HOOK, int, mprotect, (void*, size_t, int), SYS_mprotect)                  \
@@ -14,11 +14,11 @@
     X(HOOK, void*, sbrk, (intptr_t), kFails)                                    \
     X(SAME, mmap, mmap64)
 
-// host_userfaultfd.cpp
+// memory/host_userfaultfd.cpp
 #define COWSCOPE_USERFAULTFD_HOOKS(X) \
     X(VARIADIC, int, ioctl, (int, unsigned long, void*), SYS_ioctl)
 
-// kernel_writes.cpp
+// memory/read_and_recv.cpp
 #define COWSCOPE_KERNEL_WRITE_HOOKS(X)                                                            \
     X(HOOK, ssize_t, read, (int, void*, size_t), SYS_read)                                        \
     X(HOOK, ssize_t, pread64, (int, void*, size_t, off_t), SYS_pread64)                           \
@@ -55,7 +55,7 @@
     X(SAME, aio_read, aio_read64)                                                                 \
     X(SAME, lio_listio, lio_listio64)
 
-// stream_reads.cpp
+// memory/stream_reads.cpp
 #define COWSCOPE_STREAM_READ_HOOKS(X)                                                     \
     X(HOOK, size_t, fread, (void*, size_t, size_t, FILE*), kFails)                        \
     X(HOOK, size_t, fread_unlocked, (void*, size_t, size_t, FILE*), kFails)               \

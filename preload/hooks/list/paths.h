@@ -2,7 +2,7 @@
 // shim's own descriptors.
 #pragma once
 
-// hidden_paths.cpp
+// descriptors/path_arguments.cpp
 #define COWSCOPE_PATH_HOOKS(X)                                                                     \
     X(PASS, int, chmod, noexcept, (const char* path, mode_t mode), SYS_chmod,                      \
       (visible_path(path), mode))                                                                  \
@@ -148,7 +148,7 @@
     X(SAME, __statfs, statfs)                                                                      \
     X(SAME, statvfs64, statvfs)
 
-// hidden_looks.cpp
+// descriptors/open_and_stat.cpp
 #define COWSCOPE_OPEN_AND_STAT_HOOKS(X)                                              \
     X(HOOK, int, access, (const char*, int), SYS_access)                             \
     X(HOOK, int, faccessat, (int, const char*, int, int), kFails)                    \
@@ -180,7 +180,7 @@
     X(SAME, __fxstat64, __fxstat)                                                    \
     X(SAME, __fxstatat64, __fxstatat)
 
-// hidden_entries.cpp
+// descriptors/folder_entries.cpp
 #define COWSCOPE_FOLDER_ENTRY_HOOKS(X)                                                             \
     X(HOOK, struct dirent64*, readdir, (struct __dirstream*), kFails)                              \
     X(HOOK, struct dirent64*, readdir64, (struct __dirstream*), kFails)                            \
@@ -196,7 +196,7 @@
     X(SAME, scandir, scandir64)                                                                    \
     X(SAME, scandirat, scandirat64)
 
-// hidden_walks.cpp
+// descriptors/tree_walks.cpp
 #define COWSCOPE_TREE_WALK_HOOKS(X)                                      \
     X(LATE_HOOK, int, ftw, (const char*, FtwVisit*, int), kFails)        \
     X(LATE_HOOK, int, nftw, (const char*, NftwVisit*, int, int), kFails) \

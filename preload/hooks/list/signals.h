@@ -2,7 +2,7 @@
 // wait for and read them.
 #pragma once
 
-// signal_calls.cpp
+// signals/actions_and_masks.cpp
 #define COWSCOPE_SIGNAL_ACTION_HOOKS(X)                                                \
     X(HOOK, int, sigaction, (int, const struct sigaction*, struct sigaction*), kFails) \
     X(HOOK, int, siginterrupt, (int, int), kFails)                                     \
@@ -21,7 +21,7 @@
     X(OWN, sigignore)                                                                  \
     X(OWN, sigvec)
 
-// signal_waits.cpp
+// signals/sigwait_and_raise.cpp
 #define COWSCOPE_SIGNAL_WAIT_HOOKS(X)                                                         \
     X(HOOK, int, sigtimedwait, (const sigset_t*, siginfo_t*, const struct timespec*), kFails) \
     X(HOOK, int, sigpending, (sigset_t*), kFails)                                             \
@@ -34,7 +34,7 @@
     X(OWN, sigwait)                                                                           \
     X(OWN, tgkill)
 
-// masked_waits.cpp
+// signals/masked_waits.cpp
 #define COWSCOPE_MASKED_WAIT_HOOKS(X)                                                              \
     X(HOOK, int, sigsuspend, (const sigset_t*), kFails)                                            \
     X(HOOK, int, sigpause, (int), kFails)                                                          \
