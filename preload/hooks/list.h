@@ -44,12 +44,12 @@
 //   is the kernel or libc who says what is wrong with it.
 #pragma once
 
-#include "hooks/list/descriptors.h"
-#include "hooks/list/memory.h"
-#include "hooks/list/paths.h"
-#include "hooks/list/process.h"
-#include "hooks/list/rights.h"
-#include "hooks/list/signals.h"
+#include "hooks/list/descriptor_hooks.h"
+#include "hooks/list/memory_hooks.h"
+#include "hooks/list/path_hooks.h"
+#include "hooks/list/process_hooks.h"
+#include "hooks/list/rights_hooks.h"
+#include "hooks/list/signal_hooks.h"
 
 #define COWSCOPE_HOOKS(X)                  \
     COWSCOPE_CLOSE_HOOKS(X)                \
