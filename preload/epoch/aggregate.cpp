@@ -17,9 +17,9 @@ namespace {
 
 constexpr uint64_t kPage = 4096;
 // Frames that tell places apart. What stands further out is that of the first who came by.
-// Between Python frames and the instruction stands the interpreter.
+// Between frames of a runtime and the instruction stands its interpreter.
 constexpr uint32_t kPlaceDepth = 6;
-constexpr uint32_t kPlacePythonDepth = 2;
+constexpr uint32_t kPlaceRuntimeDepth = 2;
 // A place that copied so many pages gets names from what is left for them.
 constexpr uint64_t kHeavyCopies = 64;
 
@@ -53,28 +53,27 @@ void start_counting() {
 }
 
 // The number of the code object in the table; 0 where it has no name there.
-uint32_t name_code(const cpython::CountedFrame& frame, cpython::CodeReader* reader) {
+uint32_t name_code(const runtime::CountedFrame& frame, runtime::Observer* runtime) {
     // Longer ones are of modules that are generated; a function has a few hundred bytes.
     constexpr uint64_t kMaxLineTableBytes = 4096;
     session::CodeStore codes = session::aggregate_file.codes();
-    const size_t bytes = reader->read(frame.code, kMaxLineTableBytes);
-    if (bytes == 0) return 0;
+    runtime::CodeText text;
+    if (!runtime->read_code(frame.code, kMaxLineTableBytes, &text)) return 0;
     // Each worker that imports a module for itself has code objects of its own.
-    const uint64_t key = reader->text_key();
-    const uint32_t known = codes.find(key);
+    const uint32_t known = codes.find(text.key);
     if (known != 0) return known;
-    auto* record = static_cast<trace::PythonCodeRecord*>(codes.take_room(bytes));
-    if (record == nullptr || !reader->fill(record)) return 0;
+    auto* record = static_cast<trace::PythonCodeRecord*>(codes.take_room(text.record_bytes));
+    if (record == nullptr || !runtime->write_code(record)) return 0;
     record->header.type = trace::RecordType::python_code;
-    record->header.bytes = static_cast<uint32_t>((bytes + 7) & ~size_t{7});
-    return codes.add(key, record);
+    record->header.bytes = static_cast<uint32_t>((text.record_bytes + 7) & ~size_t{7});
+    return codes.add(text.key, record);
 }
 
 void name_codes(trace::LaterSlot* slot, const CountedSite& place) {
-    for (uint32_t i = 0; i < place.python_depth && i < slot->python_depth; ++i) {
+    for (uint32_t i = 0; i < place.runtime_depth && i < slot->python_depth; ++i) {
         // Others come by the same place with other callers.
-        if (slot->python[i].code != place.python[i].code) break;
-        slot->python[i].code_number = name_code(place.python[i], place.code_reader);
+        if (slot->python[i].code != place.runtime_frames[i].code) break;
+        slot->python[i].code_number = name_code(place.runtime_frames[i], place.runtime);
     }
 }
 
@@ -82,10 +81,11 @@ void describe(trace::LaterSlot* slot, const CountedSite& place, bool is_heavy) {
     slot->pid = static_cast<uint32_t>(session::self.pid);
     slot->tid = place.tid;
     slot->depth = static_cast<uint8_t>(place.depth);
-    slot->python_depth = static_cast<uint8_t>(place.python_depth);
+    slot->python_depth = static_cast<uint8_t>(place.runtime_depth);
     std::memcpy(slot->ips, place.ips, place.depth * sizeof(uint64_t));
-    for (uint32_t i = 0; i < place.python_depth; ++i) {
-        slot->python[i] = {place.python[i].code, place.python[i].instruction_offset, 0};
+    for (uint32_t i = 0; i < place.runtime_depth; ++i) {
+        const runtime::CountedFrame& frame = place.runtime_frames[i];
+        slot->python[i] = {frame.code, frame.instruction_offset, 0};
     }
     if (is_heavy || !session::aggregate_file.codes().is_half_full()) name_codes(slot, place);
     read_code(place.ips[0], slot->code);
@@ -94,7 +94,7 @@ void describe(trace::LaterSlot* slot, const CountedSite& place, bool is_heavy) {
 
 // Once more, where there was no name left for a place that copied little.
 void name_heavy_place(trace::LaterSlot* slot, uint64_t key, const CountedSite& place) {
-    if (place.python_depth == 0 || !session::CallSiteTable::hold(slot, key)) return;
+    if (place.runtime_depth == 0 || !session::CallSiteTable::hold(slot, key)) return;
     if (slot->python[0].code_number == 0) name_codes(slot, place);
     session::CallSiteTable::release(slot);
 }
@@ -165,17 +165,17 @@ void count_copies(const CountedSite& place, uint64_t copies) {
     trace::LaterCounts& all = counts();
     add(all.copies, copies);
     const uint64_t event = add(all.witnessed, 1);
-    const uint32_t most_depth = place.python_depth == 0 ? kPlaceDepth : 1;
+    const uint32_t most_depth = place.runtime_depth == 0 ? kPlaceDepth : 1;
     const uint32_t depth = place.depth < most_depth ? place.depth : most_depth;
-    const uint32_t python_depth =
-        place.python_depth < kPlacePythonDepth ? place.python_depth : kPlacePythonDepth;
-    uint64_t python[2 * kPlacePythonDepth];
-    for (uint32_t i = 0; i < python_depth; ++i) {
-        python[2 * i] = place.python[i].code_key;
-        python[2 * i + 1] = static_cast<uint64_t>(place.python[i].instruction_offset);
+    const uint32_t runtime_depth =
+        place.runtime_depth < kPlaceRuntimeDepth ? place.runtime_depth : kPlaceRuntimeDepth;
+    uint64_t frames[2 * kPlaceRuntimeDepth];
+    for (uint32_t i = 0; i < runtime_depth; ++i) {
+        frames[2 * i] = place.runtime_frames[i].code_key;
+        frames[2 * i + 1] = static_cast<uint64_t>(place.runtime_frames[i].instruction_offset);
     }
     const uint64_t words[] = {hash_words(place.ips, depth),
-                              hash_words(python, uint64_t{2} * python_depth)};
+                              hash_words(frames, uint64_t{2} * runtime_depth)};
     const uint64_t key = hash_words(words, 2);
     const auto found = session::aggregate_file.exists()
                            ? session::aggregate_file.places().find(key, event)

@@ -6,7 +6,7 @@
 // Async-signal-safe; callers hold the process's lock.
 #pragma once
 
-#include "runtime/cpython/frames.h"
+#include "runtime/active.h"
 
 namespace cowscope::epoch {
 
@@ -31,13 +31,13 @@ bool still_shares();
 struct CountedSite {
     const uint64_t* ips;
     uint32_t depth;  // at most trace::kLaterDepth
-    const cpython::CountedFrame* python;
-    uint32_t python_depth;             // at most trace::kLaterPythonDepth
-    cpython::CodeReader* code_reader;  // where there is Python
+    const runtime::CountedFrame* runtime_frames;
+    uint32_t runtime_depth;      // at most trace::kLaterPythonDepth
+    runtime::Observer* runtime;  // of the runtime's frames
     uint32_t tid;
 };
 // A fault that copied a page stands for `copies` in all. Reads the code at the place, the machine's
-// and Python's.
+// and the runtime's.
 void count_copies(const CountedSite& place, uint64_t copies);
 void count_late_copies(uint64_t copies);
 void count_kernel_copy();

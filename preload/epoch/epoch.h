@@ -6,7 +6,7 @@
 
 #include "epoch/judged_pages.h"
 #include "epoch/state.h"
-#include "runtime/cpython/observer.h"
+#include "runtime/active.h"
 #include "session/session.h"
 #include "support/arena.h"
 #include "support/intern_table.h"
@@ -69,7 +69,7 @@ struct Epoch {
     uint32_t written_weight;  // of events, as the trace says so far
     InternTable sites;
     witness::LastEvents last_events;
-    cpython::Observer* python;  // nullptr before the first event, and without an interpreter
+    runtime::Observer runtime;
     unwind::LastWalk<trace::kMaxStackDepth> last_walk;
     unwind::StackPages main_stack;
     JudgedPages judged_pages;   // while witnessing

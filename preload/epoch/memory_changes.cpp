@@ -23,7 +23,7 @@ uint64_t end_of(const trace::PageRun& run) {
 
 // What libc takes away without coming by here: the end of the heap, by the break; the heaps of
 // other threads, which there are none of without them; and large blocks, which nobody asks this
-// about: what may be a stack is asked for each time (runtime/cpython/frames.cpp).
+// about: what may be a stack is asked for each time (by runtime/).
 uint64_t memory_version() {
     const uint64_t now =
         &__curbrk != nullptr ? reinterpret_cast<uint64_t>(__curbrk) : sys::current_break();

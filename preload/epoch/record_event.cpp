@@ -8,7 +8,6 @@
 #include "epoch/memory_changes.h"
 #include "epoch/page_of_fault.h"
 #include "epoch/sample.h"
-#include "runtime/cpython/interpreter.h"
 #include "session/session.h"
 #include "support/readable.h"
 #include "witness/registers_x86_64.h"
@@ -65,20 +64,18 @@ bool find_stack(Epoch& epoch, const Fault& fault, unwind::StackRange* range) {
     return true;
 }
 
-// Whether the thread is in the interpreter's code, by the walk that has just been made.
-cpython::InPython in_python(const Epoch& epoch) {
-    const cpython::Interpreter& python = cpython::interpreter();
+// Whether the thread is in the runtime's code, by the walk that has just been made.
+runtime::InCode in_runtime(const Epoch& epoch) {
+    const AddressRange& code = runtime::active.code;
     const auto& walk = epoch.last_walk;
     for (uint32_t i = 0; i < walk.depth(); ++i) {
-        if (walk.ips()[i] >= python.module_start && walk.ips()[i] < python.module_end) {
-            return cpython::InPython::yes;
-        }
+        if (walk.ips()[i] >= code.start && walk.ips()[i] < code.end) return runtime::InCode::yes;
     }
-    return walk.is_complete() ? cpython::InPython::no : cpython::InPython::unknown;
+    return walk.is_complete() ? runtime::InCode::no : runtime::InCode::unknown;
 }
 
-cpython::Memory readable_memory(const Epoch& epoch, const Fault& fault) {
-    return {memory_version(), main_stack(fault.registers.sp), in_python(epoch)};
+runtime::Memory readable_memory(const Epoch& epoch, const Fault& fault) {
+    return {memory_version(), main_stack(fault.registers.sp), in_runtime(epoch)};
 }
 
 InternTable::Entry* add_site(Epoch& epoch) {
@@ -184,26 +181,15 @@ bool judge(Epoch& epoch, const Fault& fault, bool is_unlisted, const uint64_t (&
     return is_moved_page(epoch, fault, start);
 }
 
-bool has_python(Epoch& epoch) {
-    if (cpython::interpreter().type_type == 0) return false;
-    if (epoch.python == nullptr) {
-        epoch.python = epoch.arena.create_object<cpython::Observer>();
-    }
-    return epoch.python != nullptr;
-}
-
-cpython::Observation observe_python(Epoch& epoch, const Fault& fault, const uint64_t (&words)[2],
-                                    uint32_t site) {
-    if (!has_python(epoch)) return {};
-    auto& writer = session::self.writer;
+runtime::Observation ask_runtime(Epoch& epoch, const Fault& fault, const uint64_t (&words)[2],
+                                 uint32_t site) {
+    if (!epoch.runtime.begin(epoch.arena)) return {};
     const session::Options& options = session::options;
-    cpython::Write write = {fault.address, {words[0], words[1]},          fault.stays_from,
+    runtime::Write write = {fault.address, {words[0], words[1]},          fault.stays_from,
                             site,          readable_memory(epoch, fault), {}};
     witness::copy_registers(*fault.context, write.registers);
-    const cpython::Observation seen =
-        epoch.python->observe(epoch.arena, &writer, write, options.max_stack);
-    if (options.values) epoch.python->record_value(epoch.arena, &writer, write, seen);
-    return seen;
+    return epoch.runtime.observe(epoch.arena, session::self.writer.sink(), write,
+                                 {options.max_stack, options.values});
 }
 
 // Behind the bound it is counted elsewhere.
@@ -216,7 +202,6 @@ void count_unwritten(const Fault& fault) {
 // Whether an event was recorded.
 bool record_event(Epoch& epoch, Fault& fault) {
     auto& writer = session::self.writer;
-    if (epoch.python != nullptr) epoch.python->prefetch();
 
     const bool is_unlisted = epoch.state.is(State::witnessing);
     if (is_unlisted) {
@@ -255,17 +240,16 @@ bool record_event(Epoch& epoch, Fault& fault) {
         return false;
     }
     // Where the handler may not read, there is nothing to look at.
-    cpython::Observation python;
-    if ((flags & trace::kNoWord) == 0) python = observe_python(epoch, fault, words, site->value);
+    runtime::Observation seen;
+    if ((flags & trace::kNoWord) == 0) seen = ask_runtime(epoch, fault, words, site->value);
     // With another's weight it would say something else.
     if (!write_weight(fault.weight)) {
         count_unwritten(fault);
         return false;
     }
-    flags |= python.object.flags;
+    flags |= seen.flags;
     const bool is_neighbour_known = (flags & (trace::kNoWord | trace::kNoNeighbour)) == 0;
-    const bool is_short =
-        is_neighbour_known && python.object.type != 0 && words[1] == python.object.type;
+    const bool is_short = is_neighbour_known && seen.type != 0 && words[1] == seen.type;
     if (is_short) flags |= trace::kNeighbourIsType;
     trace::EventRecord* record =
         begin_event(site->value, *fault.context, site->uses < kExemplarsASite,
@@ -279,9 +263,9 @@ bool record_event(Epoch& epoch, Fault& fault) {
     record->time_ns = sys::monotonic_ns();
     record->address = fault.address;
     record->word = words[0];
-    record->type = python.object.type;
-    record->object_offset = python.object.offset;
-    record->python_stack = python.python_stack;
+    record->type = seen.type;
+    record->object_offset = seen.object_offset;
+    record->python_stack = seen.stack;
     record->site = site->value;
     record->tid = static_cast<uint32_t>(fault.tid);
     if (!is_short) record->neighbour = words[1];
@@ -300,12 +284,12 @@ void count_copy(Epoch& epoch, const Fault& fault) {
     CountedSite place = {};
     place.ips = epoch.last_walk.ips();
     place.depth = epoch.last_walk.depth();
-    cpython::CountedFrame python[trace::kLaterPythonDepth];
-    place.python = python;
-    if (has_python(epoch)) {
-        place.python_depth = epoch.python->capture_counted(readable_memory(epoch, fault), python,
-                                                           trace::kLaterPythonDepth);
-        place.code_reader = epoch.python->code_reader();
+    runtime::CountedFrame frames[trace::kLaterPythonDepth];
+    place.runtime_frames = frames;
+    if (epoch.runtime.begin(epoch.arena)) {
+        place.runtime_depth = epoch.runtime.count_frames(readable_memory(epoch, fault), frames,
+                                                         trace::kLaterPythonDepth);
+        place.runtime = &epoch.runtime;
     }
     place.tid = static_cast<uint32_t>(fault.tid);
     count_copies(place, uint64_t{fault.weight} * fault.pages);

@@ -1,5 +1,5 @@
 // The end of sharing: once the others have ended, or have copied everything themselves, what this
-// process writes copies nothing, though it still faults once a page. A Python program that takes
+// process writes copies nothing, though it still faults once a page. A program that takes
 // its objects down after its workers have gone writes to all of them: a signal for each would cost
 // as much as all copies before, and tell nothing.
 //

@@ -3,8 +3,9 @@
 
 namespace cowscope::hooks {
 
-// Looks for a CPython interpreter, if modules were loaded since it was last looked for.
-void look_for_interpreter();
+// At the start and before a fork: looks for a runtime, if modules were loaded since it was last
+// looked for.
+void look_for_runtime();
 
 // Around dlclose(): what it takes away must not be called any more.
 void before_unload();

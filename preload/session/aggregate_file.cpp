@@ -6,7 +6,7 @@
 
 #include <cstring>
 
-#include "runtime/cpython/interpreter.h"
+#include "runtime/active.h"
 #include "session/session.h"
 
 #include "support/poison.h"
@@ -15,12 +15,13 @@ namespace cowscope::session {
 namespace {
 
 constexpr uint64_t kPage = 4096;
-// Room for 300 places, and for 1200. A C program has a few dozen, a Python program 150 and more.
+// Room for 300 places, and for 1200. A C program has a few dozen, one in an interpreter 150 and
+// more.
 constexpr uint64_t kLeastPlaceBytes = 128 * 1024;
 constexpr uint64_t kMostPlaceBytes = 512 * 1024;
 // Of what is left of the bound: many programs of one recording may fork.
 constexpr uint64_t kTablePart = 16;
-// What names Python's functions has this part of it besides: of 64 KiB it is those of some 150.
+// What names a runtime's functions has this part of it besides: of 64 KiB it is those of some 150.
 constexpr uint64_t kNamesPart = 2;
 // A function's name, its file's and its line table take 200 bytes and more.
 constexpr uint64_t kTextBytesACode = 128;
@@ -83,7 +84,7 @@ AggregateFile::Parts AggregateFile::plan() {
     const uint64_t most = most_bytes_for_places();
     Parts parts = {};
     parts.slot_count = (most - sizeof(trace::LaterHeader)) / sizeof(trace::LaterSlot);
-    if (cpython::interpreter().layout != nullptr) {
+    if (runtime::active.has_frames) {
         parts.code_count = most / kNamesPart / kTextBytesACode;
         parts.text_bytes = most / kNamesPart - parts.code_count * sizeof(trace::LaterCode);
     }
@@ -134,7 +135,7 @@ void AggregateFile::create() {
     header.pid = static_cast<uint32_t>(self.pid);
     header.code_count = static_cast<uint32_t>(parts.code_count);
     header.text_bytes = static_cast<uint32_t>(parts.text_bytes);
-    header.python_version = cpython::interpreter().version;
+    header.python_version = runtime::active.version;
     if (!map(header, parts)) budget.give_back(taken);
 }
 

@@ -73,6 +73,18 @@ void begin_at(unsigned char* room, trace::RecordType type, size_t rounded) {
 
 }  // namespace
 
+const RecordSink::Functions Writer::kAsSink = {
+    [](void* writer, trace::RecordType type, size_t bytes) {
+        return static_cast<Writer*>(writer)->begin_bytes(type, bytes);
+    },
+    [](void* writer, trace::RecordType first_type, size_t first_bytes,
+       trace::RecordType second_type, size_t second_bytes, void** second) {
+        return static_cast<Writer*>(writer)->begin_two_bytes(first_type, first_bytes, second_type,
+                                                             second_bytes, second);
+    },
+    [](void* writer) { return static_cast<Writer*>(writer)->commit(); },
+};
+
 int Writer::create(const char* path, pid_t pid, uint64_t created_ns,
                    const trace::RecordHeader* first, int folder) {
     static_assert(sizeof(Start) + kFirstRecordBytes <= kStartBytes);

@@ -28,6 +28,7 @@
 #include "format/trace_format.h"
 #include "session/budget.h"
 #include "support/descriptor.h"
+#include "support/record_sink.h"
 
 namespace cowscope::session {
 
@@ -90,6 +91,8 @@ class Writer {
     // Makes what was begun last visible to readers. False where the disk did not take
     // it; then it counts as lost, but for an event, which the caller counts.
     bool commit();
+    // For the floors below. Valid as long as the writer is.
+    RecordSink sink() { return {kAsSink, this}; }
 
     // Gives back to the disk what was reserved and not used, where that is much. More can be
     // written behind it.
@@ -114,6 +117,7 @@ class Writer {
   private:
     // What create() writes and the start's mapping covers: enough for a process that only executes.
     static constexpr uint64_t kStartBytes = 8 * 1024;
+    static const RecordSink::Functions kAsSink;
 
     bool has_file();
     void release_file();

@@ -78,7 +78,7 @@ class ReadablePages {
         return true;
     }
 
-    // A stack of Python touches a dozen or two.
+    // A stack of an interpreter touches a dozen or two.
     static constexpr uint64_t kSets = 16;
     static constexpr uint64_t kShift = 60;
     static constexpr uint64_t kWays = 4;

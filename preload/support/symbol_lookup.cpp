@@ -180,11 +180,12 @@ class Exports {
 struct Search {
     Symbol* symbols;
     size_t count;
+    IsWanted* is_wanted;
 };
 
 int search_module(dl_phdr_info* module, size_t, void* argument) {
     const Search& search = *static_cast<const Search*>(argument);
-    if (may_hold_runtime(module->dlpi_name)) {
+    if (search.is_wanted(module->dlpi_name)) {
         find_symbols_in(*module, search.symbols, search.count);
     }
     return 0;
@@ -201,19 +202,6 @@ uint64_t modules_ever_loaded() {
     uint64_t count = 0;
     dl_iterate_phdr(read_count, &count);
     return count;
-}
-
-bool may_hold_runtime(const char* path) {
-    if (path == nullptr || *path == '\0') return true;
-    const char* slash = std::strrchr(path, '/');
-    const char* name = slash == nullptr ? path : slash + 1;
-    // Extension modules name the interpreter that they are for
-    // ("x.cpython-311-x86_64-linux-gnu.so").
-    if (std::strstr(name, ".cpython-") != nullptr) return false;
-    // mod_wsgi may have the interpreter linked in. What has no name of a library's was loaded
-    // through a descriptor, or from memory.
-    return std::strstr(name, "python") != nullptr || std::strstr(name, "wsgi") != nullptr ||
-           std::strstr(name, ".so") == nullptr;
 }
 
 void find_symbols_in(const dl_phdr_info& module, Symbol* symbols, size_t count) {
@@ -243,8 +231,8 @@ void find_symbols_of(const void* elf_header, Symbol* symbols, size_t count) {
     find_symbols_in(module, symbols, count);
 }
 
-void find_symbols(Symbol* symbols, size_t count) {
-    Search search = {symbols, count};
+void find_symbols(Symbol* symbols, size_t count, IsWanted* is_wanted) {
+    Search search = {symbols, count, is_wanted};
     dl_iterate_phdr(search_module, &search);
 }
 

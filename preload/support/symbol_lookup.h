@@ -1,12 +1,11 @@
-// Finds exported symbols in the modules of this process that may hold a language runtime, those of
-// dlopen(RTLD_LOCAL) included, without dlsym, which takes the lock that another thread's dlopen
-// holds while constructors run.
+// Finds exported symbols in the modules of this process, those of dlopen(RTLD_LOCAL) included,
+// without dlsym, which takes the lock that another thread's dlopen holds while constructors run.
 //
-// Looks only where a runtime may be: in the main program, and in modules whose name says so. Every
-// other module is none of the shim's business, and may be anything: made by hand, or mapped from a
-// file that was truncated since. In those that are looked into, nothing is taken on trust: the
-// kernel copies what is read (support/guarded_read.h), tables lie within the module's segments, and
-// chains end. A table that cannot be read holds no symbols.
+// Looks only where the caller says by a module's name: every other module is none of the shim's
+// business, and may be anything: made by hand, or mapped from a file that was truncated since. In
+// those that are looked into, nothing is taken on trust: the kernel copies what is read
+// (support/guarded_read.h), tables lie within the module's segments, and chains end. A table that
+// cannot be read holds no symbols.
 //
 // Not async-signal-safe: dl_iterate_phdr takes a lock of the loader's, for a moment.
 #pragma once
@@ -35,10 +34,10 @@ void find_symbols_of(const void* elf_header, Symbol* symbols, size_t count);
 // In one module, whatever its name: those that were not found before.
 void find_symbols_in(const dl_phdr_info& module, Symbol* symbols, size_t count);
 
-// The definition in the module that was loaded first counts, as it does for the linker.
-void find_symbols(Symbol* symbols, size_t count);
-
-// Whether a module of this name may hold a runtime. "" is the main program.
-bool may_hold_runtime(const char* path);
+// By the path of a module's file; "" is the main program.
+using IsWanted = bool(const char* path);
+// In all that are wanted. The definition in the module that was loaded first counts, as it does for
+// the linker.
+void find_symbols(Symbol* symbols, size_t count, IsWanted* is_wanted);
 
 }  // namespace cowscope

@@ -14,11 +14,9 @@
 //            lost event.
 //   Reads    of the program's memory go through guarded_read(), but for
 //              - the page that the program has just faulted on, where no other thread can take it
-//                away; of the same mapping the header of a pool of CPython's allocator, whose page
-//                is asked for (runtime/cpython/objects.cpp),
+//                away,
 //              - its stack, the pages of which are asked for (unwind/stack_words.h),
-//              - what CPython's running frames of this very thread keep alive, the pages of which
-//                are asked for while memory may have gone (process::memory_version()).
+//              - what a language runtime says of itself where it says so (runtime/interface.h).
 //   Kernel   Raw system calls (support/syscall.h), so errno stays as it is and no symbol of the
 //            program's is called. hooks/rights/seccomp.cpp lists them all.
 //   libc     memchr, memcmp, memcpy, memmove, memset, strchr, strcmp, strlen, strncmp, strstr and
@@ -26,11 +24,7 @@
 //            The variables __libc_single_threaded and __curbrk.
 //            All are bound before the program starts (-z now): none enters the dynamic linker.
 //   vdso     clock_gettime, which takes no lock.
-//   CPython  PyGILState_GetThisThreadState and PyThreadState_GetUnchecked (3.12 and older: of
-//            another name), which read one variable of the thread's each
-//            (runtime/cpython/frames.cpp). In a libpython of 3.12 and later that was loaded by
-//            dlopen(), in a thread that has never been Python's, glibc may allocate that variable:
-//            this one call is not safe.
+//   Runtimes A language runtime's own functions as far as its member says (runtime/interface.h).
 //   Nothing else: no malloc, no stdio, no lock of libc's or the loader's, no dlsym, no
 //            symbol that a program or another preloaded library is likely to stand before.
 //   It decodes nothing.

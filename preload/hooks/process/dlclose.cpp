@@ -23,7 +23,7 @@ COWSCOPE_INTERPOSED int dlclose(void* handle) noexcept {
         // Another module may come to lie where this one was.
         epoch::walker.forget_rules();
         epoch::Epoch* epoch = epoch::sharing.epoch;
-        if (epoch != nullptr && epoch->python != nullptr) epoch->python->forget_modules();
+        if (epoch != nullptr) epoch->runtime.forget_modules();
     }
     return result;
 }

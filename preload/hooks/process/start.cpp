@@ -119,7 +119,7 @@ bool begin() {
         session::self.pid = 0;
         return false;
     }
-    look_for_interpreter();
+    look_for_runtime();
     return true;
 }
 
@@ -142,7 +142,7 @@ __attribute__((constructor)) void start(int argument_count, char** arguments, ch
     if (!is_waiting && !begin()) return;
     // What is registered last is called first before a fork.
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-    pthread_atfork(look_for_interpreter, nullptr, nullptr);
+    pthread_atfork(look_for_runtime, nullptr, nullptr);
     on_exit(at_exit, nullptr);
     at_quick_exit(end_at_quick_exit);
 }

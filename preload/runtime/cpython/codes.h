@@ -2,9 +2,9 @@
 #pragma once
 
 #include "runtime/cpython/code_reader.h"
-#include "session/writer.h"
 #include "support/arena.h"
 #include "support/intern_table.h"
+#include "support/record_sink.h"
 
 namespace cowscope::cpython {
 
@@ -15,10 +15,11 @@ class CodeTable {
 
     // The id of the code object at `address`, whose memory is known to be there. kNoCode where it
     // could not be read or the trace is full.
-    uint32_t find(Arena& arena, session::Writer* writer, uint64_t address);
+    uint32_t find(Arena& arena, const RecordSink& sink, uint64_t address);
 
     // For whoever writes code objects down elsewhere.
     CodeReader* reader() { return &reader_; }
+    const CodeReader* reader() const { return &reader_; }
 
   private:
     struct Known {
@@ -26,7 +27,7 @@ class CodeTable {
         uint32_t id;
     };
 
-    trace::PythonCodeRecord* begin(session::Writer* writer, uint64_t address);
+    trace::PythonCodeRecord* begin(const RecordSink& sink, uint64_t address);
 
     InternTable by_address_;  // indices into known_
     ArenaArray<Known> known_;

@@ -49,7 +49,7 @@ bool is_in_dict(const Fields& dict, uint64_t address) {
 
 }  // namespace
 
-uint64_t find_container(Arena& arena, session::Writer* writer, TypeCache* types, uint64_t address,
+uint64_t find_container(Arena& arena, const RecordSink& sink, TypeCache* types, uint64_t address,
                         const uint64_t (&registers)[trace::kRegisterCount]) {
     // Registers that point into the stack hold no objects.
     constexpr uint64_t kNearStack = 1 << 20;
@@ -59,7 +59,7 @@ uint64_t find_container(Arena& arena, session::Writer* writer, TypeCache* types,
         if (!is_readable(object, kObSize + sizeof(Fields))) continue;
         uint64_t type;
         if (!guarded_read(object + kObType, &type)) continue;
-        const TypeFacts* facts = types->find(arena, writer, type);
+        const TypeFacts* facts = types->find(arena, sink, type);
         if (facts == nullptr || facts->container == ContainerType::none) continue;
         Fields fields;
         if (!guarded_read(object + kObSize, &fields)) continue;

@@ -9,7 +9,7 @@ namespace cowscope::cpython {
 
 // The type of the container; 0 where no register points to one that owns `address`. Async-signal-
 // safe; callers hold the process's lock, and interpreter().layout is not null.
-uint64_t find_container(Arena& arena, session::Writer* writer, TypeCache* types, uint64_t address,
+uint64_t find_container(Arena& arena, const RecordSink& sink, TypeCache* types, uint64_t address,
                         const uint64_t (&registers)[trace::kRegisterCount]);
 
 }  // namespace cowscope::cpython

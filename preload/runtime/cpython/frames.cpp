@@ -13,6 +13,11 @@
 #include "support/poison.h"
 
 namespace cowscope::cpython {
+
+using runtime::CountedFrame;
+using runtime::InCode;
+using runtime::Memory;
+
 namespace {
 
 // Low bits of a tagged reference (3.14, _PyStackRef).
@@ -32,8 +37,8 @@ uint64_t key_of(uint64_t code) {
 }
 
 // Whether the functions that name the thread state can be called.
-bool may_call(InPython in_python) {
-    if (in_python == InPython::yes) return true;
+bool may_call(InCode in_code) {
+    if (in_code == InCode::yes) return true;
     const auto is_there = [](void* (*function)()) {
         return function == nullptr || is_word_readable(reinterpret_cast<uint64_t>(function));
     };
@@ -50,8 +55,8 @@ bool StackTable::is_own_thread(uint64_t thread) {
            load<uint64_t>(thread + layout.thread_id) == static_cast<uint64_t>(pthread_self());
 }
 
-uint64_t StackTable::own_thread(InPython in_python) {
-    if (in_python == InPython::no || !may_call(in_python)) return 0;
+uint64_t StackTable::own_thread(InCode in_code) {
+    if (in_code == InCode::no || !may_call(in_code)) return 0;
     // From 3.12 on the unchecked one reads a thread-local variable and knows subinterpreters.
     constexpr uint16_t kThreadLocalSince = 0x030c;
     const Interpreter& python = interpreter();
@@ -65,16 +70,16 @@ uint64_t StackTable::own_thread(InPython in_python) {
     return is_own_thread(thread) ? thread : 0;
 }
 
-void StackTable::see_thread(Arena& arena, session::Writer* writer, uint64_t thread) {
+void StackTable::see_thread(Arena& arena, const RecordSink& sink, uint64_t thread) {
     if (threads_.find(thread) != nullptr) return;
     const Interpreter& python = interpreter();
     trace::PythonRecord* first = nullptr;
     trace::PythonThreadRecord* record;
     if (threads_.count() == 0) {
-        writer->begin_two(trace::RecordType::python, 0, &first, trace::RecordType::python_thread,
-                          sizeof(*record), &record);
+        sink.begin_two(trace::RecordType::python, &first, trace::RecordType::python_thread,
+                       &record);
     } else {
-        record = writer->begin<trace::PythonThreadRecord>(trace::RecordType::python_thread);
+        record = sink.begin<trace::PythonThreadRecord>(trace::RecordType::python_thread);
     }
     if (record == nullptr || threads_.insert(arena, thread, threads_.count()) == nullptr) return;
     if (first != nullptr) {
@@ -89,7 +94,7 @@ void StackTable::see_thread(Arena& arena, session::Writer* writer, uint64_t thre
     record->address = thread;
     record->bytes = python.layout->thread_bytes;
     record->tid = static_cast<uint32_t>(sys::gettid());
-    writer->commit();
+    sink.commit();
 }
 
 bool StackTable::in_stack_chunk(uint64_t thread, uint64_t address) {
@@ -205,21 +210,21 @@ bool StackTable::walk(uint64_t innermost, uint64_t address, uint32_t limit, Take
     return met.code == 0 || take(met);
 }
 
-uint32_t StackTable::learn(Arena& arena, session::Writer* writer, const Frame& frame) {
-    const uint32_t id = codes_.find(arena, writer, frame.code);
+uint32_t StackTable::learn(Arena& arena, const RecordSink& sink, const Frame& frame) {
+    const uint32_t id = codes_.find(arena, sink, frame.code);
     if (id != CodeTable::kNoCode) {
         last_.set(frame.step, {frame.address, frame.code, identify_code(frame.code), id});
     }
     return id;
 }
 
-uint32_t StackTable::intern(Arena& arena, session::Writer* writer) {
+uint32_t StackTable::intern(Arena& arena, const RecordSink& sink) {
     const uint64_t key = hash_words(frames_, depth_);
     if (const auto* known = stacks_.find(key)) return known->value;
     const uint32_t id = stacks_.count();
     static_assert(sizeof(frames_[0]) == sizeof(trace::PythonFrame));
     const size_t bytes = depth_ * sizeof(trace::PythonFrame);
-    auto* record = writer->begin<trace::PythonStackRecord>(trace::RecordType::python_stack, bytes);
+    auto* record = sink.begin<trace::PythonStackRecord>(trace::RecordType::python_stack, bytes);
     if (record == nullptr) return trace::kNoPythonStack;
     record->header.flags = truncated_ ? trace::kStackTruncated : 0;
     record->id = id;
@@ -228,20 +233,9 @@ uint32_t StackTable::intern(Arena& arena, session::Writer* writer) {
     // Before it is committed: an id that is not remembered would be given out twice.
     auto* entry = stacks_.insert(arena, key, id);
     if (entry == nullptr) return trace::kNoPythonStack;
-    if (writer->commit()) return id;
+    if (sink.commit()) return id;
     stacks_.forget(entry);
     return trace::kNoPythonStack;
-}
-
-void StackTable::give_up(session::Writer* writer) {
-    gave_up_ = true;
-    auto* record = writer->begin<trace::NoteRecord>(trace::RecordType::note);
-    if (record == nullptr) return;
-    record->time_ns = sys::monotonic_ns();
-    record->code = trace::NoteCode::python_layout_differs;
-    record->value = static_cast<int32_t>(interpreter().version >> 16);
-    record->address = 0;
-    writer->commit();
 }
 
 void StackTable::begin(const Memory& memory) {
@@ -250,14 +244,14 @@ void StackTable::begin(const Memory& memory) {
     stack_ = memory.stack;
 }
 
-uint32_t StackTable::capture(Arena& arena, session::Writer* writer, uint64_t address,
+uint32_t StackTable::capture(Arena& arena, const RecordSink& sink, uint64_t address,
                              const Memory& memory, uint32_t limit) {
     holds_address_ = false;
     if (gave_up_) return trace::kNoPythonStack;
     begin(memory);
-    const uint64_t thread = own_thread(memory.in_python);
+    const uint64_t thread = own_thread(memory.in_code);
     if (thread == 0) return trace::kNoPythonStack;
-    see_thread(arena, writer, thread);
+    see_thread(arena, sink, thread);
     holds_address_ = in_stack_chunk(thread, address);
     const uint64_t innermost = find_innermost(thread);
     if (innermost == 0) return trace::kNoPythonStack;
@@ -266,7 +260,7 @@ uint32_t StackTable::capture(Arena& arena, session::Writer* writer, uint64_t add
     is_another_ = false;
     const auto take = [&](const Frame& frame) {
         const uint32_t id =
-            frame.known != nullptr ? frame.known->code_id : learn(arena, writer, frame);
+            frame.known != nullptr ? frame.known->code_id : learn(arena, sink, frame);
         if (id == CodeTable::kNoCode) return false;
         add(uint64_t{static_cast<uint32_t>(frame.instruction_offset)} << 32 | id |
             (frame.is_entered_from_c ? trace::kEnteredFromC : 0));
@@ -274,19 +268,22 @@ uint32_t StackTable::capture(Arena& arena, session::Writer* writer, uint64_t add
     };
     if (!walk(innermost, address, limit < kMaxDepth ? limit : kMaxDepth, take)) {
         // Frames that are being set up or taken down are no stack for a moment.
-        if (!worked_ && ++failures_ == kMostFailures) give_up(writer);
+        if (!worked_ && ++failures_ == kMostFailures) {
+            gave_up_ = true;
+            write_problem(sink, trace::NoteCode::python_layout_differs);
+        }
         return trace::kNoPythonStack;
     }
     if (depth_ == 0) return trace::kNoPythonStack;
     worked_ = true;
-    if (is_another_ || depth_ != last_depth) interned_id_ = intern(arena, writer);
+    if (is_another_ || depth_ != last_depth) interned_id_ = intern(arena, sink);
     if (interned_id_ != trace::kNoPythonStack) interned_depth_ = depth_;
     return interned_id_;
 }
 
 uint32_t StackTable::capture_counted(const Memory& memory, CountedFrame* frames, uint32_t limit) {
     begin(memory);
-    const uint64_t thread = own_thread(memory.in_python);
+    const uint64_t thread = own_thread(memory.in_code);
     const uint64_t innermost = thread == 0 ? 0 : find_innermost(thread);
     if (innermost == 0) return 0;
     interned_depth_ = 0;

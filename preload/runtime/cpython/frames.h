@@ -3,32 +3,11 @@
 
 #include "runtime/cpython/codes.h"
 #include "runtime/cpython/last_frames.h"
-#include "session/writer.h"
-#include "support/arena.h"
+#include "runtime/interface.h"
 #include "support/intern_table.h"
-#include "support/own_memory.h"
 #include "support/readable.h"
 
 namespace cowscope::cpython {
-
-// Whether a thread is in the middle of the interpreter's own code, by its native stack. One that is
-// could not go on without that code and its data; for others they may be gone, where the module's
-// file was truncated.
-enum class InPython : uint8_t { yes, no, unknown };
-
-// What is known of the memory that is read at an event.
-struct Memory {
-    uint64_t version;    // see ReadablePages
-    AddressRange stack;  // of this thread's, what can be read as a whole; or nothing
-    InPython in_python;
-};
-
-// A frame as it is told where there is no trace to write to.
-struct CountedFrame {
-    uint64_t code;               // address of the code object
-    uint64_t code_key;           // a hash that tells it from others, also from later ones there
-    int32_t instruction_offset;  // as in trace::PythonFrame
-};
 
 // Async-signal-safe; callers hold the process's lock, and interpreter().layout is not null.
 //
@@ -42,17 +21,17 @@ class StackTable {
     // Id of the stack, innermost `limit` frames; trace::kNoPythonStack where this thread runs no
     // Python, or its stack could not be read. Afterwards holds_address() says whether `address`
     // lies in a frame of it.
-    uint32_t capture(Arena& arena, session::Writer* writer, uint64_t address, const Memory& memory,
-                     uint32_t limit);
+    uint32_t capture(Arena& arena, const RecordSink& sink, uint64_t address,
+                     const runtime::Memory& memory, uint32_t limit);
     bool holds_address() const { return holds_address_; }
-    // Some time before capture(): the sooner the better.
-    void prefetch() const { last_.prefetch(); }
 
     // The same without a trace: fills `frames` with the innermost ones, at most `limit`. Returns
     // how many.
-    uint32_t capture_counted(const Memory& memory, CountedFrame* frames, uint32_t limit);
+    uint32_t capture_counted(const runtime::Memory& memory, runtime::CountedFrame* frames,
+                             uint32_t limit);
 
     CodeReader* code_reader() { return codes_.reader(); }
+    const CodeReader* code_reader() const { return codes_.reader(); }
 
   private:
     static constexpr uint32_t kMaxDepth = trace::kMaxStackDepth;
@@ -61,11 +40,11 @@ class StackTable {
     // Frames of C that stand between Python frames count too, so that a walk ends.
     static constexpr uint32_t kMostSteps = 2 * kMaxDepth;
 
-    void begin(const Memory& memory);
+    void begin(const runtime::Memory& memory);
     // The thread's innermost frame; 0 where it has none.
     uint64_t find_innermost(uint64_t thread);
     bool is_own_thread(uint64_t thread);
-    uint64_t own_thread(InPython in_python);
+    uint64_t own_thread(runtime::InCode in_code);
     struct Frame {
         uint32_t step;  // of the walk
         uint64_t address;
@@ -83,15 +62,14 @@ class StackTable {
         frames_[depth_++] = frame;
     }
     // The number of its code object; CodeTable::kNoCode where it has none.
-    uint32_t learn(Arena& arena, session::Writer* writer, const Frame& frame);
+    uint32_t learn(Arena& arena, const RecordSink& sink, const Frame& frame);
     bool in_stack_chunk(uint64_t thread, uint64_t address);
     bool is_there(uint64_t address, uint64_t bytes) const;
     bool has_frame(uint64_t frame);
     bool is_code(uint64_t code);
     int32_t instruction_offset(uint64_t frame, uint64_t code) const;
-    uint32_t intern(Arena& arena, session::Writer* writer);
-    void see_thread(Arena& arena, session::Writer* writer, uint64_t thread);
-    void give_up(session::Writer* writer);
+    uint32_t intern(Arena& arena, const RecordSink& sink);
+    void see_thread(Arena& arena, const RecordSink& sink, uint64_t thread);
 
     CodeTable codes_;
     InternTable stacks_;

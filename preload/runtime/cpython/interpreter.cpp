@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "runtime/cpython/module_name.h"
 #include "support/guarded_read.h"
 #include "support/symbol_lookup.h"
 
@@ -153,11 +154,10 @@ void choose_layout(Interpreter* found) {
 
 }  // namespace
 
-void look_for_interpreter(Interpreter* found) {
-    *found = {};
+bool find_interpreter(runtime::Found* result) {
     Symbol type = {"PyType_Type"};
-    find_symbols(&type, 1);
-    if (type.address == 0) return;
+    find_symbols(&type, 1, may_hold_interpreter);
+    if (type.address == 0) return false;
     Symbol symbols[kWantedCount] = {
         {"PyType_Type"},
         {"PyCode_Type"},
@@ -173,10 +173,10 @@ void look_for_interpreter(Interpreter* found) {
         {"_PyThreadState_UncheckedGet"},
         {"PyThreadState_GetUnchecked"},
     };
-    find_symbols(symbols, kWantedCount);
+    find_symbols(symbols, kWantedCount, may_hold_interpreter);
+    static_assert(sizeof(Interpreter) <= runtime::Found::kDetailBytes);
+    auto* found = new (result->details) Interpreter;
     found->type_type = symbols[kTypeType].address;
-    found->module_start = symbols[kTypeType].module_start;
-    found->module_end = symbols[kTypeType].module_end;
     found->code_type = symbols[kCodeType].address;
     found->frame_type = symbols[kFrameType].address;
     found->str_type = symbols[kStrType].address;
@@ -192,12 +192,31 @@ void look_for_interpreter(Interpreter* found) {
     found->unchecked_thread = reinterpret_cast<void* (*)()>(unchecked);
     found->version = version_of(symbols);
     choose_layout(found);
+    result->presence.code = {symbols[kTypeType].module_start, symbols[kTypeType].module_end};
+    result->presence.version = found->version;
+    result->presence.has_frames = found->layout != nullptr;
+    return true;
 }
 
-void set_interpreter(const Interpreter& found) {
-    const bool is_own = found.layout != nullptr;
-    current_interpreter = found;
-    current_interpreter.layout = is_own ? &current_interpreter.stated : nullptr;
+void set_interpreter(const runtime::Found* found) {
+    if (found == nullptr) {
+        current_interpreter = {};
+        return;
+    }
+    std::memcpy(&current_interpreter, found->details, sizeof(current_interpreter));
+    if (current_interpreter.layout != nullptr) {
+        current_interpreter.layout = &current_interpreter.stated;
+    }
+}
+
+void write_problem(const RecordSink& sink, trace::NoteCode problem) {
+    auto* record = sink.begin<trace::NoteRecord>(trace::RecordType::note);
+    if (record == nullptr) return;
+    record->time_ns = sys::monotonic_ns();
+    record->code = problem;
+    record->value = static_cast<int32_t>(interpreter().version >> 16);
+    record->address = 0;
+    sink.commit();
 }
 
 }  // namespace cowscope::cpython

@@ -2,17 +2,14 @@
 // library, or loaded later (embedded).
 #pragma once
 
-#include "format/trace_format.h"
 #include "runtime/cpython/layouts.h"
+#include "runtime/interface.h"
 
 namespace cowscope::cpython {
 
 struct Interpreter {
     // PyType_Type; 0 without an interpreter. Types are told by it in every version.
     uint64_t type_type = 0;
-    // Of the module that it is in: code that runs Python is there.
-    uint64_t module_start = 0;
-    uint64_t module_end = 0;
     // Frames and objects are looked at only where this is not null.
     const Layout* layout = nullptr;
     Layout stated = {};            // from 3.13 on: the row with what the interpreter says
@@ -31,16 +28,18 @@ struct Interpreter {
     void* (*unchecked_thread)() = nullptr;  // _PyThreadState_UncheckedGet and its successor
 };
 
-// Not async-signal-safe: takes a lock of the loader's for a moment, and calls Py_GetVersion where
+// Runtime::find() and Runtime::set() of runtime/interface.h. The first calls Py_GetVersion where
 // the version is not told otherwise (up to 3.10).
-void look_for_interpreter(Interpreter* found);
+bool find_interpreter(runtime::Found* found);
+void set_interpreter(const runtime::Found* found);
 
-// The one that counts. Callers of set_interpreter() hold the process's lock, or run before there
-// is anything to watch.
+// The one that counts.
 extern Interpreter current_interpreter;
 inline const Interpreter& interpreter() {
     return current_interpreter;
 }
-void set_interpreter(const Interpreter& found);
+
+// A note of why frames and objects are not looked at.
+void write_problem(const RecordSink& sink, trace::NoteCode problem);
 
 }  // namespace cowscope::cpython

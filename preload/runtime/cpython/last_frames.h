@@ -28,26 +28,6 @@ class LastFrames {
         if (memory_version != memory_version_) count_ = 0;
         memory_version_ = memory_version;
     }
-    // Their code objects lie all over the heap, and the program has pushed them out of the caches:
-    // to ask for them all at once takes as long as for one. Where there is none any more, that is
-    // nothing.
-    void prefetch() const {
-        const Layout& layout = *interpreter().layout;
-        constexpr uint64_t kLine = 64;  // of the cache
-        uint64_t last_file = 0;
-        for (uint32_t i = 0; i < count_; ++i) {
-            const uint64_t code = frames_[i].code;
-            const CodeIdentity& identity = frames_[i].identity;
-            __builtin_prefetch(reinterpret_cast<const void*>(code + layout.code_first_line));
-            __builtin_prefetch(reinterpret_cast<const void*>(code + layout.code_line_table));
-            if (identity.version != 0) continue;
-            __builtin_prefetch(reinterpret_cast<const void*>(identity.name + kStrHash));
-            if (identity.file == last_file) continue;
-            last_file = identity.file;
-            __builtin_prefetch(reinterpret_cast<const void*>(identity.file + kStrLength));
-            __builtin_prefetch(reinterpret_cast<const void*>(identity.file + kStrLength + kLine));
-        }
-    }
     // What was found at this step of the last walk, innermost first, whose memory is there; nullptr
     // where it was another frame.
     const Frame* find(uint32_t step, uint64_t address) const {

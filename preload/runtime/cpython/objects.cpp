@@ -81,7 +81,7 @@ bool read_start(const Block& block, uint64_t address, uint64_t (&words)[8]) {
 }
 
 // An object starts a block, behind the collector's header if it has one.
-Located object_in(const Block& block, uint64_t address, Arena& arena, session::Writer* writer,
+Located object_in(const Block& block, uint64_t address, Arena& arena, const RecordSink& sink,
                   TypeCache* types) {
     const uint64_t head = interpreter().layout->gc_head_bytes;
     const uint64_t starts[] = {0, head, head + kManagedWords};
@@ -91,7 +91,7 @@ Located object_in(const Block& block, uint64_t address, Arena& arena, session::W
         if (start + kObSize > block.bytes || start + kObSize > sizeof(words)) break;
         const uint64_t* object = &words[start / sizeof(words[0])];
         const uint64_t type = object[kObType / sizeof(words[0])];
-        const TypeFacts* facts = types->find(arena, writer, type);
+        const TypeFacts* facts = types->find(arena, sink, type);
         if (facts != nullptr && facts->has_gc == (start != 0)) {
             if (!is_alive(object[0], block)) return {};
             return {type, static_cast<int32_t>(start), 0, facts};
@@ -102,7 +102,7 @@ Located object_in(const Block& block, uint64_t address, Arena& arena, session::W
 
 }  // namespace
 
-Located locate(Arena& arena, session::Writer* writer, TypeCache* types, uint64_t address,
+Located locate(Arena& arena, const RecordSink& sink, TypeCache* types, uint64_t address,
                const uint64_t (&words)[2], uint64_t stays_from) {
     Located located;
     const Layout* layout = interpreter().layout;
@@ -126,7 +126,7 @@ Located locate(Arena& arena, session::Writer* writer, TypeCache* types, uint64_t
     const bool may_start = block.bytes == 0 || into_block == 0 || into_block == head ||
                            into_block == head + kManagedWords;
     if (address % 8 == 0 && may_start) {
-        const TypeFacts* facts = types->find(arena, writer, words[1]);
+        const TypeFacts* facts = types->find(arena, sink, words[1]);
         if (facts != nullptr) {
             if (block.bytes == 0 ? words[0] == 0 : !is_alive(words[0], block)) return located;
             located.facts = facts;
@@ -137,7 +137,7 @@ Located locate(Arena& arena, session::Writer* writer, TypeCache* types, uint64_t
     if (layout == nullptr) return located;
     const uint16_t flags = located.flags;
     if (block.bytes != 0) {
-        located = object_in(block, address, arena, writer, types);
+        located = object_in(block, address, arena, sink, types);
         if (located.facts != nullptr) {
             located.offset = static_cast<int32_t>(address - block.start) - located.offset;
         }
@@ -146,7 +146,7 @@ Located locate(Arena& arena, session::Writer* writer, TypeCache* types, uint64_t
     return located;
 }
 
-Located locate_around(Arena& arena, session::Writer* writer, TypeCache* types, uint64_t address) {
+Located locate_around(Arena& arena, const RecordSink& sink, TypeCache* types, uint64_t address) {
     constexpr uint64_t kWord = 8;
     const uint64_t at = address & ~(kWord - 1);
     // Offsets from an object's start: the collector's header (object.h, pycore_gc.h), then what is
@@ -163,7 +163,7 @@ Located locate_around(Arena& arena, session::Writer* writer, TypeCache* types, u
         if (offset < -head) continue;
         const int32_t type_at = static_cast<int32_t>(kObType) - offset - kLowest;
         const uint64_t type = words[type_at / static_cast<int32_t>(kWord)];
-        const TypeFacts* facts = types->find(arena, writer, type);
+        const TypeFacts* facts = types->find(arena, sink, type);
         if (facts == nullptr || (offset < 0 && !facts->has_gc)) continue;
         // The count before it: a freed object's or a mere pair of words is none.
         const uint64_t count = words[type_at / static_cast<int32_t>(kWord) - 1];

@@ -14,11 +14,11 @@ struct Located {
 
 // Looks at `address`, whose page is there and where `words` was read; for `stays_from` see Write
 // (runtime/cpython/observer.h). Async-signal-safe; callers hold the process's lock.
-Located locate(Arena& arena, session::Writer* writer, TypeCache* types, uint64_t address,
+Located locate(Arena& arena, const RecordSink& sink, TypeCache* types, uint64_t address,
                const uint64_t (&words)[2], uint64_t stays_from);
 
 // Outside of pools objects lie in blocks of malloc's or in a module's data: the words around the
 // address may show which of an object's first words it is, or of the collector's before it.
-Located locate_around(Arena& arena, session::Writer* writer, TypeCache* types, uint64_t address);
+Located locate_around(Arena& arena, const RecordSink& sink, TypeCache* types, uint64_t address);
 
 }  // namespace cowscope::cpython

@@ -166,7 +166,7 @@ bool TypeCache::is_still(const Known& known, uint64_t candidate) const {
     return identify(candidate, &now) && now == known.identity;
 }
 
-const TypeFacts* TypeCache::find(Arena& arena, session::Writer* writer, uint64_t candidate) {
+const TypeFacts* TypeCache::find(Arena& arena, const RecordSink& sink, uint64_t candidate) {
     if (interpreter().type_type == 0 || !may_be_object(candidate)) return nullptr;
     auto* entry = known_.find(candidate);
     if (entry != nullptr && is_still(types_[entry->value], candidate)) {
@@ -193,8 +193,7 @@ const TypeFacts* TypeCache::find(Arena& arena, session::Writer* writer, uint64_t
         return &types_[entry->value].facts;
     }
     const size_t prefix = seen.module_bytes == 0 ? 0 : seen.module_bytes + 1;
-    auto* record =
-        writer->begin<trace::TypeRecord>(trace::RecordType::type, prefix + seen.name_bytes);
+    auto* record = sink.begin<trace::TypeRecord>(trace::RecordType::type, prefix + seen.name_bytes);
     if (record == nullptr) return nullptr;
     // Before it is committed: what is not remembered would be written at every event.
     const auto index = static_cast<uint32_t>(types_.size());
@@ -214,7 +213,7 @@ const TypeFacts* TypeCache::find(Arena& arena, session::Writer* writer, uint64_t
         to[seen.module_bytes] = '.';
     }
     std::memcpy(to + prefix, seen.name, seen.name_bytes);
-    writer->commit();
+    sink.commit();
     return &types_[index].facts;
 }
 

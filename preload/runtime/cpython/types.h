@@ -3,9 +3,9 @@
 // Offsets are the same from CPython 3.6 to 3.14 without free threading (layouts.h).
 #pragma once
 
-#include "session/writer.h"
 #include "support/arena.h"
 #include "support/intern_table.h"
+#include "support/record_sink.h"
 
 namespace cowscope::cpython {
 
@@ -41,7 +41,7 @@ struct TypeIdentity {
 class TypeCache {
   public:
     // `candidate`: a word that may be the address of a type object. nullptr where it is none.
-    const TypeFacts* find(Arena& arena, session::Writer* writer, uint64_t candidate);
+    const TypeFacts* find(Arena& arena, const RecordSink& sink, uint64_t candidate);
 
     // Modules have gone, and the static types in them.
     void forget_static() { ++static_version_; }

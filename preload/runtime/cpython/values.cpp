@@ -83,7 +83,7 @@ size_t ValueTable::read_value(uint64_t object, ValueType kind, trace::PythonValu
     return 0;
 }
 
-void ValueTable::record(Arena& arena, session::Writer* writer, uint32_t site, uint32_t python_stack,
+void ValueTable::record(Arena& arena, const RecordSink& sink, uint32_t site, uint32_t python_stack,
                         uint64_t address, const Located& located) {
     if (located.facts == nullptr || located.facts->value == ValueType::none) return;
     const uint64_t key_words[] = {site, located.type};
@@ -100,14 +100,14 @@ void ValueTable::record(Arena& arena, session::Writer* writer, uint32_t site, ui
     facts.site = site;
     facts.python_stack = python_stack;
     facts.text_bytes = static_cast<uint32_t>(bytes);
-    auto* record = writer->begin<trace::PythonValueRecord>(trace::RecordType::python_value, bytes);
+    auto* record = sink.begin<trace::PythonValueRecord>(trace::RecordType::python_value, bytes);
     if (record == nullptr) return;
     const uint16_t flags = facts.header.flags;
     facts.header = record->header;
     facts.header.flags = flags;
     *record = facts;
     std::memcpy(record + 1, text_, bytes);
-    writer->commit();
+    sink.commit();
 }
 
 }  // namespace cowscope::cpython

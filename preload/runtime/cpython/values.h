@@ -10,7 +10,7 @@ namespace cowscope::cpython {
 class ValueTable {
   public:
     // Writes a PythonValueRecord for the first few objects of each site and type.
-    void record(Arena& arena, session::Writer* writer, uint32_t site, uint32_t python_stack,
+    void record(Arena& arena, const RecordSink& sink, uint32_t site, uint32_t python_stack,
                 uint64_t address, const Located& located);
 
   private:

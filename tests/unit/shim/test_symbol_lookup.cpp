@@ -1,4 +1,4 @@
-// The shim's search for symbols: what the dynamic linker finds, and only where a runtime may be.
+// The shim's search for symbols: what the dynamic linker finds, and only where it is asked to look.
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
@@ -7,6 +7,7 @@
 #include <cstring>
 #include <string>
 
+#include "runtime/cpython/module_name.h"
 #include "support/symbol_lookup.h"
 #include "tests/catch.h"
 
@@ -55,16 +56,16 @@ TEST_CASE("the vdso's clock is found in it") {
     CHECK(clock.address < clock.module_end);
 }
 
-TEST_CASE("runtimes are looked for by the names of modules") {
+TEST_CASE("interpreters are looked for by the names of modules") {
     for (const char* name :
          {"", "/usr/lib/libpython3.11.so.1.0", "libpython3.6m.so", "/a/python3_plugin.so",
           "/usr/lib/apache2/modules/mod_wsgi.so-3.11", "/proc/self/fd/5", "./a.out"}) {
         CAPTURE(name);
-        CHECK(may_hold_runtime(name));
+        CHECK(cpython::may_hold_interpreter(name));
     }
     for (const char* name : {"/lib/x86_64-linux-gnu/libc.so.6", "/usr/lib/python3/libz.so.1",
                              "/usr/lib/python3/_x.cpython-311-x86_64-linux-gnu.so"}) {
         CAPTURE(name);
-        CHECK_FALSE(may_hold_runtime(name));
+        CHECK_FALSE(cpython::may_hold_interpreter(name));
     }
 }
