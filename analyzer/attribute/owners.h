@@ -1,5 +1,5 @@
 // Which variable an address belonged to when its process began to share it: the recorder's looks at
-// the objects (trace/owners.h) held against a trace's processes.
+// the objects (trace/heap_owners.h) held against a trace's processes.
 #pragma once
 
 #include <cstdint>

@@ -47,36 +47,11 @@ constexpr std::array kNotPrintable = {
     CodeRange{0xe0000, 0xe0fff},                               // tags, variation selectors
 };
 
-constexpr uint32_t kLastCode = 0x10ffff;
-
 bool is_noncharacter(uint32_t code) {
     return (code & 0xfffe) == 0xfffe;
 }
 
 }  // namespace
-
-Character first_character(std::string_view text) {
-    const auto byte = [&text](size_t at) {
-        return at < text.size() ? static_cast<unsigned char>(text[at]) : 0u;
-    };
-    if (text.empty()) return {};
-    const unsigned first = byte(0);
-    if (first < 0x80) return {first, 1};
-    const size_t bytes = first >= 0xc2 && first < 0xe0   ? 2
-                         : first >= 0xe0 && first < 0xf0 ? 3
-                         : first >= 0xf0 && first < 0xf5 ? 4
-                                                         : 0;
-    if (bytes == 0) return {};
-    uint32_t code = first & (0x7fu >> bytes);
-    for (size_t i = 1; i < bytes; ++i) {
-        if ((byte(i) & 0xc0) != 0x80) return {};
-        code = code << 6 | (byte(i) & 0x3fu);
-    }
-    const bool is_overlong = (bytes == 3 && code < 0x800) || (bytes == 4 && code < 0x10000);
-    const bool is_surrogate = code >= 0xd800 && code <= 0xdfff;
-    if (is_overlong || is_surrogate || code > kLastCode) return {};
-    return {code, bytes};
-}
 
 bool is_printable(uint32_t code) {
     if (code >= 0x20 && code < 0x7f) return true;
@@ -112,8 +87,7 @@ std::string shortened(std::string_view text, size_t most_bytes) {
     constexpr size_t kLongestCharacter = 4;
     size_t end = most_bytes;
     // Not in the midst of a character, if it is one.
-    while (end > 0 && most_bytes - end < kLongestCharacter &&
-           (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) {
+    while (end > 0 && most_bytes - end < kLongestCharacter && continues_character(text[end])) {
         --end;
     }
     return std::string(text.substr(0, end)) + "…";

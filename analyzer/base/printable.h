@@ -10,14 +10,9 @@
 #include <string>
 #include <string_view>
 
-namespace cowscope {
+#include "base/utf8.h"
 
-// The character that a text begins with.
-struct Character {
-    uint32_t code = 0;
-    size_t bytes = 0;  // 0 where the text begins with no UTF-8, or is empty
-};
-Character first_character(std::string_view text);
+namespace cowscope {
 
 // Whether a character only shows itself. Not so are controls (C0, DEL, C1), those that divide lines
 // or paragraphs, those that are drawn as nothing or change the order of others (Unicode's category

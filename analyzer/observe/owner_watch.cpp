@@ -24,8 +24,8 @@
 #include "observe/owners_file.h"
 #include "observe/segment_name.h"
 #include "runtime/cpython/heap_interpreter.h"
+#include "trace/heap_owners.h"
 #include "trace/mappings.h"
-#include "trace/owners.h"
 #include "trace/segment_reader.h"
 #include "trace/trace.h"
 

@@ -9,7 +9,7 @@
 #include "base/write_file.h"
 #include "observe/append_record.h"
 #include "observe/range_packer.h"
-#include "trace/owners.h"
+#include "trace/heap_owners.h"
 #include "trace/page_set.h"
 
 namespace cowscope::observe {

@@ -1,4 +1,4 @@
-// Writes what trace/owners.h describes.
+// Writes what trace/heap_owners.h describes.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +6,7 @@
 
 #include "observe/share_of_bound.h"
 #include "runtime/cpython/walk.h"
-#include "trace/owners.h"
+#include "trace/heap_owners.h"
 
 namespace cowscope::observe {
 

@@ -1,4 +1,4 @@
-// Packs the ranges of a map of owners into records (trace/owners.h). Those that repeat a short
+// Packs the ranges of a map of owners into records (trace/heap_owners.h). Those that repeat a short
 // pattern are counted.
 #pragma once
 
@@ -10,7 +10,7 @@
 
 #include "runtime/cpython/owner_cursor.h"
 #include "runtime/cpython/owner_pattern.h"
-#include "trace/owners.h"
+#include "trace/heap_owners.h"
 
 namespace cowscope::observe {
 

@@ -1,11 +1,11 @@
 #include "record/shim.h"
 
-#include <elf.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
@@ -16,7 +16,9 @@
 #include <fmt/format.h>
 
 #include "arch/processor.h"
+#include "base/elf_reader.h"
 #include "base/error.h"
+#include "base/file_descriptor.h"
 #include "record/find_program.h"
 
 namespace cowscope::record {
@@ -39,33 +41,24 @@ std::string script_interpreter(const std::string& file) {
     return line.substr(start, line.find_first_of(" \t\r", start) - start);
 }
 
-std::string why_elf_not_preloaded(std::ifstream& file) {
-    std::array<unsigned char, EI_NIDENT> ident{};
-    if (!file.read(reinterpret_cast<char*>(ident.data()), ident.size()) ||
-        std::memcmp(ident.data(), ELFMAG, SELFMAG) != 0) {
-        return {};
+std::string why_elf_not_preloaded(const ElfReader& file) {
+    if (file.file_class() == ELFCLASS32) return "it is a 32-bit program";
+    const auto header = file.header();
+    if (!header) return {};
+    if (header->e_machine != arch::kElfMachine) return "it is built for another processor";
+    const auto segments = file.segments(*header);
+    const auto loader = std::find_if(segments.begin(), segments.end(),
+                                     [](const auto& each) { return each.p_type == PT_INTERP; });
+    if (loader == segments.end()) {
+        // One whose segments cannot all be read has perhaps a loader.
+        return segments.size() == header->e_phnum ? "it is statically linked" : std::string();
     }
-    if (ident[EI_CLASS] == ELFCLASS32) return "it is a 32-bit program";
-
-    Elf64_Ehdr header{};
-    file.seekg(0);
-    if (!file.read(reinterpret_cast<char*>(&header), sizeof(header))) return {};
-    if (header.e_machine != arch::kElfMachine) return "it is built for another processor";
-    for (unsigned index = 0; index < header.e_phnum; ++index) {
-        Elf64_Phdr segment{};
-        file.seekg(static_cast<std::streamoff>(header.e_phoff + index * sizeof(segment)));
-        if (!file.read(reinterpret_cast<char*>(&segment), sizeof(segment))) return {};
-        if (segment.p_type != PT_INTERP) continue;
-
-        std::array<char, PATH_MAX> loader{};
-        const size_t bytes = segment.p_filesz < loader.size() ? segment.p_filesz : 0;
-        file.seekg(static_cast<std::streamoff>(segment.p_offset));
-        if (!file.read(loader.data(), static_cast<std::streamsize>(bytes))) return {};
-        const std::string_view path(loader.data(), strnlen(loader.data(), bytes));
-        if (path.substr(path.rfind('/') + 1) == arch::kGlibcLoader) return {};
-        return fmt::format("it is not linked with glibc (its loader is {})", path);
-    }
-    return "it is statically linked";
+    if (loader->p_filesz >= PATH_MAX) return {};
+    const auto text = file.read<char>(loader->p_offset, loader->p_filesz);
+    if (text.size() != loader->p_filesz) return {};
+    const std::string_view path(text.data(), strnlen(text.data(), text.size()));
+    if (path.substr(path.rfind('/') + 1) == arch::kGlibcLoader) return {};
+    return fmt::format("it is not linked with glibc (its loader is {})", path);
 }
 
 }  // namespace
@@ -124,9 +117,9 @@ std::string why_not_preloaded(const std::string& program) {
     if (getxattr(file.c_str(), "security.capability", nullptr, 0) > 0) {
         return "it has file capabilities";
     }
-    std::ifstream stream(file, std::ios::binary);
-    if (!stream) return "its file cannot be read";
-    return why_elf_not_preloaded(stream);
+    const FileDescriptor opened(open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!opened.is_open()) return "its file cannot be read";
+    return why_elf_not_preloaded(ElfReader(opened.get()));
 }
 
 }  // namespace cowscope::record

@@ -7,17 +7,13 @@
 #include <fmt/format.h>
 
 #include "base/printable.h"
+#include "base/utf8.h"
 
 namespace cowscope::report {
 namespace {
 
 constexpr std::string_view kEmphasis = "\033[1m";
 constexpr std::string_view kPlain = "\033[0m";
-
-// Bytes of UTF-8 that continue a character take no column.
-bool continues_character(char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
-}
 
 size_t columns_of(std::string_view text) {
     return static_cast<size_t>(

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "runtime/verdict.h"
-#include "trace/owners.h"
+#include "trace/heap_owners.h"
 
 namespace cowscope::runtime {
 

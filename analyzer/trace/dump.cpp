@@ -9,8 +9,8 @@
 #include "base/error.h"
 #include "base/printable.h"
 #include "preload/format/python_format.h"
+#include "trace/heap_owners.h"
 #include "trace/outside.h"
-#include "trace/owners.h"
 #include "trace/segment_reader.h"
 #include "trace/trace.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "arch/processor.h"
-#include "trace/owners.h"
+#include "trace/heap_owners.h"
 
 namespace cowscope::trace {
 namespace {

@@ -1,7 +1,7 @@
 // Ranges of memory and their owners, in ascending order. Millions of them mostly repeat a short
 // pattern (a dict's keys and values side by side), and such a pattern is kept once.
 //
-// Addresses are in units of kRangeUnit bytes (trace/owners.h). Not for several threads at once
+// Addresses are in units of kRangeUnit bytes (trace/heap_owners.h). Not for several threads at once
 // while something is added.
 #pragma once
 

@@ -1,7 +1,6 @@
 // Debug information: units, abbreviations, functions, inlined calls, lines, ranges.
 #include <cstring>
 
-#include "tests/fuzz/fuzzer.h"
 #include "tests/fuzz/symbol_fuzzing.h"
 
 using namespace cowscope;
@@ -17,9 +16,6 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t /*m
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-    static const fuzz::Folder folder;
-    folder.clear();
-    folder.write("module.so", {reinterpret_cast<const char*>(data), size});
-    fuzz::ask_everything(folder.path() + "/module.so", folder.path());
+    fuzz::ask_about_module(data, size);
     return 0;
 }

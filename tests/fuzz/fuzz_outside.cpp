@@ -1,5 +1,4 @@
 // What the recorder has seen from outside.
-#include "base/error.h"
 #include "tests/fuzz/fuzzer.h"
 #include "trace/outside.h"
 
@@ -14,21 +13,15 @@ constexpr fuzz::Kind kOnlyKinds[] = {fuzz::Kind::outside};
 const fuzz::Kinds fuzz::kFuzzedKinds = kOnlyKinds;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-    static const fuzz::Folder folder;
-    folder.clear();
-    for (const fuzz::File& file : fuzz::parse(data, size, fuzz::kFuzzedKinds)) {
-        folder.write("file", fuzz::bytes_of(file));
-        try {
-            const auto outside = trace::read_outside(folder.path() + "/file");
-            if (!outside) fuzz::fail("a file that is there is not read");
-            if (outside->samples.size() > trace::kMaxOutsideSamples) fuzz::fail("too many samples");
-            uint64_t last_ns = 0;
-            for (const trace::OutsideSample& sample : outside->samples) {
-                if (sample.time_ns < last_ns) fuzz::fail("samples out of order");
-                last_ns = sample.time_ns;
-            }
-        } catch (const Error&) {
+    fuzz::for_each_file(data, size, [](const std::string& path) {
+        const auto outside = trace::read_outside(path);
+        if (!outside) fuzz::fail("a file that is there is not read");
+        if (outside->samples.size() > trace::kMaxOutsideSamples) fuzz::fail("too many samples");
+        uint64_t last_ns = 0;
+        for (const trace::OutsideSample& sample : outside->samples) {
+            if (sample.time_ns < last_ns) fuzz::fail("samples out of order");
+            last_ns = sample.time_ns;
         }
-    }
+    });
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/error.h"
 #include "tests/fuzz/trace_files.h"
 
 namespace cowscope::fuzz {
@@ -35,5 +36,20 @@ bool is_plain(std::string_view text);
 
 // Which files inputs are made of. Each fuzzer of traces defines its own.
 extern const Kinds kFuzzedKinds;
+
+// Calls check(path) for each file of the input, in a folder with none of the others. A
+// cowscope::Error is a right answer.
+template <typename Check>
+void for_each_file(const uint8_t* data, size_t size, Check&& check) {
+    static const Folder folder;
+    folder.clear();
+    for (const File& file : parse(data, size, kFuzzedKinds)) {
+        folder.write("file", bytes_of(file));
+        try {
+            check(folder.path() + "/file");
+        } catch (const Error&) {
+        }
+    }
+}
 
 }  // namespace cowscope::fuzz

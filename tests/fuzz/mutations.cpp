@@ -6,8 +6,8 @@
 
 #include "preload/format/aggregate_format.h"
 #include "preload/format/python_format.h"
+#include "trace/heap_owners.h"
 #include "trace/outside.h"
-#include "trace/owners.h"
 
 namespace cowscope::fuzz {
 namespace {

@@ -21,6 +21,9 @@ symbolize::HelperLimits small_limits();
 // Asks for all that can be asked of the file, at some hundred places.
 void ask_everything(const std::string& path, const std::string& debug_folder);
 
+// The same of the input, as a module in a folder of its own.
+void ask_about_module(const uint8_t* data, size_t size);
+
 // The place of a section in an ELF file's bytes; of no bytes where it has none.
 struct Extent {
     size_t start = 0;

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "preload/format/aggregate_format.h"
+#include "trace/heap_owners.h"
 #include "trace/outside.h"
-#include "trace/owners.h"
 
 namespace cowscope::fuzz {
 namespace {

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "runtime/cpython/content_samples.h"
 #include "runtime/cpython/labels.h"
 #include "runtime/cpython/owner_cursor.h"
 #include "runtime/cpython/owner_map.h"
-#include "runtime/cpython/samples.h"
 #include "tests/catch.h"
 
 using namespace cowscope::cpython;

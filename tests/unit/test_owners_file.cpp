@@ -18,7 +18,7 @@
 #include "tests/catch.h"
 #include "tests/unit/outside_fixture.h"
 #include "tests/unit/temporary_folder.h"
-#include "trace/owners.h"
+#include "trace/heap_owners.h"
 
 using namespace cowscope;
 using namespace cowscope::observe;

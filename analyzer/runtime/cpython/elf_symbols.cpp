@@ -1,61 +1,26 @@
 #include "runtime/cpython/elf_symbols.h"
 
-#include <elf.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
+
+#include "base/elf_reader.h"
 
 namespace cowscope::cpython {
 
 namespace {
 
-// Interpreters have 13 segments, 40 sections, 2,000 dynamic symbols (70,000 in all) and names of
-// 2 MB. What is beyond these bounds is not looked at.
-constexpr size_t kMostHeaders = 1024;
+// Interpreters have 2,000 dynamic symbols (70,000 in all) and names of 2 MB. What is beyond these
+// bounds is not looked at.
 constexpr size_t kMostNameBytes = size_t{32} << 20;
 constexpr size_t kMostSymbols = size_t{1} << 22;
 constexpr size_t kSymbolsAPart = size_t{1} << 14;
-
-class Reader {
-  public:
-    Reader(int file, const std::function<bool()>& must_stop) : file_(file), must_stop_(must_stop) {}
-
-    bool must_stop() const { return must_stop_ && must_stop_(); }
-
-    // `count` objects from `offset` on. Fewer where the file ends, or gets shorter meanwhile.
-    template <typename Object>
-    std::vector<Object> read(uint64_t offset, size_t count) const {
-        std::vector<Object> objects(count);
-        auto* to = reinterpret_cast<char*>(objects.data());
-        const size_t bytes = count * sizeof(Object);
-        size_t done = 0;
-        constexpr uint64_t kMostOffset = uint64_t{1} << 62;
-        while (done < bytes && offset <= kMostOffset && !must_stop()) {
-            constexpr size_t kPart = size_t{1} << 20;
-            const ssize_t got = pread(file_, to + done, std::min(bytes - done, kPart),
-                                      static_cast<off_t>(offset + done));
-            if (got < 0 && errno == EINTR) continue;
-            if (got <= 0) break;
-            done += static_cast<size_t>(got);
-        }
-        objects.erase(objects.begin() + static_cast<ptrdiff_t>(done / sizeof(Object)),
-                      objects.end());
-        return objects;
-    }
-
-  private:
-    int file_;
-    const std::function<bool()>& must_stop_;
-};
 
 bool is_name(const std::vector<char>& strings, uint32_t at, const std::string& name) {
     return at < strings.size() && name.size() < strings.size() - at &&
            std::memcmp(strings.data() + at, name.c_str(), name.size() + 1) == 0;
 }
 
-void read_table(const Reader& reader, const std::vector<Elf64_Shdr>& sections,
+void read_table(const ElfReader& reader, const std::vector<Elf64_Shdr>& sections,
                 const Elf64_Shdr& table, const std::vector<std::string>& names,
                 ElfSymbols* symbols) {
     if (table.sh_entsize != sizeof(Elf64_Sym) || table.sh_link >= sections.size()) return;
@@ -83,25 +48,19 @@ void read_table(const Reader& reader, const std::vector<Elf64_Shdr>& sections,
 
 std::optional<ElfSymbols> find_symbols(int file, const std::vector<std::string>& names,
                                        const std::function<bool()>& must_stop) {
-    const Reader reader(file, must_stop);
-    const auto headers = reader.read<Elf64_Ehdr>(0, 1);
-    if (headers.empty()) return std::nullopt;
-    const Elf64_Ehdr& header = headers.front();
-    const bool is_known = std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 &&
-                          header.e_ident[EI_CLASS] == ELFCLASS64 &&
-                          header.e_ident[EI_DATA] == ELFDATA2LSB &&
-                          header.e_phentsize == sizeof(Elf64_Phdr);
+    const ElfReader reader(file, must_stop);
+    const auto header = reader.header();
+    const bool is_known = header && header->e_ident[EI_DATA] == ELFDATA2LSB &&
+                          header->e_phentsize == sizeof(Elf64_Phdr);
     if (!is_known) return std::nullopt;
     ElfSymbols symbols;
-    for (const Elf64_Phdr& segment :
-         reader.read<Elf64_Phdr>(header.e_phoff, std::min<size_t>(header.e_phnum, kMostHeaders))) {
+    for (const Elf64_Phdr& segment : reader.segments(*header)) {
         if (segment.p_type != PT_LOAD) continue;
         if (segment.p_offset == 0) symbols.first_vaddr = segment.p_vaddr;
         symbols.end_vaddr = std::max(symbols.end_vaddr, segment.p_vaddr + segment.p_memsz);
     }
-    if (header.e_shentsize != sizeof(Elf64_Shdr)) return symbols;
-    const auto sections =
-        reader.read<Elf64_Shdr>(header.e_shoff, std::min<size_t>(header.e_shnum, kMostHeaders));
+    if (header->e_shentsize != sizeof(Elf64_Shdr)) return symbols;
+    const auto sections = reader.sections(*header);
     for (const Elf64_Word wanted : {Elf64_Word{SHT_DYNSYM}, Elf64_Word{SHT_SYMTAB}}) {
         for (const Elf64_Shdr& section : sections) {
             if (section.sh_type == wanted) read_table(reader, sections, section, names, &symbols);

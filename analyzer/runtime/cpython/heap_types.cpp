@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/utf8.h"
+
 namespace cowscope::cpython {
 
 namespace {
@@ -20,25 +22,6 @@ uint64_t field(const std::byte* bytes, uint64_t offset) {
     uint64_t value = 0;
     std::memcpy(&value, bytes + offset, sizeof(value));
     return value;
-}
-
-void append_utf8(std::string* text, uint32_t character) {
-    const auto put = [&](uint32_t byte) { text->push_back(static_cast<char>(byte)); };
-    if (character < 0x80) {
-        put(character);
-    } else if (character < 0x800) {
-        put(0xc0 | character >> 6);
-        put(0x80 | (character & 0x3f));
-    } else if (character < 0x10000) {
-        put(0xe0 | character >> 12);
-        put(0x80 | (character >> 6 & 0x3f));
-        put(0x80 | (character & 0x3f));
-    } else {
-        put(0xf0 | (character >> 18 & 7));
-        put(0x80 | (character >> 12 & 0x3f));
-        put(0x80 | (character >> 6 & 0x3f));
-        put(0x80 | (character & 0x3f));
-    }
 }
 
 }  // namespace

@@ -17,6 +17,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/hash.h"
+
 namespace cowscope::cpython {
 
 // What of a variable is meant.
@@ -96,12 +98,11 @@ class Labels {
     struct BranchHash {
         using is_transparent = void;
         size_t operator()(const BranchView& branch) const {
-            return std::hash<std::string_view>()(branch.segment) + branch.from * kPrime;
+            return std::hash<std::string_view>()(branch.segment) + mixed(branch.from);
         }
         size_t operator()(const Branch& branch) const {
             return (*this)(BranchView{branch.from, branch.segment});
         }
-        static constexpr size_t kPrime = 0x100000001b3;
     };
     struct BranchEqual {
         using is_transparent = void;

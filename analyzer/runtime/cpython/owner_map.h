@@ -9,6 +9,7 @@
 #include <memory_resource>
 #include <vector>
 
+#include "base/hash.h"
 #include "runtime/cpython/owner_page.h"
 
 namespace cowscope::cpython {
@@ -82,8 +83,7 @@ class OwnerMap {
 
     // Where the chunk is, or would be.
     size_t slot_of(uint64_t number) const {
-        // Fibonacci hashing: the multiplier is 2^64 divided by the golden ratio.
-        size_t i = number * 0x9e3779b97f4a7c15 >> slot_shift_;
+        size_t i = scattered(number) >> slot_shift_;
         while (slots_[i].chunk != nullptr && slots_[i].number != number) {
             i = (i + 1) & (slots_.size() - 1);
         }

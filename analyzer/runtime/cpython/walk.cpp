@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/hash.h"
 #include "runtime/cpython/walker.h"
-#include "trace/owners.h"
+#include "trace/heap_owners.h"
 
 namespace cowscope::cpython {
 
@@ -97,13 +98,7 @@ void Walker::sample_text(uint64_t object, LabelId label) {
     const auto compared = static_cast<size_t>(std::min(text.bytes, kMostCompared));
     const std::byte* bytes = memory_.read(text.start, compared);
     if (text.start == 0 || bytes == nullptr) return;
-    // FNV-1a, 64 bits. http://www.isthe.com/chongo/tech/comp/fnv/
-    constexpr uint64_t kPrime = 0x100000001b3;
-    uint64_t hash = 0xcbf29ce484222325 ^ text.bytes;
-    for (size_t i = 0; i < compared; ++i) {
-        hash = (hash ^ static_cast<uint64_t>(bytes[i])) * kPrime;
-    }
-    sample.add(object, hash);
+    sample.add(object, hash_of({bytes, compared}, text.bytes));
 }
 
 void Walker::mark_block(const Block& block, LabelId label) {

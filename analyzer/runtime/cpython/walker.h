@@ -11,10 +11,10 @@
 #include <unordered_set>
 #include <vector>
 
+#include "runtime/cpython/content_samples.h"
 #include "runtime/cpython/dict.h"
 #include "runtime/cpython/heap_frames.h"
 #include "runtime/cpython/heap_types.h"
-#include "runtime/cpython/samples.h"
 #include "runtime/cpython/walk.h"
 
 namespace cowscope::cpython {

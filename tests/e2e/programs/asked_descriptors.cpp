@@ -26,6 +26,11 @@
 #include <set>
 #include <string>
 
+#include "touched_child.h"
+
+using touched::in_child;
+using touched::touch;
+
 namespace {
 
 constexpr int kNumbers = 1100;
@@ -243,23 +248,6 @@ void ask_all_of_large_table(const char* who) {
     ask_all(who);
 }
 
-unsigned char memory[200 * 4096];
-
-void touch() {
-    for (size_t i = 0; i < sizeof(memory); i += 4096) memory[i]++;
-}
-
-template <typename Work>
-void in_child(Work&& work) {
-    const pid_t child = fork();
-    if (child == 0) {
-        work();
-        std::exit(0);
-    }
-    int status = 0;
-    if (child < 0 || waitpid(child, &status, 0) != child || status != 0) std::_Exit(98);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -270,17 +258,10 @@ int main(int argc, char** argv) {
     } else if (name == "executed") {
         ask_all_of_large_table("executed");
     } else if (name == "exec") {
-        in_child([&] {
-            touch();
-            execl("/proc/self/exe", argv[0], "executed", nullptr);
-        });
+        in_child([&] { execl("/proc/self/exe", argv[0], "executed", nullptr); });
     } else if (name == "fork") {
         in_child([] {
-            touch();
-            in_child([] {
-                touch();
-                ask_all_of_large_table("grandchild");
-            });
+            in_child([] { ask_all_of_large_table("grandchild"); });
             touch();
             ask_all_of_large_table("child");
         });

@@ -28,6 +28,10 @@
 #include <string>
 
 #include "descriptor_calls.h"
+#include "touched_child.h"
+
+using touched::in_child;
+using touched::touch;
 
 namespace {
 
@@ -285,24 +289,6 @@ void try_all(const char* who) {
         if (bare_call(SYS_fcntl, fd, F_GETFD, 0) >= 0) ++open;
     }
     std::fprintf(stderr, "%d\n", open);
-}
-
-unsigned char memory[200 * 4096];
-
-void touch() {
-    for (size_t i = 0; i < sizeof(memory); i += 4096) memory[i]++;
-}
-
-template <typename Work>
-void in_child(Work&& work) {
-    const pid_t child = fork();
-    if (child == 0) {
-        touch();
-        work();
-        std::exit(0);
-    }
-    int status = 0;
-    if (child < 0 || waitpid(child, &status, 0) != child || status != 0) std::_Exit(98);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "trace/owners.h"
+#include "trace/heap_owners.h"
 
 #include <algorithm>
 #include <filesystem>

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/hash.h"
+
 namespace cowscope::cpython {
 
 class ContentSample {
@@ -39,13 +41,6 @@ class ContentSample {
     static constexpr size_t kMost = 2048;
     void thin_out() {
         std::erase_if(sample_, [&](const auto& each) { return (each.first & mask_) != 0; });
-    }
-    // The finalizer of SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
-    // Generators, 2014).
-    static uint64_t mixed(uint64_t value) {
-        value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9;
-        value = (value ^ value >> 27) * 0x94d049bb133111eb;
-        return value ^ value >> 31;
     }
 
     std::vector<std::pair<uint64_t, uint64_t>> sample_;  // mixed address, hash of the content
