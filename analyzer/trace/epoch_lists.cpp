@@ -97,7 +97,7 @@ void EpochLists::take_inherited(const RecordView& record) {
         generation.is_list_torn = false;
         generation.inherited.clear();
         pending_.back().inherited.clear();
-        generation.homes.clear();
+        generation.fork_addresses.clear();
     }
     generation.tracker = fixed.tracker;
     generation.witness = fixed.witness;
@@ -123,7 +123,7 @@ void EpochLists::take_census(const RecordView& record) {
     Generation* const generation = &process_.generations[newest->second];
     Pending& pending = pending_[newest->second];
     std::vector<PageRun>& of_ranges = of_ranges_[generation->number];
-    census_runs_ = generation->homes.homes_of(census_runs_);
+    census_runs_ = generation->fork_addresses.pages_at_fork(census_runs_);
     const auto add_to = [&](std::vector<PageRun>* runs) {
         runs->insert(runs->end(), census_runs_.runs().begin(), census_runs_.runs().end());
     };
@@ -165,7 +165,7 @@ void EpochLists::take_moved(const RecordView& record) {
     if (pieces_moved_ > kMostPiecesMoved + ++moves_ * kMostPiecesAMove) {
         fail(record, "moves too many pieces once more");
     }
-    pieces_moved_ += process_.generations.back().homes.move(fixed.from, fixed.to);
+    pieces_moved_ += process_.generations.back().fork_addresses.move(fixed.from, fixed.to);
 }
 
 void EpochLists::take_given_up(const RecordView& record) {
@@ -176,8 +176,8 @@ void EpochLists::take_given_up(const RecordView& record) {
     process_.see_time(fixed.time_ns);
     if ((fixed.header.flags & kIsKept) != 0) return;
     Generation& generation = process_.generations.back();
-    const PageSet homes = generation.homes.homes_of(range);
-    for (const PageRun& run : homes.runs()) {
+    const PageSet at_fork = generation.fork_addresses.pages_at_fork(range);
+    for (const PageRun& run : at_fork.runs()) {
         generation.given_up.push_back({run, fixed.time_ns});
     }
 }

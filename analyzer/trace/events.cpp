@@ -2,8 +2,8 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "trace/fork_addresses.h"
 #include "trace/generation_counter.h"
-#include "trace/home_addresses.h"
 #include "trace/process_trace.h"
 
 namespace cowscope::trace {
@@ -19,7 +19,7 @@ namespace {
 void for_each_event(const ProcessTrace& process, const EventSink& sink) {
     SegmentReader reader(process.path);
     GenerationCounter generations;
-    HomeAddresses homes;
+    ForkAddresses fork_addresses;
     uint32_t weight = first_weight(process);
     std::unordered_map<uint64_t, uint32_t> types;  // the newest at an address
     uint32_t types_seen = 0;
@@ -30,14 +30,14 @@ void for_each_event(const ProcessTrace& process, const EventSink& sink) {
         if (!record) return;
         if (record->type == RecordType::generation || record->type == RecordType::inherited) {
             generations.take(*record);
-            homes.clear();
+            fork_addresses.clear();
         } else if (record->type == RecordType::weight) {
             weight = record->as<WeightRecord>().weight;
             if (weight == 0) fail_changed(process, *record);
         } else if (record->type == RecordType::moved) {
             const auto moved = record->as<MovedRecord>();
             if (!is_possible_move(moved)) fail_changed(process, *record);
-            homes.move(moved.from, moved.to);
+            fork_addresses.move(moved.from, moved.to);
         } else if (record->type == RecordType::type) {
             if (types_seen == process.type_names.size()) fail_changed(process, *record);
             types[record->as<TypeRecord>().address] = ++types_seen;
@@ -55,7 +55,7 @@ void for_each_event(const ProcessTrace& process, const EventSink& sink) {
             if (!is_as_before) fail_changed(process, *record);
             const uint64_t page = event.address & ~(kPageBytes - 1);
             const auto type = event.type == 0 ? types.end() : types.find(event.type);
-            sink(event, {generations.index(), homes.home_of(page), weight,
+            sink(event, {generations.index(), fork_addresses.at_fork(page), weight,
                          type == types.end() ? 0 : type->second});
             --left;
         }

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "preload/format/python_format.h"
-#include "trace/home_addresses.h"
+#include "trace/fork_addresses.h"
 #include "trace/mappings.h"
 #include "trace/outside.h"
 #include "trace/page_set.h"
@@ -35,11 +35,11 @@ struct Generation {
     // By the last census, and by those of ranges. Pages that were moved are named where they were
     // inherited, here and there.
     PageSet copied;
-    PageSet earlier;         // of those: before anybody could see who wrote
-    PageSet not_copied;      // though an event says so
-    PageSet unseen;          // that the kernel has copied, unless somebody else had before
-    uint64_t unseen_ns = 0;  // when these were found
-    HomeAddresses homes;     // at the end of the generation
+    PageSet earlier;               // of those: before anybody could see who wrote
+    PageSet not_copied;            // though an event says so
+    PageSet unseen;                // that the kernel has copied, unless somebody else had before
+    uint64_t unseen_ns = 0;        // when these were found
+    ForkAddresses fork_addresses;  // at the end of the generation
     // What the process unmapped, moved or discarded, in the order of time.
     struct GivenUp {
         PageRun range;

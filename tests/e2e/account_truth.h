@@ -171,13 +171,13 @@ inline void check_copies(const AccountRun& recorded, int pid, Bound bound = Boun
         pid == account.root ? root_process(processes) : forked_process(processes, pid);
     const Pages true_pages = account.pages(pid, "copied");
     // A page that was moved is known by where it was inherited; new memory may stand there since.
-    const auto home = [&](uint64_t page) { return seen.homes.home_of(page); };
+    const auto home = [&](uint64_t page) { return seen.fork_addresses.at_fork(page); };
     uint64_t missing = 0;
     uint64_t wrong = 0;
     for (const uint64_t page : true_pages) missing += seen.census.count(home(page)) == 0 ? 1 : 0;
     for (const char* kind : {"fresh", "kept"}) {
         for (const uint64_t page : account.pages(pid, kind)) {
-            const bool is_new_there = home(page) == page && seen.homes.has_left(page);
+            const bool is_new_there = home(page) == page && seen.fork_addresses.has_left(page);
             if (!is_new_there && true_pages.count(home(page)) == 0 &&
                 seen.census.count(home(page)) != 0) {
                 ++wrong;

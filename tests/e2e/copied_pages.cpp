@@ -68,7 +68,7 @@ CopiedPages copied_pages_of(const trace::ProcessTrace& process, symbolize::Symbo
     copied.parent = static_cast<int>(process.process.parent_pid);
     copied.forked = process.process.role == trace::Role::fork;
     for (const trace::Generation& generation : process.generations) {
-        copied.homes = generation.homes;
+        copied.fork_addresses = generation.fork_addresses;
         for (const trace::PageRun& run : generation.copied.runs()) {
             for (uint64_t page = 0; page < run.pages; ++page) {
                 copied.census.insert(run.start + page * trace::kPageBytes);
