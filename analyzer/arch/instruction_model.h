@@ -25,7 +25,7 @@ enum class WriteKind : uint8_t {
     add_constant,     // add, sub, inc, dec: the change stands in the instruction
     add_register,     // add, sub, xadd with a register
     exchange,         // xchg, cmpxchg
-    store_register,   // mov and its kin from a general register
+    store_register,   // mov and the like, from a general register
     store_immediate,  // mov of a constant
     string,           // movs, stos, ins; with a rep prefix or without
     vector_store,     // from a vector or mask register, whole or in part

@@ -7,7 +7,7 @@
 // It is framed like a segment (preload/format/trace_format.h): a SegmentHeader with the segment's
 // pid and created_ns, then records:
 //
-//     look      when, how much was seen, and why not more
+//     look      a snapshot of the heap: when, how much was seen, and why not more
 //     owner     the name of one and what it owns; ids count from 1, without gaps
 //     ranges    memory that belongs to owners, in the order of addresses; in one or more parts
 //
@@ -33,7 +33,7 @@ inline constexpr auto kLookRecord = static_cast<RecordType>(0x110);
 inline constexpr auto kOwnerRecord = static_cast<RecordType>(0x111);
 inline constexpr auto kRangesRecord = static_cast<RecordType>(0x112);
 
-// Why a look saw less than there is; bits.
+// Why a snapshot of the heap has less than there is; bits.
 inline constexpr uint32_t kCutTime = 1;
 inline constexpr uint32_t kCutEdges = 2;
 inline constexpr uint32_t kCutMemory = 4;
@@ -120,8 +120,8 @@ struct Owners {
 // more than `most_ranges` is damaged.
 Owners read_owners(const std::string& path, size_t most_ranges = kMostRanges);
 
-// All in the trace's folder, by the time of the look. Files that cannot be read at all become lines
-// of `damage`.
+// All in the trace's folder, by the time of their snapshots. Files that cannot be read at all
+// become lines of `damage`.
 std::vector<Owners> load_owners(const std::string& folder, std::vector<std::string>* damage);
 
 }  // namespace cowscope::trace

@@ -1,4 +1,5 @@
-// What a bounded recording holds besides its segments (preload/format/aggregate_format.h).
+// What a recording with a size limit holds besides its segments
+// (preload/format/aggregate_format.h).
 #pragma once
 
 #include <array>
@@ -13,8 +14,8 @@
 
 namespace cowscope::trace {
 
-// A place, and how often it copied. Without a stack where whoever came there first was killed in
-// the midst of writing it.
+// A call site, and how often it copied. Without a stack where whoever came there first was killed
+// in the midst of writing it.
 struct LaterSite {
     uint64_t copies = 0;  // pages
     uint32_t pid = 0;     // who wrote first
@@ -47,7 +48,7 @@ struct Bound {
 // Throws cowscope::Error where the file is not one, or a damaged one.
 Later read_later(const std::string& path);
 
-// Nothing where the recording had no bound. What cannot be read becomes a line of `damage`.
+// Nothing where the recording had no size limit. What cannot be read becomes a line of `damage`.
 std::optional<Bound> read_bound(const std::string& folder, std::vector<std::string>* damage);
 
 // Paths of the tables in a folder, sorted.

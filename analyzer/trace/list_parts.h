@@ -1,5 +1,5 @@
 // Lists that take several records. A list whose later parts found no room is followed by the next
-// one, whose first part looks like any other but for its time: all parts of a list have one.
+// one, whose first part is like any other but for its time: all parts of a list have one.
 #pragma once
 
 #include <cstdint>

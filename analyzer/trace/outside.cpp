@@ -115,7 +115,7 @@ void apply_census(OutsideCensus& census, ProcessTrace* process) {
                      [&](const Generation& each) { return each.number == census.generation; });
     if (generation == process->generations.rend()) return;
     if (!is_newest(census, *generation, *process)) return;
-    // Ranges that were given up keep what their own censuses said.
+    // Discarded ranges keep what their own censuses said.
     generation->copied.merge(census.copied);
     generation->census = CensusKind::outside;
     generation->census_ns = census.time_ns;

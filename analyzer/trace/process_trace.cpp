@@ -53,7 +53,8 @@ class Loader {
         refuse(reader_, record, message);
     }
 
-    // A record whose neighbours are as good as ever: its writer had no room for what it names.
+    // A record that names what is not there, among sound ones: its writer had no room for what it
+    // names.
     void leave_out(const RecordView& record, const std::string& message) {
         add_to(&process_.left_out, describe(reader_, record, message));
         if (record.type == RecordType::event) process_.left_out_events.push_back(record.offset);

@@ -137,7 +137,7 @@ struct ProcessTrace {
     std::optional<MemoryRecord> memory_at_end;
     std::vector<uint64_t> fork_times_ns;
     std::optional<EndRecord> end;
-    // When its recording ended before it did, because of the bound (EndKind::bound).
+    // When its recording ended before it did, because of the size limit (EndKind::bound).
     std::optional<uint64_t> bound_ns;
     std::vector<NoteRecord> notes;
     // Only in a whole trace (trace.h), and only where the recorder looked.
@@ -148,7 +148,7 @@ struct ProcessTrace {
     std::optional<std::string> damage;
     // Records that are whole and name what is not there, and lists without an end: left out.
     LeftOut left_out;
-    std::vector<uint64_t> left_out_events;  // their places in the file, ascending
+    std::vector<uint64_t> left_out_events;  // offsets in the file, ascending
 
     uint32_t pid() const { return header.pid; }
     void see_time(uint64_t time_ns) { last_time_ns = std::max(last_time_ns, time_ns); }
@@ -174,7 +174,7 @@ inline uint32_t first_weight(const ProcessTrace& process) {
 // Where an event belongs.
 struct EventPlace {
     size_t generation;  // index into ProcessTrace::generations
-    uint64_t page;      // of the event's address, where it was inherited (home_addresses.h)
+    uint64_t page;      // of the event's address, where it was inherited (fork_addresses.h)
     uint32_t weight;    // how many faults it stands for
     // Of the object's type, in ProcessTrace::type_names, and 1 more; 0: none that is known. The
     // address alone does not say it: another type may come to where one was freed.
