@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "arch/processor.h"
 #include "attribute/frame.h"
 #include "runtime/verdict.h"
 
@@ -177,7 +178,7 @@ struct Report {
     std::string trace;
     std::vector<std::string> command;
     uint64_t duration_ns = 0;
-    uint64_t page_size = 4096;
+    uint64_t page_size = arch::kPageBytes;
     std::string tracker;
     std::string witness;
     std::string sample;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "arch/processor.h"
 #include "attribute/report_model.h"
 
 namespace cowscope::compare {
@@ -63,7 +64,7 @@ struct Side {
 struct Diff {
     Side before;
     Side after;
-    uint64_t page_size = 4096;
+    uint64_t page_size = arch::kPageBytes;
     // The two have not the same number of forked processes: every change is for one of them.
     bool per_process = false;
     Change copied;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "arch/processor.h"
 #include "attribute/frame.h"
 #include "runtime/verdict.h"
 
@@ -49,7 +50,7 @@ struct TraceFacts {
     std::vector<std::string> command;
     std::optional<uint64_t> start_unix_ns;
     uint64_t duration_ns = 0;
-    uint64_t page_bytes = 4096;
+    uint64_t page_bytes = arch::kPageBytes;
     std::vector<std::string> notes;
     std::vector<std::string> damage;  // what could not be read of the trace
     std::vector<std::string> torn;    // what records in the midst of it were left out

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "arch/processor.h"
 #include "trace/mappings.h"
 
 namespace cowscope::cpython {
@@ -94,7 +95,7 @@ class Memory {
         bool is_allocated;
         bool holds(uint64_t address) const { return start <= address && address < end; }
     };
-    static constexpr size_t kPage = 4096;
+    static constexpr size_t kPage = arch::kPageBytes;
     static constexpr size_t kPages = 8192;  // 32 MiB
     // One page at a time: to read its neighbours as well could give the process pages that it never
     // touched.

@@ -13,6 +13,7 @@ namespace cowscope::cpython {
 class OwnerPage {
   public:
     using Owner = uint16_t;  // 0: none
+    // As large as most processors' pages, though nothing depends on that.
     static constexpr uint64_t kBytes = 4096;
     // The allocators' alignment: no two objects start in the same 16 bytes.
     static constexpr uint64_t kGranule = 16;
