@@ -292,7 +292,7 @@ void OwnerWatch::look_at(Parent* parent) {
     // It was the same process all the time if it is there still.
     if (!process->status()) walk.cut |= cpython::kCutGone;
     const OwnersLook look = {static_cast<uint32_t>(pid), parent->segment.created_ns, start_ns,
-                             monotonic_ns(), search.found->layout->minor};
+                             monotonic_ns(), search.found->layout->minor()};
     const std::string path =
         fmt::format("{}/owners-{}-{}-{}{}", folder_, pid, parent->segment.created_ns, start_ns,
                     trace::kOwnersSuffix);

@@ -49,19 +49,19 @@ class Jumble {
     explicit Jumble(uint64_t seed) : words_(kWords), random_(seed) {
         for (uint64_t& word : words_) word = any_word();
         constexpr uint64_t kFlags[] = {
-            kDictSubclass, kListSubclass, kTupleSubclass, kUnicodeSubclass,
-            kLongSubclass, kTypeSubclass, kBytesSubclass, 0};
+            kDictSubclassFlag, kListSubclassFlag, kTupleSubclassFlag, kUnicodeSubclassFlag,
+            kLongSubclassFlag, kTypeSubclassFlag, kBytesSubclassFlag, 0};
         for (size_t i = 0; i < std::size(kFlags); ++i) {
             const size_t at = type_at(i);
-            set(at, kTypeOffset, address(type_at(5)));  // a type's type is that of types
-            set(at, kTypeFlags,
+            set(at, kObType, address(type_at(5)));  // a type's type is that of types
+            set(at, kTpFlags,
                 kFlags[i] |
-                    (random_() & (kHeapType | kManagedDict | kInlineValues | kHasCollector)));
-            set(at, kTypeBasicSize, 16 + random_() % 100);
-            set(at, kTypeItemSize, random_() % 9);
-            set(at, kTypeName, reinterpret_cast<uint64_t>("name"));
-            set(at, kTypeBase, random_() % 2 == 0 ? 0 : address(type_at(random_() % 8)));
-            set(at, kTypeDictOffset, random_() % 3 == 0 ? random_() % 64 : 0);
+                    (random_() & (kHeapTypeFlag | kManagedDictFlag | kInlineValuesFlag | kGcFlag)));
+            set(at, kTpBasicSize, 16 + random_() % 100);
+            set(at, kTpItemSize, random_() % 9);
+            set(at, kTpName, reinterpret_cast<uint64_t>("name"));
+            set(at, kTpBase, random_() % 2 == 0 ? 0 : address(type_at(random_() % 8)));
+            set(at, kTpDictOffset, random_() % 3 == 0 ? random_() % 64 : 0);
         }
         // Every second word in four is a type: objects are everywhere.
         for (size_t i = type_at(8) + 1; i < kWords; i += 4)
@@ -102,9 +102,8 @@ TEST_CASE("a walk over rubbish ends", "[owners]") {
         const trace::Mappings mappings = own_mappings();
         for (int minor = 6; minor <= 14; ++minor) {
             Memory memory(own.file(), mappings);
-            const Layout* layout = layout_of(minor);
+            const HeapLayout* layout = layout_of(minor);
             REQUIRE(layout != nullptr);
-            REQUIRE(frame_layout_of(minor) != nullptr);
             const Interpreter interpreter{layout, jumble.any_object(), jumble.any_object(), ""};
             WalkLimits limits;
             limits.edges = 20'000;
@@ -155,7 +154,6 @@ TEST_CASE("no version beyond those that are known is laid out", "[owners]") {
     CHECK(layout_of(5) == nullptr);
     CHECK(layout_of(15) == nullptr);
     CHECK(layout_of(-1) == nullptr);
-    CHECK(frame_layout_of(15) == nullptr);
 }
 
 TEST_CASE("a process without Python has no interpreter", "[owners]") {

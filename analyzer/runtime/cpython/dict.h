@@ -7,8 +7,8 @@
 #include <cstring>
 #include <vector>
 
+#include "runtime/cpython/heap_layout.h"
 #include "runtime/cpython/heap_memory.h"
-#include "runtime/cpython/layout.h"
 
 namespace cowscope::cpython {
 
@@ -33,8 +33,8 @@ struct DictShape {
 };
 
 // Of a dict, or (`keys` != 0) of a table of keys alone. count is 0 where it makes no sense.
-DictShape shape_of_dict(const Layout& layout, Memory* memory, uint64_t dict);
-DictShape shape_of_keys(const Layout& layout, Memory* memory, uint64_t keys);
+DictShape shape_of_dict(const HeapLayout& layout, Memory* memory, uint64_t dict);
+DictShape shape_of_keys(const HeapLayout& layout, Memory* memory, uint64_t keys);
 
 // One of `shape.count`; without key and value where it cannot be read.
 DictEntry entry_at(const DictShape& shape, Memory* memory, uint64_t index);
@@ -78,7 +78,7 @@ void for_each_entry(const DictShape& shape, Memory* memory, uint64_t most, const
     }
 }
 template <typename Take>
-void for_each_entry(const Layout& layout, Memory* memory, uint64_t dict, uint64_t most,
+void for_each_entry(const HeapLayout& layout, Memory* memory, uint64_t dict, uint64_t most,
                     const Take& take) {
     for_each_entry(shape_of_dict(layout, memory, dict), memory, most, take);
 }

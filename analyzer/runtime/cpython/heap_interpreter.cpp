@@ -103,7 +103,7 @@ class Search {
             minor = static_cast<int>(hex >> 16 & 0xff);
         }
         if (named.is_free_threaded) return refuse("a free-threaded Python");
-        const Layout* layout = layout_of(minor);
+        const HeapLayout* layout = layout_of(minor);
         if (layout == nullptr) {
             return refuse(minor < 0 ? "a Python whose version is not known"
                                     : fmt::format("Python 3.{}", minor));
@@ -112,19 +112,20 @@ class Search {
                           mapping.path);
     }
 
-    bool try_layout(const Layout& layout, uint64_t runtime, uint64_t first_function,
+    bool try_layout(const HeapLayout& layout, uint64_t runtime, uint64_t first_function,
                     const std::string& path) {
         uint64_t interpreter_at = 0;
         uint64_t modules_at = layout.modules;
-        if (layout.main_interpreter == 0) {
+        if (layout.main_interpreter == kNone) {
             interpreter_at = variable_returned_by(first_function, &memory_);
         } else if (runtime != 0) {
             interpreter_at = runtime + layout.main_interpreter;
         }
-        constexpr int kFirstWithDebugOffsets = 13;
-        if (layout.minor >= kFirstWithDebugOffsets &&
-            !read_debug_offsets(layout, runtime, &interpreter_at, &modules_at)) {
-            return true;
+        for (const DebugOffsets& stated : kDebugOffsets) {
+            if (stated.version == layout.version &&
+                !read_debug_offsets(layout, stated, runtime, &interpreter_at, &modules_at)) {
+                return true;
+            }
         }
         const uint64_t interpreter = memory_.word(interpreter_at);
         // An interpreter that is not initialized (yet), or a shared library that nobody uses.
@@ -134,36 +135,36 @@ class Search {
         if (modules == 0) return false;
         if (!is_sys_modules(layout, modules)) {
             if (is_taken_down(layout, modules)) return true;
-            return refuse(fmt::format("Python 3.{} laid out in an unknown way", layout.minor));
+            return refuse(fmt::format("Python 3.{} laid out in an unknown way", layout.minor()));
         }
         result_.reason.clear();
         result_.found = Interpreter{&layout, interpreter, modules, path};
         return true;
     }
 
-    bool read_debug_offsets(const Layout& layout, uint64_t runtime, uint64_t* interpreter_at,
-                            uint64_t* modules_at) {
-        const std::byte* read = memory_.read(runtime, kDebugReadBytes);
+    bool read_debug_offsets(const HeapLayout& layout, const DebugOffsets& stated, uint64_t runtime,
+                            uint64_t* interpreter_at, uint64_t* modules_at) {
+        const std::byte* read = memory_.read(runtime, (stated.modules + 1) * kWordBytes);
         if (read == nullptr || std::memcmp(read, kDebugCookie, sizeof(kDebugCookie) - 1) != 0) {
-            refuse(fmt::format("Python 3.{} without debug offsets", layout.minor));
+            refuse(fmt::format("Python 3.{} without debug offsets", layout.minor()));
             return false;
         }
-        const auto field = [&](uint64_t offset) {
+        const auto field = [&](uint64_t index) {
             uint64_t value = 0;
-            std::memcpy(&value, read + offset, sizeof(value));
+            std::memcpy(&value, read + index * kWordBytes, sizeof(value));
             return value;
         };
-        if (field(kDebugFreeThreaded) != 0) {
+        if (field(kDebugFreeThreadedWord) != 0) {
             refuse("a free-threaded Python");
             return false;
         }
         // interpreters.main stands behind interpreters.head. Include/internal/pycore_interp*.h
-        *interpreter_at = runtime + field(kDebugInterpretersHead) + kWordBytes;
-        *modules_at = field(layout.minor == 13 ? kDebugModules3_13 : kDebugModules3_14);
+        *interpreter_at = runtime + field(kDebugInterpretersHeadWord) + kWordBytes;
+        *modules_at = field(stated.modules);
         return true;
     }
 
-    bool is_sys_modules(const Layout& layout, uint64_t modules) {
+    bool is_sys_modules(const HeapLayout& layout, uint64_t modules) {
         Types types(layout, &memory_);
         const TypeInfo* type = types.type_of(modules);
         if (type == nullptr || type->kind != Kind::dict) return false;
@@ -184,7 +185,7 @@ class Search {
 
     // At its end the interpreter sets each module of sys.modules to None, and then clears the dict.
     // Python/import.c, finalize_remove_modules() (Python/pylifecycle.c and import.c before 3.12).
-    bool is_taken_down(const Layout& layout, uint64_t modules) {
+    bool is_taken_down(const HeapLayout& layout, uint64_t modules) {
         Types types(layout, &memory_);
         const TypeInfo* type = types.type_of(modules);
         if (type == nullptr || type->kind != Kind::dict) return false;

@@ -6,14 +6,14 @@
 #include <optional>
 #include <string>
 
+#include "runtime/cpython/heap_layout.h"
 #include "runtime/cpython/heap_memory.h"
-#include "runtime/cpython/layout.h"
 #include "trace/mappings.h"
 
 namespace cowscope::cpython {
 
 struct Interpreter {
-    const Layout* layout = nullptr;
+    const HeapLayout* layout = nullptr;
     uint64_t state = 0;       // PyInterpreterState
     uint64_t modules = 0;     // the dict sys.modules
     std::string module_file;  // the mapped file that holds the interpreter

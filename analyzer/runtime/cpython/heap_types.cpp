@@ -14,9 +14,6 @@ constexpr int kDeepest = 64;
 constexpr uint64_t kLargestBasicSize = uint64_t{1} << 20;
 constexpr uint64_t kLargestItemSize = uint64_t{1} << 16;
 constexpr size_t kLongestTypeName = 200;
-// PyASCIIObject.state, in all builds with a GIL. Include/cpython/unicodeobject.h.
-constexpr uint64_t kTextState = 32;
-constexpr uint64_t kTextLength = 16;
 
 uint64_t field(const std::byte* bytes, uint64_t offset) {
     uint64_t value = 0;
@@ -29,16 +26,16 @@ uint64_t field(const std::byte* bytes, uint64_t offset) {
 const TypeInfo* Types::type_of(uint64_t object) {
     if (object % kWordBytes != 0 || object == 0) return nullptr;
     const std::byte* head = memory_.read(object, kObjectBytes);
-    return head == nullptr ? nullptr : info(field(head, kTypeOffset), 0);
+    return head == nullptr ? nullptr : info(field(head, kObType), 0);
 }
 
 // A type's type is a type; the chain ends with `type`, which is its own.
 bool Types::is_type(uint64_t object, int depth) {
     if (depth > kDeepest || object % kWordBytes != 0) return false;
-    const uint64_t type = memory_.word(object + kTypeOffset);
+    const uint64_t type = memory_.word(object + kObType);
     if (type == 0) return false;
-    if ((memory_.word(type + kTypeFlags) & kTypeSubclass) == 0) return false;
-    return type == object || memory_.word(type + kTypeOffset) == type || is_type(type, depth + 1);
+    if ((memory_.word(type + kTpFlags) & kTypeSubclassFlag) == 0) return false;
+    return type == object || memory_.word(type + kObType) == type || is_type(type, depth + 1);
 }
 
 const TypeInfo* Types::info(uint64_t type, int depth) {
@@ -54,18 +51,18 @@ const TypeInfo* Types::find_out(uint64_t type, int depth) {
     if (const auto known = known_.find(type); known != known_.end()) return &known->second;
     if (type % kWordBytes != 0 || type == 0 || depth > kDeepest) return nullptr;
     if (!memory_.is_private(type) || refused_.contains(type)) return nullptr;
-    const std::byte* bytes = memory_.read(type, kTypeReadBytes);
+    const std::byte* bytes = memory_.read(type, kTpReadBytes);
     TypeInfo result;
     uint64_t base = 0;
     uint64_t name = 0;
     if (bytes != nullptr) {
         result.address = type;
-        result.flags = field(bytes, kTypeFlags);
-        result.basic_size = field(bytes, kTypeBasicSize);
-        result.item_size = field(bytes, kTypeItemSize);
-        result.dict_offset = static_cast<int64_t>(field(bytes, kTypeDictOffset));
-        base = field(bytes, kTypeBase);
-        name = field(bytes, kTypeName);
+        result.flags = field(bytes, kTpFlags);
+        result.basic_size = field(bytes, kTpBasicSize);
+        result.item_size = field(bytes, kTpItemSize);
+        result.dict_offset = static_cast<int64_t>(field(bytes, kTpDictOffset));
+        base = field(bytes, kTpBase);
+        name = field(bytes, kTpName);
     }
     const bool is_plausible = bytes != nullptr && result.basic_size >= kObjectBytes &&
                               result.basic_size <= kLargestBasicSize &&
@@ -78,7 +75,7 @@ const TypeInfo* Types::find_out(uint64_t type, int depth) {
     result.kind = kind_of(result, base, depth);
     const TypeInfo* base_info = base == 0 ? nullptr : info(base, depth + 1);
     if (base_info != nullptr) {
-        result.slots_start = base_info->has(kHeapType) && base_info->kind == Kind::instance
+        result.slots_start = base_info->has(kHeapTypeFlag) && base_info->kind == Kind::instance
                                  ? base_info->slots_start
                                  : base_info->basic_size;
     }
@@ -86,18 +83,18 @@ const TypeInfo* Types::find_out(uint64_t type, int depth) {
 }
 
 Kind Types::kind_of(const TypeInfo& type, uint64_t base, int depth) {
-    if (type.has(kDictSubclass)) return Kind::dict;
-    if (type.has(kUnicodeSubclass)) return Kind::str;
-    if (type.has(kListSubclass)) return Kind::list;
-    if (type.has(kTupleSubclass)) return Kind::tuple;
-    if (type.has(kTypeSubclass)) return Kind::type;
-    if (type.has(kBytesSubclass)) return Kind::bytes;
-    if (type.has(kLongSubclass)) return Kind::number;
+    if (type.has(kDictSubclassFlag)) return Kind::dict;
+    if (type.has(kUnicodeSubclassFlag)) return Kind::str;
+    if (type.has(kListSubclassFlag)) return Kind::list;
+    if (type.has(kTupleSubclassFlag)) return Kind::tuple;
+    if (type.has(kTypeSubclassFlag)) return Kind::type;
+    if (type.has(kBytesSubclassFlag)) return Kind::bytes;
+    if (type.has(kLongSubclassFlag)) return Kind::number;
     const TypeInfo* parent = base == 0 ? nullptr : info(base, depth + 1);
     const Kind inherited = parent == nullptr ? Kind::opaque : parent->kind;
     // Of a static type up to 3.11.
     if (type.name == "collections.deque") return Kind::deque;
-    if (type.has(kHeapType)) {
+    if (type.has(kHeapTypeFlag)) {
         const bool is_special = inherited == Kind::set || inherited == Kind::module ||
                                 inherited == Kind::weak || inherited == Kind::deque;
         return is_special ? inherited : Kind::instance;
@@ -107,21 +104,20 @@ Kind Types::kind_of(const TypeInfo& type, uint64_t base, int depth) {
     if (type.name == "function") return Kind::function;
     // "weakref" until 3.11, then "weakref.ReferenceType"; "weakproxy", "weakref.ProxyType", …
     if (type.name.rfind("weak", 0) == 0) return Kind::weak;
-    return type.has(kHasCollector) ? Kind::opaque : Kind::leaf;
+    return type.has(kGcFlag) ? Kind::opaque : Kind::leaf;
 }
 
 Types::Text Types::text_of(uint64_t object) {
-    const std::byte* head = memory_.read(object, kTextState + sizeof(uint32_t));
+    const std::byte* head = memory_.read(object, kStrState + sizeof(uint32_t));
     if (head == nullptr) return {};
-    const uint64_t length = field(head, kTextLength);
+    const uint64_t length = field(head, kStrLength);
     uint32_t state = 0;
-    std::memcpy(&state, head + kTextState, sizeof(state));
-    const unsigned kind = state >> 2 & 7;
-    const bool is_compact = (state >> 5 & 1) != 0;
-    const bool is_ascii = (state >> 6 & 1) != 0;
+    std::memcpy(&state, head + kStrState, sizeof(state));
+    const StrState bits = parse_str_state(state);
     constexpr uint64_t kLongest = uint64_t{1} << 40;
-    if (!is_compact || length > kLongest || (kind != 1 && kind != 2 && kind != 4)) return {};
-    return {object + (is_ascii ? layout_.ascii_text : layout_.compact_text), length * kind, kind};
+    if (!bits.is_compact || length > kLongest || !bits.is_plausible()) return {};
+    return {object + str_text_offset(layout_, bits), length * bits.character_bytes,
+            bits.character_bytes};
 }
 
 uint64_t Types::text_length(uint64_t object) {
@@ -155,14 +151,14 @@ uint64_t Types::size_of(uint64_t object, const TypeInfo& type) {
         if (text.start == 0) return type.basic_size;
         return text.start - object + text.bytes + text.bytes_a_character;
     }
-    if (type.has(kInlineValues) && layout_.managed_dict == ManagedDict::inline_) {
+    if (type.has(kInlineValuesFlag) && layout_.managed_dict == ManagedDict::v3_13) {
         // struct _dictvalues: its first byte is the number of values.
         const uint64_t values = memory_.value<uint8_t>(object + type.basic_size).value_or(0);
         return type.basic_size + layout_.values_header + values * kWordBytes;
     }
     if (type.item_size == 0) return type.basic_size;
-    auto count = static_cast<int64_t>(memory_.word(object + kSizeOffset));
-    if (type.kind == Kind::number && layout_.long_has_tag) {
+    auto count = static_cast<int64_t>(memory_.word(object + kObSize));
+    if (type.kind == Kind::number && layout_.tagged_int) {
         count = static_cast<int64_t>(static_cast<uint64_t>(count) >> 3);
     }
     // An int's sign is that of its size.

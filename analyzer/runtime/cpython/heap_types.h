@@ -7,8 +7,8 @@
 #include <string>
 #include <unordered_map>
 
+#include "runtime/cpython/heap_layout.h"
 #include "runtime/cpython/heap_memory.h"
-#include "runtime/cpython/layout.h"
 
 namespace cowscope::cpython {
 
@@ -46,7 +46,7 @@ struct TypeInfo {
 
 class Types {
   public:
-    Types(const Layout& layout, Memory* memory) : layout_(layout), memory_(*memory) {}
+    Types(const HeapLayout& layout, Memory* memory) : layout_(layout), memory_(*memory) {}
 
     // nullptr where no object starts.
     const TypeInfo* type_of(uint64_t object);
@@ -72,7 +72,7 @@ class Types {
     bool is_type(uint64_t object, int depth);
     Kind kind_of(const TypeInfo& type, uint64_t base, int depth);
 
-    const Layout& layout_;
+    const HeapLayout& layout_;
     Memory& memory_;
     std::unordered_map<uint64_t, TypeInfo> known_;
     std::unordered_map<uint64_t, bool> refused_;

@@ -33,11 +33,11 @@ class OwnerPage {
     bool has_many() const { return many_ != nullptr; }
     // Of a page without many: those that the owner has.
     const Bits& owned_by(Owner owner) const {
-        static constexpr Bits kNone{};
-        return owner == 0         ? kNone
+        static constexpr Bits kNoBits{};
+        return owner == 0         ? kNoBits
                : few_[0] == owner ? owned_[0]
                : few_[1] == owner ? owned_[1]
-                                  : kNone;
+                                  : kNoBits;
     }
     uint64_t owned_word(size_t word) const { return owned_[0][word] | owned_[1][word]; }
 

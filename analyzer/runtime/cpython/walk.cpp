@@ -70,9 +70,9 @@ void Walker::mark(uint64_t object, const TypeInfo& type, LabelId label) {
     ++result_.objects;
     if (!memory_.is_allocated(object)) label = static_label_;
     uint64_t head = 0;
-    if (type.has(kHasCollector)) head += layout_.collector_head;
+    if (type.has(kGcFlag)) head += layout_.gc_head_bytes;
     // The words for a managed dict stand before the collector's. Include/internal/pycore_gc.h.
-    if (type.has(kManagedDict) && layout_.managed_dict != ManagedDict::none) {
+    if (type.has(kManagedDictFlag) && layout_.managed_dict != ManagedDict::none) {
         head += 2 * kWordBytes;
     }
     result_.map.set(object - head, head + types_.size_of(object, type), label);

@@ -5,10 +5,10 @@ namespace cowscope::cpython {
 
 void Walker::open_attributes(const Item& item) {
     const TypeInfo& type = *item.type;
-    if (!type.has(kHeapType)) return;
+    if (!type.has(kHeapTypeFlag)) return;
     const LabelId attributes =
         item.label != Labels::kNone ? item.label : label(item.path, Part::instance_attributes);
-    if (type.has(kManagedDict) && layout_.managed_dict != ManagedDict::none) {
+    if (type.has(kManagedDictFlag) && layout_.managed_dict != ManagedDict::none) {
         open_managed_dict(item, attributes);
     } else if (type.dict_offset != 0) {
         open_attribute_dict(memory_.word(dict_address(item)), item.path, attributes);
@@ -45,9 +45,9 @@ void Walker::open_managed_dict(const Item& item, LabelId attributes) {
                 dict = 0;
             }
             break;
-        case ManagedDict::inline_: {
+        case ManagedDict::v3_13: {
             const uint64_t header = item.object + item.type->basic_size;
-            const bool is_used = item.type->has(kInlineValues) && dict == 0 &&
+            const bool is_used = item.type->has(kInlineValuesFlag) && dict == 0 &&
                                  memory_.value<uint8_t>(header + kValid).value_or(0) == 1;
             if (is_used) values = header + layout_.values_header;
             break;
@@ -59,10 +59,10 @@ void Walker::open_managed_dict(const Item& item, LabelId attributes) {
         open_attribute_dict(dict, item.path, attributes);
         return;
     }
-    const uint64_t keys = memory_.word(item.type->address + layout_.heap_type_cached_keys);
+    const uint64_t keys = memory_.word(item.type->address + layout_.cached_keys);
     DictShape shape = shape_of_keys(layout_, &memory_, keys);
     shape.values = values;
-    if (layout_.managed_dict != ManagedDict::inline_) {
+    if (layout_.managed_dict != ManagedDict::v3_13) {
         mark_block({values, shape.count * kWordBytes}, attributes);
     }
     open_attribute_entries(shape, item.path, attributes);

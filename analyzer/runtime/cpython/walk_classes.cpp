@@ -91,7 +91,7 @@ void Walker::take_deferred(const Item& item) {
     count_edge();
     // What is made in C, and no module has a name for, is the interpreter's (the type of None).
     const TypeInfo* own = types_.type_at(item.object);
-    const bool is_static = own == nullptr || !own->has(kHeapType);
+    const bool is_static = own == nullptr || !own->has(kHeapTypeFlag);
     const PathId path = is_static ? static_path_ : item.path;
     take(
         item.object, *type, is_static ? static_label_ : item.label, [&] { return path; },
@@ -99,7 +99,7 @@ void Walker::take_deferred(const Item& item) {
 }
 
 bool Walker::is_defined_in(uint64_t type, PathId module) {
-    const uint64_t dict = memory_.word(type + kTypeDict);
+    const uint64_t dict = memory_.word(type + kTpDict);
     bool is_own = true;
     constexpr uint64_t kMostEntries = 256;
     constexpr size_t kLongestModule = 100;
@@ -114,7 +114,7 @@ bool Walker::is_defined_in(uint64_t type, PathId module) {
 void Walker::open_type(const Item& item) {
     const LabelId attributes = label(item.path, Part::class_attributes);
     // From 3.12 on the dicts of static types stand elsewhere, and this word is 0.
-    const uint64_t dict = memory_.word(item.object + kTypeDict);
+    const uint64_t dict = memory_.word(item.object + kTpDict);
     const TypeInfo* dict_type = types_.type_of(dict);
     const bool has_dict = dict_type != nullptr && dict_type->kind == Kind::dict;
     if (has_dict && result_.map.at(dict) == 0) {
@@ -123,15 +123,15 @@ void Walker::open_type(const Item& item) {
     }
     Item inside = item;
     inside.label = attributes;
-    visit_inside(memory_.word(item.object + kTypeBases), inside);
-    visit_inside(memory_.word(item.object + kTypeMro), inside);
+    visit_inside(memory_.word(item.object + kTpBases), inside);
+    visit_inside(memory_.word(item.object + kTpMro), inside);
     const TypeInfo* own = types_.type_at(item.object);
-    if (own == nullptr || !own->has(kHeapType)) return;
+    if (own == nullptr || !own->has(kHeapTypeFlag)) return;
     constexpr uint64_t kNames = 3;  // ht_name, ht_slots, ht_qualname
     for (uint64_t i = 0; i < kNames; ++i) {
         visit_inside(memory_.word(item.object + layout_.heap_type_name + i * kWordBytes), inside);
     }
-    const uint64_t keys = memory_.word(item.object + layout_.heap_type_cached_keys);
+    const uint64_t keys = memory_.word(item.object + layout_.cached_keys);
     if (keys != 0) mark_block(shape_of_keys(layout_, &memory_, keys).keys, attributes);
 }
 

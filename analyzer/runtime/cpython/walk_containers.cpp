@@ -105,7 +105,7 @@ void Walker::open_words(uint64_t start, uint64_t count, const Item& item, Part p
 }
 
 void Walker::open_list(const Item& item) {
-    const uint64_t count = memory_.word(item.object + kSizeOffset);
+    const uint64_t count = memory_.word(item.object + kObSize);
     const uint64_t items = memory_.word(item.object + kListItems);
     const uint64_t allocated = memory_.word(item.object + kListAllocated);
     if (count > kMostItems || allocated > kMostItems) return;
@@ -114,7 +114,7 @@ void Walker::open_list(const Item& item) {
 }
 
 void Walker::open_tuple(const Item& item) {
-    const uint64_t count = memory_.word(item.object + kSizeOffset);
+    const uint64_t count = memory_.word(item.object + kObSize);
     if (count > kMostItems) return;
     open_words(item.object + layout_.tuple_items, count, item, Part::tuple_items);
 }
@@ -152,7 +152,7 @@ void Walker::open_deque(const Item& item) {
     constexpr uint64_t kItems = kWordBytes;
     constexpr uint64_t kNext = kItems + kItemsABlock * kWordBytes;
     const uint64_t last = memory_.word(item.object + kRightBlock);
-    uint64_t left = memory_.word(item.object + kSizeOffset);
+    uint64_t left = memory_.word(item.object + kObSize);
     uint64_t index = memory_.word(item.object + kLeftIndex);
     uint64_t block = memory_.word(item.object + kLeftBlock);
     while (block != 0 && left != 0 && index < kItemsABlock && !is_cut()) {

@@ -34,7 +34,7 @@ std::vector<uint64_t> Walker::sampled_indices(uint64_t count) {
 void Walker::add_to(Alike* alike, uint64_t object) {
     if (object == 0 || !alike->may_be) return;
     const TypeInfo* type = types_.type_of(object);
-    const bool is_plain = type != nullptr && !type->has(kHeapType) && !type->has(kHasCollector) &&
+    const bool is_plain = type != nullptr && !type->has(kHeapTypeFlag) && !type->has(kGcFlag) &&
                           (type->kind == Kind::leaf || type->kind == Kind::str ||
                            type->kind == Kind::bytes || type->kind == Kind::number);
     if (!is_plain || (alike->type != nullptr && alike->type != type)) {

@@ -90,7 +90,7 @@ class Walker {
             case Kind::str:
             case Kind::bytes:
             case Kind::number:
-                if (!type->has(kHeapType)) return;
+                if (!type->has(kHeapTypeFlag)) return;
                 break;
             default:
                 break;
@@ -185,7 +185,7 @@ class Walker {
     void open_attribute_entries(const DictShape& shape, PathId path, LabelId attributes);
     void finish();
 
-    const Layout& layout_;
+    const HeapLayout& layout_;
     Memory& memory_;
     const WalkLimits& limits_;
     Types types_;

@@ -30,21 +30,20 @@ bool is_in_list(const Fields& list, uint64_t address) {
 
 bool is_in_set(const Fields& set, uint64_t address) {
     constexpr uint64_t kMostEntries = uint64_t{1} << 40;
-    constexpr uint64_t kEntryBytes = 16;  // setentry: key, hash
     return set.words[2] < kMostEntries &&
-           is_in(address, set.words[3], (set.words[2] + 1) * kEntryBytes);
+           is_in(address, set.words[3], (set.words[2] + 1) * kSetEntryBytes);
 }
 
 bool is_in_dict(const Fields& dict, uint64_t address) {
     const uint64_t keys = dict.words[2];
     const uint64_t values = dict.words[3];
-    KeyTable table;
+    KeysShape table;
     if (!may_be_object(keys) || !read_keys(*interpreter().layout, keys, &table)) return false;
-    const uint64_t end = table.entries + table.capacity * table.entry_bytes;
-    if (is_in(address, keys, end - keys)) return true;
+    const uint64_t capacity = table.usable + table.used;
+    if (is_in(address, keys, table.entries + capacity * table.entry_bytes)) return true;
     // Values of keys that objects share: an array as long, and a few words around it.
     constexpr uint64_t kExtraBytes = 32;
-    return is_in(address, values, table.capacity * 8 + kExtraBytes);
+    return is_in(address, values, capacity * 8 + kExtraBytes);
 }
 
 }  // namespace

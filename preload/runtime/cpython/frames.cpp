@@ -152,11 +152,11 @@ int32_t StackTable::instruction_offset(uint64_t frame, uint64_t code) const {
     const Layout& layout = *interpreter().layout;
     const uint64_t field = frame + layout.frame_instruction;
     switch (layout.instruction_field) {
-        case InstructionField::byte_offset:
+        case InstructionField::bytes:
             return load<int32_t>(field);
-        case InstructionField::unit_offset:
+        case InstructionField::units:
             return load<int32_t>(field) * 2;
-        case InstructionField::pointer:
+        case InstructionField::ptr:
             break;
     }
     return static_cast<int32_t>(load<uint64_t>(field) - (code + layout.code_adaptive));

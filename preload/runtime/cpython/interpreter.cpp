@@ -75,21 +75,8 @@ const Layout* layout_of(uint32_t version) {
     return nullptr;
 }
 
-// Indices of words in _Py_DebugOffsets (pycore_runtime.h of 3.13, pycore_debug_offsets.h of 3.14).
-struct StatedOffsets {
-    uint16_t version;
-    uint8_t interpreter;  // interpreter_state.size
-    uint8_t
-        thread;  // thread_state.size, …, current_frame (4), thread_id (5), …, datastack_chunk (7)
-    uint8_t frame;  // interpreter_frame.size, previous, executable, instr_ptr, …, owner
-    uint8_t code;   // code_object.size, filename, name, qualname, linetable, firstlineno, …
-};
-constexpr StatedOffsets kStated[] = {{0x030d, 6, 19, 28, 34}, {0x030e, 6, 22, 31, 39}};
-constexpr uint64_t kFreeThreadedWord = 2;
-constexpr uint64_t kFinalizingWord = 4;  // runtime_state.finalizing
-
 // Takes what the interpreter itself says about its layout. False where that cannot be.
-bool take_stated(const StatedOffsets& at, uint64_t runtime, Layout* layout) {
+bool take_stated(const DebugOffsets& at, uint64_t runtime, Layout* layout) {
     // An object, a thread state or a frame is no larger.
     constexpr uint64_t kLargest = 0x8000;
     bool plausible = true;
@@ -129,19 +116,18 @@ void choose_layout(Interpreter* found) {
         return;
     }
     found->stated = *known;
-    for (const StatedOffsets& stated : kStated) {
+    for (const DebugOffsets& stated : kDebugOffsets) {
         if (stated.version != known->version) continue;
-        constexpr char kCookie[] = "xdebugpy";
         const uint64_t runtime = found->runtime_start;
         if (runtime == 0 || found->runtime_bytes < 64 * sizeof(uint64_t)) return;
         const auto cookie = load<uint64_t>(runtime);
-        if (std::memcmp(&cookie, kCookie, sizeof(cookie)) != 0) return;
-        if (load<uint64_t>(runtime + kFreeThreadedWord * sizeof(uint64_t)) != 0) {
+        if (std::memcmp(&cookie, kDebugCookie, sizeof(cookie)) != 0) return;
+        if (load<uint64_t>(runtime + kDebugFreeThreadedWord * sizeof(uint64_t)) != 0) {
             found->problem = trace::NoteCode::python_free_threaded;
             return;
         }
         if (!take_stated(stated, runtime, &found->stated)) return;
-        const auto finalizing = load<uint64_t>(runtime + kFinalizingWord * sizeof(uint64_t));
+        const auto finalizing = load<uint64_t>(runtime + kDebugFinalizingWord * sizeof(uint64_t));
         if (finalizing <= found->runtime_bytes - sizeof(uint64_t)) {
             found->finalizing = runtime + finalizing;
         }

@@ -2,7 +2,7 @@
 // library, or loaded later (embedded).
 #pragma once
 
-#include "runtime/cpython/layouts.h"
+#include "format/cpython_layouts.h"
 #include "runtime/interface.h"
 
 namespace cowscope::cpython {

@@ -1,20 +1,11 @@
-// A dict's keys object (dict-common.h up to 3.10, pycore_dict.h).
+// Reads the head of a dict's keys object.
 #pragma once
 
-#include "runtime/cpython/layouts.h"
+#include "format/cpython_objects.h"
 
 namespace cowscope::cpython {
 
-struct KeyTable {
-    uint64_t entries;   // address of the first
-    uint64_t count;     // used ones, with those that were deleted
-    uint64_t capacity;  // as many as there is room for
-    uint64_t entry_bytes;
-    uint64_t key;  // offsets in an entry
-    uint64_t value;
-};
-
-// False where `keys` cannot be one. Async-signal-safe; reads are guarded.
-bool read_keys(const Layout& layout, uint64_t keys, KeyTable* table);
+// The keys object at `keys`; false where it cannot be one. Async-signal-safe; reads are guarded.
+bool read_keys(const Layout& layout, uint64_t keys, KeysShape* shape);
 
 }  // namespace cowscope::cpython

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "format/cpython_objects.h"
 #include "runtime/cpython/interpreter.h"
 #include "support/guarded_read.h"
 
@@ -12,16 +13,6 @@ namespace {
 
 // Longer text is read in pieces.
 constexpr size_t kPieceBytes = 512;
-
-// Bits of the state word (unicodeobject.h), the same in all versions with the GIL.
-struct State {
-    unsigned kind;  // bytes a character
-    bool compact;
-    bool ascii;
-};
-State parse_state(uint32_t word) {
-    return {word >> 2 & 7, (word >> 5 & 1) != 0, (word >> 6 & 1) != 0};
-}
 
 // Returns the number of bytes, 0 when there is no room.
 size_t put_utf8(uint32_t character, char* out, size_t room) {
@@ -69,10 +60,10 @@ bool read_str(const Layout& layout, uint64_t object, char* out, size_t capacity,
     std::memcpy(&text->length, head + kStrLength, sizeof(text->length));
     std::memcpy(&state_word, head + kStrState, sizeof(state_word));
     if (type != interpreter().str_type) return false;
-    const State state = parse_state(state_word);
-    if (state.kind != 1 && state.kind != 2 && state.kind != 4) return false;
-    uint64_t data = object + (state.ascii ? layout.ascii_bytes : layout.compact_bytes);
-    if (!state.compact) {
+    const StrState state = parse_str_state(state_word);
+    if (!state.is_plausible()) return false;
+    uint64_t data = object + str_text_offset(layout, state);
+    if (!state.is_compact) {
         if (!guarded_read(reinterpret_cast<const void*>(object), head, head_bytes)) return false;
         std::memcpy(&data, head + layout.compact_bytes, sizeof(data));
     }
@@ -81,14 +72,15 @@ bool read_str(const Layout& layout, uint64_t object, char* out, size_t capacity,
     unsigned char piece[kPieceBytes];
     for (uint64_t done = 0; done < text->length;) {
         const uint64_t left = text->length - done;
-        const uint64_t most = kPieceBytes / state.kind;
+        const uint64_t most = kPieceBytes / state.character_bytes;
         const size_t count = static_cast<size_t>(left < most ? left : most);
-        const uint64_t from = data + done * state.kind;
-        if (!guarded_read(reinterpret_cast<const void*>(from), piece, count * state.kind)) {
+        const uint64_t from = data + done * state.character_bytes;
+        if (!guarded_read(reinterpret_cast<const void*>(from), piece,
+                          count * state.character_bytes)) {
             return false;
         }
         for (size_t i = 0; i < count; ++i) {
-            const uint32_t character = character_at(piece, i, state.kind);
+            const uint32_t character = character_at(piece, i, state.character_bytes);
             const size_t put = put_utf8(character, out + text->bytes, capacity - text->bytes);
             if (put == 0) {
                 text->truncated = true;

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "runtime/cpython/layouts.h"
+#include "format/cpython_layouts.h"
 
 namespace cowscope::cpython {
 

@@ -72,20 +72,20 @@ size_t read_module(uint64_t type, char (&module)[kMaxModuleBytes]) {
     const Layout* layout = interpreter().layout;
     uint64_t dict;
     uint64_t keys;
-    KeyTable table;
+    KeysShape table;
     if (layout == nullptr || !guarded_read(type + kTpDict, &dict) || !may_be_object(dict) ||
-        !guarded_read(dict + kMaKeys, &keys) || !may_be_object(keys) ||
+        !guarded_read(dict + kDictKeys, &keys) || !may_be_object(keys) ||
         !read_keys(*layout, keys, &table)) {
         return 0;
     }
-    const uint64_t count = table.count < kFirstEntries ? table.count : kFirstEntries;
+    const uint64_t count = table.used < kFirstEntries ? table.used : kFirstEntries;
     for (uint64_t i = 0; i < count; ++i) {
-        const uint64_t entry = table.entries + i * table.entry_bytes;
+        const uint64_t entry = keys + table.entries + i * table.entry_bytes;
         uint64_t key;
         uint64_t value;
         StrText text;
         if (!guarded_read(entry + table.key, &key) || !may_be_object(key) ||
-            !guarded_read(entry + table.value, &value) || !may_be_object(value)) {
+            !guarded_read(entry + table.key + sizeof(uint64_t), &value) || !may_be_object(value)) {
             continue;
         }
         if (is_text(*layout, key, "__module__") &&

@@ -1,6 +1,6 @@
 // CPython type objects, found through the word that stands where an object keeps its ob_type.
 //
-// Offsets are the same from CPython 3.6 to 3.14 without free threading (layouts.h).
+// Offsets are the same from CPython 3.6 to 3.14 without free threading (format/cpython_layouts.h).
 #pragma once
 
 #include "support/arena.h"
