@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "attribute/copies.h"
-#include "attribute/recording.h"
+#include "attribute/recording_file.h"
 #include "attribute/site_resolver.h"
 #include "attribute/unwitnessed.h"
 #include "trace/trace.h"

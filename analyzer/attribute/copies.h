@@ -9,7 +9,7 @@
 
 #include "attribute/family.h"
 #include "attribute/frame.h"
-#include "attribute/owners.h"
+#include "attribute/owner_index.h"
 #include "attribute/sampled.h"
 #include "attribute/site_resolver.h"
 #include "trace/process_trace.h"

@@ -1,7 +1,7 @@
 // How a process ended.
 #pragma once
 
-#include "attribute/recording.h"
+#include "attribute/recording_file.h"
 #include "attribute/report_model.h"
 #include "trace/process_trace.h"
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "export/exported_copies.h"
 #include "export/output.h"
-#include "export/samples.h"
 
 namespace cowscope::exports {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "export/samples.h"
+#include "export/exported_copies.h"
 
 namespace cowscope::exports {
 

@@ -1,5 +1,5 @@
 // recording.json: all of it, or a note that names it and says why not.
-#include "attribute/recording.h"
+#include "attribute/recording_file.h"
 #include "base/printable.h"
 #include "tests/fuzz/fuzzer.h"
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "attribute/build_report.h"
-#include "attribute/recording.h"
+#include "attribute/recording_file.h"
 #include "base/error.h"
 #include "export/formats.h"
 #include "symbolize/memory_allowance.h"

@@ -10,7 +10,7 @@
 #include <sstream>
 #include <string>
 
-#include "attribute/recording.h"
+#include "attribute/recording_file.h"
 #include "base/error.h"
 #include "base/printable.h"
 #include "base/write_file.h"

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "attribute/owners.h"
+#include "attribute/owner_index.h"
 #include "base/error.h"
 #include "observe/owners_file.h"
 #include "runtime/cpython/owner_cursor.h"

@@ -1,4 +1,4 @@
-#include "attribute/owners.h"
+#include "attribute/owner_index.h"
 
 #include <algorithm>
 #include <iterator>

@@ -1,4 +1,4 @@
-#include "attribute/recording.h"
+#include "attribute/recording_file.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "export/samples.h"
+#include "export/exported_copies.h"
 
 #include <algorithm>
 #include <filesystem>
