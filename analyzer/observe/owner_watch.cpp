@@ -23,7 +23,7 @@
 #include "observe/crash_guard.h"
 #include "observe/owners_file.h"
 #include "observe/segment_name.h"
-#include "runtime/cpython/heap_interpreter.h"
+#include "runtime/table.h"
 #include "trace/heap_owners.h"
 #include "trace/mappings.h"
 #include "trace/segment_reader.h"
@@ -41,14 +41,6 @@ constexpr uint64_t kPollNs = 50'000'000;
 constexpr size_t kMostMapsBytes = size_t{64} << 20;
 // Behind the loss record comes the process record.
 constexpr int kRecordsToProcess = 16;
-
-bool looks_like_python(const trace::Mappings& mappings) {
-    return std::any_of(mappings.all().begin(), mappings.all().end(),
-                       [](const trace::Mapping& mapping) {
-                           return mapping.path.find("/libpython") != std::string::npos ||
-                                  mapping.path.find("/python3") != std::string::npos;
-                       });
-}
 
 }  // namespace
 
@@ -260,15 +252,16 @@ void OwnerWatch::look_at(Parent* parent) {
     const FileDescriptor content = process->open_file("mem");
     if (!content.is_open()) {
         const int error = errno;
-        if (error != ENOENT && error != ESRCH && looks_like_python(mappings)) {
+        if (error != ENOENT && error != ESRCH &&
+            runtime::may_run_in(runtime::all_members(), mappings)) {
             note(fmt::format("no owners: the memory of process {} cannot be read: {}", pid,
                              std::strerror(error)));
         }
         return;
     }
-    cpython::Memory memory(content.get(), mappings);
-    const auto search = cpython::find_interpreter(
-        mappings,
+    runtime::Memory memory(content.get(), mappings);
+    const runtime::HeapSearch search = runtime::find_heap(
+        runtime::all_members(), mappings,
         [&](const trace::Mapping& mapping) {
             return process->open_mapped(mapping.start, mapping.end, mapping.path).release();
         },
@@ -288,11 +281,11 @@ void OwnerWatch::look_at(Parent* parent) {
         return;
     }
     ++looks_;
-    cpython::WalkResult walk = cpython::walk_owners(*search.found, &memory, limits_of(*process));
+    runtime::WalkResult walk = search.found->walk(limits_of(*process));
     // It was the same process all the time if it is there still.
-    if (!process->status()) walk.cut |= cpython::kCutGone;
+    if (!process->status()) walk.cut |= runtime::kCutGone;
     const OwnersLook look = {static_cast<uint32_t>(pid), parent->segment.created_ns, start_ns,
-                             monotonic_ns(), search.found->layout->minor()};
+                             monotonic_ns(), search.found->version()};
     const std::string path =
         fmt::format("{}/owners-{}-{}-{}{}", folder_, pid, parent->segment.created_ns, start_ns,
                     trace::kOwnersSuffix);
@@ -305,12 +298,12 @@ void OwnerWatch::look_at(Parent* parent) {
         end_ns + std::max(pace_.interval_ns, (end_ns - start_ns) * pace_.rest_per_work);
 }
 
-cpython::WalkLimits OwnerWatch::limits_of(const OtherProcess& process) const {
+runtime::WalkLimits OwnerWatch::limits_of(const OtherProcess& process) const {
     const auto status = process.status();
     if (!status) return pace_.limits;
     const auto ticks = static_cast<double>(status->user_ticks + status->system_ticks);
     const double cpu_ns = ticks / static_cast<double>(sysconf(_SC_CLK_TCK)) * 1e9;
-    return cpython::limits_for(
+    return runtime::limits_for(
         pace_.limits, static_cast<uint64_t>(cpu_ns),
         status->resident_pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)));
 }

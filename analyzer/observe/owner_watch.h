@@ -16,12 +16,12 @@
 #include "base/file_descriptor.h"
 #include "base/other_process.h"
 #include "observe/share_of_bound.h"
-#include "runtime/cpython/walk.h"
+#include "runtime/heap/heap.h"
 
 namespace cowscope::observe {
 
 struct OwnerPace {
-    cpython::WalkLimits limits;
+    runtime::WalkLimits limits;
     // Between two looks at one process, at least; and so much more for every ns that a look took.
     uint64_t interval_ns = 250'000'000;
     uint64_t rest_per_work = 20;
@@ -74,7 +74,7 @@ class OwnerWatch {
     void give_way();
     void look_at_due();
     void look_at(Parent* parent);
-    cpython::WalkLimits limits_of(const OtherProcess& process) const;
+    runtime::WalkLimits limits_of(const OtherProcess& process) const;
     void note(const std::string& line);
 
     std::string folder_;

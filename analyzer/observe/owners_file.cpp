@@ -14,13 +14,13 @@
 
 namespace cowscope::observe {
 
-static_assert(cpython::OwnerMap::kGranule == trace::kRangeUnit);
-static_assert(uint32_t{cpython::kCutTime} == trace::kCutTime);
-static_assert(uint32_t{cpython::kCutEdges} == trace::kCutEdges);
-static_assert(uint32_t{cpython::kCutMemory} == trace::kCutMemory);
-static_assert(uint32_t{cpython::kCutGone} == trace::kCutGone);
+static_assert(runtime::OwnerMap::kGranule == trace::kRangeUnit);
+static_assert(uint32_t{runtime::kCutTime} == trace::kCutTime);
+static_assert(uint32_t{runtime::kCutEdges} == trace::kCutEdges);
+static_assert(uint32_t{runtime::kCutMemory} == trace::kCutMemory);
+static_assert(uint32_t{runtime::kCutGone} == trace::kCutGone);
 
-std::string pack_owners(const OwnersLook& look, const cpython::WalkResult& walk,
+std::string pack_owners(const OwnersLook& look, const runtime::WalkResult& walk,
                         size_t most_ranges) {
     trace::SegmentHeader header{};
     std::memcpy(header.magic, trace::kMagic, sizeof(header.magic));
@@ -44,9 +44,9 @@ std::string pack_owners(const OwnersLook& look, const cpython::WalkResult& walk,
 
     // Only those that own something have a place in the file.
     std::vector<uint32_t> ids(walk.labels.size(), 0);
-    std::map<cpython::LabelId, cpython::OwnerStatistics> owners;
+    std::map<runtime::LabelId, runtime::OwnerStatistics> owners;
     for (size_t i = 1; i < ids.size(); ++i) {
-        const auto label = static_cast<cpython::LabelId>(i);
+        const auto label = static_cast<runtime::LabelId>(i);
         if (walk.map.owns(label)) owners[walk.labels.standing_for(label)].add(walk.statistics[i]);
     }
     uint32_t next = 1;
@@ -64,7 +64,7 @@ std::string pack_owners(const OwnersLook& look, const cpython::WalkResult& walk,
                       name);
     }
     for (size_t i = 1; i < ids.size(); ++i) {
-        const auto label = static_cast<cpython::LabelId>(i);
+        const auto label = static_cast<runtime::LabelId>(i);
         if (walk.map.owns(label)) ids[i] = ids[walk.labels.standing_for(label)];
     }
     RangePacker packer(&content, ids, most_ranges);
@@ -80,7 +80,7 @@ std::string pack_owners(const OwnersLook& look, const cpython::WalkResult& walk,
     return content;
 }
 
-int write_owners(const std::string& path, const OwnersLook& look, const cpython::WalkResult& walk,
+int write_owners(const std::string& path, const OwnersLook& look, const runtime::WalkResult& walk,
                  ShareOfBound* share) {
     const std::string content = pack_owners(look, walk);
     return share == nullptr ? replace_file(path, content) : share->replace(path, content);

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "observe/share_of_bound.h"
-#include "runtime/cpython/walk.h"
+#include "runtime/heap/heap.h"
 #include "trace/heap_owners.h"
 
 namespace cowscope::observe {
@@ -20,11 +20,11 @@ struct OwnersLook {
 
 // The content of the file, with as many ranges as readers take; where there are more, the look is
 // said to have ended for want of memory.
-std::string pack_owners(const OwnersLook& look, const cpython::WalkResult& walk,
+std::string pack_owners(const OwnersLook& look, const runtime::WalkResult& walk,
                         size_t most_ranges = trace::kMostRanges);
 
 // Returns 0 or an errno.
-int write_owners(const std::string& path, const OwnersLook& look, const cpython::WalkResult& walk,
+int write_owners(const std::string& path, const OwnersLook& look, const runtime::WalkResult& walk,
                  ShareOfBound* share = nullptr);
 
 }  // namespace cowscope::observe

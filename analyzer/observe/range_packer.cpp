@@ -16,9 +16,9 @@ constexpr uint64_t kRepeatsBetweenSkips = 64;
 
 }  // namespace
 
-void RangePacker::add_all(const cpython::OwnerMap& map) {
-    cpython::OwnerCursor cursor(map);
-    for (cpython::OwnerCursor::Range range; !is_full_ && cursor.next(&range);) {
+void RangePacker::add_all(const runtime::OwnerMap& map) {
+    runtime::OwnerCursor cursor(map);
+    for (runtime::OwnerCursor::Range range; !is_full_ && cursor.next(&range);) {
         while (range.start < range.end) {
             const uint64_t stop = std::min(range.end, range.start + kLongest);
             add(range.start, stop, range.owner);
@@ -60,17 +60,17 @@ bool RangePacker::begin_pattern(const Range& range) {
     return true;
 }
 
-const cpython::OwnerPattern& RangePacker::words_of_pattern() {
-    for (const cpython::OwnerPattern& words : words_) {
+const runtime::OwnerPattern& RangePacker::words_of_pattern() {
+    for (const runtime::OwnerPattern& words : words_) {
         if (words.parts() == pattern_) return words;
     }
-    cpython::OwnerPattern& words = words_[oldest_];
+    runtime::OwnerPattern& words = words_[oldest_];
     words.assign(pattern_);
     oldest_ = (oldest_ + 1) % words_.size();
     return words;
 }
 
-void RangePacker::skip_repeats(cpython::OwnerCursor* cursor) {
+void RangePacker::skip_repeats(runtime::OwnerCursor* cursor) {
     const uint64_t parts =
         cursor->skip_repeats(words_of_pattern(), expected_, kMostRepeated - repeated_);
     repeated_ += parts;

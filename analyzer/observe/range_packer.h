@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "runtime/cpython/owner_cursor.h"
-#include "runtime/cpython/owner_pattern.h"
+#include "runtime/heap/owner_cursor.h"
+#include "runtime/heap/owner_pattern.h"
 #include "trace/heap_owners.h"
 
 namespace cowscope::observe {
@@ -20,13 +20,13 @@ class RangePacker {
     RangePacker(std::string* content, const std::vector<uint32_t>& ids, size_t most_ranges)
         : content_(*content), ids_(ids), most_ranges_(most_ranges) {}
 
-    void add_all(const cpython::OwnerMap& map);
+    void add_all(const runtime::OwnerMap& map);
     // No more was written out: readers take no more.
     bool is_full() const { return is_full_; }
 
   private:
-    using Range = cpython::OwnerPattern::Part;
-    using Owner = cpython::OwnerMap::Owner;
+    using Range = runtime::OwnerPattern::Part;
+    using Owner = runtime::OwnerMap::Owner;
     // A dict's keys and values are two; an instance of a class has some more parts.
     static constexpr size_t kLongestPattern = 8;
     static constexpr size_t kMostPacked = trace::kMaxRecordBytes - sizeof(trace::RangesRecord) - 64;
@@ -34,8 +34,8 @@ class RangePacker {
 
     void add(uint64_t start, uint64_t end, Owner owner);
     bool begin_pattern(const Range& range);
-    const cpython::OwnerPattern& words_of_pattern();
-    void skip_repeats(cpython::OwnerCursor* cursor);
+    const runtime::OwnerPattern& words_of_pattern();
+    void skip_repeats(runtime::OwnerCursor* cursor);
     void end_pattern();
     void write(const Range& range);
     void number(uint64_t value);
@@ -58,7 +58,7 @@ class RangePacker {
     size_t expected_ = 0;         // of the pattern, the next one
     uint64_t skip_at_ = 0;        // repeated_ when it pays to look for more at once
     // Of the patterns that came last: the same come again, from their first range or another.
-    std::array<cpython::OwnerPattern, 4> words_;
+    std::array<runtime::OwnerPattern, 4> words_;
     size_t oldest_ = 0;
 };
 

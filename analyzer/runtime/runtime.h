@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "runtime/advisor.h"
+#include "runtime/heap/heap.h"
 #include "runtime/members.h"
 #include "runtime/verdict.h"
 #include "runtime/write.h"
@@ -89,6 +91,16 @@ class Runtime {
     virtual std::optional<unsigned> line_of(const trace::PythonCode& /*code*/, uint32_t /*version*/,
                                             int32_t /*instruction_offset*/) const {
         return std::nullopt;
+    }
+
+    // Whether a process with such mappings runs it, by the names of its files.
+    virtual bool may_run_in(const trace::Mappings& /*mappings*/) const { return false; }
+    // Its heap in a process that runs. `memory` must outlive what is found. `must_stop` is asked
+    // now and then; true ends the search.
+    virtual HeapSearch find_heap(const trace::Mappings& /*mappings*/,
+                                 const OpenMapped& /*open_mapped*/, Memory* /*memory*/,
+                                 const std::function<bool()>& /*must_stop*/) const {
+        return {};
     }
 
     // Remedies against what is this runtime's.

@@ -1,6 +1,7 @@
 #include "runtime/table.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "runtime/function_names.h"
 
@@ -46,6 +47,23 @@ bool names_reference_count(std::string_view function) {
            std::ranges::any_of(all_members(), [&](const Runtime* member) {
                return member->names_reference_count(function);
            });
+}
+
+bool may_run_in(Members members, const trace::Mappings& mappings) {
+    return std::ranges::any_of(members,
+                               [&](const Runtime* member) { return member->may_run_in(mappings); });
+}
+
+HeapSearch find_heap(Members members, const trace::Mappings& mappings,
+                     const OpenMapped& open_mapped, Memory* memory,
+                     const std::function<bool()>& must_stop) {
+    HeapSearch result;
+    for (const Runtime* member : members) {
+        HeapSearch search = member->find_heap(mappings, open_mapped, memory, must_stop);
+        if (search.found) return search;
+        if (result.reason.empty()) result.reason = std::move(search.reason);
+    }
+    return result;
 }
 
 std::optional<unsigned> line_of(const trace::PythonCode& code, uint32_t version,

@@ -1,6 +1,7 @@
 // The members of the table, and what is asked of all of them.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -20,6 +21,12 @@ std::optional<Verdict> find_in_data(Members members, const Write& write);
 
 // In any program, or in that of a member.
 bool names_reference_count(std::string_view function);
+
+// See Runtime: the first heap that is found, or the first reason why none was.
+bool may_run_in(Members members, const trace::Mappings& mappings);
+HeapSearch find_heap(Members members, const trace::Mappings& mappings,
+                     const OpenMapped& open_mapped, Memory* memory,
+                     const std::function<bool()>& must_stop);
 
 // The line of a code object that no ProcessView has (trace::LaterPythonFrame).
 std::optional<unsigned> line_of(const trace::PythonCode& code, uint32_t version,

@@ -4,12 +4,12 @@
 #include <random>
 #include <vector>
 
-#include "runtime/cpython/owner_cursor.h"
-#include "runtime/cpython/owner_map.h"
-#include "runtime/cpython/owner_pattern.h"
+#include "runtime/heap/owner_cursor.h"
+#include "runtime/heap/owner_map.h"
+#include "runtime/heap/owner_pattern.h"
 #include "tests/catch.h"
 
-using namespace cowscope::cpython;
+using namespace cowscope::runtime;
 
 namespace {
 

@@ -7,12 +7,13 @@
 #include <vector>
 
 #include "runtime/cpython/content_samples.h"
-#include "runtime/cpython/labels.h"
-#include "runtime/cpython/owner_cursor.h"
-#include "runtime/cpython/owner_map.h"
+#include "runtime/heap/labels.h"
+#include "runtime/heap/owner_cursor.h"
+#include "runtime/heap/owner_map.h"
 #include "tests/catch.h"
 
 using namespace cowscope::cpython;
+using namespace cowscope::runtime;
 
 namespace {
 

@@ -14,7 +14,7 @@
 #include "attribute/owner_index.h"
 #include "base/error.h"
 #include "observe/owners_file.h"
-#include "runtime/cpython/owner_cursor.h"
+#include "runtime/heap/owner_cursor.h"
 #include "tests/catch.h"
 #include "tests/unit/outside_fixture.h"
 #include "tests/unit/temporary_folder.h"
@@ -32,15 +32,15 @@ constexpr uint64_t kStart = 0x7f1234560000;
 enum class Sizes { equal, irregular };
 
 // A dict whose keys and values alternate, and a list far away.
-cpython::WalkResult walk_of_dict(unsigned entries, Sizes sizes = Sizes::equal) {
+runtime::WalkResult walk_of_dict(unsigned entries, Sizes sizes = Sizes::equal) {
     std::minstd_rand random(1);
-    cpython::WalkResult walk;
-    const cpython::PathId main = walk.labels.root("__main__");
-    const cpython::PathId map = walk.labels.branch(main, ".map", ".…");
-    const cpython::LabelId keys = walk.labels.label(map, cpython::Part::dict_keys);
-    const cpython::LabelId values = walk.labels.label(map, cpython::Part::dict_values);
-    const cpython::LabelId unused = walk.labels.label(main, cpython::Part::functions);
-    const cpython::LabelId table = walk.labels.label(map, cpython::Part::dict_table);
+    runtime::WalkResult walk;
+    const runtime::PathId main = walk.labels.root("__main__");
+    const runtime::PathId map = walk.labels.branch(main, ".map", ".…");
+    const runtime::LabelId keys = walk.labels.label(map, runtime::Part::dict_keys);
+    const runtime::LabelId values = walk.labels.label(map, runtime::Part::dict_values);
+    const runtime::LabelId unused = walk.labels.label(main, runtime::Part::functions);
+    const runtime::LabelId table = walk.labels.label(map, runtime::Part::dict_table);
     for (uint64_t i = 0; i < entries; ++i) {
         walk.map.set(kStart + i * 128, 64, keys);
         const uint64_t bytes = sizes == Sizes::equal ? 48 : 16 * (1 + random() % 4);
@@ -50,7 +50,7 @@ cpython::WalkResult walk_of_dict(unsigned entries, Sizes sizes = Sizes::equal) {
     walk.statistics.resize(walk.labels.size());
     walk.statistics[values] = {entries, entries, 100, 30};
     walk.objects = 2 * entries;
-    walk.cut = cpython::kCutEdges;
+    walk.cut = runtime::kCutEdges;
     (void)unused;
     return walk;
 }
@@ -115,12 +115,12 @@ TEST_CASE("owners of memory with and without patterns are found at every address
     const auto seed = GENERATE(range(1u, 41u));
     std::minstd_rand random(seed);
     const auto below = [&](uint64_t limit) { return uint64_t{random()} % limit; };
-    cpython::WalkResult walk;
-    std::vector<cpython::LabelId> labels;
-    const cpython::PathId main = walk.labels.root("__main__");
+    runtime::WalkResult walk;
+    std::vector<runtime::LabelId> labels;
+    const runtime::PathId main = walk.labels.root("__main__");
     for (const std::string name : {".a", ".b", ".c"}) {
-        const cpython::PathId path = walk.labels.branch(main, name, ".…");
-        labels.push_back(walk.labels.label(path, cpython::Part::dict_values));
+        const runtime::PathId path = walk.labels.branch(main, name, ".…");
+        labels.push_back(walk.labels.label(path, runtime::Part::dict_values));
     }
     walk.statistics.resize(walk.labels.size());
     uint64_t at = kStart;
@@ -129,7 +129,7 @@ TEST_CASE("owners of memory with and without patterns are found at every address
         struct Range {
             uint64_t gap;
             uint64_t bytes;
-            cpython::LabelId owner;
+            runtime::LabelId owner;
         };
         std::vector<Range> pattern;
         for (uint64_t i = 0, count = 1 + below(9); i < count; ++i) {
@@ -150,13 +150,13 @@ TEST_CASE("owners of memory with and without patterns are found at every address
     const trace::Owners owners = trace::read_owners(path);
     CHECK_FALSE(owners.damage);
     const auto told = [&](uint64_t address) {
-        const cpython::LabelId owner = walk.map.at(address);
+        const runtime::LabelId owner = walk.map.at(address);
         return owner == 0 ? std::string() : walk.labels.name(owner);
     };
     uint64_t ranges = 0;
     uint64_t end = 0;  // of the range before
-    cpython::OwnerCursor cursor(walk.map);
-    for (cpython::OwnerCursor::Range range; cursor.next(&range);) {
+    runtime::OwnerCursor cursor(walk.map);
+    for (runtime::OwnerCursor::Range range; cursor.next(&range);) {
         const uint64_t start = range.start;
         const uint64_t stop = range.end;
         ++ranges;
@@ -215,7 +215,7 @@ TEST_CASE("more objects than any reader could hold one by one are found by their
 TEST_CASE("of more ranges than readers take some are kept, and the look says so", "[owners]") {
     const TemporaryFolder folder;
     const std::string path = folder / "owners-7-77-1000.cowown";
-    const cpython::WalkResult walk = walk_of_dict(60'000, Sizes::irregular);
+    const runtime::WalkResult walk = walk_of_dict(60'000, Sizes::irregular);
     std::ofstream(path, std::ios::binary) << pack_owners(kLook, walk, 50'000);
     const trace::Owners owners = trace::read_owners(path);
     CHECK_FALSE(owners.damage);

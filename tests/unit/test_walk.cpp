@@ -20,6 +20,7 @@
 
 using namespace cowscope;
 using namespace cowscope::cpython;
+using namespace cowscope::runtime;
 
 namespace {
 

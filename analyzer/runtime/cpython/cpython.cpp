@@ -1,12 +1,18 @@
 // CPython 3.6 to 3.14, as a member of the table.
+#include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "runtime/cpython/heap_interpreter.h"
 #include "runtime/cpython/line_table.h"
 #include "runtime/cpython/native_names.h"
 #include "runtime/cpython/remedies.h"
 #include "runtime/cpython/value_text.h"
+#include "runtime/cpython/walk.h"
 #include "runtime/cpython/write_rules.h"
 #include "runtime/cpython/written_memory.h"
 #include "runtime/runtime.h"
@@ -48,6 +54,20 @@ class CPythonView final : public ProcessView {
     std::vector<std::optional<cpython::LineTable>> lines_;  // by code
 };
 
+class CPythonHeap final : public Heap {
+  public:
+    CPythonHeap(cpython::Interpreter interpreter, Memory* memory)
+        : interpreter_(std::move(interpreter)), memory_(memory) {}
+    int version() const override { return interpreter_.layout->minor(); }
+    WalkResult walk(const WalkLimits& limits) override {
+        return cpython::walk_owners(interpreter_, memory_, limits);
+    }
+
+  private:
+    cpython::Interpreter interpreter_;
+    Memory* memory_;
+};
+
 class CPython final : public Runtime {
   public:
     Id id() const override { return Id::cpython; }
@@ -72,6 +92,18 @@ class CPython final : public Runtime {
     std::optional<unsigned> line_of(const trace::PythonCode& code, uint32_t version,
                                     int32_t instruction_offset) const override {
         return cpython::line_of(code, version, instruction_offset);
+    }
+    bool may_run_in(const trace::Mappings& mappings) const override {
+        return std::ranges::any_of(mappings.all(), [](const trace::Mapping& mapping) {
+            return mapping.path.find("/libpython") != std::string::npos ||
+                   mapping.path.find("/python3") != std::string::npos;
+        });
+    }
+    HeapSearch find_heap(const trace::Mappings& mappings, const OpenMapped& open_mapped,
+                         Memory* memory, const std::function<bool()>& must_stop) const override {
+        auto search = cpython::find_interpreter(mappings, open_mapped, memory, must_stop);
+        if (!search.found) return {nullptr, std::move(search.reason)};
+        return {std::make_unique<CPythonHeap>(std::move(*search.found), memory), ""};
     }
     void advise(const AdviceInput& input, Advisor* advisor) const override {
         cpython::advise(input, advisor);

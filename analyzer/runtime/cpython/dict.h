@@ -8,9 +8,11 @@
 #include <vector>
 
 #include "runtime/cpython/heap_layout.h"
-#include "runtime/cpython/heap_memory.h"
+#include "runtime/heap/process_memory.h"
 
 namespace cowscope::cpython {
+
+using runtime::Memory;
 
 struct DictEntry {
     uint64_t key = 0;

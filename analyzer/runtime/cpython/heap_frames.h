@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "runtime/cpython/heap_interpreter.h"
-#include "runtime/cpython/heap_memory.h"
 #include "runtime/cpython/heap_types.h"
+#include "runtime/heap/process_memory.h"
 
 namespace cowscope::cpython {
 

@@ -7,10 +7,13 @@
 #include <string>
 
 #include "runtime/cpython/heap_layout.h"
-#include "runtime/cpython/heap_memory.h"
+#include "runtime/heap/heap.h"
 #include "trace/mappings.h"
 
 namespace cowscope::cpython {
+
+using runtime::Memory;
+using runtime::OpenMapped;
 
 struct Interpreter {
     const HeapLayout* layout = nullptr;
@@ -24,10 +27,6 @@ struct InterpreterSearch {
     // Why none was found in a process that has one; "" where there is no sign of one.
     std::string reason;
 };
-
-// Opens the file of a mapping for reading, and nothing else that may stand at its path by now; a
-// number, which is closed behind its use, or -1.
-using OpenMapped = std::function<int(const trace::Mapping& mapping)>;
 
 // What is found was checked: sys.modules is a dict with modules named 'sys' and 'builtins'.
 InterpreterSearch find_interpreter(const trace::Mappings& mappings, const OpenMapped& open_mapped,

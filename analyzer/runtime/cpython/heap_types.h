@@ -8,9 +8,11 @@
 #include <unordered_map>
 
 #include "runtime/cpython/heap_layout.h"
-#include "runtime/cpython/heap_memory.h"
+#include "runtime/heap/process_memory.h"
 
 namespace cowscope::cpython {
+
+using runtime::Memory;
 
 enum class Kind : uint8_t {
     leaf,  // refers to no other object

@@ -48,17 +48,17 @@ WalkResult Walker::run() {
 
 void Walker::count_edge() {
     constexpr uint64_t kEdgesACheck = 1024;
-    if (++result_.edges >= limits_.edges) result_.cut |= kCutEdges;
+    if (++result_.edges >= limits_.edges) result_.cut |= runtime::kCutEdges;
     if (result_.edges % kEdgesACheck == 0) check_limits();
 }
 
 void Walker::check_limits() {
-    if (thread_cpu_ns() - start_ns_ >= limits_.cpu_ns) result_.cut |= kCutTime;
+    if (thread_cpu_ns() - start_ns_ >= limits_.cpu_ns) result_.cut |= runtime::kCutTime;
     if (memory_.error() != 0 || (limits_.must_stop && limits_.must_stop())) {
-        result_.cut |= kCutGone;
+        result_.cut |= runtime::kCutGone;
     }
     const uint64_t queued = (queue_.size() + libraries_.size() + deferred_.size()) * sizeof(Item);
-    if (result_.map.is_full() || queued / 2 > limits_.map_bytes) result_.cut |= kCutMemory;
+    if (result_.map.is_full() || queued / 2 > limits_.map_bytes) result_.cut |= runtime::kCutMemory;
 }
 
 OwnerStatistics& Walker::statistics(LabelId label) {
@@ -199,24 +199,10 @@ void Walker::finish() {
         result_.statistics[i].sampled = static_cast<uint32_t>(samples_[i]->size());
         result_.statistics[i].distinct = static_cast<uint32_t>(samples_[i]->distinct());
     }
-    if (result_.map.is_full()) result_.cut |= kCutMemory;
+    if (result_.map.is_full()) result_.cut |= runtime::kCutMemory;
     // A process that is gone looks like one that has nothing more.
-    if (memory_.error() != 0) result_.cut |= kCutGone;
+    if (memory_.error() != 0) result_.cut |= runtime::kCutGone;
     result_.cpu_ns = thread_cpu_ns() - start_ns_;
-}
-
-WalkLimits limits_for(const WalkLimits& least, uint64_t program_cpu_ns, uint64_t resident_bytes) {
-    // A look at 60 million strs takes 2 s, and a program 20 s to make them.
-    constexpr uint64_t kPartOfTime = 10;
-    // The map has 88 bytes for a page of objects, and 512 more where owners are mixed.
-    constexpr uint64_t kPartOfMemory = 24;
-    WalkLimits limits = least;
-    limits.cpu_ns = std::max(least.cpu_ns, program_cpu_ns / kPartOfTime);
-    limits.edges = static_cast<uint64_t>(static_cast<double>(least.edges) *
-                                         static_cast<double>(limits.cpu_ns) /
-                                         static_cast<double>(least.cpu_ns));
-    limits.map_bytes = std::max(least.map_bytes, resident_bytes / kPartOfMemory);
-    return limits;
 }
 
 WalkResult walk_owners(const Interpreter& interpreter, Memory* memory, const WalkLimits& limits) {

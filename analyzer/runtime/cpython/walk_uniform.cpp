@@ -60,7 +60,7 @@ void Walker::count_unread(uint64_t references) {
     unread_ += references;
     result_.edges += unread_ / kUnreadAnEdge;
     unread_ %= kUnreadAnEdge;
-    if (result_.edges >= limits_.edges) result_.cut |= kCutEdges;
+    if (result_.edges >= limits_.edges) result_.cut |= runtime::kCutEdges;
     check_limits();
 }
 

@@ -19,6 +19,15 @@
 
 namespace cowscope::cpython {
 
+using runtime::LabelId;
+using runtime::Labels;
+using runtime::OwnerMap;
+using runtime::OwnerStatistics;
+using runtime::Part;
+using runtime::PathId;
+using runtime::WalkLimits;
+using runtime::WalkResult;
+
 // More than this is no number of items of anything, but garbage.
 inline constexpr uint64_t kMostItems = uint64_t{1} << 36;
 // Segments of paths that stand for more than one.
@@ -48,7 +57,7 @@ class Walker {
 
     Labels& labels() { return result_.labels; }
     LabelId label(PathId path, Part part) { return labels().label(path, part); }
-    bool is_cut() const { return result_.cut != kCutNot; }
+    bool is_cut() const { return result_.cut != runtime::kCutNot; }
 
     // Limits, and what was seen.
     void count_edge();

@@ -1,9 +1,9 @@
-#include "runtime/cpython/owner_map.h"
+#include "runtime/heap/owner_map.h"
 
 #include <algorithm>
 #include <bit>
 
-namespace cowscope::cpython {
+namespace cowscope::runtime {
 
 namespace {
 
@@ -105,4 +105,4 @@ bool OwnerMap::set_any_if_free(uint64_t start, uint64_t bytes, Owner owner) {
     return true;
 }
 
-}  // namespace cowscope::cpython
+}  // namespace cowscope::runtime

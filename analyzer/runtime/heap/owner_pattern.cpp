@@ -1,9 +1,9 @@
-#include "runtime/cpython/owner_pattern.h"
+#include "runtime/heap/owner_pattern.h"
 
 #include <algorithm>
 #include <bit>
 
-namespace cowscope::cpython {
+namespace cowscope::runtime {
 
 void OwnerPattern::assign(const std::vector<Part>& parts) {
     parts_ = parts;
@@ -76,4 +76,4 @@ OwnerPattern::Whole OwnerPattern::parts_within(uint64_t granules, size_t first,
     return whole;
 }
 
-}  // namespace cowscope::cpython
+}  // namespace cowscope::runtime

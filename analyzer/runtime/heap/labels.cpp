@@ -1,9 +1,9 @@
-#include "runtime/cpython/labels.h"
+#include "runtime/heap/labels.h"
 
 #include <algorithm>
 #include <array>
 
-namespace cowscope::cpython {
+namespace cowscope::runtime {
 
 namespace {
 
@@ -196,4 +196,4 @@ std::string Labels::name(LabelId label) const {
     return paths_[found.path].text + std::string(kParts[static_cast<size_t>(found.part)]);
 }
 
-}  // namespace cowscope::cpython
+}  // namespace cowscope::runtime

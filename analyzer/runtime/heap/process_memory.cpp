@@ -1,11 +1,11 @@
-#include "runtime/cpython/heap_memory.h"
+#include "runtime/heap/process_memory.h"
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
-namespace cowscope::cpython {
+namespace cowscope::runtime {
 
 Memory::Memory(int file, const trace::Mappings& mappings) : file_(file), pages_(kPages) {
     for (const trace::Mapping& mapping : mappings.all()) {
@@ -141,4 +141,4 @@ std::string Memory::text(uint64_t address, size_t most) {
     return result;
 }
 
-}  // namespace cowscope::cpython
+}  // namespace cowscope::runtime

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace cowscope::cpython {
+namespace cowscope::runtime {
 
 // Most pages have objects of one owner or two (an allocator's pool has blocks of one size: keys and
 // values by turns, say).
@@ -79,4 +79,4 @@ class OwnerPage {
     Many* many_ = nullptr;
 };
 
-}  // namespace cowscope::cpython
+}  // namespace cowscope::runtime

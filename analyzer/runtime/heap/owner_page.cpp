@@ -1,8 +1,8 @@
-#include "runtime/cpython/owner_page.h"
+#include "runtime/heap/owner_page.h"
 
 #include <algorithm>
 
-namespace cowscope::cpython {
+namespace cowscope::runtime {
 
 bool OwnerPage::set(size_t first, size_t behind, Owner owner) {
     if (many_ != nullptr) {
@@ -53,4 +53,4 @@ OwnerPage::Stretch OwnerPage::stretch_from(size_t from) const {
     return {kGranules, kGranules, 0};
 }
 
-}  // namespace cowscope::cpython
+}  // namespace cowscope::runtime

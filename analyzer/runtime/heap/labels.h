@@ -19,7 +19,7 @@
 
 #include "base/hash.h"
 
-namespace cowscope::cpython {
+namespace cowscope::runtime {
 
 // What of a variable is meant.
 enum class Part : uint8_t {
@@ -125,4 +125,4 @@ class Labels {
     std::unordered_map<LabelId, std::string> folded_names_;
 };
 
-}  // namespace cowscope::cpython
+}  // namespace cowscope::runtime

@@ -1,8 +1,8 @@
-#include "runtime/cpython/owner_cursor.h"
+#include "runtime/heap/owner_cursor.h"
 
 #include <algorithm>
 
-namespace cowscope::cpython {
+namespace cowscope::runtime {
 
 namespace {
 
@@ -103,4 +103,4 @@ uint64_t OwnerCursor::skip_repeats(const OwnerPattern& pattern, size_t part, uin
     return whole.parts;
 }
 
-}  // namespace cowscope::cpython
+}  // namespace cowscope::runtime

@@ -18,7 +18,7 @@
 #include "arch/processor.h"
 #include "trace/mappings.h"
 
-namespace cowscope::cpython {
+namespace cowscope::runtime {
 
 class Memory {
   public:
@@ -134,4 +134,4 @@ class Memory {
     mutable int error_ = 0;
 };
 
-}  // namespace cowscope::cpython
+}  // namespace cowscope::runtime

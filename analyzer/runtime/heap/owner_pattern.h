@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "runtime/cpython/owner_page.h"
+#include "runtime/heap/owner_page.h"
 
-namespace cowscope::cpython {
+namespace cowscope::runtime {
 
 class OwnerPattern {
   public:
@@ -62,4 +62,4 @@ class OwnerPattern {
     std::array<Bits, 2> owned_{};
 };
 
-}  // namespace cowscope::cpython
+}  // namespace cowscope::runtime

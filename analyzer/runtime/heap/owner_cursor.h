@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "runtime/cpython/owner_map.h"
-#include "runtime/cpython/owner_pattern.h"
+#include "runtime/heap/owner_map.h"
+#include "runtime/heap/owner_pattern.h"
 
-namespace cowscope::cpython {
+namespace cowscope::runtime {
 
 class OwnerCursor {
   public:
@@ -56,4 +56,4 @@ class OwnerCursor {
     uint64_t position_ = 0;  // at the end of the piece or before it
 };
 
-}  // namespace cowscope::cpython
+}  // namespace cowscope::runtime

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "base/hash.h"
-#include "runtime/cpython/owner_page.h"
+#include "runtime/heap/owner_page.h"
 
-namespace cowscope::cpython {
+namespace cowscope::runtime {
 
 class OwnerMap {
     static constexpr uint64_t kPage = OwnerPage::kBytes;
@@ -117,4 +117,4 @@ class OwnerMap {
     std::vector<bool> owns_;  // by owner
 };
 
-}  // namespace cowscope::cpython
+}  // namespace cowscope::runtime
