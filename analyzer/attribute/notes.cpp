@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include "attribute/after_bound.h"
-#include "preload/format/note_codes.h"
 
 namespace cowscope::attribute {
 namespace {
@@ -27,14 +26,6 @@ void add_shim_notes(const trace::Trace& trace, std::vector<std::string>* notes) 
         const std::string in = pids.size() == 1 ? fmt::format("process {}", *pids.begin())
                                                 : fmt::format("{} processes", pids.size());
         const char* error = std::strerror(what.second);
-        if (what.first == trace::kThreadsNotWatched) {
-            notes->push_back(fmt::format(
-                "{}: the witness does not watch {} of the threads, because it takes no more than "
-                "a quarter of the files that the program may open (ulimit -n), and 512; nothing "
-                "says where they wrote",
-                in, what.second));
-            continue;
-        }
         switch (what.first) {
             case trace::NoteCode::tracker_unavailable:
                 if (what.second == ENOENT) {
@@ -62,6 +53,13 @@ void add_shim_notes(const trace::Trace& trace, std::vector<std::string>* notes) 
                     "{}: no witness ({}), so the pages are known but not who wrote them; see "
                     "`cowscope doctor`",
                     in, error));
+                break;
+            case trace::NoteCode::threads_not_watched:
+                notes->push_back(fmt::format(
+                    "{}: the witness does not watch {} of the threads, because it takes no more "
+                    "than a quarter of the files that the program may open (ulimit -n), and 512; "
+                    "nothing says where they wrote",
+                    in, what.second));
                 break;
             case trace::NoteCode::mapping_not_tracked:
                 notes->push_back(

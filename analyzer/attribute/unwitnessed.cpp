@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <limits>
 
-#include "preload/format/note_codes.h"
-
 namespace cowscope::attribute {
 
 uint64_t events_not_told(const trace::ProcessTrace& process) {
-    const bool misses_threads = std::any_of(
-        process.notes.begin(), process.notes.end(),
-        [](const trace::NoteRecord& note) { return note.code == trace::kThreadsNotWatched; });
+    const bool misses_threads =
+        std::any_of(process.notes.begin(), process.notes.end(), [](const trace::NoteRecord& note) {
+            return note.code == trace::NoteCode::threads_not_watched;
+        });
     if (misses_threads) return std::numeric_limits<uint64_t>::max();
     return process.loss.blocked_events + process.loss.unwritten_events;
 }

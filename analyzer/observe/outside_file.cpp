@@ -55,6 +55,7 @@ void begin(std::string* content, uint32_t pid, uint64_t created_ns) {
     header.version = trace::kVersion;
     header.header_bytes = sizeof(header);
     header.page_size = trace::kPageBytes;
+    header.machine = trace::kMachine;
     header.pid = pid;
     header.created_ns = created_ns;
     content->clear();

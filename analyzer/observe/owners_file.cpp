@@ -27,6 +27,7 @@ std::string pack_owners(const OwnersLook& look, const runtime::WalkResult& walk,
     header.version = trace::kVersion;
     header.header_bytes = sizeof(header);
     header.page_size = trace::kPageBytes;
+    header.machine = trace::kMachine;
     header.pid = look.pid;
     header.created_ns = look.created_ns;
     std::string content(reinterpret_cast<const char*>(&header), sizeof(header));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "arch/processor.h"
+
 namespace cowscope::trace {
 namespace {
 

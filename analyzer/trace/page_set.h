@@ -4,12 +4,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "arch/processor.h"
 #include "preload/format/trace_format.h"
 
 namespace cowscope::trace {
-
-using arch::kPageBytes;
 
 class PageSet {
   public:

@@ -164,10 +164,18 @@ void SegmentReader::read_header() {
                     fmt::format("says that {} bytes of {} are the header", header_.header_bytes,
                                 header_.committed_bytes));
     }
-    if (header_.page_size != arch::kPageBytes) {
-        throw Error(
-            path_, 24, "header",
-            fmt::format("page size {}; only {} is known", header_.page_size, arch::kPageBytes));
+    // Addresses, registers and code are decoded as those of this machine alone.
+    const uint16_t machine = header_.machine != 0 ? header_.machine : kFirstMachine;
+    if (machine != kMachine) {
+        throw Error(path_, offsetof(SegmentHeader, machine), "header",
+                    fmt::format("recorded on machine {} (e_machine of ELF); this cowscope reads "
+                                "traces of machine {}",
+                                machine, kMachine));
+    }
+    if (header_.page_size != kPageBytes) {
+        throw Error(path_, offsetof(SegmentHeader, page_size), "header",
+                    fmt::format("page size {}; this cowscope reads traces of pages of {} bytes",
+                                header_.page_size, kPageBytes));
     }
     end_ = std::min(header_.committed_bytes, file_bytes);
     missing_bytes_ = header_.committed_bytes - end_;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "arch/cpu.h"
 #include "epoch/end.h"
 #include "epoch/epoch.h"
 #include "epoch/page_of_fault.h"
@@ -15,7 +16,6 @@
 namespace cowscope::epoch {
 namespace {
 
-constexpr uint64_t kPage = 4096;
 // Frames that tell places apart. What stands further out is that of the first who came by.
 // Between frames of a runtime and the instruction stands its interpreter.
 constexpr uint32_t kPlaceDepth = 6;
@@ -39,7 +39,7 @@ trace::LaterCounts& counts() {
 }
 
 void create_sentinel() {
-    void* page = sys::mmap(sys::OwnPlace::sentinel, kPage, PROT_READ | PROT_WRITE,
+    void* page = sys::mmap(sys::OwnPlace::sentinel, cpu::kPageBytes, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS);
     if (sys::failed(page)) return;
     *static_cast<volatile char*>(page) = 1;
@@ -55,7 +55,7 @@ void start_counting() {
 // The number of the code object in the table; 0 where it has no name there.
 uint32_t name_code(const runtime::CountedFrame& frame, runtime::Observer* runtime) {
     // Longer ones are of modules that are generated; a function has a few hundred bytes.
-    constexpr uint64_t kMaxLineTableBytes = 4096;
+    constexpr uint64_t kMaxLineTableBytes = 4 * 1024;
     session::CodeStore codes = session::aggregate_file.codes();
     runtime::CodeText text;
     if (!runtime->read_code(frame.code, kMaxLineTableBytes, &text)) return 0;

@@ -1,7 +1,8 @@
 // What a process does once its recording has reached its bound (COWSCOPE_MAX_TRACE): it closes its
 // segment and goes on counting its copies, summed up for each place, in a table that all processes
-// of its program share (bound_format.h). The witness still tells of each first write, and the page
-// itself says whether it was a copy, as before the inherited pages are listed (epoch/begin.cpp).
+// of its program share (aggregate_format.h). The witness still tells of each first write, and the
+// page itself says whether it was a copy, as before the inherited pages are listed
+// (epoch/begin.cpp).
 //
 // Async-signal-safe; callers hold the process's lock.
 #pragma once

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "arch/cpu.h"
 #include "epoch/aggregate.h"
 #include "epoch/blocked_threads.h"
 #include "epoch/census.h"
@@ -10,7 +11,6 @@
 #include "epoch/judge.h"
 #include "epoch/sample.h"
 #include "epoch/track.h"
-#include "format/note_codes.h"
 #include "session/session.h"
 #include "support/faults.h"
 #include "support/onlookers.h"
@@ -25,7 +25,7 @@ namespace cowscope::epoch {
 
 // What a fork changes of the shim's data lies in one page: beside session::self, in a section of
 // their own.
-[[gnu::section("cowscope_forked")]] alignas(4096) constinit Sharing sharing;
+[[gnu::section("cowscope_forked")]] alignas(cpu::kPageBytes) constinit Sharing sharing;
 constinit KnownMappings known_mappings;
 constinit unwind::Walker walker;
 constinit RangeList<128> unshared = {};
@@ -101,7 +101,7 @@ bool start_witness() {
                            : -EPERM;
     if (result != 0) session::write_note(trace::NoteCode::witness_unavailable, -result);
     if (const uint32_t unseen = sharing.trap.unseen_threads(); result == 0 && unseen != 0) {
-        session::write_note(trace::kThreadsNotWatched, static_cast<int>(unseen));
+        session::write_note(trace::NoteCode::threads_not_watched, static_cast<int>(unseen));
     }
     return result == 0;
 }
@@ -123,7 +123,7 @@ void write_earlier_copies() {
     if (epoch.number != 0 || epoch.earlier.pages() == 0) return;
     epoch.census.clear();
     for (const trace::PageRun& run : epoch.earlier.runs()) {
-        const uint64_t end = run.start + run.pages * tracker::kPageBytes;
+        const uint64_t end = run.start + run.pages * cpu::kPageBytes;
         epoch.census.copied.append(epoch.arena, run.start, end);
     }
     write_census_record(trace::CensusKind::earlier, epoch.census);

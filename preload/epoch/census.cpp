@@ -1,5 +1,6 @@
 #include "epoch/census.h"
 
+#include "arch/cpu.h"
 #include "epoch/aggregate.h"
 #include "epoch/begin.h"
 #include "epoch/blocked_threads.h"
@@ -13,7 +14,7 @@ namespace cowscope::epoch {
 namespace {
 
 uint64_t end_of(const trace::PageRun& run) {
-    return run.start + run.pages * tracker::kPageBytes;
+    return run.start + run.pages * cpu::kPageBytes;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "epoch/earlier_copies.h"
 
+#include "arch/cpu.h"
 #include "epoch/epoch.h"
 #include "tracker/own_writes.h"
 
@@ -21,9 +22,9 @@ void keep_own_writes() {
     epoch.unseen.clear();
     for (const trace::PageRun& run : epoch.earlier.runs()) {
         for (uint64_t i = 0; i < run.pages; ++i) {
-            const uint64_t page = run.start + i * tracker::kPageBytes;
+            const uint64_t page = run.start + i * cpu::kPageBytes;
             if (!writes.include(page)) continue;
-            epoch.unseen.append(epoch.arena, page, page + tracker::kPageBytes);
+            epoch.unseen.append(epoch.arena, page, page + cpu::kPageBytes);
         }
     }
     const tracker::PageRuns all = epoch.earlier;
@@ -44,12 +45,12 @@ void find_earlier_copies() {
     for (const Mapping& mapping : known_mappings) {
         const bool may_be_arena = mapping.start % kArenaAlignment == 0 && mapping.is_private &&
                                   mapping.writable && !mapping.is_file;
-        if (may_be_arena) take(mapping.start, mapping.start + tracker::kPageBytes);
+        if (may_be_arena) take(mapping.start, mapping.start + cpu::kPageBytes);
     }
     // Pages are asked one by one only where something has written to many.
     if (sharing.faults_at_entry > kUsualFaults + epoch.earlier.pages()) {
         epoch.earlier.clear();
-        take(0, tracker::kAddressSpaceEnd);
+        take(0, cpu::kAddressSpaceEnd);
     }
     keep_own_writes();
 }

@@ -10,8 +10,6 @@
 
 #include "support/poison.h"
 
-extern "C" void cowscope_call_on_stack(void (*function)(void*), void* argument, void* stack_top);
-
 namespace cowscope::epoch {
 namespace {
 

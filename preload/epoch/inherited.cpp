@@ -1,5 +1,6 @@
 #include "epoch/inherited.h"
 
+#include "arch/cpu.h"
 #include "epoch/census.h"
 #include "epoch/memory_changes.h"
 #include "support/faults.h"
@@ -10,7 +11,6 @@
 namespace cowscope::epoch {
 namespace {
 
-constexpr uint64_t kHugePage = uint64_t{2} << 20;
 // Faults of which the witness was not told, in one epoch: the shim's own are fewer.
 constexpr uint64_t kUnseenFaults = 16;
 
@@ -21,8 +21,8 @@ void widen_judged_pages() {
         if (!entry.is_fresh || !sharing.look.ask(entry.range.start, &facts) || !facts.is_huge) {
             continue;
         }
-        const uint64_t start = entry.range.start & ~(kHugePage - 1);
-        entry.range = {start, start + kHugePage};
+        const uint64_t start = entry.range.start & ~(cpu::kHugePageBytes - 1);
+        entry.range = {start, start + cpu::kHugePageBytes};
     }
 }
 
@@ -89,7 +89,7 @@ void settle_unseen(tracker::ParentPages* parent) {
         }
         if (!parent->has(page)) return false;
         if (is_own && !epoch.earlier.contains(page)) {
-            epoch.unseen.append(epoch.arena, page, page + tracker::kPageBytes);
+            epoch.unseen.append(epoch.arena, page, page + cpu::kPageBytes);
         }
         return true;
     };
@@ -98,7 +98,7 @@ void settle_unseen(tracker::ParentPages* parent) {
     if (epoch.unseen.pages() == 0) return;
     epoch.census.clear();
     for (const trace::PageRun& run : epoch.unseen.runs()) {
-        const uint64_t end = run.start + run.pages * tracker::kPageBytes;
+        const uint64_t end = run.start + run.pages * cpu::kPageBytes;
         epoch.census.copied.append(epoch.arena, run.start, end);
     }
     write_census_record(trace::CensusKind::unseen, epoch.census);

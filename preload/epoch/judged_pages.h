@@ -3,6 +3,7 @@
 // Callers hold the process's lock.
 #pragma once
 
+#include "arch/cpu.h"
 #include "support/own_memory.h"
 #include "tracker/page_runs.h"
 
@@ -18,7 +19,7 @@ class JudgedPages {
     // A page that is there already stays as it was judged first.
     void add(uint64_t page, bool is_fresh) {
         if (is_full() || any(page, [](const Entry&) { return true; })) return;
-        entries_[count_++] = {{page, page + tracker::kPageBytes}, is_fresh};
+        entries_[count_++] = {{page, page + cpu::kPageBytes}, is_fresh};
     }
     bool is_copied(uint64_t page) const {
         return any(page, [](const Entry& entry) { return !entry.is_fresh; });
@@ -27,7 +28,7 @@ class JudgedPages {
         uint64_t pages = 0;
         for (size_t i = 0; i < count_; ++i) {
             const AddressRange& range = entries_[i].range;
-            if (entries_[i].is_fresh) pages += (range.end - range.start) / tracker::kPageBytes;
+            if (entries_[i].is_fresh) pages += (range.end - range.start) / cpu::kPageBytes;
         }
         return pages;
     }
@@ -51,7 +52,7 @@ class JudgedPages {
     bool any(uint64_t page, Matches&& matches) const {
         for (size_t i = 0; i < count_; ++i) {
             const Entry& entry = entries_[i];
-            if (entry.range.overlaps(page, page + tracker::kPageBytes) && matches(entry)) {
+            if (entry.range.overlaps(page, page + cpu::kPageBytes) && matches(entry)) {
                 return true;
             }
         }

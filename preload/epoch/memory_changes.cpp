@@ -1,5 +1,6 @@
 #include "epoch/memory_changes.h"
 
+#include "arch/cpu.h"
 #include "epoch/aggregate.h"
 #include "epoch/census.h"
 #include "epoch/judge.h"
@@ -16,7 +17,7 @@ namespace cowscope::epoch {
 namespace {
 
 uint64_t end_of(const trace::PageRun& run) {
-    return run.start + run.pages * tracker::kPageBytes;
+    return run.start + run.pages * cpu::kPageBytes;
 }
 
 }  // namespace
@@ -103,7 +104,7 @@ void record_page(trace::CensusKind kind, uint64_t page) {
     }
     Epoch& epoch = *sharing.epoch;
     epoch.census.clear();
-    epoch.census.copied.append(epoch.arena, page, page + tracker::kPageBytes);
+    epoch.census.copied.append(epoch.arena, page, page + cpu::kPageBytes);
     write_census_record(kind, epoch.census);
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "arch/cpu.h"
 #include "support/guarded_read.h"
 #include "support/readable.h"
 #include "support/threads.h"
@@ -11,8 +12,6 @@
 
 namespace cowscope::epoch {
 namespace {
-
-constexpr uint64_t kPage = tracker::kPageBytes;
 
 // Whether the `kBytes` from `start` on are zeros, but for what was written for this signal.
 template <size_t kBytes>
@@ -54,7 +53,7 @@ const Mapping* recall_mapping(Epoch& epoch, uint64_t address) {
 void read_code(uint64_t ip, uint8_t (&code)[trace::kCodeBytes]) {
     std::memset(code, 0, sizeof(code));
     if (guarded_read(reinterpret_cast<const void*>(ip), code, sizeof(code))) return;
-    const size_t bytes_to_page_end = kPage - ip % kPage;
+    const size_t bytes_to_page_end = cpu::kPageBytes - ip % cpu::kPageBytes;
     if (bytes_to_page_end < sizeof(code)) {
         guarded_read(reinterpret_cast<const void*>(ip), code, bytes_to_page_end);
     }
@@ -63,9 +62,10 @@ void read_code(uint64_t ip, uint8_t (&code)[trace::kCodeBytes]) {
 bool is_zero_page(const Fault& fault, const uint64_t (&start)[2]) {
     if ((start[0] | start[1]) != 0) return false;
     // In halves: the handler's stack is small.
-    const uint64_t page = fault.address & ~(kPage - 1);
-    return is_zero<kPage / 2>(fault.stays(), page, fault.own_frames) &&
-           is_zero<kPage / 2>(fault.stays(), page + kPage / 2, fault.own_frames);
+    const uint64_t page = cpu::page_of(fault.address);
+    return is_zero<cpu::kPageBytes / 2>(fault.stays(), page, fault.own_frames) &&
+           is_zero<cpu::kPageBytes / 2>(fault.stays(), page + cpu::kPageBytes / 2,
+                                        fault.own_frames);
 }
 
 bool is_unshared(const Epoch& epoch, uint64_t address) {
@@ -102,7 +102,7 @@ uint64_t find_stays_from(const Mapping* mapping, uint64_t address) {
 }
 
 uint16_t read_words(const Fault& fault, uint64_t (&words)[2]) {
-    const bool in_one_page = fault.address % kPage <= kPage - sizeof(words);
+    const bool in_one_page = fault.address % cpu::kPageBytes <= cpu::kPageBytes - sizeof(words);
     if (read_memory(fault.stays() && in_one_page, fault.address, words, sizeof(words))) return 0;
     if (guarded_read(fault.address, &words[0])) return trace::kNoNeighbour;
     return trace::kNoNeighbour | trace::kNoWord;

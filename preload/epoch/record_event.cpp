@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "arch/cpu.h"
 #include "epoch/aggregate.h"
 #include "epoch/begin.h"
 #include "epoch/judge.h"
@@ -10,26 +11,21 @@
 #include "epoch/sample.h"
 #include "session/session.h"
 #include "support/readable.h"
-#include "witness/registers_x86_64.h"
 
 #include "support/poison.h"
 
 namespace cowscope::epoch {
 namespace {
 
-constexpr uint64_t kPage = tracker::kPageBytes;
 // Registers are kept for the first few events of each site: enough to see that a value that is
 // stored is the old one plus or minus one.
 constexpr uint32_t kExemplarsASite = 4;
 
-// The main thread's stack ends above its environment, and nothing else comes near below it
-// (arch/x86/mm/mmap.c, mmap_base(): a gap of at least 128 MiB).
-constexpr uint64_t kMainStackReach = uint64_t{64} << 20;
-
-// Its part that is in use; nothing where `sp` is on another stack.
+// The part in use of the main thread's stack, which ends above its environment; nothing where `sp`
+// is on another stack.
 AddressRange main_stack(uint64_t sp) {
     const auto top = reinterpret_cast<uint64_t>(session::environment);
-    if (sp >= top || top - sp >= kMainStackReach) return {};
+    if (sp >= top || top - sp >= cpu::kMainStackReach) return {};
     return {sp, top};
 }
 
@@ -43,11 +39,11 @@ const Mapping* find_stack_mapping(Epoch& epoch, uint64_t sp) {
 }
 
 // Whether the kernel has just written to the page that `sp` points to: the end of this signal's
-// frame lies close below the red zone (arch/x86/kernel/signal.c, get_sigframe()). A stack may be
+// frame lies close below the red zone. A stack may be
 // empty, and its end that of its mapping.
 bool holds_signal_frame(const Fault& fault) {
-    constexpr uint64_t kWithFrameEnd = 256;
-    return !fault.own_frames.empty() && fault.registers.sp % kPage >= kWithFrameEnd;
+    return !fault.own_frames.empty() &&
+           fault.registers.sp % cpu::kPageBytes >= cpu::kSignalFrameEndBytes;
 }
 
 bool find_stack(Epoch& epoch, const Fault& fault, unwind::StackRange* range) {
@@ -138,21 +134,21 @@ trace::EventRecord* begin_event(uint32_t site, const ucontext_t& context, bool i
     }
     exemplar->site = site;
     exemplar->padding = 0;
-    witness::copy_registers(context, exemplar->registers);
+    cpu::copy_registers(context, exemplar->registers);
     return event;
 }
 
 // The kernel has put this signal's frame on the stack. Where that were new pages, no instruction of
 // the program has touched them yet, and none will fault on them.
 void judge_frame_pages(Epoch& epoch, const Fault& fault) {
-    const uint64_t first = fault.own_frames.start & ~(kPage - 1);
+    const uint64_t first = cpu::page_of(fault.own_frames.start);
     if (first == epoch.frame_page) return;
     epoch.frame_page = first;
     const uint64_t nothing[2] = {0, 0};
     Fault of_frame = fault;
     of_frame.stays_from = kNothingStays;
-    for (uint64_t page = first; page < fault.own_frames.end; page += kPage) {
-        if (page == (fault.address & ~(kPage - 1))) continue;
+    for (uint64_t page = first; page < fault.own_frames.end; page += cpu::kPageBytes) {
+        if (page == cpu::page_of(fault.address)) continue;
         of_frame.address = page;
         if (is_zero_page(of_frame, nothing)) judge_page(page, true);
     }
@@ -161,7 +157,7 @@ void judge_frame_pages(Epoch& epoch, const Fault& fault) {
 // Whether a fault may be a copy, before the inherited pages are known.
 bool judge_by_page(const Fault& fault, const uint64_t (&start)[2]) {
     const bool is_fresh = is_zero_page(fault, start);
-    judge_page(fault.address & ~(kPage - 1), is_fresh);
+    judge_page(cpu::page_of(fault.address), is_fresh);
     return !is_fresh;
 }
 
@@ -187,7 +183,7 @@ runtime::Observation ask_runtime(Epoch& epoch, const Fault& fault, const uint64_
     const session::Options& options = session::options;
     runtime::Write write = {fault.address, {words[0], words[1]},          fault.stays_from,
                             site,          readable_memory(epoch, fault), {}};
-    witness::copy_registers(*fault.context, write.registers);
+    cpu::copy_registers(*fault.context, write.registers);
     return epoch.runtime.observe(epoch.arena, session::self.writer.sink(), write,
                                  {options.max_stack, options.values});
 }
@@ -210,7 +206,7 @@ bool record_event(Epoch& epoch, Fault& fault) {
         const bool is_private_here =
             !is_unshared(epoch, fault.address) && is_private(fault.address);
         if (!is_private_here || epoch.renewed.has(fault.address)) {
-            if (is_private_here) judge_page(fault.address & ~(kPage - 1), true);
+            if (is_private_here) judge_page(cpu::page_of(fault.address), true);
             writer.count_loss(&trace::LossRecord::fresh_faults, fault.weight);
             return false;
         }

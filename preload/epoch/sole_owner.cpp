@@ -1,5 +1,6 @@
 #include "epoch/sole_owner.h"
 
+#include "arch/cpu.h"
 #include "epoch/census.h"
 #include "epoch/epoch.h"
 
@@ -26,7 +27,7 @@ void stop_if_sole_owner() {
     if (sharing.forks_under_way != 0 || !sharing.look.works()) return;
     epoch.maybe_shared =
         sharing.look.first_shared(epoch.scan_buffer, epoch.inherited, epoch.maybe_shared);
-    if (epoch.maybe_shared != tracker::kAddressSpaceEnd) return;
+    if (epoch.maybe_shared != cpu::kAddressSpaceEnd) return;
     write_census(trace::CensusKind::alone);
     epoch.copied_when_sole_owner = epoch.census.copied.pages();
     write_account(epoch.census.fresh_pages, epoch.inherited.pages() - epoch.copied_when_sole_owner);

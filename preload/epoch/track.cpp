@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "arch/cpu.h"
 #include "epoch/epoch.h"
 #include "epoch/inherited.h"
 #include "epoch/sample.h"
@@ -19,9 +20,8 @@ extern "C" const char _end[] __attribute__((visibility("hidden")));
 namespace cowscope::epoch {
 namespace {
 
-constexpr uint64_t kPage = tracker::kPageBytes;
 // How far below the page of its own frame the shim's code around a fork may reach.
-constexpr uint64_t kUsedStackBytes = 3 * kPage;
+constexpr uint64_t kUsedStackBytes = 3 * cpu::kPageBytes;
 
 // Whether the process had more of its own than what is listed now: the kernel counts them within
 // some dozens a CPU.
@@ -81,7 +81,7 @@ void protect(const AddressRange& used) {
         }
         for (const trace::PageRun& run : epoch.earlier.runs()) {
             if (epoch.number != 0) break;
-            sharing.tracker.unprotect({run.start, run.start + run.pages * kPage});
+            sharing.tracker.unprotect({run.start, run.start + run.pages * cpu::kPageBytes});
         }
         write_protected();
     } else {
@@ -100,13 +100,13 @@ void write_memory_at_fork() {
 }  // namespace
 
 AddressRange stack_in_use() {
-    const uint64_t page = reinterpret_cast<uint64_t>(__builtin_frame_address(0)) & ~(kPage - 1);
-    return {page - kUsedStackBytes, page + kPage};
+    const uint64_t page = cpu::page_of(reinterpret_cast<uint64_t>(__builtin_frame_address(0)));
+    return {page - kUsedStackBytes, page + cpu::kPageBytes};
 }
 
 AddressRange own_image() {
     return {reinterpret_cast<uint64_t>(__ehdr_start),
-            (reinterpret_cast<uint64_t>(_end) + kPage - 1) & ~(kPage - 1)};
+            cpu::page_end(reinterpret_cast<uint64_t>(_end))};
 }
 
 // The best tracker there is, or the one that was asked for. What works is found out once and holds

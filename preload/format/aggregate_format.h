@@ -57,9 +57,9 @@ struct BoundFile {
     uint64_t reached_ns;   // 0: not yet
     uint64_t programs_not_recorded;
     LaterCounts counts;  // of processes that have no table
-    uint8_t zeros[4096 - 104];
+    uint8_t zeros[4 * 1024 - 104];
 };
-static_assert(sizeof(BoundFile) == 4096);
+static_assert(sizeof(BoundFile) == 4 * 1024);
 
 // LaterHeader, then slot_count LaterSlots, code_count LaterCodes, and text_bytes of what these
 // name.

@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "arch/cpu.h"
 #include "runtime/active.h"
 #include "session/session.h"
 
@@ -14,7 +15,6 @@
 namespace cowscope::session {
 namespace {
 
-constexpr uint64_t kPage = 4096;
 // Room for 300 places, and for 1200. A C program has a few dozen, one in an interpreter 150 and
 // more.
 constexpr uint64_t kLeastPlaceBytes = 128 * 1024;
@@ -26,7 +26,7 @@ constexpr uint64_t kNamesPart = 2;
 // A function's name, its file's and its line table take 200 bytes and more.
 constexpr uint64_t kTextBytesACode = 128;
 
-const unsigned char kZeros[kPage] = {};
+const unsigned char kZeros[cpu::kPageBytes] = {};
 
 uint64_t most_bytes_for_places() {
     const uint64_t wanted = budget.left(session::Share::ordinary) / kTablePart;
@@ -49,7 +49,8 @@ int write_all(int fd, const trace::LaterHeader& header, uint64_t bytes) {
             planned = sizeof(header);
         }
         while (count != kParts && planned != bytes) {
-            const uint64_t part = bytes - planned < kPage ? bytes - planned : kPage;
+            const uint64_t part =
+                bytes - planned < cpu::kPageBytes ? bytes - planned : cpu::kPageBytes;
             parts[count++] = {const_cast<unsigned char*>(kZeros), part};
             planned += part;
         }
@@ -124,7 +125,7 @@ void AggregateFile::create() {
     if (!budget.stores_directly()) return;
     const Parts parts = plan();
     // The bound is one of blocks.
-    const uint64_t taken = (parts.bytes + kPage - 1) & ~(kPage - 1);
+    const uint64_t taken = cpu::page_end(parts.bytes);
     if (!budget.take(taken, session::Share::ordinary)) return;
     trace::LaterHeader header = {};
     std::memcpy(header.magic, trace::kLaterMagic, sizeof(header.magic));

@@ -1,6 +1,6 @@
 // The file that the processes of this program count in once its recording has reached its bound
 // (COWSCOPE_MAX_TRACE): the places that copy, and the names of a runtime's code objects there
-// (bound_format.h). Forked children inherit its mapping.
+// (aggregate_format.h). Forked children inherit its mapping.
 //
 // create() is for the time before the first fork; everything else is async-signal-safe, for several
 // threads and processes at once.

@@ -1,5 +1,5 @@
 // The places that copied most after the bound of a recording: a table of few slots in a file
-// (bound_format.h) for any number of places, written by all processes of a program at once.
+// (aggregate_format.h) for any number of places, written by all processes of a program at once.
 //
 // While there is a free slot, a place gets one. Later a new place takes over the slot of the one
 // that copied least (Space-Saving; Metwally, Agrawal, El Abbadi, "Efficient Computation of Frequent

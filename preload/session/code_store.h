@@ -1,6 +1,6 @@
 // The code objects that are named after the bound of a recording: an index and room for texts in a
-// file (bound_format.h), written by all processes of a program at once. What is in it stays; once
-// it is full, nothing is added.
+// file (aggregate_format.h), written by all processes of a program at once. What is in it stays;
+// once it is full, nothing is added.
 //
 // Thread and signal safety: async-signal-safe, for several threads and processes at once. A process
 // that is killed in the midst of it takes at most one entry and the room for one text with it. What

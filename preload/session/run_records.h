@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "arch/cpu.h"
 #include "session/writer.h"
 #include "tracker/page_runs.h"
 
@@ -35,7 +36,7 @@ bool write_runs(Writer* writer, trace::RecordType type, const tracker::PageRuns&
 }
 
 inline trace::PageRun page_run(const AddressRange& range) {
-    return {range.start, (range.end - range.start) / tracker::kPageBytes};
+    return {range.start, (range.end - range.start) / cpu::kPageBytes};
 }
 
 }  // namespace cowscope::session

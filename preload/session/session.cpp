@@ -8,6 +8,7 @@
 
 #include <cstring>
 
+#include "arch/cpu.h"
 #include "session/budget.h"
 
 #include "support/poison.h"
@@ -192,7 +193,7 @@ void write_known_memory(trace::MemoryMoment moment, uint16_t flags, uint64_t pri
     record->header.flags = flags;
     record->time_ns = sys::monotonic_ns();
     record->moment = moment;
-    record->private_dirty_kb = private_pages * (4096 / 1024);
+    record->private_dirty_kb = private_pages * (cpu::kPageBytes / 1024);
     self.writer.commit();
 }
 

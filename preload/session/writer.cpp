@@ -13,7 +13,6 @@
 namespace cowscope::session {
 namespace {
 
-constexpr uint64_t kPage = 4096;
 // Later windows grow, so that a process with many events maps rarely and one with few wastes
 // little.
 constexpr uint64_t kFirstWindowBytes = 32 * 1024;
@@ -102,7 +101,8 @@ int Writer::create(const char* path, pid_t pid, uint64_t created_ns,
     std::memcpy(start.header.magic, trace::kMagic, sizeof(start.header.magic));
     start.header.version = trace::kVersion;
     start.header.header_bytes = sizeof(trace::SegmentHeader);
-    start.header.page_size = kPage;
+    start.header.page_size = trace::kPageBytes;
+    start.header.machine = trace::kMachine;
     start.header.pid = static_cast<uint32_t>(pid);
     start.header.created_ns = created_ns;
     start.loss.header = {sizeof(trace::LossRecord), trace::RecordType::loss, 0};

@@ -1,6 +1,7 @@
 // How much address space this process has, as RLIMIT_AS counts it.
 #pragma once
 
+#include "arch/cpu.h"
 #include "support/syscall.h"
 
 namespace cowscope::sys {
@@ -17,7 +18,7 @@ inline size_t address_space_bytes() {
     for (long i = 0; i < got && text[i] >= '0' && text[i] <= '9'; ++i) {
         pages = pages * 10 + static_cast<size_t>(text[i] - '0');
     }
-    return pages * 4096;
+    return pages * cpu::kPageBytes;
 }
 
 }  // namespace cowscope::sys

@@ -14,6 +14,7 @@
 
 #include <new>
 
+#include "arch/cpu.h"
 #include "support/address_space.h"
 #include "support/syscall.h"
 
@@ -33,7 +34,7 @@ class Arena {
     static constexpr size_t kAlignment = 64;
 
     bool create() {
-        for (size_t bytes = most_bytes(); bytes >= kLeastBytes; bytes = bytes / 4 & ~(kPage - 1)) {
+        for (size_t bytes = most_bytes(); bytes >= kLeastBytes; bytes = cpu::page_of(bytes / 4)) {
             void* memory = sys::mmap(sys::OwnPlace::arena, bytes, PROT_NONE,
                                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
             if (sys::failed(memory)) continue;  // do with less
@@ -93,14 +94,12 @@ class Arena {
     uint64_t end() const { return start() + capacity_; }
 
   private:
-    static constexpr size_t kPage = 4096;
-
     static size_t most_bytes() {
         struct rlimit limit;
         if (sys::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
             return kBytes;
         }
-        const size_t part = left_of(limit.rlim_cur) / kPartOfLimit & ~(kPage - 1);
+        const size_t part = cpu::page_of(left_of(limit.rlim_cur) / kPartOfLimit);
         return part < kBytes ? part : kBytes;
     }
     static size_t left_of(size_t limit_bytes) {
@@ -131,7 +130,7 @@ class Arena {
 inline void Arena::shrink(size_t limit_bytes, const Arena& used) {
     // What is in use, and as much again.
     const size_t needed = 2 * (used.accessible_ + kStepBytes);
-    size_t wanted = left_of(limit_bytes) / kPartOfLimit & ~(kPage - 1);
+    size_t wanted = cpu::page_of(left_of(limit_bytes) / kPartOfLimit);
     if (wanted < needed) wanted = needed;
     if (wanted >= capacity_) return;
     sys::munmap(start_, capacity_ - wanted);

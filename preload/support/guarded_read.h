@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "arch/cpu.h"
 #include "support/readable.h"
 #include "support/syscall.h"
 
@@ -53,10 +54,9 @@ inline size_t read_what_is_there(uint64_t from, void* to, size_t bytes) {
     const long got = copy_guarded(reinterpret_cast<const void*>(from), to, bytes);
     constexpr long kFault = -14;  // -EFAULT
     if (got >= 0 || got == kFault) return got > 0 ? static_cast<size_t>(got) : 0;
-    constexpr uint64_t kPage = 4096;
     size_t done = 0;
     while (done < bytes && is_word_readable((from + done) & ~uint64_t{7})) {
-        const size_t left = kPage - (from + done) % kPage;
+        const size_t left = cpu::kPageBytes - (from + done) % cpu::kPageBytes;
         const size_t step = left < bytes - done ? left : bytes - done;
         std::memcpy(static_cast<char*>(to) + done, reinterpret_cast<const void*>(from + done),
                     step);

@@ -116,7 +116,7 @@ class KnownMappings {
 
   private:
     // Programs with more than a few hundred are rare; untouched room costs nothing.
-    static constexpr size_t kCapacity = 4096;
+    static constexpr size_t kCapacity = 4 * 1024;
 
     Mapping entries_[kCapacity] = {};
     size_t count_ = 0;
@@ -150,7 +150,7 @@ int Mappings::read(Arena& arena, char* scratch, TextSink&& text_sink) {
             line = i + 1;
         }
         held = filled - line;
-        // A line holds a path of at most 4096 bytes: the buffer always has room for more.
+        // A line holds a path of at most 4 KiB: the buffer always has room for more.
         for (size_t i = 0; i < held; ++i) scratch[i] = scratch[line + i];
     }
     sys::close(fd);

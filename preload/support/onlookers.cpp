@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "support/onlookers_x86_64.h"
+#include "arch/cpu.h"
 #include "support/syscall.h"
 #include "support/text.h"
 
@@ -26,7 +26,7 @@ bool is_traced() {
 
 bool is_under_valgrind() {
     constexpr uint64_t kRunningOnValgrind = 0x1001;
-    return ask_valgrind(kRunningOnValgrind) != 0;
+    return cpu::ask_valgrind(kRunningOnValgrind) != 0;
 }
 
 }  // namespace cowscope

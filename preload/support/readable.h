@@ -2,6 +2,7 @@
 // that nothing takes the memory away meanwhile. Async-signal-safe.
 #pragma once
 
+#include "arch/cpu.h"
 #include "support/syscall.h"
 
 namespace cowscope {
@@ -17,10 +18,10 @@ inline bool is_word_readable(uint64_t address) {
 
 // Of at most a page.
 inline bool is_readable(uint64_t address, uint64_t bytes) {
-    constexpr uint64_t kPage = 4096;
     constexpr uint64_t kWord = sizeof(sys::SignalMask);
     const uint64_t last = address + bytes - kWord;
-    return is_word_readable(address) && (address / kPage == last / kPage || is_word_readable(last));
+    return is_word_readable(address) &&
+           (address / cpu::kPageBytes == last / cpu::kPageBytes || is_word_readable(last));
 }
 
 // Pages that could be read a moment ago: asks once for each while the mappings stay as they are.
@@ -37,22 +38,22 @@ class ReadablePages {
     }
     // Of at most a page.
     bool has(uint64_t address, uint64_t bytes) {
-        const uint64_t first = address / kPage;
-        const uint64_t last = (address + bytes - 1) / kPage;
+        const uint64_t first = address / cpu::kPageBytes;
+        const uint64_t last = (address + bytes - 1) / cpu::kPageBytes;
         return has_page(first) && (first == last || has_page(last));
     }
     // The same without asking for what is not remembered.
     bool knows(uint64_t address, uint64_t bytes) const {
-        return knows_page(address / kPage) && knows_page((address + bytes - 1) / kPage);
+        return knows_page(address / cpu::kPageBytes) &&
+               knows_page((address + bytes - 1) / cpu::kPageBytes);
     }
     // Remembers what was found to be readable.
     void note(uint64_t address, uint64_t bytes) {
-        note_page(address / kPage);
-        note_page((address + bytes - 1) / kPage);
+        note_page(address / cpu::kPageBytes);
+        note_page((address + bytes - 1) / cpu::kPageBytes);
     }
 
   private:
-    static constexpr uint64_t kPage = 4096;
     static constexpr uint64_t kNone = ~uint64_t{0};
 
     static uint64_t set_of(uint64_t page) {
@@ -73,7 +74,7 @@ class ReadablePages {
     }
     bool has_page(uint64_t page) {
         if (knows_page(page)) return true;
-        if (!is_word_readable(page * kPage)) return false;
+        if (!is_word_readable(page * cpu::kPageBytes)) return false;
         note_page(page);
         return true;
     }

@@ -16,9 +16,36 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "support/syscall_x86_64.h"
+#include "arch/cpu.h"
+#include "support/system_calls.h"
 
 namespace cowscope::sys {
+
+using cpu::pause_cpu;
+// Any: only for trying out what a filter does to the listed ones, and for the program's own.
+using cpu::raw_syscall6;
+
+inline long syscall6(Call n, long a, long b, long c, long d, long e, long f) {
+    return raw_syscall6(n.number, a, b, c, d, e, f);
+}
+inline long syscall5(Call n, long a, long b, long c, long d, long e) {
+    return raw_syscall6(n.number, a, b, c, d, e, 0);
+}
+inline long syscall4(Call n, long a, long b, long c, long d) {
+    return raw_syscall6(n.number, a, b, c, d, 0, 0);
+}
+inline long syscall3(Call n, long a, long b, long c) {
+    return raw_syscall6(n.number, a, b, c, 0, 0, 0);
+}
+inline long syscall2(Call n, long a, long b) {
+    return raw_syscall6(n.number, a, b, 0, 0, 0, 0);
+}
+inline long syscall1(Call n, long a) {
+    return raw_syscall6(n.number, a, 0, 0, 0, 0, 0);
+}
+inline long syscall0(Call n) {
+    return raw_syscall6(n.number, 0, 0, 0, 0, 0, 0);
+}
 
 template <typename T>
 inline long word(T* pointer) {
@@ -26,7 +53,8 @@ inline long word(T* pointer) {
 }
 
 inline bool failed(long result) {
-    return result < 0 && result > -4096;
+    constexpr long kMostError = 4095;  // MAX_ERRNO of include/linux/err.h
+    return result < 0 && result >= -kMostError;
 }
 
 inline int open_at(int folder, const char* path, int flags, unsigned mode = 0) {

@@ -2,6 +2,7 @@
 // besides.
 #pragma once
 
+#include "arch/cpu.h"
 #include "support/own_memory.h"
 #include "tracker/page_runs.h"
 
@@ -33,7 +34,7 @@ class CensusTaker {
             inherited_bytes += to - from;
             if (written) complete_ = census_.copied.append(arena_, from, to) && complete_;
         });
-        census_.fresh_pages += (end - start - inherited_bytes) / kPageBytes;
+        census_.fresh_pages += (end - start - inherited_bytes) / cpu::kPageBytes;
     }
 
     // The same where the tracker cannot tell of a write.
@@ -42,13 +43,13 @@ class CensusTaker {
         uint64_t inherited_bytes = 0;
         inherited_.intersect(start, end, &cursor_,
                              [&](uint64_t from, uint64_t to) { inherited_bytes += to - from; });
-        census_.unknown_pages += inherited_bytes / kPageBytes;
-        census_.fresh_pages += (end - start - inherited_bytes) / kPageBytes;
+        census_.unknown_pages += inherited_bytes / cpu::kPageBytes;
+        census_.fresh_pages += (end - start - inherited_bytes) / cpu::kPageBytes;
     }
 
     // Pages of a mapping that came later, perhaps where an inherited one was.
     void take_fresh(uint64_t start, uint64_t end) {
-        if (!own_.overlaps(start, end)) census_.fresh_pages += (end - start) / kPageBytes;
+        if (!own_.overlaps(start, end)) census_.fresh_pages += (end - start) / cpu::kPageBytes;
     }
 
     Arena& arena() { return arena_; }

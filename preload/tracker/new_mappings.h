@@ -18,8 +18,8 @@ class NewMappings {
     void forget() { is_read_ = false; }
 
     // Whether `address` is in one. Reads smaps when it was not read yet, which takes up to 100 ns
-    // for each page that the process has; false where it cannot be read. `scratch` holds a line of
-    // 4096 bytes and more.
+    // for each page that the process has; false where it cannot be read. `scratch` holds a line
+    // with a path, 4 KiB, and more.
     bool contain(Arena& arena, char* scratch, size_t scratch_bytes, uint64_t address);
 
   private:

@@ -1,11 +1,11 @@
 #include "tracker/own_writes.h"
 
+#include "arch/cpu.h"
+
 #include "support/poison.h"
 
 namespace cowscope::tracker {
 namespace {
-
-constexpr uint64_t kHugePageBytes = uint64_t{2} << 20;
 
 // Faults of this thread, those that it took inside the kernel included.
 uint64_t own_faults() {
@@ -19,7 +19,7 @@ uint64_t own_faults() {
 bool OwnWrites::is_written(uint64_t page) {
     const uint64_t before = own_faults();
     const int result =
-        sys::madvise(reinterpret_cast<void*>(page), kPageBytes, sys::kMadvPopulateWrite);
+        sys::madvise(reinterpret_cast<void*>(page), cpu::kPageBytes, sys::kMadvPopulateWrite);
     return result != 0 || own_faults() == before;
 }
 
@@ -30,8 +30,8 @@ bool OwnWrites::include(uint64_t page) {
     if (!look_.ask(page, &facts) || facts.is_protected) return true;
     const bool written = is_written(page);
     if (facts.is_huge) {
-        huge_.start = page & ~(kHugePageBytes - 1);
-        huge_.end = huge_.start + kHugePageBytes;
+        huge_.start = page & ~(cpu::kHugePageBytes - 1);
+        huge_.end = huge_.start + cpu::kHugePageBytes;
         is_huge_written_ = written;
     }
     return written;

@@ -1,5 +1,6 @@
 #include "tracker/page_look.h"
 
+#include "arch/cpu.h"
 #include "format/kernel_abi.h"
 #include "support/descriptor.h"
 #include "support/text.h"
@@ -24,7 +25,7 @@ bool is_shared(uint64_t entry) {
 
 // How many entries were read.
 size_t read_pagemap(int fd, uint64_t start, uint64_t* entries, size_t count) {
-    const auto offset = static_cast<long>(start / kPageBytes * sizeof(uint64_t));
+    const auto offset = static_cast<long>(start / cpu::kPageBytes * sizeof(uint64_t));
     const long got = sys::syscall4(SYS_pread64, fd, sys::word(entries),
                                    static_cast<long>(count * sizeof(uint64_t)), offset);
     return sys::failed(got) ? 0 : static_cast<size_t>(got) / sizeof(uint64_t);
@@ -77,8 +78,8 @@ bool PageLook::ask(uint64_t address, PageFacts* facts) {
     kernel::PageRegion region = {};
     kernel::PagemapScanArgument scan = {};
     scan.size = sizeof(scan);
-    scan.start = address & ~(kPageBytes - 1);
-    scan.end = scan.start + kPageBytes;
+    scan.start = cpu::page_of(address);
+    scan.end = scan.start + cpu::kPageBytes;
     scan.vec = reinterpret_cast<uint64_t>(&region);
     scan.vec_len = 1;
     scan.category_inverted = kernel::kPageIsPfnZero;
@@ -153,22 +154,22 @@ uint64_t PageLook::first_shared(kernel::PageRegion* buffer, const PageRuns& page
     // Few at first: in most cases the one at `from` is it.
     size_t most = 8;
     size_t cursor = 0;
-    uint64_t found = kAddressSpaceEnd;
-    pages.intersect(from, kAddressSpaceEnd, &cursor, [&](uint64_t start, uint64_t end) {
-        while (start < end && found == kAddressSpaceEnd) {
-            const uint64_t left = (end - start) / kPageBytes;
+    uint64_t found = cpu::kAddressSpaceEnd;
+    pages.intersect(from, cpu::kAddressSpaceEnd, &cursor, [&](uint64_t start, uint64_t end) {
+        while (start < end && found == cpu::kAddressSpaceEnd) {
+            const uint64_t left = (end - start) / cpu::kPageBytes;
             const size_t count = left < most ? static_cast<size_t>(left) : most;
             most = kEntriesABuffer;
             if (!read_entries(start, entries, count)) {
                 found = start;
                 return;
             }
-            for (size_t i = 0; i < count && found == kAddressSpaceEnd; ++i) {
+            for (size_t i = 0; i < count && found == cpu::kAddressSpaceEnd; ++i) {
                 if (is_shared(entries[i]) || (entries[i] & kEntrySwapped) != 0) {
-                    found = start + i * kPageBytes;
+                    found = start + i * cpu::kPageBytes;
                 }
             }
-            start += count * kPageBytes;
+            start += count * cpu::kPageBytes;
         }
     });
     return found;
@@ -205,20 +206,20 @@ void PageLook::list_copied(Arena& arena, kernel::PageRegion* buffer, const Addre
                    uint64_t entries[kEntries];
                    uint64_t theirs[kEntries];
                    for (uint64_t start = region.start; start < region.end;) {
-                       const uint64_t left = (region.end - start) / kPageBytes;
+                       const uint64_t left = (region.end - start) / cpu::kPageBytes;
                        const size_t count = left < kEntries ? static_cast<size_t>(left) : kEntries;
                        if (!read_entries(start, entries, count)) return;
                        size_t known = 0;  // of `theirs`
                        for (size_t i = 0; i < count; ++i) {
-                           const uint64_t page = start + i * kPageBytes;
-                           if (!is_alone(entries[i]) || own.overlaps(page, page + kPageBytes))
+                           const uint64_t page = start + i * cpu::kPageBytes;
+                           if (!is_alone(entries[i]) || own.overlaps(page, page + cpu::kPageBytes))
                                continue;
                            if (known == 0) known = parent_.read(start, theirs, count);
                            if (i >= known) break;
                            if ((theirs[i] & (kEntryPresent | kEntrySwapped)) == 0) continue;
-                           pages->append(arena, page, page + kPageBytes);
+                           pages->append(arena, page, page + cpu::kPageBytes);
                        }
-                       start += count * kPageBytes;
+                       start += count * cpu::kPageBytes;
                    }
                });
 }
@@ -232,7 +233,7 @@ bool PageLook::has_alone(const PageRuns& pages, const PageRuns& except) {
     for (const trace::PageRun& run : pages.runs()) {
         for (; next < before + run.pages; next += kStep / 2 + (chance >> 58)) {
             chance = chance * 6364136223846793005u + 1442695040888963407u;
-            const uint64_t page = run.start + (next - before) * kPageBytes;
+            const uint64_t page = run.start + (next - before) * cpu::kPageBytes;
             uint64_t entry = 0;
             if (!read_entries(page, &entry, 1)) return false;
             if (is_alone(entry) && !except.contains(page)) return true;
@@ -256,12 +257,12 @@ uint64_t PageLook::count_alone(kernel::PageRegion* buffer, const PageRuns& pages
             const uint64_t left = run.pages - done;
             const size_t count =
                 left < kEntriesABuffer ? static_cast<size_t>(left) : kEntriesABuffer;
-            const uint64_t start = run.start + done * kPageBytes;
+            const uint64_t start = run.start + done * cpu::kPageBytes;
             if (!read_entries(start, entries, count)) return alone;
-            except.intersect(start, start + count * kPageBytes, &cursor,
+            except.intersect(start, start + count * cpu::kPageBytes, &cursor,
                              [&](uint64_t from, uint64_t to) {
-                                 for (; from < to; from += kPageBytes) {
-                                     entries[(from - start) / kPageBytes] = 0;
+                                 for (; from < to; from += cpu::kPageBytes) {
+                                     entries[(from - start) / cpu::kPageBytes] = 0;
                                  }
                              });
             for (size_t i = 0; i < count; ++i) alone += is_alone(entries[i]) ? 1 : 0;

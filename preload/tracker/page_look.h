@@ -4,6 +4,7 @@
 // Async-signal-safe; callers hold the process's lock.
 #pragma once
 
+#include "arch/cpu.h"
 #include "support/descriptor.h"
 #include "support/mappings.h"
 #include "support/own_memory.h"
@@ -90,8 +91,8 @@ class PageLook {
                          IsKept&& is_kept);
 
     // The first of `pages`, from `from` on, that another process has too, or that may be shared as
-    // far as can be told (it is swapped out, or nothing can be asked); kAddressSpaceEnd where there
-    // is none. 30 ns a page.
+    // far as can be told (it is swapped out, or nothing can be asked); cpu::kAddressSpaceEnd where
+    // there is none. 30 ns a page.
     uint64_t first_shared(kernel::PageRegion* buffer, const PageRuns& pages, uint64_t from);
 
     // Appends the pages of [start, end) that are this process's alone, and that the parent has too:
@@ -144,12 +145,12 @@ void PageLook::remove_unshared(Arena& arena, kernel::PageRegion* buffer, PageRun
             const uint64_t left = run.pages - done;
             const size_t count =
                 left < kEntriesABuffer ? static_cast<size_t>(left) : kEntriesABuffer;
-            const uint64_t start = run.start + done * kPageBytes;
+            const uint64_t start = run.start + done * cpu::kPageBytes;
             if (!read_entries(start, entries, count)) return;
             for (size_t i = 0; i < count; ++i) {
-                const uint64_t page = start + i * kPageBytes;
+                const uint64_t page = start + i * cpu::kPageBytes;
                 if (is_unshared(entries[i]) && !is_kept(page, is_own(entries[i]))) continue;
-                if (!room->append(arena, page, page + kPageBytes)) return;
+                if (!room->append(arena, page, page + cpu::kPageBytes)) return;
             }
             done += count;
         }

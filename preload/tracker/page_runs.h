@@ -1,18 +1,17 @@
 // A set of pages as ascending, disjoint runs.
 #pragma once
 
+#include "arch/cpu.h"
 #include "format/trace_format.h"
 #include "support/arena.h"
 
 namespace cowscope::tracker {
 
-inline constexpr uint64_t kPageBytes = 4096;
-
 class PageRuns {
   public:
     // Adds [start, end), which lies behind everything added so far. False when memory is out.
     bool append(Arena& arena, uint64_t start, uint64_t end) {
-        const uint64_t pages = (end - start) / kPageBytes;
+        const uint64_t pages = (end - start) / cpu::kPageBytes;
         pages_ += pages;
         if (!runs_.empty() && run_end(runs_.back()) == start) {
             runs_.back().pages += pages;
@@ -27,14 +26,14 @@ class PageRuns {
 
     // Adds [start, end), which is not in the set and may lie anywhere. False when memory is out.
     bool insert(Arena& arena, uint64_t start, uint64_t end) {
-        if (!runs_.push(arena, {start, (end - start) / kPageBytes})) return false;
+        if (!runs_.push(arena, {start, (end - start) / cpu::kPageBytes})) return false;
         size_t at = runs_.size() - 1;
         for (; at > 0 && runs_[at - 1].start > start; --at) {
             const trace::PageRun moved = runs_[at - 1];
             runs_[at - 1] = runs_[at];
             runs_[at] = moved;
         }
-        pages_ += (end - start) / kPageBytes;
+        pages_ += (end - start) / cpu::kPageBytes;
         return true;
     }
 
@@ -43,12 +42,12 @@ class PageRuns {
         size_t i = first_ending_after(start);
         if (i == runs_.size() || runs_[i].start >= end) return true;
         if (runs_[i].start < start && run_end(runs_[i]) > end) {
-            const trace::PageRun behind = {end, (run_end(runs_[i]) - end) / kPageBytes};
+            const trace::PageRun behind = {end, (run_end(runs_[i]) - end) / cpu::kPageBytes};
             if (!runs_.push(arena, behind)) return false;
             for (size_t at = runs_.size() - 1; at > i + 1; --at) runs_[at] = runs_[at - 1];
             runs_[i + 1] = behind;
-            runs_[i].pages = (start - runs_[i].start) / kPageBytes;
-            pages_ -= (end - start) / kPageBytes;
+            runs_[i].pages = (start - runs_[i].start) / cpu::kPageBytes;
+            pages_ -= (end - start) / cpu::kPageBytes;
             return true;
         }
         size_t kept = i;
@@ -57,11 +56,11 @@ class PageRuns {
             const uint64_t from = run.start > start ? run.start : start;
             const uint64_t to = run_end(run) < end ? run_end(run) : end;
             if (from < to) {
-                pages_ -= (to - from) / kPageBytes;
+                pages_ -= (to - from) / cpu::kPageBytes;
                 if (run.start < from) {
-                    run.pages = (from - run.start) / kPageBytes;
+                    run.pages = (from - run.start) / cpu::kPageBytes;
                 } else {
-                    run = {to, (run_end(run) - to) / kPageBytes};
+                    run = {to, (run_end(run) - to) / cpu::kPageBytes};
                 }
             }
             if (run.pages != 0) runs_[kept++] = run;
@@ -111,7 +110,7 @@ class PageRuns {
     }
 
     static uint64_t run_end(const trace::PageRun& run) {
-        return run.start + run.pages * kPageBytes;
+        return run.start + run.pages * cpu::kPageBytes;
     }
 
     ArenaArray<trace::PageRun> runs_;

@@ -9,11 +9,6 @@
 
 namespace cowscope::tracker {
 
-// User addresses end below this one with four-level page tables
-// (Documentation/arch/x86/x86_64/mm.rst). A mapping above it exists only for programs that ask for
-// it by address hint.
-inline constexpr uint64_t kAddressSpaceEnd = 0x7ffffffff000;
-
 // A page's categories as this scan asks for them.
 struct ScanQuery {
     uint64_t required = 0;       // all of these

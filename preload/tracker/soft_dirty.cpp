@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "arch/cpu.h"
 #include "support/descriptor.h"
 #include "tracker/own_pagemap.h"
 
@@ -36,15 +37,15 @@ int SoftDirty::open() {
 
     // Two pages are touched, the bits cleared, one written again: only that one may have the bit.
     constexpr size_t kProbePages = 2;
-    void* probe = sys::mmap(sys::OwnPlace::probe, kProbePages * kPageBytes, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS);
+    void* probe = sys::mmap(sys::OwnPlace::probe, kProbePages * cpu::kPageBytes,
+                            PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
     if (sys::failed(probe)) {
         close();
         return -ENOMEM;
     }
     auto* bytes = static_cast<volatile unsigned char*>(probe);
     bytes[0] = 1;
-    bytes[kPageBytes] = 1;
+    bytes[cpu::kPageBytes] = 1;
     int result = clear_bits(clear_refs_);
     bytes[0] = 2;
     const auto start = reinterpret_cast<uint64_t>(probe);
@@ -59,14 +60,15 @@ int SoftDirty::open() {
         kernel::PagemapScanArgument scan = {};
         scan.size = sizeof(scan);
         scan.start = start;
-        scan.end = start + kProbePages * kPageBytes;
+        scan.end = start + kProbePages * cpu::kPageBytes;
         scan.vec = reinterpret_cast<uint64_t>(&region);
         scan.vec_len = 1;
         scan.category_mask = scan.return_mask = kernel::kPageIsSoftDirty;
         const int found = sys::ioctl(pagemap_.number(), kernel::kPagemapScan, &scan);
-        scans_soft_dirty_ = found == 1 && region.start == start && region.end == start + kPageBytes;
+        scans_soft_dirty_ =
+            found == 1 && region.start == start && region.end == start + cpu::kPageBytes;
     }
-    sys::munmap(probe, kProbePages * kPageBytes);
+    sys::munmap(probe, kProbePages * cpu::kPageBytes);
     works_ = result == 0;
     if (result != 0) close();
     return result;
@@ -88,19 +90,19 @@ int SoftDirty::protect(kernel::PageRegion* buffer, const Mappings& mappings, con
 // not a file's. Where it fails (too many mappings), the report may have some pages too many.
 void SoftDirty::split_huge_pages(kernel::PageRegion* buffer, const Mappings& mappings,
                                  const OwnMemory& own) {
-    constexpr uint64_t kHugePageBytes = uint64_t{2} << 20;
     ScanQuery query;
     query.required = query.reported = kernel::kPageIsHuge;
     query.forbidden = kernel::kPageIsFile | kernel::kPageIsPfnZero;
     for (const Mapping& mapping : mappings.all()) {
         if (!can_watch(mapping) || own.overlaps(mapping.start, mapping.end)) continue;
-        if (mapping.end - mapping.start < kHugePageBytes) continue;
+        if (mapping.end - mapping.start < cpu::kHugePageBytes) continue;
         scan_pages(pagemap_.number(), query, mapping.start, mapping.end, buffer,
                    [](const kernel::PageRegion& region) {
-                       for (uint64_t at = region.start; at < region.end; at += kHugePageBytes) {
+                       for (uint64_t at = region.start; at < region.end;
+                            at += cpu::kHugePageBytes) {
                            void* page = reinterpret_cast<void*>(at);
-                           sys::madvise(page, kPageBytes, MADV_RANDOM);
-                           sys::madvise(page, kPageBytes, MADV_NORMAL);
+                           sys::madvise(page, cpu::kPageBytes, MADV_RANDOM);
+                           sys::madvise(page, cpu::kPageBytes, MADV_NORMAL);
                        }
                    });
     }
@@ -108,7 +110,7 @@ void SoftDirty::split_huge_pages(kernel::PageRegion* buffer, const Mappings& map
 
 int SoftDirty::read_entries(uint64_t start, uint64_t* entries, size_t count) {
     const size_t wanted = count * sizeof(uint64_t);
-    const auto offset = static_cast<long>(start / kPageBytes * sizeof(uint64_t));
+    const auto offset = static_cast<long>(start / cpu::kPageBytes * sizeof(uint64_t));
     const long got = sys::syscall4(SYS_pread64, pagemap_.number(), sys::word(entries),
                                    static_cast<long>(wanted), offset);
     if (sys::failed(got)) return static_cast<int>(got);
@@ -130,7 +132,7 @@ int SoftDirty::walk(kernel::PageRegion* buffer, uint64_t start, uint64_t end, bo
     auto* entries = reinterpret_cast<uint64_t*>(buffer);
     constexpr size_t kEntries = kScanBufferRegions * sizeof(kernel::PageRegion) / sizeof(uint64_t);
     for (uint64_t at = start; at < end;) {
-        const uint64_t pages = (end - at) / kPageBytes;
+        const uint64_t pages = (end - at) / cpu::kPageBytes;
         const size_t count = pages < kEntries ? static_cast<size_t>(pages) : kEntries;
         const int result = read_entries(at, entries, count);
         if (result != 0) return result;
@@ -138,10 +140,10 @@ int SoftDirty::walk(kernel::PageRegion* buffer, uint64_t start, uint64_t end, bo
             const uint64_t entry = entries[i];
             if ((entry & (kEntryPresent | kEntrySwapped)) == 0) continue;
             if (is_file && (entry & kEntryFileOrShared) != 0) continue;
-            const uint64_t page = at + i * kPageBytes;
-            sink(page, page + kPageBytes, (entry & kEntrySoftDirty) != 0);
+            const uint64_t page = at + i * cpu::kPageBytes;
+            sink(page, page + cpu::kPageBytes, (entry & kEntrySoftDirty) != 0);
         }
-        at += count * kPageBytes;
+        at += count * cpu::kPageBytes;
     }
     return 0;
 }
@@ -185,7 +187,7 @@ bool SoftDirty::has_clean_page(kernel::PageRegion* buffer, const Mapping& mappin
         return sys::ioctl(pagemap_.number(), kernel::kPagemapScan, &scan) > 0;
     }
     bool found = false;
-    constexpr uint64_t kStepBytes = 512 * kPageBytes;
+    constexpr uint64_t kStepBytes = 512 * cpu::kPageBytes;
     for (uint64_t at = mapping.start; at < mapping.end && !found; at += kStepBytes) {
         const uint64_t end = mapping.end - at < kStepBytes ? mapping.end : at + kStepBytes;
         const int result = walk(buffer, at, end, mapping.is_file,
@@ -198,7 +200,7 @@ bool SoftDirty::has_clean_page(kernel::PageRegion* buffer, const Mapping& mappin
 int SoftDirty::scan_mapping(kernel::PageRegion* buffer, const Mapping& mapping, bool is_protected,
                             CensusTaker* taker) {
     // The kernel is asked only where it matters, because the answer takes as long as clearing.
-    constexpr uint64_t kWorthAskingBytes = 32 * kPageBytes;
+    constexpr uint64_t kWorthAskingBytes = 32 * cpu::kPageBytes;
     const bool is_doubtful = is_protected && mapping.end - mapping.start >= kWorthAskingBytes &&
                              taker->knows_inherited(mapping.start, mapping.end) &&
                              !has_clean_page(buffer, mapping);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "arch/cpu.h"
 #include "support/descriptor.h"
 #include "tracker/own_pagemap.h"
 
@@ -83,7 +84,8 @@ int Userfaultfd::list_present(Arena& arena, kernel::PageRegion* buffer, const Ad
     };
     int result = scan_pages(pagemap_.number(), query, 0, used.start, buffer, keep);
     if (result == 0) {
-        result = scan_pages(pagemap_.number(), query, used.end, kAddressSpaceEnd, buffer, keep);
+        result =
+            scan_pages(pagemap_.number(), query, used.end, cpu::kAddressSpaceEnd, buffer, keep);
     }
     return result == 0 && !complete ? -ENOMEM : result;
 }
@@ -116,7 +118,7 @@ int Userfaultfd::protect_all_of(const AddressRange& range) {
 int Userfaultfd::protect_within(kernel::PageRegion* buffer, const AddressRange& range,
                                 const PageRuns& present) {
     // Shorter runs are not worth two system calls.
-    constexpr uint64_t kLongRunBytes = 256 * kPageBytes;
+    constexpr uint64_t kLongRunBytes = 256 * cpu::kPageBytes;
     uint64_t done = range.start;
     int result = 0;
     size_t cursor = 0;
@@ -132,7 +134,8 @@ int Userfaultfd::protect_within(kernel::PageRegion* buffer, const AddressRange& 
 int Userfaultfd::protect(kernel::PageRegion* buffer, const AddressRange& used,
                          const PageRuns& present) {
     const int result = protect_within(buffer, {0, used.start}, present);
-    return result != 0 ? result : protect_within(buffer, {used.end, kAddressSpaceEnd}, present);
+    return result != 0 ? result
+                       : protect_within(buffer, {used.end, cpu::kAddressSpaceEnd}, present);
 }
 
 int Userfaultfd::watch_moved(kernel::PageRegion* buffer, const AddressRange& range) {

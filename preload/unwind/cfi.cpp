@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <link.h>
 
+#include "arch/cpu.h"
 #include "unwind/byte_reader.h"
 
 #include "support/poison.h"
@@ -12,11 +13,6 @@ extern "C" int _dl_find_object(void* address, struct dl_find_object* result) __a
 
 namespace cowscope::unwind {
 namespace {
-
-// DWARF register numbers (System V ABI, AMD64 supplement, figure 3.36).
-constexpr uint64_t kRbp = 6;
-constexpr uint64_t kRsp = 7;
-constexpr uint64_t kReturnAddress = 16;
 
 constexpr uint8_t kOmitted = 0xff;                // DW_EH_PE_omit
 constexpr uint32_t kExtendedLength = 0xffffffff;  // a length of 64 bits follows
@@ -160,7 +156,7 @@ bool read_cie(uint64_t address, const Module& module, Cie* cie) {
     cie->code_alignment = reader.uleb();
     cie->data_alignment = reader.sleb();
     const uint64_t return_register = version == 1 ? reader.fixed<uint8_t>() : reader.uleb();
-    if (!reader.ok() || return_register != kReturnAddress) return false;
+    if (!reader.ok() || return_register != cpu::kDwarfReturnAddress) return false;
     cie->instructions = reader.position();
     if (letters[0] == '\0') return true;
     if (letters[0] != 'z') return false;
@@ -192,7 +188,7 @@ bool read_cie(uint64_t address, const Module& module, Cie* cie) {
     return reader.ok();
 }
 
-enum class Saved : uint8_t { same, at_cfa, at_rbp, undefined, unknown };
+enum class Saved : uint8_t { same, at_cfa, at_fp, undefined, unknown };
 
 struct SavedRegister {
     Saved how = Saved::same;
@@ -202,40 +198,44 @@ struct SavedRegister {
 struct Row {
     CfaKind cfa = CfaKind::none;
     int64_t cfa_offset = 0;
-    SavedRegister rbp;
+    SavedRegister fp;
     SavedRegister return_address;
 
     SavedRegister* of(uint64_t dwarf_register) {
-        if (dwarf_register == kRbp) return &rbp;
-        if (dwarf_register == kReturnAddress) return &return_address;
+        if (dwarf_register == cpu::kDwarfFramePointer) return &fp;
+        if (dwarf_register == cpu::kDwarfReturnAddress) return &return_address;
         return nullptr;
     }
 };
 
+// DW_OP_breg0 + n: an offset to register n.
+constexpr uint8_t breg(uint64_t dwarf_register) {
+    return static_cast<uint8_t>(0x70 + dwarf_register);
+}
+
 // The few expressions that compilers and linkers write for the CFA.
 void read_cfa_expression(ByteReader& reader, Row* row) {
-    constexpr uint8_t kBregRbp = 0x76;  // DW_OP_breg6
-    constexpr uint8_t kBregRsp = 0x77;  // DW_OP_breg7
-    constexpr uint8_t kDeref = 0x06;    // DW_OP_deref
-    constexpr uint8_t kBregRip = 0x80;  // DW_OP_breg16
+    constexpr uint8_t kDeref = 0x06;  // DW_OP_deref
     row->cfa = CfaKind::none;
     const auto first = reader.fixed<uint8_t>();
     const int64_t offset = reader.sleb();
     const auto second = reader.fixed<uint8_t>();
     if (!reader.ok()) return;
-    if (first == kBregRbp && second == kDeref && reader.done()) {
-        row->cfa = CfaKind::rbp_deref;
+    if (first == breg(cpu::kDwarfFramePointer) && second == kDeref && reader.done()) {
+        row->cfa = CfaKind::fp_deref;
         row->cfa_offset = offset;
-    } else if (first == kBregRsp && offset == 8 && second == kBregRip) {
-        row->cfa = CfaKind::plt;
+    } else if (first == breg(cpu::kDwarfStackPointer) && offset == cpu::kStubCfaOffset &&
+               second == breg(cpu::kDwarfInstructionPointer)) {
+        row->cfa = CfaKind::stub;
     }
 }
 
 SavedRegister read_register_expression(ByteReader& reader) {
-    constexpr uint8_t kBregRbp = 0x76;
     const auto first = reader.fixed<uint8_t>();
     const int64_t offset = reader.sleb();
-    if (reader.ok() && first == kBregRbp && reader.done()) return {Saved::at_rbp, offset};
+    if (reader.ok() && first == breg(cpu::kDwarfFramePointer) && reader.done()) {
+        return {Saved::at_fp, offset};
+    }
     return {Saved::unknown, 0};
 }
 
@@ -258,9 +258,9 @@ class Interpreter {
   private:
     bool step(ByteReader* reader);
     void set_cfa(uint64_t dwarf_register, int64_t offset) {
-        row_.cfa = dwarf_register == kRsp   ? CfaKind::from_rsp
-                   : dwarf_register == kRbp ? CfaKind::from_rbp
-                                            : CfaKind::none;
+        row_.cfa = dwarf_register == cpu::kDwarfStackPointer   ? CfaKind::from_sp
+                   : dwarf_register == cpu::kDwarfFramePointer ? CfaKind::from_fp
+                                                               : CfaKind::none;
         row_.cfa_offset = offset;
     }
     void save(uint64_t dwarf_register, SavedRegister saved) {
@@ -424,26 +424,28 @@ constexpr bool fits(int64_t value) {
 }
 
 Rule to_rule(uint64_t ip, const Row& row) {
-    Rule rule = {ip, 0, 0, CfaKind::none, RbpKind::same};
+    Rule rule = {ip, 0, 0, CfaKind::none, FpKind::same};
     if (row.return_address.how == Saved::undefined) {
         rule.cfa = CfaKind::outermost;
         return rule;
     }
-    // On x86-64 the call instruction puts the return address just below the CFA.
-    if (row.return_address.how != Saved::at_cfa || row.return_address.offset != -8) return rule;
-    if (!fits(row.cfa_offset) || !fits(row.rbp.offset)) return rule;
+    if (row.return_address.how != Saved::at_cfa ||
+        row.return_address.offset != cpu::kReturnAddressFromCfa) {
+        return rule;
+    }
+    if (!fits(row.cfa_offset) || !fits(row.fp.offset)) return rule;
     rule.cfa = row.cfa;
     rule.cfa_offset = static_cast<int32_t>(row.cfa_offset);
-    rule.rbp_offset = static_cast<int32_t>(row.rbp.offset);
-    if (row.rbp.how == Saved::at_cfa) rule.rbp = RbpKind::from_cfa;
-    if (row.rbp.how == Saved::at_rbp) rule.rbp = RbpKind::from_rbp;
+    rule.fp_offset = static_cast<int32_t>(row.fp.offset);
+    if (row.fp.how == Saved::at_cfa) rule.fp = FpKind::from_cfa;
+    if (row.fp.how == Saved::at_fp) rule.fp = FpKind::from_fp;
     return rule;
 }
 
 }  // namespace
 
 Rule find_rule_in(const Module& module, uint64_t ip) {
-    const Rule none = {ip, 0, 0, CfaKind::none, RbpKind::same};
+    const Rule none = {ip, 0, 0, CfaKind::none, FpKind::same};
     const uint64_t fde = find_fde(module, ip);
     if (fde < module.start || fde >= module.end) return none;
 
@@ -461,7 +463,7 @@ Rule find_rule_in(const Module& module, uint64_t ip) {
     const uint64_t first = reader.encoded(cie.pointer_encoding, module.eh_frame_header);
     const uint64_t bytes = reader.encoded(cie.pointer_encoding & 0x0f, 0);
     if (!reader.ok() || ip < first || ip - first >= bytes) return none;
-    if (cie.signal_frame) return {ip, 0, 0, CfaKind::signal, RbpKind::same};
+    if (cie.signal_frame) return {ip, 0, 0, CfaKind::signal, FpKind::same};
     if (cie.has_augmentation) reader.skip(reader.uleb());
     if (!reader.ok()) return none;
 
@@ -473,11 +475,12 @@ Rule find_rule_in(const Module& module, uint64_t ip) {
 }
 
 Rule find_rule(uint64_t ip) {
-    if (_dl_find_object == nullptr) return {ip, 0, 0, CfaKind::none, RbpKind::same};
+    if (_dl_find_object == nullptr) return {ip, 0, 0, CfaKind::none, FpKind::same};
     Module module;
     if (!find_module(ip, &module)) {
         // Code of no module was generated at run time, and code generators keep frame pointers.
-        return {ip, 16, -16, CfaKind::from_rbp, RbpKind::from_cfa};
+        return {ip, cpu::kCfaFromFramePointer, cpu::kFramePointerFromCfa, CfaKind::from_fp,
+                FpKind::from_cfa};
     }
     return find_rule_in(module, ip);
 }

@@ -7,6 +7,7 @@
 // the process's lock. Reads what the walk has read, with the same care.
 #pragma once
 
+#include "arch/cpu.h"
 #include "support/hash.h"
 #include "unwind/walker.h"
 
@@ -16,7 +17,8 @@ template <uint32_t kMostFrames>
 class LastWalk {
   public:
     // As Walker::walk(), into ips().
-    void walk(Walker* walker, const Registers& registers, const StackRange& stack, uint32_t limit) {
+    void walk(Walker* walker, const cpu::Registers& registers, const StackRange& stack,
+              uint32_t limit) {
         if (is_same(*walker, registers, stack, limit)) return;
         registers_ = registers;
         end_ = stack.end;
@@ -45,15 +47,15 @@ class LastWalk {
     uint64_t key() const { return key_; }
 
   private:
-    bool is_same(const Walker& walker, const Registers& registers, const StackRange& stack,
+    bool is_same(const Walker& walker, const cpu::Registers& registers, const StackRange& stack,
                  uint32_t limit) const {
         return registers.ip == registers_.ip && registers.sp == registers_.sp &&
-               (registers.bp == registers_.bp || !words_.needs_bp()) && stack.end == end_ &&
+               (registers.fp == registers_.fp || !words_.needs_fp()) && stack.end == end_ &&
                limit == limit_ && walker.rules_version() == rules_version_ &&
                words_.are_unchanged(stack);
     }
 
-    Registers registers_;
+    cpu::Registers registers_;
     uint64_t end_;  // of the stack
     uint64_t key_;
     uint32_t limit_;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "arch/cpu.h"
 #include "support/readable.h"
 
 namespace cowscope::unwind {
@@ -23,13 +24,12 @@ class StackPages {
         // They stand side by side.
         uint64_t& known = pages_[page % kMost];
         if (known == page) return true;
-        if (!is_word_readable(page * kPage)) return false;
+        if (!is_word_readable(page * cpu::kPageBytes)) return false;
         known = page;
         return true;
     }
 
   private:
-    static constexpr uint64_t kPage = 4096;
     static constexpr uint64_t kMost = 16;
 
     uint64_t version_;
@@ -49,7 +49,7 @@ struct StackRange {
 class StackReader {
   public:
     explicit StackReader(const StackRange& range)
-        : range_(range), page_(range.has_start ? range.start / kPage : kNone) {}
+        : range_(range), page_(range.has_start ? range.start / cpu::kPageBytes : kNone) {}
     bool is_within(uint64_t address) const {
         return address >= range_.start && address < range_.end &&
                range_.end - address >= sizeof(uint64_t);
@@ -62,16 +62,15 @@ class StackReader {
     }
 
   private:
-    static constexpr uint64_t kPage = 4096;
     static constexpr uint64_t kNone = ~uint64_t{0};
 
     // Frames follow each other, so the page that was asked for last is mostly the one.
     bool has(uint64_t address, uint64_t bytes) {
-        const uint64_t last = (address + bytes - 1) / kPage;
-        if (address / kPage == page_ && last == page_) return true;
+        const uint64_t last = (address + bytes - 1) / cpu::kPageBytes;
+        if (address / cpu::kPageBytes == page_ && last == page_) return true;
         if (range_.known == nullptr) {
             if (!is_readable(address, bytes)) return false;
-        } else if (!range_.known->has(address / kPage) || !range_.known->has(last)) {
+        } else if (!range_.known->has(address / cpu::kPageBytes) || !range_.known->has(last)) {
             return false;
         }
         page_ = last;
@@ -87,11 +86,12 @@ class StackWords {
   public:
     void begin() {
         count_ = 0;
-        needs_bp_ = false;
+        needs_fp_ = false;
     }
-    // The walk has used rbp as it was where it began. Most code keeps something else in it.
-    void note_bp() { needs_bp_ = true; }
-    bool needs_bp() const { return needs_bp_; }
+    // The walk has used the frame pointer as it was where it began. Most code keeps something else
+    // in it.
+    void note_fp() { needs_fp_ = true; }
+    bool needs_fp() const { return needs_fp_; }
     void forget() { count_ = kNothing; }
     void note(uint64_t address, uint64_t value) {
         // Deeper stacks are walked each time.
@@ -121,7 +121,7 @@ class StackWords {
     };
 
     uint32_t count_;
-    bool needs_bp_;
+    bool needs_fp_;
     Word words_[kMost];
 };
 

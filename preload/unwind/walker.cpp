@@ -1,6 +1,6 @@
 #include "unwind/walker.h"
 
-#include "unwind/signal_frame.h"
+#include "arch/cpu.h"
 
 #include "support/poison.h"
 
@@ -20,8 +20,8 @@ class NotingReader {
         if (words_ != nullptr) words_->note(address, *value);
         return true;
     }
-    void note_bp() {
-        if (words_ != nullptr) words_->note_bp();
+    void note_fp() {
+        if (words_ != nullptr) words_->note_fp();
     }
 
   private:
@@ -29,24 +29,25 @@ class NotingReader {
     StackWords* words_;
 };
 
-bool uses_bp(const Rule& rule) {
-    return rule.cfa == CfaKind::from_rbp || rule.cfa == CfaKind::rbp_deref ||
-           rule.rbp == RbpKind::from_rbp;
+bool uses_fp(const Rule& rule) {
+    return rule.cfa == CfaKind::from_fp || rule.cfa == CfaKind::fp_deref ||
+           rule.fp == FpKind::from_fp;
 }
 
-bool find_cfa(const Rule& rule, const Registers& registers, NotingReader& stack, uint64_t* cfa) {
+bool find_cfa(const Rule& rule, const cpu::Registers& registers, NotingReader& stack,
+              uint64_t* cfa) {
     const auto offset = static_cast<uint64_t>(int64_t{rule.cfa_offset});
     switch (rule.cfa) {
-        case CfaKind::from_rsp:
+        case CfaKind::from_sp:
             *cfa = registers.sp + offset;
             return true;
-        case CfaKind::from_rbp:
-            *cfa = registers.bp + offset;
+        case CfaKind::from_fp:
+            *cfa = registers.fp + offset;
             return true;
-        case CfaKind::rbp_deref:
-            return stack.read(registers.bp + offset, cfa);
-        case CfaKind::plt:
-            *cfa = registers.sp + ((registers.ip & 15) >= 11 ? 16 : 8);
+        case CfaKind::fp_deref:
+            return stack.read(registers.fp + offset, cfa);
+        case CfaKind::stub:
+            *cfa = cpu::stub_cfa(registers.ip, registers.sp);
             return true;
         default:
             return false;
@@ -54,18 +55,20 @@ bool find_cfa(const Rule& rule, const Registers& registers, NotingReader& stack,
 }
 
 // Moves from a frame to its caller. False when there is no way further out.
-bool step(const Rule& rule, NotingReader& stack, Registers* registers) {
+bool step(const Rule& rule, NotingReader& stack, cpu::Registers* registers) {
     uint64_t cfa;
     if (!find_cfa(rule, *registers, stack, &cfa)) return false;
     // Frames only ever lie further up; anything else would be a loop.
     if (cfa <= registers->sp) return false;
     uint64_t return_address;
-    if (!stack.read(cfa - 8, &return_address) || return_address == 0) return false;
-    uint64_t bp = registers->bp;
-    const auto bp_offset = static_cast<uint64_t>(int64_t{rule.rbp_offset});
-    if (rule.rbp == RbpKind::from_cfa && !stack.read(cfa + bp_offset, &bp)) return false;
-    if (rule.rbp == RbpKind::from_rbp && !stack.read(registers->bp + bp_offset, &bp)) return false;
-    *registers = {return_address, cfa, bp};
+    if (!stack.read(cfa + static_cast<uint64_t>(cpu::kReturnAddressFromCfa), &return_address) ||
+        return_address == 0)
+        return false;
+    uint64_t fp = registers->fp;
+    const auto fp_offset = static_cast<uint64_t>(int64_t{rule.fp_offset});
+    if (rule.fp == FpKind::from_cfa && !stack.read(cfa + fp_offset, &fp)) return false;
+    if (rule.fp == FpKind::from_fp && !stack.read(registers->fp + fp_offset, &fp)) return false;
+    *registers = {return_address, cfa, fp};
     return true;
 }
 
@@ -91,14 +94,14 @@ const Rule& Walker::rule_for(uint64_t ip) {
     return set[0];
 }
 
-uint32_t Walker::walk(Registers registers, const StackRange& stack, uint64_t* ips, uint32_t limit,
-                      bool* complete, StackWords* read) {
+uint32_t Walker::walk(cpu::Registers registers, const StackRange& stack, uint64_t* ips,
+                      uint32_t limit, bool* complete, StackWords* read) {
     NotingReader reader(stack, read);
     uint32_t count = 0;
     *complete = false;
     // A return address may lie behind the last instruction of its function: look up the call.
     uint64_t back = 0;
-    bool is_first_bp = true;  // rbp is as it was given
+    bool is_first_fp = true;  // the frame pointer is as it was given
     while (count < limit) {
         ips[count++] = registers.ip;
         const Rule& rule = rule_for(registers.ip - back);
@@ -109,18 +112,18 @@ uint32_t Walker::walk(Registers registers, const StackRange& stack, uint64_t* ip
         if (rule.cfa == CfaKind::signal) {
             uint64_t words[3];
             const uint64_t context = registers.sp;
-            if (!reader.read(context + kContextIpOffset, &words[0]) ||
-                !reader.read(context + kContextSpOffset, &words[1]) ||
-                !reader.read(context + kContextBpOffset, &words[2])) {
+            if (!reader.read(context + cpu::kContextIpOffset, &words[0]) ||
+                !reader.read(context + cpu::kContextSpOffset, &words[1]) ||
+                !reader.read(context + cpu::kContextFpOffset, &words[2])) {
                 break;
             }
             registers = {words[0], words[1], words[2]};
             back = 0;  // an interrupted instruction, not a call
-            is_first_bp = false;
+            is_first_fp = false;
             continue;
         }
-        if (is_first_bp && uses_bp(rule)) reader.note_bp();
-        if (rule.rbp != RbpKind::same) is_first_bp = false;
+        if (is_first_fp && uses_fp(rule)) reader.note_fp();
+        if (rule.fp != FpKind::same) is_first_fp = false;
         if (!step(rule, reader, &registers)) break;
         back = 1;
     }

@@ -14,16 +14,11 @@
 
 #include <cstddef>
 
+#include "arch/cpu.h"
 #include "unwind/cfi.h"
 #include "unwind/stack_words.h"
 
 namespace cowscope::unwind {
-
-struct Registers {
-    uint64_t ip;
-    uint64_t sp;
-    uint64_t bp;
-};
 
 class Walker {
   public:
@@ -40,7 +35,7 @@ class Walker {
     // Fills `ips`, innermost first, with the interrupted instruction and then return addresses.
     // Returns how many, at least 1 and at most `limit`; *complete says whether the outermost frame
     // was reached; *read, where it is given, what the result depends on besides.
-    uint32_t walk(Registers registers, const StackRange& stack, uint64_t* ips, uint32_t limit,
+    uint32_t walk(cpu::Registers registers, const StackRange& stack, uint64_t* ips, uint32_t limit,
                   bool* complete, StackWords* read = nullptr);
 
   private:

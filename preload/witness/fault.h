@@ -6,8 +6,8 @@
 
 #include <cstdint>
 
+#include "arch/cpu.h"
 #include "support/own_memory.h"
-#include "unwind/walker.h"
 
 namespace cowscope::witness {
 
@@ -23,7 +23,7 @@ struct Fault {
     uint32_t event_index;  // of the perf event
     uint32_t weight;
     pid_t tid;
-    unwind::Registers registers;
+    cpu::Registers registers;
     const ucontext_t* context;
     // Where the signal's frame and the handler's own lie, if on the stack that was interrupted.
     AddressRange own_frames;

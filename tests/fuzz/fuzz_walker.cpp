@@ -29,7 +29,7 @@ fuzz::Pages module(8);
 fuzz::Pages stack(4);
 uint64_t eh_frame_header;
 
-void walk(unwind::Walker* walker, const unwind::Registers& registers,
+void walk(unwind::Walker* walker, const cpu::Registers& registers,
           const unwind::StackRange& range) {
     static unwind::LastWalk<kLimit> last;
     uint64_t ips[kLimit];
@@ -83,7 +83,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         if (rule.instruction_pointer != next) fuzz::fail("a rule of another instruction");
     }
     const uint64_t sp = stack.start() + start.sp % (stack.end() - stack.start());
-    const unwind::Registers registers = {ip, sp, stack.start() + start.bp % 0x4000};
+    const cpu::Registers registers = {ip, sp, stack.start() + start.bp % 0x4000};
     walk(&walker, registers, {sp, stack.end()});
     static unwind::StackPages known;
     static uint64_t version = 0;

@@ -140,6 +140,7 @@ std::string new_header(uint8_t process) {
     header.version = format::kVersion;
     header.header_bytes = sizeof(header);
     header.page_size = format::kPageBytes;
+    header.machine = format::kMachine;
     header.pid = 100u + process;
     header.created_ns = 1000u + process;
     return {reinterpret_cast<const char*>(&header), sizeof(header)};

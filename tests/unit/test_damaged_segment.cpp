@@ -59,6 +59,16 @@ TEST_CASE("a torn segment keeps what stands before the tear, at every length") {
     CHECK(readable > 20);
 }
 
+TEST_CASE("a segment says what machine it is of, and one that does not is of the first one") {
+    TemporaryFolder folder;
+    const std::string path = folder / "process-123-999.cowseg";
+    write_segment(path);
+    CHECK(trace::SegmentReader(path).header().machine == trace::kMachine);
+    CHECK(trace::SegmentReader(path).header().page_size == trace::kPageBytes);
+    patch(path, offsetof(trace::SegmentHeader, machine), std::string(2, '\0'));
+    CHECK(trace::SegmentReader(path).next().has_value());
+}
+
 TEST_CASE("what is no segment is refused in one line that says why") {
     TemporaryFolder folder;
     const std::string path = folder / "process-123-999.cowseg";
@@ -66,6 +76,18 @@ TEST_CASE("what is no segment is refused in one line that says why") {
     SECTION("no magic") {
         patch(path, 0, "NOTACOW!");
         CHECK(error_of(path).find("not a cowscope segment") != std::string::npos);
+    }
+    SECTION("another machine") {
+        const uint16_t machine = 183;  // EM_AARCH64
+        patch(path, offsetof(trace::SegmentHeader, machine),
+              {reinterpret_cast<const char*>(&machine), sizeof(machine)});
+        CHECK(error_of(path).find("recorded on machine 183") != std::string::npos);
+    }
+    SECTION("pages of another size") {
+        const uint32_t page_size = 64 * 1024;
+        patch(path, offsetof(trace::SegmentHeader, page_size),
+              {reinterpret_cast<const char*>(&page_size), sizeof(page_size)});
+        CHECK(error_of(path).find("page size 65536") != std::string::npos);
     }
     SECTION("a later version") {
         const uint32_t version = trace::kVersion + 1;

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -17,6 +18,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "arch/cpu.h"
 #include "epoch/epoch.h"
 #include "hooks/define_hooks.h"
 #include "hooks/descriptors/descriptor_folders.h"
@@ -29,13 +31,13 @@ namespace {
 
 // Whether it is a text that can be read. The kernel takes none that is longer.
 bool is_path(const char* path) {
-    constexpr uint64_t kPage = 4096;
-    constexpr size_t kLongest = 4096;
+    constexpr size_t kLongest = PATH_MAX;
     size_t length = 0;
     while (length < kLongest) {
         char byte;
         if (!read_argument(path + length, &byte, 1)) return false;
-        const size_t left = kPage - reinterpret_cast<uint64_t>(path + length) % kPage;
+        const size_t left =
+            cpu::kPageBytes - reinterpret_cast<uint64_t>(path + length) % cpu::kPageBytes;
         if (std::memchr(path + length, '\0', left) != nullptr) return true;
         length += left;
     }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "arch/cpu.h"
 #include "hooks/define_hooks.h"
 
 #include "support/poison.h"
@@ -9,9 +10,8 @@
 namespace cowscope::hooks {
 
 bool is_readable(const void* start, size_t bytes) {
-    constexpr uint64_t kPage = 4096;
     const auto from = reinterpret_cast<uint64_t>(start);
-    for (uint64_t at = from; at < from + bytes; at = (at | (kPage - 1)) + 1) {
+    for (uint64_t at = from; at < from + bytes; at = cpu::page_of(at) + cpu::kPageBytes) {
         char byte;
         if (!read_argument(reinterpret_cast<const void*>(at), &byte, 1)) return false;
     }

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <sys/ioctl.h>
 
+#include "arch/cpu.h"
 #include "epoch/epoch.h"
 #include "epoch/memory_changes.h"
 #include "format/kernel_abi.h"
@@ -26,7 +27,7 @@ bool give_up_to_host(const void* argument) {
     struct uffdio_range range;
     if (!guarded_read(argument, &range, sizeof(range))) return false;
     const uint64_t end = range.start + range.len;
-    if (range.start % tracker::kPageBytes != 0 || end <= range.start) return false;
+    if (range.start % cpu::kPageBytes != 0 || end <= range.start) return false;
     const session::Locked locked;
     epoch::Epoch* epoch = epoch::sharing.epoch;
     if (epoch == nullptr || epoch::sharing.tracker.kind() != trace::Tracker::userfaultfd)

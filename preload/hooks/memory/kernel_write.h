@@ -1,6 +1,7 @@
 // A call by which the kernel may write to a buffer of the program's, while the witness alone looks.
 #pragma once
 
+#include "arch/cpu.h"
 #include "epoch/epoch.h"
 #include "epoch/judge.h"
 #include "epoch/memory_changes.h"
@@ -17,12 +18,12 @@ class KernelWrite {
         if (epoch::sharing.epoch == nullptr || !epoch::sharing.epoch->state.is_judging()) return;
         if (!session::is_current() || bytes == 0) return;
         const auto start = reinterpret_cast<uint64_t>(to);
-        const uint64_t first = start & ~(kPage - 1);
+        const uint64_t first = cpu::page_of(start);
         const KeptErrno kept_errno;
         const session::Locked locked;
         // The process may have changed its mind while this thread waited.
         if (epoch::sharing.epoch == nullptr || !epoch::sharing.epoch->state.is_judging()) return;
-        if (bytes > kMostPages * kPage - (start - first)) {
+        if (bytes > kMostPages * cpu::kPageBytes - (start - first)) {
             epoch::stop_judging_by_page();
         } else {
             start_ = start;
@@ -46,26 +47,26 @@ class KernelWrite {
         {
             const session::Locked locked;
             shared =
-                epoch::sharing.look.shared_pages(start_ & ~(kPage - 1), pages_of(bytes_), &absent);
+                epoch::sharing.look.shared_pages(cpu::page_of(start_), pages_of(bytes_), &absent);
         }
         judge(bytes_, ~(shared | absent));
     }
 
   private:
-    static constexpr uint64_t kPage = tracker::kPageBytes;
     static constexpr uint64_t kMostPages = 64;
 
     size_t pages_of(uint64_t bytes) const {
-        const uint64_t first = start_ & ~(kPage - 1);
-        return static_cast<size_t>((start_ + bytes - first + kPage - 1) / kPage);
+        const uint64_t first = cpu::page_of(start_);
+        return static_cast<size_t>((start_ + bytes - first + cpu::kPageBytes - 1) /
+                                   cpu::kPageBytes);
     }
 
     void judge(uint64_t bytes, uint64_t of_pages) const {
         const KeptErrno kept_errno;
         const size_t count = pages_of(bytes);
         const session::Locked locked;
-        uint64_t page = start_ & ~(kPage - 1);
-        for (size_t i = 0; i < count; ++i, page += kPage) {
+        uint64_t page = cpu::page_of(start_);
+        for (size_t i = 0; i < count; ++i, page += cpu::kPageBytes) {
             if (epoch::sharing.epoch == nullptr || !epoch::sharing.epoch->state.is_judging()) break;
             if ((of_pages >> i & 1) == 0) continue;
             const bool is_copied =

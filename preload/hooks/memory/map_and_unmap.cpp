@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "arch/cpu.h"
 #include "epoch/epoch.h"
 #include "epoch/judge.h"
 #include "epoch/memory_changes.h"
@@ -25,8 +26,6 @@
 namespace cowscope::hooks {
 namespace {
 
-constexpr uint64_t kPage = tracker::kPageBytes;
-
 // Calls action(start, end) with the pages of a range of a watched process, under the lock.
 template <typename Action>
 void with_watched(const void* address, size_t bytes, Action&& action) {
@@ -34,9 +33,9 @@ void with_watched(const void* address, size_t bytes, Action&& action) {
     if (epoch::sharing.epoch == nullptr || bytes == 0 || !session::is_current()) return;
     const auto start = reinterpret_cast<uint64_t>(address);
     const uint64_t end = start + bytes;
-    if (start % kPage != 0 || end < start) return;  // the kernel refuses it too
+    if (start % cpu::kPageBytes != 0 || end < start) return;  // the kernel refuses it too
     const session::Locked locked;
-    if (epoch::sharing.epoch != nullptr) action(start, (end + kPage - 1) & ~(kPage - 1));
+    if (epoch::sharing.epoch != nullptr) action(start, cpu::page_end(end));
 }
 
 void forget_known(uint64_t start, uint64_t end) {
@@ -138,14 +137,15 @@ void making_writable(const void* address, size_t bytes) {
 // Whether an mremap of these pages has to be followed.
 bool may_move_watched(const void* address, size_t bytes) {
     if (epoch::sharing.epoch == nullptr || !epoch::sharing.epoch->state.is_listed()) return false;
-    return reinterpret_cast<uint64_t>(address) % kPage == 0 && bytes != 0 && session::is_current();
+    return reinterpret_cast<uint64_t>(address) % cpu::kPageBytes == 0 && bytes != 0 &&
+           session::is_current();
 }
 
 // Everything from the page behind `end` on is unmapped by the break.
 void give_up_behind_break(uint64_t end) {
     if (epoch::sharing.epoch == nullptr || !session::is_current()) return;
-    const uint64_t first = (end + kPage - 1) & ~(kPage - 1);
-    const uint64_t now = (sys::current_break() + kPage - 1) & ~(kPage - 1);
+    const uint64_t first = cpu::page_end(end);
+    const uint64_t now = cpu::page_end(sys::current_break());
     if (first >= now) return;
     giving_up(reinterpret_cast<const void*>(first), now - first);
     has_renewed(reinterpret_cast<const void*>(first), now - first);
@@ -158,7 +158,7 @@ bool changes_sharing(int advice) {
 
 void note_sharing(const void* address, size_t bytes, int advice) {
     const auto start = reinterpret_cast<uint64_t>(address);
-    const uint64_t end = start + ((bytes + kPage - 1) & ~(kPage - 1));
+    const uint64_t end = start + cpu::page_end(bytes);
     if (!session::is_current()) return;
     const session::Locked locked;
     if (advice == MADV_DONTFORK || advice == MADV_WIPEONFORK) {
@@ -271,7 +271,7 @@ COWSCOPE_INTERPOSED void* mremap(void* address, size_t old_bytes, size_t new_byt
     va_end(more);
     if ((flags & MREMAP_FIXED) != 0) giving_up(new_address, new_bytes);
     // The kernel keeps whole pages.
-    const size_t new_pages_bytes = (new_bytes + kPage - 1) & ~(kPage - 1);
+    const size_t new_pages_bytes = cpu::page_end(new_bytes);
     const size_t kept_bytes = new_pages_bytes < old_bytes ? new_pages_bytes : old_bytes;
     giving_up(static_cast<char*>(address) + kept_bytes, old_bytes - kept_bytes);
     if ((flags & MREMAP_MAYMOVE) != 0) hiding(address, kept_bytes);
@@ -289,7 +289,7 @@ COWSCOPE_INTERPOSED void* mremap(void* address, size_t old_bytes, size_t new_byt
     // The lock is held over the call: in between, the pages stand at neither place.
     const session::Locked locked;
     const auto start = reinterpret_cast<uint64_t>(address);
-    const uint64_t end = start + ((kept_bytes + kPage - 1) & ~(kPage - 1));
+    const uint64_t end = start + cpu::page_end(kept_bytes);
     const bool is_watched = epoch::sharing.epoch != nullptr && epoch::find_copies(start, end);
     // The kernel takes a userfaultfd from a mapping that moves, and from the neighbours at its new
     // place that it has become one with (fs/userfaultfd.c, mremap_userfaultfd_prep()). One that has

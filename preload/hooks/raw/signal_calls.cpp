@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "arch/cpu.h"
 #include "epoch/epoch.h"
 #include "epoch/judge.h"
 #include "hooks/descriptors/poll_and_select.h"
@@ -19,13 +20,7 @@
 namespace cowscope::hooks {
 namespace {
 
-// struct kernel_sigaction (x86-64: arch/x86/include/asm/signal.h, struct sigaction).
-struct KernelAction {
-    uint64_t handler;
-    uint64_t flags;
-    uint64_t restorer;
-    sys::SignalMask mask;
-};
+using cpu::KernelAction;
 
 struct sigaction of_libc(const KernelAction& action) {
     struct sigaction converted;

@@ -1,12 +1,13 @@
 // What programs ask of the kernel through libc's syscall(), before it is done
-// (raw_calls_x86_64.S). Programs that have system call instructions of their own, such as those
-// with liburing, do not come by here.
+// (raw_calls.S of the processor). Programs that have system call instructions of their own, such as
+// those with liburing, do not come by here.
 #include <dlfcn.h>
 #include <errno.h>
 #include <sys/syscall.h>
 
 #include <cstdint>
 
+#include "arch/cpu.h"
 #include "epoch/epoch.h"
 #include "epoch/judge.h"
 #include "hooks/memory/host_userfaultfd.h"
@@ -27,7 +28,7 @@ using namespace cowscope::hooks;
 namespace {
 
 constexpr unsigned long kCallsInSet = kKnownCalls;
-static_assert(kCallsInSet == 512);  // as in raw_calls_x86_64.S
+static_assert(kCallsInSet == 512);  // as in raw_calls.S
 
 // Calls by which the kernel writes to the program's memory, as those in memory/read_and_recv.cpp.
 constexpr unsigned long kWritingCalls[] = {
@@ -126,7 +127,7 @@ extern void* cowscope_real_syscall __attribute__((visibility("hidden")));
 // Bit n: the system call n is seen.
 extern const CallSet cowscope_calls_to_see __attribute__((visibility("hidden")));
 void cowscope_resolve_syscall() __attribute__((visibility("hidden")));
-int cowscope_before_call(long* words) __attribute__((visibility("hidden")));
+int cowscope_before_call(cpu::RawCallFrame* frame) __attribute__((visibility("hidden")));
 }
 
 constexpr CallSet cowscope_calls_to_see = calls_to_see();
@@ -137,13 +138,13 @@ void cowscope_resolve_syscall() {
     cowscope_real_syscall = dlsym(RTLD_NEXT, "syscall");
 }
 
-// `words`: the arguments of libc's syscall() as raw_calls_x86_64.S has put them by: from the sixth
-// down to the first, which is the call's number; then a return address and the seventh. Whether the
-// call was answered; then its result is in the place of the number.
-int cowscope_before_call(long* words) {
-    RawCall call = {words[5], {words[4], words[3], words[2], words[1], words[0], words[7]}};
+// Whether the call was answered; then its result is in the place of the number.
+int cowscope_before_call(cpu::RawCallFrame* frame) {
+    RawCall call = {frame->number,
+                    {frame->argument(0), frame->argument(1), frame->argument(2), frame->argument(3),
+                     frame->argument(4), frame->argument(5)}};
     hide_from_call(&call);
-    for (size_t i = 0; i < 5; ++i) words[4 - i] = call.arguments[i];
+    for (size_t i = 0; i < 5; ++i) frame->argument(i) = call.arguments[i];
     long result = 0;
     bool is_answered = answer_signal_call(call, &result);
     if (!is_answered) {
@@ -155,7 +156,7 @@ int cowscope_before_call(long* words) {
             errno = static_cast<int>(-result);
             result = -1;
         }
-        words[5] = result;
+        frame->number = result;
         return 1;
     }
     return 0;

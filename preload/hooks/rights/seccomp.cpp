@@ -184,7 +184,7 @@ bool is_killed_by_filter() {
 }
 
 uint32_t filters_in_force() {
-    char text[4096];
+    char text[4 * 1024];
     const int fd = sys::open("/proc/self/status", O_RDONLY);
     // Without /proc there is no safe way to ask.
     if (fd < 0) return is_filtered() ? 1 : 0;

@@ -3,6 +3,9 @@
 
 #include <errno.h>
 
+#include <cstring>
+
+#include "arch/cpu.h"
 #include "epoch/epoch.h"
 #include "hooks/define_hooks.h"
 #include "hooks/descriptors/poll_and_select.h"
@@ -30,7 +33,7 @@ WaitingThreads::Entry* WaitingThreads::add(pid_t tid, uint64_t sp) {
 }
 
 WaitingThreads::Entry* WaitingThreads::find(pid_t tid, const ucontext_t& interrupted) {
-    const auto sp = static_cast<uint64_t>(interrupted.uc_mcontext.gregs[REG_RSP]);
+    const auto sp = cpu::registers_of(interrupted).sp;
     for (Entry& entry : entries_) {
         if (entry.tid.load(std::memory_order_acquire) != tid) continue;
         if (sp <= entry.sp.load(std::memory_order_relaxed)) return &entry;
@@ -45,11 +48,11 @@ namespace {
 
 // A call that a signal ends has its result when the signal strikes.
 bool has_ended_call(const ucontext_t& interrupted) {
-    uint8_t code[2] = {};
-    const auto ip = static_cast<uint64_t>(interrupted.uc_mcontext.gregs[REG_RIP]);
-    return interrupted.uc_mcontext.gregs[REG_RAX] == -EINTR &&
+    uint8_t code[sizeof(cpu::kSystemCallCode)] = {};
+    const uint64_t ip = cpu::registers_of(interrupted).ip;
+    return cpu::call_result_of(interrupted) == -EINTR &&
            guarded_read(reinterpret_cast<const void*>(ip - sizeof(code)), code, sizeof(code)) &&
-           code[0] == 0x0f && code[1] == 0x05;
+           std::memcmp(code, cpu::kSystemCallCode, sizeof(code)) == 0;
 }
 
 }  // namespace

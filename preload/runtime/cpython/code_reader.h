@@ -28,7 +28,7 @@ class CodeReader {
 
   private:
     // The longest path there is, and one of the names around it.
-    static constexpr size_t kMaxFileBytes = 4096;
+    static constexpr size_t kMaxFileBytes = 4 * 1024;
     static constexpr size_t kMaxNameBytes = 512;
 
     uint64_t address_ = 0;

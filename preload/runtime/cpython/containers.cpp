@@ -10,8 +10,6 @@
 namespace cowscope::cpython {
 namespace {
 
-constexpr size_t kStackPointer = 4;  // in the order of trace::ExemplarRecord::registers
-
 // The words of an object that follow its type. The same in all versions (listobject.h,
 // dictobject.h, setobject.h): of a list ob_size, ob_item, allocated; of a dict ma_used,
 // ma_version_tag, ma_keys, ma_values; of a set fill, used, mask, table.
@@ -54,7 +52,8 @@ uint64_t find_container(Arena& arena, const RecordSink& sink, TypeCache* types, 
     constexpr uint64_t kNearStack = 1 << 20;
     for (size_t i = 0; i < trace::kRegisterCount; ++i) {
         const uint64_t object = registers[i];
-        if (!may_be_object(object) || object - registers[kStackPointer] < kNearStack) continue;
+        if (!may_be_object(object) || object - registers[trace::kStackPointer] < kNearStack)
+            continue;
         if (!is_readable(object, kObSize + sizeof(Fields))) continue;
         uint64_t type;
         if (!guarded_read(object + kObType, &type)) continue;

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "arch/cpu.h"
+
 namespace cowscope::cpython {
 
 template <typename T>
@@ -19,9 +21,7 @@ T load(uint64_t address) {
 
 // Whether a word may be the address of an object.
 inline bool may_be_object(uint64_t word) {
-    constexpr uint64_t kUserSpaceEnd = uint64_t{1} << 47;
-    constexpr uint64_t kLowest = 4096;
-    return word % 8 == 0 && word >= kLowest && word < kUserSpaceEnd;
+    return word % 8 == 0 && word >= cpu::kPageBytes && word < cpu::kAddressSpaceEnd;
 }
 
 }  // namespace cowscope::cpython

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "arch/cpu.h"
 #include "runtime/cpython/interpreter.h"
 #include "runtime/cpython/memory.h"
 #include "support/guarded_read.h"
@@ -11,8 +12,6 @@
 
 namespace cowscope::cpython {
 namespace {
-
-constexpr uint64_t kPage = 4096;
 
 // struct pool_header (obmalloc.c, pycore_obmalloc.h), the same in all versions: it ends with
 // nextoffset and maxnextoffset.
@@ -34,7 +33,7 @@ struct Block {
 };
 
 bool read_header(uint64_t pool, uint64_t address, uint64_t stays_from, PoolHeader* header) {
-    const bool is_there = pool / kPage == address / kPage ||
+    const bool is_there = pool / cpu::kPageBytes == address / cpu::kPageBytes ||
                           (pool >= stays_from && is_readable(pool, sizeof(*header)));
     if (!is_there) return guarded_read(pool, header);
     *header = load<PoolHeader>(pool);
@@ -71,9 +70,10 @@ bool is_alive(uint64_t count, const Block& block) {
 // to, it may have holes.
 bool read_start(const Block& block, uint64_t address, uint64_t (&words)[8]) {
     const uint64_t bytes = block.bytes < sizeof(words) ? block.bytes : sizeof(words);
-    const uint64_t page = address / kPage;
+    const uint64_t page = address / cpu::kPageBytes;
     const auto* from = reinterpret_cast<const void*>(block.start);
-    if (block.start / kPage != page || (block.start + bytes - 1) / kPage != page) {
+    if (block.start / cpu::kPageBytes != page ||
+        (block.start + bytes - 1) / cpu::kPageBytes != page) {
         return guarded_read(from, words, bytes);
     }
     std::memcpy(words, from, bytes);

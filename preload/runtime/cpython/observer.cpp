@@ -1,5 +1,6 @@
 #include "runtime/cpython/observer.h"
 
+#include "arch/cpu.h"
 #include "runtime/cpython/containers.h"
 #include "runtime/cpython/interpreter.h"
 #include "runtime/cpython/memory.h"
@@ -27,10 +28,9 @@ bool is_finalizing(const Interpreter& python, runtime::InCode in_code) {
 void Observer::look_further(Arena& arena, const RecordSink& sink, const runtime::Write& write,
                             Located* located) {
     // The thread's own stack holds pointers to anything.
-    constexpr size_t kStackPointer = 4;
     constexpr uint64_t kNearStack = 1 << 20;
-    constexpr uint64_t kRedZone = 128;  // System V ABI, AMD64 supplement, 3.2.2
-    if (write.address - (write.registers[kStackPointer] - kRedZone) < kNearStack) return;
+    const uint64_t stack = write.registers[trace::kStackPointer] - cpu::kRedZoneBytes;
+    if (write.address - stack < kNearStack) return;
     const uint64_t key = uint64_t{write.site} + 1;
     auto* misses = misses_.find(key);
     if (misses == nullptr) misses = misses_.insert(arena, key, 0);

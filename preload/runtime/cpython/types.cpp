@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "arch/cpu.h"
 #include "runtime/cpython/interpreter.h"
 #include "runtime/cpython/keys.h"
 #include "runtime/cpython/memory.h"
@@ -45,9 +46,8 @@ size_t read_name(uint64_t type, char (&name)[kMaxNameBytes]) {
     size_t length = 0;
     while (length < sizeof(name)) {
         // In steps that do not cross into a page that may not be there.
-        constexpr uint64_t kPage = 4096;
         const uint64_t at = address + length;
-        size_t step = kPage - at % kPage;
+        size_t step = cpu::kPageBytes - at % cpu::kPageBytes;
         if (step > sizeof(name) - length) step = sizeof(name) - length;
         if (!guarded_read(reinterpret_cast<const void*>(at), name + length, step)) return 0;
         for (const size_t end = length + step; length < end; ++length) {

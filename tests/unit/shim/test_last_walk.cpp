@@ -26,7 +26,7 @@ struct Frames {
     bool operator==(const Frames&) const = default;
 };
 
-Frames walk_anew(unwind::Walker* walker, const unwind::Registers& registers,
+Frames walk_anew(unwind::Walker* walker, const cpu::Registers& registers,
                  const unwind::StackRange& stack, uint32_t limit = kLimit) {
     uint64_t ips[kLimit];
     bool complete = false;
@@ -34,7 +34,7 @@ Frames walk_anew(unwind::Walker* walker, const unwind::Registers& registers,
     return {{ips, ips + depth}, complete};
 }
 
-Frames walk_again(LastWalk* last, unwind::Walker* walker, const unwind::Registers& registers,
+Frames walk_again(LastWalk* last, unwind::Walker* walker, const cpu::Registers& registers,
                   const unwind::StackRange& stack, uint32_t limit = kLimit) {
     last->walk(walker, registers, stack, limit);
     CHECK(last->key() == hash_words(last->ips(), last->depth()));
@@ -47,7 +47,7 @@ struct Copy {
     uint64_t bp_offset = 0;  // from the stack pointer
     std::vector<uint64_t> words;
 
-    unwind::Registers registers() const { return {ip, start(), start() + bp_offset}; }
+    cpu::Registers registers() const { return {ip, start(), start() + bp_offset}; }
     uint64_t start() const { return reinterpret_cast<uint64_t>(words.data()); }
     unwind::StackRange range() const { return {start(), start() + words.size() * 8, true}; }
 };
@@ -124,13 +124,13 @@ TEST_CASE("a remembered walk is of one place, one end and one limit") {
                     const Frames anew = walk_anew(walker.get(), copy.registers(), range, limit);
                     CHECK(walk_again(last.get(), walker.get(), copy.registers(), range, limit) ==
                           anew);
-                    unwind::Registers moved = copy.registers();
+                    cpu::Registers moved = copy.registers();
                     moved.sp += 8;
                     CHECK(walk_again(last.get(), walker.get(), moved, range, limit) ==
                           walk_anew(walker.get(), moved, range, limit));
-                    for (const uint64_t bp : {uint64_t{0}, copy.start() + 40, copy.start() + 96}) {
-                        unwind::Registers other = copy.registers();
-                        other.bp = bp;
+                    for (const uint64_t fp : {uint64_t{0}, copy.start() + 40, copy.start() + 96}) {
+                        cpu::Registers other = copy.registers();
+                        other.fp = fp;
                         CHECK(walk_again(last.get(), walker.get(), other, range, limit) ==
                               walk_anew(walker.get(), other, range, limit));
                     }
@@ -152,7 +152,7 @@ TEST_CASE("a remembered walk asks for rbp where the stack hangs on it alone") {
         unwind::StackWords words;
         words.begin();
         walker->walk(copy.registers(), copy.range(), ips, kLimit, &complete, &words);
-        CHECK(words.needs_bp() == hangs_on_it);
+        CHECK(words.needs_fp() == hangs_on_it);
         CHECK(words.are_unchanged(copy.range()));
     }
 }
@@ -181,7 +181,7 @@ TEST_CASE("a page of a remembered stack that has gone is no fault") {
     const auto middle = reinterpret_cast<uint64_t>(room) + kPage;
     const uint64_t start = middle - 128;
     std::memcpy(reinterpret_cast<void*>(start), copy.words.data(), copy.words.size() * 8);
-    const unwind::Registers registers = {copy.ip, start, start};
+    const cpu::Registers registers = {copy.ip, start, start};
     const unwind::StackRange range = {start, middle + kPage, false};
     const Frames whole = walk_again(last.get(), walker.get(), registers, range);
     CHECK(whole.ips.size() > 3);

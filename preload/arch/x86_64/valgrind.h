@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-namespace cowscope {
+namespace cowscope::cpu {
 
 // 0 where nobody listens.
 inline uint64_t ask_valgrind(uint64_t request) {
@@ -23,4 +23,4 @@ inline uint64_t ask_valgrind(uint64_t request) {
     return answer;
 }
 
-}  // namespace cowscope
+}  // namespace cowscope::cpu

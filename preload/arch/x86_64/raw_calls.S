@@ -1,6 +1,7 @@
 // long syscall(long number, ...), by which programs make the calls that libc has no function for:
-// those that raw/syscall_function.cpp wants to see are announced to it, and what it does not answer
-// goes on to libc's with the stack as it was (vfork and clone return to it twice). System V ABI, AMD64.
+// those that hooks/raw/syscall_function.cpp wants to see are announced to it (raw_call_frame.h), and
+// what it does not answer goes on to libc's with the stack as it was (vfork and clone return to it
+// twice). System V ABI, AMD64.
     .bss
     .globl  cowscope_real_syscall
     .hidden cowscope_real_syscall
