@@ -19,7 +19,7 @@ namespace {
 class Family {
   public:
     Family(const trace::Trace& trace, const trace::Later& later)
-        : version_(later.python_version), later_codes_(later.codes) {
+        : version_(later.runtime_version), later_codes_(later.codes) {
         std::vector<bool> is_kin(trace.processes.size(), false);
         for (size_t i = 0; i < trace.processes.size(); ++i) {
             const trace::ProcessTrace& process = trace.processes[i];
@@ -35,8 +35,8 @@ class Family {
     const trace::ProcessTrace* mapped() const { return mapped_; }
 
     // Nothing for a code object that nobody wrote down.
-    std::optional<Frame> frame(const trace::LaterPythonFrame& counted) const {
-        const trace::PythonCode* code = find_code(counted);
+    std::optional<Frame> frame(const trace::LaterRuntimeFrame& counted) const {
+        const trace::RuntimeCode* code = find_code(counted);
         if (code == nullptr) return std::nullopt;
         Frame frame;
         frame.is_runtime = true;
@@ -48,7 +48,7 @@ class Family {
 
   private:
     // As it was where the place was counted; else as somebody wrote it down before the bound.
-    const trace::PythonCode* find_code(const trace::LaterPythonFrame& counted) const {
+    const trace::RuntimeCode* find_code(const trace::LaterRuntimeFrame& counted) const {
         const auto later = later_codes_.find(counted.code_number);
         if (later != later_codes_.end()) return &later->second;
         const auto code = codes_.find(counted.code);
@@ -57,17 +57,17 @@ class Family {
 
     void add(const trace::ProcessTrace& process) {
         if (mapped_ == nullptr && !process.mappings.empty()) mapped_ = &process;
-        if (version_ == 0 && process.python.interpreter) {
-            version_ = process.python.interpreter->version;
+        if (version_ == 0 && process.runtime.interpreter) {
+            version_ = process.runtime.interpreter->version;
         }
         // Where another took the place of one that was freed, the younger one counts.
-        for (const trace::PythonCode& code : process.python.codes) codes_[code.address] = &code;
+        for (const trace::RuntimeCode& code : process.runtime.codes) codes_[code.address] = &code;
     }
 
     const trace::ProcessTrace* mapped_ = nullptr;
     uint32_t version_;
-    const std::map<uint32_t, trace::PythonCode>& later_codes_;
-    std::unordered_map<uint64_t, const trace::PythonCode*> codes_;
+    const std::map<uint32_t, trace::RuntimeCode>& later_codes_;
+    std::unordered_map<uint64_t, const trace::RuntimeCode*> codes_;
 };
 
 class Places {
@@ -76,7 +76,7 @@ class Places {
 
     void add(const trace::LaterSite& site, const Family& family, AddressSpace* space) {
         LaterPlace place;
-        for (const trace::LaterPythonFrame& counted : site.python) {
+        for (const trace::LaterRuntimeFrame& counted : site.runtime_frames) {
             const auto frame = family.frame(counted);
             // What stands further out means nothing without it.
             if (!frame) break;

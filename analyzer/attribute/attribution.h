@@ -38,14 +38,14 @@ struct ProcessCopies {
     FrameStack native_stack(const CopyClass& of) const { return sites.native_stack(of.site); }
     // With a runtime's frames in place of the interpreter's own. Empty without them.
     FrameStack mixed_stack(const CopyClass& of) const {
-        return sites.mixed_stack(of.site, of.python_stack);
+        return sites.mixed_stack(of.site, of.runtime_stack);
     }
     // Values of the objects that were written, as their language writes them.
     std::vector<std::string> examples(const CopyClass& of) const {
         return sites.runtimes().examples_of(of.site, of.type_address);
     }
     // The mixed stack, or where that is empty the native one.
-    FrameStack stack(const CopyClass& of) const { return sites.stack(of.site, of.python_stack); }
+    FrameStack stack(const CopyClass& of) const { return sites.stack(of.site, of.runtime_stack); }
 };
 
 class Attribution {

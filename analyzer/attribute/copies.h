@@ -26,7 +26,7 @@ struct CopyClass {
     bool is_finalizing = false;  // a runtime was being taken down
     // Of its stacks and examples; `site` only where an event told of them.
     uint32_t site = 0;
-    uint32_t python_stack = trace::kNoPythonStack;
+    uint32_t runtime_stack = trace::kNoRuntimeStack;
     uint64_t type_address = 0;       // of `type`
     uint64_t pages = 0;              // witnessed and represented
     uint64_t represented_pages = 0;  // by events on others (sampled.h)

@@ -101,18 +101,18 @@ void add_shim_notes(const trace::Trace& trace, std::vector<std::string>* notes) 
                     "witness saw them",
                     in));
                 break;
-            case trace::NoteCode::python_version_unknown:
+            case trace::NoteCode::runtime_version_unknown:
                 notes->push_back(fmt::format(
                     "{}: this cowscope does not know the memory layout of CPython {}.{}: no Python "
                     "lines, only native functions",
                     in, what.second >> 8, what.second & 0xff));
                 break;
-            case trace::NoteCode::python_free_threaded:
+            case trace::NoteCode::runtime_free_threaded:
                 notes->push_back(fmt::format(
                     "{}: CPython {}.{} without the GIL: no Python lines, only native functions", in,
                     what.second >> 8, what.second & 0xff));
                 break;
-            case trace::NoteCode::python_layout_differs:
+            case trace::NoteCode::runtime_layout_differs:
                 notes->push_back(
                     fmt::format("{}: the memory of this CPython {}.{} does not look as that "
                                 "version's should (a "

@@ -142,8 +142,8 @@ WritingCode SiteResolver::code(uint32_t id) {
     return code;
 }
 
-SourceLine SiteResolver::line(uint32_t python_stack) {
-    const runtime::Frame frame = runtimes_.stacks().innermost(python_stack);
+SourceLine SiteResolver::line(uint32_t runtime_stack) {
+    const runtime::Frame frame = runtimes_.stacks().innermost(runtime_stack);
     return {frames_->keep(frame.function), frames_->keep(frame.file), frame.line};
 }
 
@@ -180,16 +180,16 @@ FrameStack SiteResolver::native_stack(uint32_t id) {
     return stack;
 }
 
-FrameStack SiteResolver::mixed_stack(uint32_t id, uint32_t python_stack) {
-    const std::vector<runtime::Frame> named = runtimes_.stacks().frames(python_stack);
+FrameStack SiteResolver::mixed_stack(uint32_t id, uint32_t runtime_stack) {
+    const std::vector<runtime::Frame> named = runtimes_.stacks().frames(runtime_stack);
     if (named.empty()) return {};
     const std::vector<uint64_t>& ips = process_.stacks[process_.sites[id].stack].ips;
     std::vector<runtime::NativeFrameKind> kinds;
     for (size_t i = 0; i < ips.size(); ++i) kinds.push_back(native_place(ips[i], i != 0).kind);
     FrameStack stack;
     // Outside the outermost Python frame there is nothing but the interpreter and main().
-    stack.goes_on = process_.python.stacks[python_stack].truncated;
-    for (const auto& mixed : runtime::mix_frames(kinds, runtimes_.stacks(), python_stack)) {
+    stack.goes_on = process_.runtime.stacks[runtime_stack].truncated;
+    for (const auto& mixed : runtime::mix_frames(kinds, runtimes_.stacks(), runtime_stack)) {
         if (cut_where_full(&stack)) break;
         if (mixed.is_native) {
             const auto& frames = native_place(ips[mixed.index], mixed.index != 0).frames;
@@ -201,18 +201,18 @@ FrameStack SiteResolver::mixed_stack(uint32_t id, uint32_t python_stack) {
         frame.function = named[mixed.index].function;
         frame.file = named[mixed.index].file;
         frame.line = named[mixed.index].line;
-        frame.first_line = runtimes_.stacks().first_line(python_stack, mixed.index);
+        frame.first_line = runtimes_.stacks().first_line(runtime_stack, mixed.index);
         stack.frames.push_back(frames_->keep(frame));
     }
     return stack;
 }
 
-FrameStack SiteResolver::stack(uint32_t id, uint32_t python_stack) {
-    FrameStack stack = mixed_stack(id, python_stack);
+FrameStack SiteResolver::stack(uint32_t id, uint32_t runtime_stack) {
+    FrameStack stack = mixed_stack(id, runtime_stack);
     if (!stack.empty()) return stack;
     stack = native_stack(id);
-    const auto& python = process_.python.stacks;
-    if (python_stack < python.size()) stack.goes_on = python[python_stack].truncated;
+    const auto& python = process_.runtime.stacks;
+    if (runtime_stack < python.size()) stack.goes_on = python[runtime_stack].truncated;
     return stack;
 }
 

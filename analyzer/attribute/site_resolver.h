@@ -52,13 +52,13 @@ class SiteResolver {
     // Where the site is, for people.
     WritingCode code(uint32_t site);
     // The innermost line of a runtime's stack; without one, an empty one.
-    SourceLine line(uint32_t python_stack);
+    SourceLine line(uint32_t runtime_stack);
 
     FrameStack native_stack(uint32_t site);
     // The same with the runtime's frames in place of the interpreter's own. Empty without them.
-    FrameStack mixed_stack(uint32_t site, uint32_t python_stack);
+    FrameStack mixed_stack(uint32_t site, uint32_t runtime_stack);
     // The mixed stack, or where that is empty the native one.
-    FrameStack stack(uint32_t site, uint32_t python_stack);
+    FrameStack stack(uint32_t site, uint32_t runtime_stack);
     // How many of these were cut to their innermost frame because the table of frames was full.
     uint64_t cut_stacks() const { return cut_stacks_; }
 

@@ -14,7 +14,7 @@ OwnerId WriteClasses::owner_of(const trace::EventRecord& event, const trace::Eve
 uint32_t WriteClasses::class_of(const trace::EventRecord& event, const trace::EventPlace& place) {
     const runtime::ProcessRuntimes& runtimes = sites_.runtimes();
     const Key key{event.site,
-                  event.python_stack,
+                  event.runtime_stack,
                   runtimes.target_of(event, place.type, sites_.resolve(event.site).module),
                   space_.region_of(event.address),
                   owner_of(event, place),
@@ -25,14 +25,14 @@ uint32_t WriteClasses::class_of(const trace::EventRecord& event, const trace::Ev
 }
 
 uint32_t WriteClasses::add(const trace::EventRecord& event, const Key& key) {
-    const auto& [site, python_stack, target, region, owner, is_finalizing] = key;
+    const auto& [site, runtime_stack, target, region, owner, is_finalizing] = key;
     const std::string name = sites_.runtimes().type_name(target);
     const WrittenPlace written{target, name, &space_.region(region), is_finalizing};
     auto verdict = sites_.verdict(site, written);
     if (!verdict) return PageWrite::kNotACopy;
     CopyClass& added = classes_.emplace_back();
     added.site = site;
-    added.python_stack = python_stack;
+    added.runtime_stack = runtime_stack;
     if (runtime::is_of_object(verdict->cause)) {
         added.type = frames_.keep(name);
         added.type_address = target.type == 0 ? 0 : event.type;
@@ -41,7 +41,7 @@ uint32_t WriteClasses::add(const trace::EventRecord& event, const Key& key) {
     added.owner = owner;
     added.is_finalizing = is_finalizing || sites_.resolve(site).is_finalizing;
     added.code = sites_.code(site);
-    added.line = sites_.line(python_stack);
+    added.line = sites_.line(runtime_stack);
     return static_cast<uint32_t>(classes_.size() - 1);
 }
 

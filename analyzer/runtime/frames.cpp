@@ -4,9 +4,9 @@
 
 namespace cowscope::runtime {
 
-Frame Stacks::describe(const trace::PythonFrame& frame) const {
+Frame Stacks::describe(const trace::RuntimeFrame& frame) const {
     const uint32_t id = frame.code & ~trace::kEnteredFromC;
-    const trace::PythonCode& code = python_.codes[id];
+    const trace::RuntimeCode& code = python_.codes[id];
     const auto line = line_of_ ? line_of_(id, frame.instruction_offset) : std::nullopt;
     return {code.name, code.file, line.value_or(0)};
 }

@@ -26,9 +26,9 @@ class Stacks {
     using LineOf = std::function<std::optional<unsigned>(uint32_t code, int32_t offset)>;
     // The trace must outlive this object. Without `line_of` no frame has a line.
     explicit Stacks(const trace::ProcessTrace& process, LineOf line_of = {})
-        : python_(process.python), line_of_(std::move(line_of)) {}
+        : python_(process.runtime), line_of_(std::move(line_of)) {}
 
-    // Innermost first; empty for trace::kNoPythonStack. Their names are not kept: any number of
+    // Innermost first; empty for trace::kNoRuntimeStack. Their names are not kept: any number of
     // stacks can tell the same ones.
     std::vector<Frame> frames(uint32_t stack) const;
     // The innermost, or an empty one.
@@ -43,9 +43,9 @@ class Stacks {
     size_t frames_in_one_loop(uint32_t stack, size_t first) const;
 
   private:
-    Frame describe(const trace::PythonFrame& frame) const;
+    Frame describe(const trace::RuntimeFrame& frame) const;
 
-    const trace::Python& python_;
+    const trace::RuntimeData& python_;
     LineOf line_of_;
 };
 

@@ -51,7 +51,7 @@ class ProcessView {
     virtual bool has_interpreter() const { return false; }
     // An address in the data of the module that holds the runtime; 0 where that is not known.
     virtual uint64_t address_in_module() const { return 0; }
-    // The line of a frame of the runtime's (trace::PythonFrame); empty where it has none.
+    // The line of a frame of the runtime's (trace::RuntimeFrame); empty where it has none.
     virtual std::optional<unsigned> line_of(uint32_t /*code*/, int32_t /*instruction_offset*/) {
         return std::nullopt;
     }
@@ -88,7 +88,8 @@ class Runtime {
     virtual bool names_reference_count(std::string_view /*function*/) const { return false; }
 
     // The line of one of its code objects, where no ProcessView has it. `version`: as version_in().
-    virtual std::optional<unsigned> line_of(const trace::PythonCode& /*code*/, uint32_t /*version*/,
+    virtual std::optional<unsigned> line_of(const trace::RuntimeCode& /*code*/,
+                                            uint32_t /*version*/,
                                             int32_t /*instruction_offset*/) const {
         return std::nullopt;
     }

@@ -66,7 +66,7 @@ HeapSearch find_heap(Members members, const trace::Mappings& mappings,
     return result;
 }
 
-std::optional<unsigned> line_of(const trace::PythonCode& code, uint32_t version,
+std::optional<unsigned> line_of(const trace::RuntimeCode& code, uint32_t version,
                                 int32_t instruction_offset) {
     for (const Runtime* member : all_members()) {
         if (const auto line = member->line_of(code, version, instruction_offset)) return line;

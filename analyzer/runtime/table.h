@@ -28,8 +28,8 @@ HeapSearch find_heap(Members members, const trace::Mappings& mappings,
                      const OpenMapped& open_mapped, Memory* memory,
                      const std::function<bool()>& must_stop);
 
-// The line of a code object that no ProcessView has (trace::LaterPythonFrame).
-std::optional<unsigned> line_of(const trace::PythonCode& code, uint32_t version,
+// The line of a code object that no ProcessView has (trace::LaterRuntimeFrame).
+std::optional<unsigned> line_of(const trace::RuntimeCode& code, uint32_t version,
                                 int32_t instruction_offset);
 
 }  // namespace cowscope::runtime

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/printable.h"
-#include "preload/format/python_format.h"
+#include "preload/format/runtime_format.h"
 #include "trace/heap_owners.h"
 #include "trace/outside.h"
 #include "trace/segment_reader.h"
@@ -49,14 +49,14 @@ std::string words_behind(std::span<const std::byte> bytes, size_t count) {
     return text;
 }
 
-std::string id_text(uint32_t python_stack) {
-    return python_stack == kNoPythonStack ? "-" : std::to_string(python_stack);
+std::string id_text(uint32_t runtime_stack) {
+    return runtime_stack == kNoRuntimeStack ? "-" : std::to_string(runtime_stack);
 }
 
 std::string frames_behind(std::span<const std::byte> bytes, uint32_t count) {
     std::string text;
     for (uint32_t i = 0; i < count; ++i) {
-        PythonFrame frame;
+        RuntimeFrame frame;
         std::memcpy(&frame, bytes.data() + i * sizeof(frame), sizeof(frame));
         text += fmt::format(" {}@{}{}", frame.code & ~kEnteredFromC, frame.instruction_offset,
                             (frame.code & kEnteredFromC) != 0 ? "!" : "");
@@ -165,11 +165,11 @@ std::string describe(const RecordView& view) {
                 "time_ns={} address={:#x} word={:#x} neighbour={:#x} type={:#x} offset={} site={} "
                 "python={} tid={}{}{}{}{}{}{}{}{}{}{}",
                 r.time_ns, r.address, r.word, r.neighbour, r.type, r.object_offset, r.site,
-                id_text(r.python_stack), r.tid,
+                id_text(r.runtime_stack), r.tid,
                 (view.flags & kPoolHeader) != 0 ? " pool-header" : "",
                 (view.flags & kPoolBlock) != 0 ? " pool-block" : "",
                 (view.flags & kPoolBlockStart) != 0 ? " block-start" : "",
-                (view.flags & kPythonFrame) != 0 ? " frame" : "",
+                (view.flags & kRuntimeFrame) != 0 ? " frame" : "",
                 (view.flags & kContainerItems) != 0 ? " items" : "",
                 (view.flags & kNoWord) != 0 ? " no-word" : "",
                 (view.flags & kNoNeighbour) != 0 ? " no-neighbour" : "",
@@ -199,19 +199,19 @@ std::string describe(const RecordView& view) {
             const auto r = view.as<EndRecord>();
             return fmt::format("time_ns={} kind={} value={}", r.time_ns, name_of(r.kind), r.value);
         }
-        case RecordType::python: {
-            const auto r = view.as<PythonRecord>();
+        case RecordType::runtime: {
+            const auto r = view.as<RuntimeRecord>();
             return fmt::format("version={:#x} pool_bytes={} runtime={:#x}+{} interpreter={:#x}+{}",
                                r.version, r.pool_bytes, r.runtime_start, r.runtime_bytes,
                                r.interpreter_start, r.interpreter_bytes);
         }
-        case RecordType::python_thread: {
-            const auto r = view.as<PythonThreadRecord>();
+        case RecordType::runtime_thread: {
+            const auto r = view.as<RuntimeThreadRecord>();
             return fmt::format("address={:#x} bytes={} tid={}", r.address, r.bytes, r.tid);
         }
-        case RecordType::python_code: {
-            const auto r = view.as<PythonCodeRecord>();
-            const auto behind = view.behind<PythonCodeRecord>();
+        case RecordType::runtime_code: {
+            const auto r = view.as<RuntimeCodeRecord>();
+            const auto behind = view.behind<RuntimeCodeRecord>();
             return fmt::format(
                 "id={} address={:#x}+{} instructions={} first_line={} line_table={} name={} "
                 "file={}",
@@ -219,18 +219,18 @@ std::string describe(const RecordView& view) {
                 text_behind(behind, r.name_bytes),
                 text_behind(behind.subspan(r.name_bytes), r.file_bytes));
         }
-        case RecordType::python_stack: {
-            const auto r = view.as<PythonStackRecord>();
+        case RecordType::runtime_stack: {
+            const auto r = view.as<RuntimeStackRecord>();
             return fmt::format("id={} depth={} truncated={} frames={}", r.id, r.depth,
                                (view.flags & kStackTruncated) != 0,
-                               frames_behind(view.behind<PythonStackRecord>(), r.depth));
+                               frames_behind(view.behind<RuntimeStackRecord>(), r.depth));
         }
-        case RecordType::python_value: {
-            const auto r = view.as<PythonValueRecord>();
+        case RecordType::object_value: {
+            const auto r = view.as<ObjectValueRecord>();
             return fmt::format(
                 "address={:#x} type={:#x} kind={} length={} site={} python={} value={}", r.address,
-                r.type, static_cast<int>(r.kind), r.length, r.site, id_text(r.python_stack),
-                text_behind(view.behind<PythonValueRecord>(), r.text_bytes));
+                r.type, static_cast<int>(r.kind), r.length, r.site, id_text(r.runtime_stack),
+                text_behind(view.behind<ObjectValueRecord>(), r.text_bytes));
         }
         case RecordType::note: {
             const auto r = view.as<NoteRecord>();
@@ -293,7 +293,7 @@ void dump_later(const Later& later, std::FILE* out) {
     }
     for (const LaterSite& site : later.sites) {
         std::string python;
-        for (const LaterPythonFrame& frame : site.python) {
+        for (const LaterRuntimeFrame& frame : site.runtime_frames) {
             python += fmt::format(" {:#x}@{}", frame.code, frame.instruction_offset);
             if (frame.code_number != 0) python += fmt::format("#{}", frame.code_number);
         }

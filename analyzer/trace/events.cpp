@@ -50,8 +50,8 @@ void for_each_event(const ProcessTrace& process, const EventSink& sink) {
             // The file is read a second time, and need not be what it was.
             const bool is_as_before = event.site < process.sites.size() &&
                                       generations.index() < process.generations.size() &&
-                                      (event.python_stack == kNoPythonStack ||
-                                       event.python_stack < process.python.stacks.size());
+                                      (event.runtime_stack == kNoRuntimeStack ||
+                                       event.runtime_stack < process.runtime.stacks.size());
             if (!is_as_before) fail_changed(process, *record);
             const uint64_t page = event.address & ~(kPageBytes - 1);
             const auto type = event.type == 0 ? types.end() : types.find(event.type);

@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/file_descriptor.h"
 #include "base/read_file.h"
-#include "trace/python_records.h"
+#include "trace/runtime_records.h"
 #include "trace/trace_file.h"
 
 namespace cowscope::trace {
@@ -62,15 +62,15 @@ LaterSite site_of(const std::string& path, size_t offset, const LaterSlot& slot,
     LaterSite site;
     site.copies = slot.copies;
     if (slot.is_whole != kWhole && slot.is_whole != kBeingNamed) return site;
-    if (slot.depth == 0 || slot.depth > kLaterDepth || slot.python_depth > kLaterPythonDepth) {
+    if (slot.depth == 0 || slot.depth > kLaterDepth || slot.runtime_depth > kLaterRuntimeDepth) {
         throw Error(path, offset, "slot", "has an impossible depth");
     }
     site.pid = slot.pid;
     site.tid = slot.tid;
     std::copy(std::begin(slot.code), std::end(slot.code), site.code.begin());
     site.ips.assign(slot.ips, slot.ips + slot.depth);
-    site.python.assign(slot.python, slot.python + slot.python_depth);
-    for (const LaterPythonFrame& frame : site.python) {
+    site.runtime_frames.assign(slot.runtime_frames, slot.runtime_frames + slot.runtime_depth);
+    for (const LaterRuntimeFrame& frame : site.runtime_frames) {
         if (frame.code_number <= code_count) continue;
         throw Error(path, offset, "slot",
                     fmt::format("names code {} of {}", frame.code_number, code_count));
@@ -109,12 +109,12 @@ class Texts {
     Texts(const std::string& path, std::string_view texts, size_t start)
         : path_(path), texts_(texts), start_(start), left_(texts.size()) {}
 
-    PythonCode code_at(size_t offset) {
+    RuntimeCode code_at(size_t offset) {
         if (offset % kLaterCodeAlignment != 0 || offset > texts_.size()) {
             refuse(offset, "is not where one can be");
         }
         const std::string_view from = texts_.substr(offset);
-        PythonCodeRecord fixed;
+        RuntimeCodeRecord fixed;
         if (from.size() < sizeof(fixed)) refuse(offset, "is cut");
         std::memcpy(&fixed, from.data(), sizeof(fixed));
         const size_t behind = size_t{fixed.name_bytes} + fixed.file_bytes + fixed.line_table_bytes;
@@ -123,8 +123,8 @@ class Texts {
             refuse(offset, "is longer than its room");
         }
         left_ -= sizeof(fixed) + behind;
-        return python_code_of(fixed, fixed.header.flags,
-                              std::as_bytes(std::span(from.substr(sizeof(fixed), behind))));
+        return runtime_code_of(fixed, fixed.header.flags,
+                               std::as_bytes(std::span(from.substr(sizeof(fixed), behind))));
     }
 
   private:
@@ -138,9 +138,9 @@ class Texts {
     size_t left_;   // bytes
 };
 
-std::map<uint32_t, PythonCode> codes_of(const std::string& path, const std::string& content,
-                                        const LaterHeader& header, const Parts& parts) {
-    std::map<uint32_t, PythonCode> codes;
+std::map<uint32_t, RuntimeCode> codes_of(const std::string& path, const std::string& content,
+                                         const LaterHeader& header, const Parts& parts) {
+    std::map<uint32_t, RuntimeCode> codes;
     Texts texts(path, std::string_view(content).substr(parts.texts, header.text_bytes),
                 parts.texts);
     for (uint32_t i = 0; i < header.code_count; ++i) {
@@ -181,7 +181,7 @@ Later read_later(const std::string& path) {
     later.pid = header.pid;
     later.created_ns = header.created_ns;
     later.counts = header.counts;
-    later.python_version = header.python_version;
+    later.runtime_version = header.runtime_version;
     later.codes = codes_of(path, content, header, parts);
     for (size_t i = 0; i < header.slot_count; ++i) {
         const size_t offset = parts.slots + i * sizeof(LaterSlot);

@@ -22,7 +22,7 @@ struct LaterSite {
     uint32_t tid = 0;
     std::array<uint8_t, kCodeBytes> code{};
     std::vector<uint64_t> ips;  // as in Stack
-    std::vector<LaterPythonFrame> python;
+    std::vector<LaterRuntimeFrame> runtime_frames;
 };
 
 // Of one program, and the processes that it forked.
@@ -32,8 +32,8 @@ struct Later {
     uint64_t created_ns = 0;  // and its time
     LaterCounts counts{};
     std::vector<LaterSite> sites;
-    uint32_t python_version = 0;           // PY_VERSION_HEX
-    std::map<uint32_t, PythonCode> codes;  // by LaterPythonFrame::code_number
+    uint32_t runtime_version = 0;           // PY_VERSION_HEX
+    std::map<uint32_t, RuntimeCode> codes;  // by LaterRuntimeFrame::code_number
 };
 
 struct Bound {

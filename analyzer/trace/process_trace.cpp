@@ -9,7 +9,7 @@
 #include "base/printable.h"
 #include "trace/epoch_lists.h"
 #include "trace/list_parts.h"
-#include "trace/python_records.h"
+#include "trace/runtime_records.h"
 
 namespace cowscope::trace {
 namespace {
@@ -117,13 +117,13 @@ class Loader {
             case RecordType::weight:
                 epochs_.take_weight(record);
                 break;
-            case RecordType::python:
-            case RecordType::python_thread:
-            case RecordType::python_code:
-            case RecordType::python_stack:
-            case RecordType::python_value:
+            case RecordType::runtime:
+            case RecordType::runtime_thread:
+            case RecordType::runtime_code:
+            case RecordType::runtime_stack:
+            case RecordType::object_value:
                 if (const std::string problem =
-                        take_python(record, process_.sites.size(), &process_.python);
+                        take_runtime(record, process_.sites.size(), &process_.runtime);
                     !problem.empty()) {
                     leave_out(record, problem);
                 }
@@ -227,11 +227,11 @@ class Loader {
             return leave_out(record, fmt::format("names site {}, which is not there", event.site));
         }
         if (process_.generations.empty()) fail(record, "stands before any inherited pages");
-        if (event.python_stack != kNoPythonStack &&
-            event.python_stack >= process_.python.stacks.size()) {
+        if (event.runtime_stack != kNoRuntimeStack &&
+            event.runtime_stack >= process_.runtime.stacks.size()) {
             pending_exemplar_.reset();
             return leave_out(record, fmt::format("names Python stack {}, which is not there",
-                                                 event.python_stack));
+                                                 event.runtime_stack));
         }
         if ((record.flags & kHugePage) != 0) {
             huge_pages_.insert(event.address / kHugePageBytes);

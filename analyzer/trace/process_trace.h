@@ -11,7 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "preload/format/python_format.h"
+#include "preload/format/runtime_format.h"
 #include "trace/fork_addresses.h"
 #include "trace/mappings.h"
 #include "trace/outside.h"
@@ -73,7 +73,7 @@ struct Exemplar {
 };
 
 // What the shim saw of a CPython interpreter.
-struct PythonCode {
+struct RuntimeCode {
     uint64_t address = 0;
     uint32_t bytes = 0;              // of the object
     uint32_t instruction_start = 0;  // 0: not in the object
@@ -84,23 +84,23 @@ struct PythonCode {
     bool line_table_truncated = false;
 };
 
-struct PythonStack {
-    std::vector<PythonFrame> frames;  // innermost first; codes are ids, with kEnteredFromC
+struct RuntimeStack {
+    std::vector<RuntimeFrame> frames;  // innermost first; codes are ids, with kEnteredFromC
     bool truncated = false;
 };
 
-struct PythonValue {
-    PythonValueRecord facts{};
+struct ObjectValue {
+    ObjectValueRecord facts{};
     bool truncated = false;
     std::string text;
 };
 
-struct Python {
-    std::optional<PythonRecord> interpreter;
-    std::vector<PythonThreadRecord> threads;
-    std::vector<PythonCode> codes;
-    std::vector<PythonStack> stacks;
-    std::vector<PythonValue> values;
+struct RuntimeData {
+    std::optional<RuntimeRecord> interpreter;
+    std::vector<RuntimeThreadRecord> threads;
+    std::vector<RuntimeCode> codes;
+    std::vector<RuntimeStack> stacks;
+    std::vector<ObjectValue> values;
     std::unordered_map<uint32_t, std::vector<size_t>> values_of_site;  // indices
 };
 
@@ -131,7 +131,7 @@ struct ProcessTrace {
     std::unordered_map<uint32_t, std::vector<Exemplar>> exemplars;  // by site
     std::vector<std::string> type_names;                            // in the order of their records
     std::unordered_map<uint64_t, std::string> types;                // by address, the newest there
-    Python python;
+    RuntimeData runtime;
     std::vector<AccountRecord> accounts;
     std::optional<MemoryRecord> memory_at_fork;
     std::optional<MemoryRecord> memory_at_end;

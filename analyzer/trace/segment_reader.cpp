@@ -10,7 +10,7 @@
 
 #include "arch/processor.h"
 #include "base/error.h"
-#include "preload/format/python_format.h"
+#include "preload/format/runtime_format.h"
 #include "trace/trace_file.h"
 
 namespace cowscope::trace {
@@ -46,11 +46,11 @@ const Kind* kind_of(RecordType type) {
         {"given_up", sizeof(GivenUpRecord)},
         {"generation", sizeof(GenerationRecord)},
         {"moved", sizeof(MovedRecord)},
-        {"python", sizeof(PythonRecord)},
-        {"python_thread", sizeof(PythonThreadRecord)},
-        {"python_code", sizeof(PythonCodeRecord)},
-        {"python_stack", sizeof(PythonStackRecord)},
-        {"python_value", sizeof(PythonValueRecord)},
+        {"python", sizeof(RuntimeRecord)},
+        {"python_thread", sizeof(RuntimeThreadRecord)},
+        {"python_code", sizeof(RuntimeCodeRecord)},
+        {"python_stack", sizeof(RuntimeStackRecord)},
+        {"python_value", sizeof(ObjectValueRecord)},
         {"weight", sizeof(WeightRecord)},
         {},
         {},
@@ -83,14 +83,14 @@ uint64_t claimed_bytes(const RecordView& record) {
             return uint64_t{record.as<StackRecord>().depth} * sizeof(uint64_t);
         case RecordType::type:
             return record.as<TypeRecord>().name_bytes;
-        case RecordType::python_code: {
-            const auto code = record.as<PythonCodeRecord>();
+        case RecordType::runtime_code: {
+            const auto code = record.as<RuntimeCodeRecord>();
             return uint64_t{code.name_bytes} + code.file_bytes + code.line_table_bytes;
         }
-        case RecordType::python_stack:
-            return uint64_t{record.as<PythonStackRecord>().depth} * sizeof(PythonFrame);
-        case RecordType::python_value:
-            return record.as<PythonValueRecord>().text_bytes;
+        case RecordType::runtime_stack:
+            return uint64_t{record.as<RuntimeStackRecord>().depth} * sizeof(RuntimeFrame);
+        case RecordType::object_value:
+            return record.as<ObjectValueRecord>().text_bytes;
         default:
             return 0;
     }

@@ -62,18 +62,18 @@ uint32_t name_code(const runtime::CountedFrame& frame, runtime::Observer* runtim
     // Each worker that imports a module for itself has code objects of its own.
     const uint32_t known = codes.find(text.key);
     if (known != 0) return known;
-    auto* record = static_cast<trace::PythonCodeRecord*>(codes.take_room(text.record_bytes));
+    auto* record = static_cast<trace::RuntimeCodeRecord*>(codes.take_room(text.record_bytes));
     if (record == nullptr || !runtime->write_code(record)) return 0;
-    record->header.type = trace::RecordType::python_code;
+    record->header.type = trace::RecordType::runtime_code;
     record->header.bytes = static_cast<uint32_t>((text.record_bytes + 7) & ~size_t{7});
     return codes.add(text.key, record);
 }
 
 void name_codes(trace::LaterSlot* slot, const CountedSite& place) {
-    for (uint32_t i = 0; i < place.runtime_depth && i < slot->python_depth; ++i) {
+    for (uint32_t i = 0; i < place.runtime_depth && i < slot->runtime_depth; ++i) {
         // Others come by the same place with other callers.
-        if (slot->python[i].code != place.runtime_frames[i].code) break;
-        slot->python[i].code_number = name_code(place.runtime_frames[i], place.runtime);
+        if (slot->runtime_frames[i].code != place.runtime_frames[i].code) break;
+        slot->runtime_frames[i].code_number = name_code(place.runtime_frames[i], place.runtime);
     }
 }
 
@@ -81,11 +81,11 @@ void describe(trace::LaterSlot* slot, const CountedSite& place, bool is_heavy) {
     slot->pid = static_cast<uint32_t>(session::self.pid);
     slot->tid = place.tid;
     slot->depth = static_cast<uint8_t>(place.depth);
-    slot->python_depth = static_cast<uint8_t>(place.runtime_depth);
+    slot->runtime_depth = static_cast<uint8_t>(place.runtime_depth);
     std::memcpy(slot->ips, place.ips, place.depth * sizeof(uint64_t));
     for (uint32_t i = 0; i < place.runtime_depth; ++i) {
         const runtime::CountedFrame& frame = place.runtime_frames[i];
-        slot->python[i] = {frame.code, frame.instruction_offset, 0};
+        slot->runtime_frames[i] = {frame.code, frame.instruction_offset, 0};
     }
     if (is_heavy || !session::aggregate_file.codes().is_half_full()) name_codes(slot, place);
     read_code(place.ips[0], slot->code);
@@ -95,7 +95,7 @@ void describe(trace::LaterSlot* slot, const CountedSite& place, bool is_heavy) {
 // Once more, where there was no name left for a place that copied little.
 void name_heavy_place(trace::LaterSlot* slot, uint64_t key, const CountedSite& place) {
     if (place.runtime_depth == 0 || !session::CallSiteTable::hold(slot, key)) return;
-    if (slot->python[0].code_number == 0) name_codes(slot, place);
+    if (slot->runtime_frames[0].code_number == 0) name_codes(slot, place);
     session::CallSiteTable::release(slot);
 }
 

@@ -33,7 +33,7 @@ struct CountedSite {
     const uint64_t* ips;
     uint32_t depth;  // at most trace::kLaterDepth
     const runtime::CountedFrame* runtime_frames;
-    uint32_t runtime_depth;      // at most trace::kLaterPythonDepth
+    uint32_t runtime_depth;      // at most trace::kLaterRuntimeDepth
     runtime::Observer* runtime;  // of the runtime's frames
     uint32_t tid;
 };

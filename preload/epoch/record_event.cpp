@@ -261,7 +261,7 @@ bool record_event(Epoch& epoch, Fault& fault) {
     record->word = words[0];
     record->type = seen.type;
     record->object_offset = seen.object_offset;
-    record->python_stack = seen.stack;
+    record->runtime_stack = seen.stack;
     record->site = site->value;
     record->tid = static_cast<uint32_t>(fault.tid);
     if (!is_short) record->neighbour = words[1];
@@ -280,11 +280,11 @@ void count_copy(Epoch& epoch, const Fault& fault) {
     CountedSite place = {};
     place.ips = epoch.last_walk.ips();
     place.depth = epoch.last_walk.depth();
-    runtime::CountedFrame frames[trace::kLaterPythonDepth];
+    runtime::CountedFrame frames[trace::kLaterRuntimeDepth];
     place.runtime_frames = frames;
     if (epoch.runtime.begin(epoch.arena)) {
         place.runtime_depth = epoch.runtime.count_frames(readable_memory(epoch, fault), frames,
-                                                         trace::kLaterPythonDepth);
+                                                         trace::kLaterRuntimeDepth);
         place.runtime = &epoch.runtime;
     }
     place.tid = static_cast<uint32_t>(fault.tid);

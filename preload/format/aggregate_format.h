@@ -6,8 +6,8 @@
 //     later-PID-START.cowlater   of a program that forks, named as its segment: what its processes
 //                                copied after the bound was reached, summed up for each place
 //
-// What a slot names of Python's code objects stands in the same file, so that functions that nobody
-// ran before the bound have names too.
+// What a slot names of a runtime's code objects stands in the same file, so that functions that
+// nobody ran before the bound have names too.
 //
 // Both files have all their bytes from the start (a hole of a full disk would be a SIGBUS), mode
 // 0600, and are written through shared mappings by several processes at a time: the numbers of
@@ -71,9 +71,9 @@ struct LaterHeader {
     uint32_t pid;
     uint32_t slot_bytes;
     LaterCounts counts;
-    uint32_t code_count;  // 0: of a program that had no Python when it forked first
+    uint32_t code_count;  // 0: of a program without a runtime when it forked first
     uint32_t text_bytes;
-    uint32_t python_version;  // PY_VERSION_HEX
+    uint32_t runtime_version;  // as RuntimeRecord::version
     uint32_t padding;
     uint64_t texts_used;   // bytes; more than there are where several asked for the last ones
     uint64_t reserved[2];  // zero
@@ -81,14 +81,14 @@ struct LaterHeader {
 static_assert(sizeof(LaterHeader) == 128);
 
 inline constexpr size_t kLaterDepth = 32;
-inline constexpr size_t kLaterPythonDepth = 8;
+inline constexpr size_t kLaterRuntimeDepth = 8;
 
-struct LaterPythonFrame {
+struct LaterRuntimeFrame {
     uint64_t code;               // address of the code object
-    int32_t instruction_offset;  // as in PythonFrame
+    int32_t instruction_offset;  // as in RuntimeFrame
     uint32_t code_number;        // of its LaterCode, from 1 on; 0: it has none
 };
-static_assert(sizeof(LaterPythonFrame) == 16);
+static_assert(sizeof(LaterRuntimeFrame) == 16);
 
 // Of LaterSlot::is_whole and LaterCode::is_whole. With any other, who claimed it was killed
 // meanwhile.
@@ -106,11 +106,11 @@ struct LaterSlot {
     uint32_t pid;            // who wrote first
     uint32_t tid;
     uint8_t depth;
-    uint8_t python_depth;
+    uint8_t runtime_depth;
     uint8_t padding[2];
     uint8_t code[kCodeBytes];   // as in SiteRecord
     uint64_t ips[kLaterDepth];  // as in StackRecord
-    LaterPythonFrame python[kLaterPythonDepth];
+    LaterRuntimeFrame runtime_frames[kLaterRuntimeDepth];
 };
 static_assert(sizeof(LaterSlot) == 440);
 
@@ -121,7 +121,7 @@ struct LaterCode {
     uint32_t is_whole;
 };
 static_assert(sizeof(LaterCode) == 16);
-// The record is a PythonCodeRecord (python_format.h), as in a segment, with id 0.
+// The record is a RuntimeCodeRecord (runtime_format.h), as in a segment, with id 0.
 inline constexpr uint64_t kLaterCodeAlignment = 8;
 
 }  // namespace cowscope::trace

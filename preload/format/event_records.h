@@ -4,7 +4,7 @@
 //
 //     EventRecord -- site --> SiteRecord -- stack --> StackRecord
 //          |------ type, neighbour --> TypeRecord
-//          '------ python_stack -----> PythonStackRecord (python_format.h)
+//          '------ runtime_stack -----> RuntimeStackRecord (runtime_format.h)
 #pragma once
 
 #include "machine.h"
@@ -77,7 +77,7 @@ struct EventRecord {
                              //     known
     int32_t  object_offset;  // 40  `address` minus that object's; negative: in the collector's
                              //     header
-    uint32_t python_stack;   // 44  id, or kNoPythonStack
+    uint32_t runtime_stack;   // 44  id, or kNoRuntimeStack
     uint32_t site;           // 48
     uint32_t tid;            // 52
     uint64_t neighbour;      // 56  8 bytes at `address` + 8: ob_type, where `address` is an object
@@ -89,12 +89,12 @@ static_assert(offsetof(EventRecord, address) == 16);
 static_assert(offsetof(EventRecord, word) == 24);
 static_assert(offsetof(EventRecord, type) == 32);
 static_assert(offsetof(EventRecord, object_offset) == 40);
-static_assert(offsetof(EventRecord, python_stack) == 44);
+static_assert(offsetof(EventRecord, runtime_stack) == 44);
 static_assert(offsetof(EventRecord, site) == 48);
 static_assert(offsetof(EventRecord, tid) == 52);
 static_assert(offsetof(EventRecord, neighbour) == 56);
 inline constexpr size_t   kShortEventBytes = offsetof(EventRecord, neighbour);
-inline constexpr uint32_t kNoPythonStack   = ~uint32_t{0};
+inline constexpr uint32_t kNoRuntimeStack   = ~uint32_t{0};
 
 // EventRecord::header.flags.
 inline constexpr uint16_t kNoWord          = 1 << 0;   // `word` could not be read
@@ -120,11 +120,11 @@ inline constexpr uint16_t kPoolBlock       = 1 << 7;   // in a block of a pool. 
                                                        // object's items
 inline constexpr uint16_t kPoolBlockStart  = 1 << 8;   // in the first word of the block; with
                                                        // kPoolBlock
-inline constexpr uint16_t kPythonFrame     = 1 << 9;   // in a frame of the thread's Python stack,
+inline constexpr uint16_t kRuntimeFrame     = 1 << 9;   // in a frame of the thread's Python stack,
                                                        // or where it keeps such frames
 inline constexpr uint16_t kContainerItems  = 1 << 10;  // in the items, keys or table of a container
                                                        // of `type`
-inline constexpr uint16_t kPythonFinalizing = 1 << 11; // the interpreter says that it is being
+inline constexpr uint16_t kRuntimeFinalizing = 1 << 11; // the interpreter says that it is being
                                                        // taken down (_PyRuntime.finalizing; told
                                                        // from 3.13 on)
 inline constexpr uint16_t kNeighbourIsType = 1 << 12;  // `neighbour` is the same as `type`: most

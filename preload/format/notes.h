@@ -17,10 +17,10 @@ enum class NoteCode : uint32_t {
                                   // to its place, and the census cannot tell its copies
     zero_pages_unknown     = 6,   // the tracker takes pages of zeros that were only read for
                                   // inherited ones
-    // CPython's own stacks and objects are not looked at, value: PY_VERSION_HEX >> 16, because
-    python_version_unknown = 7,   // the layout of that version is not known
-    python_free_threaded   = 8,   // it is a build without the GIL
-    python_layout_differs  = 9,   // its memory does not look like that version's (a debug build?)
+    // The runtime's stacks and objects are not looked at, value: its version >> 16, because
+    runtime_version_unknown = 7,   // the layout of that version is not known
+    runtime_free_threaded   = 8,   // it is a build without the GIL
+    runtime_layout_differs  = 9,   // its memory does not look like that version's (a debug build?)
     sandboxed              = 10,  // a seccomp filter would have killed the program for a call of
                                   // the shim's, so that left
     threads_not_watched    = 27,  // by the witness; value: how many

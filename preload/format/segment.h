@@ -73,9 +73,9 @@ enum class RecordType : uint16_t {
     generation    = 17,  // the process shares its pages from now on: an epoch begins
     moved         = 18,  // inherited pages stand at other addresses
     python        = 19,  // the interpreter in this process
-    python_thread = 20,
+    runtime_thread = 20,
     python_code   = 21,
-    python_stack  = 22,
+    runtime_stack  = 22,
     python_value  = 23,
     weight        = 24,  // how many faults each event from here on stands for
     account       = 29,  // what a process has to itself

@@ -6,7 +6,7 @@
 //     epoch_records.h     from one fork to the next: pages that are shared, given up, copied
 //     event_records.h     sites, stacks, events
 //     notes.h             what a process could not do
-//     python_format.h     records of a CPython interpreter
+//     runtime_format.h     records of a CPython interpreter
 //     aggregate_format.h  the files of a recording with a size limit
 //     machine.h           what of all this depends on the processor
 //     kernel_abi.h        the kernel's own definitions, which both sides use

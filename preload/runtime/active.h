@@ -59,7 +59,7 @@ class Observer {
     bool read_code(uint64_t code, uint64_t most_line_bytes, CodeText* text) {
         return runtime_->read_code(state_, code, most_line_bytes, text);
     }
-    bool write_code(trace::PythonCodeRecord* record) const {
+    bool write_code(trace::RuntimeCodeRecord* record) const {
         return runtime_->write_code(state_, record);
     }
     void forget_modules() {

@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "format/python_format.h"
+#include "format/runtime_format.h"
 #include "support/arena.h"
 #include "support/own_memory.h"
 #include "support/record_sink.h"
@@ -50,7 +50,7 @@ struct Wanted {
 
 // What a runtime says of a write, as an EventRecord has it.
 struct Observation {
-    uint32_t stack = trace::kNoPythonStack;
+    uint32_t stack = trace::kNoRuntimeStack;
     uint64_t type = 0;          // of the object that the address belongs to; 0: none that is known
     int32_t object_offset = 0;  // of the address, from the object's start
     uint16_t flags = 0;         // of the event: what kind of the runtime's memory it is
@@ -112,7 +112,7 @@ struct Runtime {
     bool (*read_code)(void* state, uint64_t code, uint64_t most_line_bytes, CodeText* text);
     // Writes the record of the one that was read last, but for the bytes in its header and its id.
     // False where it cannot be read any more.
-    bool (*write_code)(const void* state, trace::PythonCodeRecord* record);
+    bool (*write_code)(const void* state, trace::RuntimeCodeRecord* record);
     // Modules are gone, and what was remembered of their memory (memory that is gone otherwise
     // shows in Memory::version).
     void (*forget_modules)(void* state);

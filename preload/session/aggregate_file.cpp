@@ -136,7 +136,7 @@ void AggregateFile::create() {
     header.pid = static_cast<uint32_t>(self.pid);
     header.code_count = static_cast<uint32_t>(parts.code_count);
     header.text_bytes = static_cast<uint32_t>(parts.text_bytes);
-    header.python_version = runtime::active.version;
+    header.runtime_version = runtime::active.version;
     if (!map(header, parts)) budget.give_back(taken);
 }
 

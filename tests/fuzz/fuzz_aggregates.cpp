@@ -27,7 +27,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
             for (const trace::LaterSite& site : later.sites) {
                 if (site.copies == 0) fuzz::fail("a place that copied nothing");
                 if (site.ips.size() > trace::kLaterDepth) fuzz::fail("a stack too deep");
-                if (site.python.size() > trace::kLaterPythonDepth) fuzz::fail("a stack too deep");
+                if (site.runtime_frames.size() > trace::kLaterRuntimeDepth)
+                    fuzz::fail("a stack too deep");
             }
             size_t bytes = 0;
             for (const auto& [number, code] : later.codes) {

@@ -5,7 +5,7 @@
 #include <iterator>
 
 #include "preload/format/aggregate_format.h"
-#include "preload/format/python_format.h"
+#include "preload/format/runtime_format.h"
 #include "trace/heap_owners.h"
 #include "trace/outside.h"
 
@@ -76,30 +76,31 @@ Shape shape_of(Kind kind, Random* random) {
     static const Shape kOwners[] = {shape(format::kLookRecord, sizeof(format::LookRecord)),
                                     shape(format::kOwnerRecord, sizeof(format::OwnerRecord)),
                                     shape(format::kRangesRecord, sizeof(format::RangesRecord))};
-    static const Shape kSegment[] = {shape(Type::process, sizeof(format::ProcessRecord)),
-                                     shape(Type::loss, sizeof(format::LossRecord)),
-                                     shape(Type::mappings, sizeof(format::MappingsRecord)),
-                                     shape(Type::inherited, sizeof(format::InheritedRecord)),
-                                     shape(Type::stack, sizeof(format::StackRecord)),
-                                     shape(Type::site, sizeof(format::SiteRecord)),
-                                     shape(Type::exemplar, sizeof(format::ExemplarRecord)),
-                                     shape(Type::type, sizeof(format::TypeRecord)),
-                                     shape(Type::event, sizeof(format::EventRecord)),
-                                     shape(Type::census, sizeof(format::CensusRecord)),
-                                     shape(Type::memory, sizeof(format::MemoryRecord)),
-                                     shape(Type::fork, sizeof(format::ForkRecord)),
-                                     shape(Type::end, sizeof(format::EndRecord)),
-                                     shape(Type::note, sizeof(format::NoteRecord)),
-                                     shape(Type::protect, sizeof(format::ProtectRecord)),
-                                     shape(Type::given_up, sizeof(format::GivenUpRecord)),
-                                     shape(Type::account, sizeof(format::AccountRecord)),
-                                     shape(Type::generation, sizeof(format::GenerationRecord)),
-                                     shape(Type::moved, sizeof(format::MovedRecord)),
-                                     shape(Type::python, sizeof(format::PythonRecord)),
-                                     shape(Type::python_thread, sizeof(format::PythonThreadRecord)),
-                                     shape(Type::python_code, sizeof(format::PythonCodeRecord)),
-                                     shape(Type::python_stack, sizeof(format::PythonStackRecord)),
-                                     shape(Type::python_value, sizeof(format::PythonValueRecord))};
+    static const Shape kSegment[] = {
+        shape(Type::process, sizeof(format::ProcessRecord)),
+        shape(Type::loss, sizeof(format::LossRecord)),
+        shape(Type::mappings, sizeof(format::MappingsRecord)),
+        shape(Type::inherited, sizeof(format::InheritedRecord)),
+        shape(Type::stack, sizeof(format::StackRecord)),
+        shape(Type::site, sizeof(format::SiteRecord)),
+        shape(Type::exemplar, sizeof(format::ExemplarRecord)),
+        shape(Type::type, sizeof(format::TypeRecord)),
+        shape(Type::event, sizeof(format::EventRecord)),
+        shape(Type::census, sizeof(format::CensusRecord)),
+        shape(Type::memory, sizeof(format::MemoryRecord)),
+        shape(Type::fork, sizeof(format::ForkRecord)),
+        shape(Type::end, sizeof(format::EndRecord)),
+        shape(Type::note, sizeof(format::NoteRecord)),
+        shape(Type::protect, sizeof(format::ProtectRecord)),
+        shape(Type::given_up, sizeof(format::GivenUpRecord)),
+        shape(Type::account, sizeof(format::AccountRecord)),
+        shape(Type::generation, sizeof(format::GenerationRecord)),
+        shape(Type::moved, sizeof(format::MovedRecord)),
+        shape(Type::runtime, sizeof(format::RuntimeRecord)),
+        shape(Type::runtime_thread, sizeof(format::RuntimeThreadRecord)),
+        shape(Type::runtime_code, sizeof(format::RuntimeCodeRecord)),
+        shape(Type::runtime_stack, sizeof(format::RuntimeStackRecord)),
+        shape(Type::object_value, sizeof(format::ObjectValueRecord))};
     if (kind == Kind::outside) return kOutside[below(random, std::size(kOutside))];
     if (kind == Kind::owners) return kOwners[below(random, std::size(kOwners))];
     return kSegment[below(random, std::size(kSegment))];
@@ -174,22 +175,22 @@ std::string new_later(uint8_t process) {
     header.slot_bytes = sizeof(format::LaterSlot);
     const std::string text("code.py!", 8);
     header.code_count = 1;
-    header.text_bytes = static_cast<uint32_t>(sizeof(format::PythonCodeRecord) + text.size());
+    header.text_bytes = static_cast<uint32_t>(sizeof(format::RuntimeCodeRecord) + text.size());
     header.texts_used = header.text_bytes;
-    header.python_version = 0x030b07f0;
+    header.runtime_version = 0x030b07f0;
     std::string bytes;
     append(&bytes, header);
     for (uint32_t key = 1; key <= header.slot_count; ++key) {
         format::LaterSlot slot{};
         slot.key = slot.copies = key;
         slot.is_whole = format::kWhole;
-        slot.depth = slot.python_depth = 1;
-        slot.python[0].code_number = key - 1;
+        slot.depth = slot.runtime_depth = 1;
+        slot.runtime_frames[0].code_number = key - 1;
         append(&bytes, slot);
     }
     append(&bytes, format::LaterCode{1, 0, format::kWhole});
-    format::PythonCodeRecord code{};
-    code.header = {header.text_bytes, format::RecordType::python_code, 0};
+    format::RuntimeCodeRecord code{};
+    code.header = {header.text_bytes, format::RecordType::runtime_code, 0};
     code.first_line = 1;
     code.name_bytes = code.line_table_bytes = 1;
     code.file_bytes = 6;

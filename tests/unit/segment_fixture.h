@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "preload/format/python_format.h"
+#include "preload/format/runtime_format.h"
 #include "session/writer.h"
 #include "tests/catch.h"
 
@@ -54,7 +54,7 @@ inline trace::EventRecord event_at(uint64_t address, uint64_t time_ns) {
     event.tid = 77;
     event.type = 0x5000;
     event.object_offset = -8;
-    event.python_stack = trace::kNoPythonStack;
+    event.runtime_stack = trace::kNoRuntimeStack;
     return event;
 }
 
@@ -69,17 +69,17 @@ inline void write_site(session::Writer* writer) {
 
 // The records of a CPython interpreter: one stack of two frames.
 inline void write_python(session::Writer* writer) {
-    trace::PythonRecord python{};
+    trace::RuntimeRecord python{};
     python.version = 0x030b07f0;
     python.type_type = 0x6000;
-    write(writer, RecordType::python, python);
-    trace::PythonThreadRecord thread{};
+    write(writer, RecordType::runtime, python);
+    trace::RuntimeThreadRecord thread{};
     thread.address = 0x7000;
     thread.bytes = 360;
     thread.tid = 77;
-    write(writer, RecordType::python_thread, thread);
+    write(writer, RecordType::runtime_thread, thread);
     for (uint32_t id = 0; id < 2; ++id) {
-        trace::PythonCodeRecord code{};
+        trace::RuntimeCodeRecord code{};
         code.id = id;
         code.first_line = 10;
         code.address = 0x8000 + id * 0x1000;
@@ -87,16 +87,16 @@ inline void write_python(session::Writer* writer) {
         code.name_bytes = 4;
         code.file_bytes = 4;
         code.line_table_bytes = 2;
-        write(writer, RecordType::python_code, code, "readx.py\x80\x02");
+        write(writer, RecordType::runtime_code, code, "readx.py\x80\x02");
     }
-    const std::vector<trace::PythonFrame> frames = {{0, 2}, {1 | trace::kEnteredFromC, -2}};
-    write(writer, RecordType::python_stack, trace::PythonStackRecord{{}, 0, 2}, bytes_of(frames));
-    trace::PythonValueRecord value{};
+    const std::vector<trace::RuntimeFrame> frames = {{0, 2}, {1 | trace::kEnteredFromC, -2}};
+    write(writer, RecordType::runtime_stack, trace::RuntimeStackRecord{{}, 0, 2}, bytes_of(frames));
+    trace::ObjectValueRecord value{};
     value.type = 0x5000;
     value.length = 3;
     value.kind = trace::ValueKind::str;
     value.text_bytes = 3;
-    write(writer, RecordType::python_value, value, "abc");
+    write(writer, RecordType::object_value, value, "abc");
 }
 
 inline void write_inherited(session::Writer* writer, const std::vector<trace::PageRun>& runs) {
@@ -126,7 +126,7 @@ inline void write_segment(const std::string& path) {
     exemplar.registers[3] = 0xabc;
     write(&writer, RecordType::exemplar, exemplar);
     trace::EventRecord event = event_at(0x7f0000001008, 3000);
-    event.python_stack = 0;
+    event.runtime_stack = 0;
     write(&writer, RecordType::event, event);
     write(&writer, RecordType::type, trace::TypeRecord{{}, 0x5000, 3, 0}, "str");
     trace::CensusRecord census{};

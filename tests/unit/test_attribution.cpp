@@ -23,9 +23,9 @@ void write_process(session::Writer* writer, trace::Role role, uint32_t parent, u
     write(writer, RecordType::process, process);
 }
 
-void write_event(session::Writer* writer, uint64_t page, uint32_t python_stack) {
+void write_event(session::Writer* writer, uint64_t page, uint32_t runtime_stack) {
     trace::EventRecord event = event_at(kStart + page * trace::kPageBytes, 3000 + page);
-    event.python_stack = python_stack;
+    event.runtime_stack = runtime_stack;
     write(writer, RecordType::event, event);
 }
 
@@ -48,7 +48,7 @@ void write_trace(const TemporaryFolder& folder) {
     write_python(&child);
     write_event(&child, 0, 0);
     write_event(&child, 2, 0);
-    write_event(&child, 4, trace::kNoPythonStack);
+    write_event(&child, 4, trace::kNoRuntimeStack);
     trace::CensusRecord census{};
     census.time_ns = 4000;
     census.kind = trace::CensusKind::final;

@@ -139,16 +139,16 @@ TEST_CASE("damage names file, offset and kind of record") {
                   .find("stack record") != std::string::npos);
     }
     SECTION("a Python stack of impossible depth") {
-        CHECK(damage(RecordType::python_stack, offsetof(trace::PythonStackRecord, depth), huge)
+        CHECK(damage(RecordType::runtime_stack, offsetof(trace::RuntimeStackRecord, depth), huge)
                   .find("claims") != std::string::npos);
     }
     SECTION("a line table longer than its record") {
-        CHECK(damage(RecordType::python_code, offsetof(trace::PythonCodeRecord, line_table_bytes),
+        CHECK(damage(RecordType::runtime_code, offsetof(trace::RuntimeCodeRecord, line_table_bytes),
                      huge)
                   .find("claims") != std::string::npos);
     }
     SECTION("a value longer than its record") {
-        CHECK(damage(RecordType::python_value, offsetof(trace::PythonValueRecord, text_bytes), huge)
+        CHECK(damage(RecordType::object_value, offsetof(trace::ObjectValueRecord, text_bytes), huge)
                   .find("claims") != std::string::npos);
     }
     SECTION("a run beyond the address space") {

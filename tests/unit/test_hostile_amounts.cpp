@@ -93,11 +93,11 @@ void write_site(Segment* segment) {
     segment->write(RecordType::site, site);
 }
 
-void write_event(Segment* segment, uint64_t page, uint32_t python_stack = trace::kNoPythonStack) {
+void write_event(Segment* segment, uint64_t page, uint32_t runtime_stack = trace::kNoRuntimeStack) {
     trace::EventRecord event{};
     event.time_ns = 1000 + page;
     event.address = kStart + page * kPageBytes;
-    event.python_stack = python_stack;
+    event.runtime_stack = runtime_stack;
     segment->write(RecordType::event, event);
 }
 
@@ -107,10 +107,10 @@ constexpr uint16_t kLong = 20'000;
 // a write from each.
 void write_long_python(Segment* segment, uint32_t stacks, uint16_t table_bytes = kLong) {
     write_site(segment);
-    trace::PythonRecord python{};
+    trace::RuntimeRecord python{};
     python.version = 0x030b07f0;
-    segment->write(RecordType::python, python);
-    trace::PythonCodeRecord code{};
+    segment->write(RecordType::runtime, python);
+    trace::RuntimeCodeRecord code{};
     code.name_bytes = code.file_bytes = kLong;
     code.line_table_bytes = table_bytes;
     code.first_line = 1;
@@ -118,19 +118,19 @@ void write_long_python(Segment* segment, uint32_t stacks, uint16_t table_bytes =
     std::string text = std::string(2 * kLong, 'x');
     for (int i = 0; i < table_bytes / 3; ++i) text += std::string("\xd8\x00\x00", 3);
     text.resize(size_t{2} * kLong + table_bytes);
-    write_behind(segment, RecordType::python_code, code, text);
+    write_behind(segment, RecordType::runtime_code, code, text);
     for (uint32_t id = 0; id < stacks; ++id) {
-        std::vector<trace::PythonFrame> frames(100);
+        std::vector<trace::RuntimeFrame> frames(100);
         for (size_t i = 0; i < frames.size(); ++i) {
             frames[i] = {0,
                          static_cast<int32_t>(table_bytes / 3 * 2 - 2 - 2 * static_cast<int>(i))};
         }
-        trace::PythonStackRecord stack{};
+        trace::RuntimeStackRecord stack{};
         stack.id = id;
         stack.depth = static_cast<uint16_t>(frames.size());
-        write_behind(segment, RecordType::python_stack, stack,
+        write_behind(segment, RecordType::runtime_stack, stack,
                      {reinterpret_cast<const char*>(frames.data()),
-                      frames.size() * sizeof(trace::PythonFrame)});
+                      frames.size() * sizeof(trace::RuntimeFrame)});
         write_event(segment, id, id);
     }
 }

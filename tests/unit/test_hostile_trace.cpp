@@ -38,7 +38,7 @@ trace::EventRecord event_at(uint64_t address) {
     trace::EventRecord event{};
     event.time_ns = 5;
     event.address = address;
-    event.python_stack = trace::kNoPythonStack;
+    event.runtime_stack = trace::kNoRuntimeStack;
     return event;
 }
 
@@ -239,7 +239,7 @@ TEST_CASE("times that go backwards end no process before its start", "[hostile]"
 }
 
 TEST_CASE("lines that jump as far as numbers go are no lines", "[hostile]") {
-    trace::PythonCode code;
+    trace::RuntimeCode code;
     code.first_line = 1;
     for (int i = 0; i < 200; ++i) {
         code.line_table.push_back(0x80 | 13 << 3);  // no columns
@@ -278,7 +278,7 @@ TEST_CASE("a segment that changes while it is read is an error", "[hostile]") {
             event.site = 9;
         }
         SECTION("a Python stack that is not there") {
-            event.python_stack = 9;
+            event.runtime_stack = 9;
         }
         segment.write(RecordType::event, event);
     }

@@ -23,7 +23,7 @@ struct Table {
     trace::LaterHeader header{};
     trace::LaterSlot slot{};
     std::vector<trace::LaterCode> codes{{5, 0, trace::kWhole}};
-    trace::PythonCodeRecord code{};
+    trace::RuntimeCodeRecord code{};
     std::string text = "readmain.py\x01\x02";
     std::string behind;
 
@@ -42,11 +42,11 @@ struct Table {
         slot.depth = 2;
         slot.ips[0] = 0x1000;
         slot.ips[1] = 0x2000;
-        slot.python_depth = 1;
-        slot.python[0] = {0x3000, 8, 1};
+        slot.runtime_depth = 1;
+        slot.runtime_frames[0] = {0x3000, 8, 1};
         header.code_count = 1;
         header.text_bytes = static_cast<uint32_t>(sizeof(code) + text.size());
-        header.python_version = 0x030b07f0;
+        header.runtime_version = 0x030b07f0;
         code.address = 0x3000;
         code.first_line = 12;
         code.name_bytes = 4;
@@ -91,12 +91,12 @@ TEST_CASE("a table of what came later is read, and a wrong one is one clear line
         REQUIRE(later.sites.size() == 1);
         CHECK(later.sites[0].copies == 5);
         CHECK(later.sites[0].ips == std::vector<uint64_t>{0x1000, 0x2000});
-        REQUIRE(later.sites[0].python.size() == 1);
-        CHECK(later.sites[0].python[0].code == 0x3000);
-        CHECK(later.sites[0].python[0].instruction_offset == 8);
-        CHECK(later.python_version == 0x030b07f0);
+        REQUIRE(later.sites[0].runtime_frames.size() == 1);
+        CHECK(later.sites[0].runtime_frames[0].code == 0x3000);
+        CHECK(later.sites[0].runtime_frames[0].instruction_offset == 8);
+        CHECK(later.runtime_version == 0x030b07f0);
         REQUIRE(later.codes.count(1) == 1);
-        const trace::PythonCode& code = later.codes.at(1);
+        const trace::RuntimeCode& code = later.codes.at(1);
         CHECK(code.name == "read");
         CHECK(code.file == "main.py");
         CHECK(code.first_line == 12);
@@ -113,7 +113,7 @@ TEST_CASE("a table of what came later is read, and a wrong one is one clear line
         CHECK(later.codes.empty());
     }
     SECTION("a name that is not there") {
-        table.slot.python[0].code_number = GENERATE(2u, 0xffffffffu);
+        table.slot.runtime_frames[0].code_number = GENERATE(2u, 0xffffffffu);
         table.write(path);
         CHECK(error_of_table(path).find("offset 128: slot record: names code ") !=
               std::string::npos);
@@ -174,7 +174,7 @@ TEST_CASE("a table of what came later is read, and a wrong one is one clear line
         CHECK(error_of_table(path) == path + ": offset 128: slot record: has an impossible depth");
     }
     SECTION("an impossible depth of Python's") {
-        table.slot.python_depth = 9;
+        table.slot.runtime_depth = 9;
         table.write(path);
         CHECK(error_of_table(path) == path + ": offset 128: slot record: has an impossible depth");
     }

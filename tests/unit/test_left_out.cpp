@@ -42,10 +42,10 @@ class Segment {
         site.instruction_pointer = ip;
         write(&writer_, RecordType::site, site);
     }
-    void event(uint32_t site, size_t page, uint32_t python_stack = trace::kNoPythonStack) {
+    void event(uint32_t site, size_t page, uint32_t runtime_stack = trace::kNoRuntimeStack) {
         trace::EventRecord event = event_at(kStart + page * kPage, 3000 + page);
         event.site = site;
-        event.python_stack = python_stack;
+        event.runtime_stack = runtime_stack;
         write(&writer_, RecordType::event, event);
     }
     trace::ProcessTrace end() {
@@ -138,20 +138,20 @@ TEST_CASE("what names a missing record is left out, and what comes behind it is 
         what = "site record: has id 0 where 1 comes next";
     }
     SECTION("a gap in the ids of code objects") {
-        trace::PythonCodeRecord code{};
+        trace::RuntimeCodeRecord code{};
         code.id = 4;
-        write(segment.writer(), RecordType::python_code, code);
+        write(segment.writer(), RecordType::runtime_code, code);
         what = "python_code record: has id 4 where 0 comes next";
     }
     SECTION("a Python stack of code that is not there") {
-        write(segment.writer(), RecordType::python_stack, trace::PythonStackRecord{{}, 0, 1},
-              bytes_of(std::vector<trace::PythonFrame>{{3, 0}}));
+        write(segment.writer(), RecordType::runtime_stack, trace::RuntimeStackRecord{{}, 0, 1},
+              bytes_of(std::vector<trace::RuntimeFrame>{{3, 0}}));
         what = "python_stack record: names code 3, which is not there";
     }
     SECTION("a value of a site that is not there") {
-        trace::PythonValueRecord value{};
+        trace::ObjectValueRecord value{};
         value.site = 9;
-        write(segment.writer(), RecordType::python_value, value);
+        write(segment.writer(), RecordType::object_value, value);
         what = "python_value record: names site 9, which is not there";
     }
     segment.event(0, 2);

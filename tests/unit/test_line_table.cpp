@@ -10,8 +10,8 @@ using namespace cowscope;
 
 namespace {
 
-trace::PythonCode code_with(int32_t first_line, const std::vector<uint8_t>& table) {
-    trace::PythonCode code;
+trace::RuntimeCode code_with(int32_t first_line, const std::vector<uint8_t>& table) {
+    trace::RuntimeCode code;
     code.first_line = first_line;
     code.line_table = table;
     return code;

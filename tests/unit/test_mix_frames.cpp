@@ -17,10 +17,10 @@ constexpr NativeFrameKind kLoop{true, true};
 // Three frames: two run in one loop, entered from C, and one outside of it.
 trace::ProcessTrace process_with_stack() {
     trace::ProcessTrace process;
-    process.python.codes.resize(3);
-    trace::PythonStack& stack = process.python.stacks.emplace_back();
+    process.runtime.codes.resize(3);
+    trace::RuntimeStack& stack = process.runtime.stacks.emplace_back();
     for (uint32_t code = 0; code < 3; ++code) {
-        trace::PythonFrame& frame = stack.frames.emplace_back();
+        trace::RuntimeFrame& frame = stack.frames.emplace_back();
         frame.code = code == 0 ? code : code | trace::kEnteredFromC;
     }
     return process;

@@ -204,7 +204,7 @@ TEST_CASE("a long text is cut between characters", "[printable]") {
 }
 
 TEST_CASE("values of Python's are written as Python would", "[printable]") {
-    trace::PythonValue value;
+    trace::ObjectValue value;
     value.facts.kind = trace::ValueKind::str;
     value.text = "\xc2\x9b\xe2\x80\xae\xf3\xa0\x80\x81\xff'é\n";
     CHECK(cpython::value_text(value) == "'\\x9b\\u202e\\U000e0001\\xff\\'é\\n'");
@@ -316,12 +316,12 @@ TEST_CASE("no name passes into a dump as it is", "[printable]") {
         write(&writer, RecordType::process, process, kEvil + kEvil);
         write(&writer, RecordType::type, trace::TypeRecord{{}, 0x5000, bytes, 0}, kEvil);
         write_inherited(&writer, {{0x7f0000000000, 4}});
-        trace::PythonCodeRecord code{};
+        trace::RuntimeCodeRecord code{};
         code.name_bytes = code.file_bytes = static_cast<uint16_t>(bytes);
-        write(&writer, RecordType::python_code, code, kEvil + kEvil);
-        trace::PythonValueRecord value{};
+        write(&writer, RecordType::runtime_code, code, kEvil + kEvil);
+        trace::ObjectValueRecord value{};
         value.text_bytes = bytes;
-        write(&writer, RecordType::python_value, value, kEvil);
+        write(&writer, RecordType::object_value, value, kEvil);
     }
     const std::string path = folder / "out";
     std::FILE* out = std::fopen(path.c_str(), "we");

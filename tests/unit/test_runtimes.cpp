@@ -138,8 +138,8 @@ TEST_CASE("a target that is certain is no count for a function's name", "[runtim
 
 TEST_CASE("a process is known through its members' views", "[runtime]") {
     trace::ProcessTrace process;
-    process.python.codes.resize(3);
-    process.python.stacks.emplace_back().frames.push_back({2, 5});
+    process.runtime.codes.resize(3);
+    process.runtime.stacks.emplace_back().frames.push_back({2, 5});
     const runtime::ProcessRuntimes runtimes(process, kMembers);
 
     trace::EventRecord event{};

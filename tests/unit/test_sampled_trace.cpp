@@ -37,7 +37,7 @@ void write_event(Segment* segment, uint64_t page, uint64_t time_ns = 0) {
     trace::EventRecord event{};
     event.time_ns = time_ns != 0 ? time_ns : 1000 + page;
     event.address = kStart + page * kPageBytes;
-    event.python_stack = trace::kNoPythonStack;
+    event.runtime_stack = trace::kNoRuntimeStack;
     segment->write(RecordType::event, event);
 }
 

@@ -23,7 +23,7 @@ namespace {
 class CPythonView final : public ProcessView {
   public:
     explicit CPythonView(const trace::ProcessTrace& process)
-        : process_(process), memory_(process), lines_(process.python.codes.size()) {}
+        : process_(process), memory_(process), lines_(process.runtime.codes.size()) {}
 
     Target target_of(const trace::EventRecord& event, uint32_t type,
                      std::string_view /*module*/) const override {
@@ -34,15 +34,15 @@ class CPythonView final : public ProcessView {
         return cpython::examples_of(process_, site, type);
     }
     bool is_ending(const trace::EventRecord& event) const override {
-        return (event.header.flags & trace::kPythonFinalizing) != 0;
+        return (event.header.flags & trace::kRuntimeFinalizing) != 0;
     }
-    bool has_interpreter() const override { return process_.python.interpreter.has_value(); }
+    bool has_interpreter() const override { return process_.runtime.interpreter.has_value(); }
     uint64_t address_in_module() const override { return memory_.type_type(); }
 
     std::optional<unsigned> line_of(uint32_t code, int32_t instruction_offset) override {
         if (!lines_[code]) {
-            const auto& interpreter = process_.python.interpreter;
-            lines_[code].emplace(process_.python.codes[code],
+            const auto& interpreter = process_.runtime.interpreter;
+            lines_[code].emplace(process_.runtime.codes[code],
                                  interpreter ? interpreter->version : 0);
         }
         return lines_[code]->find(instruction_offset);
@@ -75,7 +75,7 @@ class CPython final : public Runtime {
         return std::make_unique<CPythonView>(process);
     }
     uint32_t version_in(const trace::ProcessTrace& process) const override {
-        return process.python.interpreter ? process.python.interpreter->version : 0;
+        return process.runtime.interpreter ? process.runtime.interpreter->version : 0;
     }
     std::optional<Verdict> find_count(const Write& write) const override {
         return cpython::find_count(write);
@@ -89,7 +89,7 @@ class CPython final : public Runtime {
     FunctionRole role_of(std::string_view function) const override {
         return cpython::role_of(function);
     }
-    std::optional<unsigned> line_of(const trace::PythonCode& code, uint32_t version,
+    std::optional<unsigned> line_of(const trace::RuntimeCode& code, uint32_t version,
                                     int32_t instruction_offset) const override {
         return cpython::line_of(code, version, instruction_offset);
     }

@@ -18,7 +18,7 @@ std::optional<unsigned> checked(int64_t line) {
 // co_lnotab up to 3.9 (Objects/lnotab_notes.txt): pairs of an unsigned step of the offset and a
 // signed one of the line. Offsets behind the last pair have its line.
 template <typename Take>
-void read_lnotab(const trace::PythonCode& code, const Take& take) {
+void read_lnotab(const trace::RuntimeCode& code, const Take& take) {
     int64_t line = code.first_line;
     int64_t at = 0;
     for (size_t i = 0; i + 1 < code.line_table.size(); i += 2) {
@@ -33,7 +33,7 @@ void read_lnotab(const trace::PythonCode& code, const Take& take) {
 // co_linetable of 3.10 (PEP 626, Objects/lnotab_notes.txt): pairs of the length of a range and the
 // signed step of the line before it; -128: no line.
 template <typename Take>
-void read_ranges(const trace::PythonCode& code, const Take& take) {
+void read_ranges(const trace::RuntimeCode& code, const Take& take) {
     constexpr int8_t kNoLine = -128;
     int64_t line = code.first_line;
     int64_t end = 0;
@@ -105,7 +105,7 @@ class Locations {
 
 }  // namespace
 
-LineTable::LineTable(const trace::PythonCode& code, uint32_t version)
+LineTable::LineTable(const trace::RuntimeCode& code, uint32_t version)
     : first_line_(checked(code.first_line)) {
     constexpr uint32_t k310 = 0x030a;
     int64_t last_end = 0;
@@ -139,7 +139,7 @@ std::optional<unsigned> LineTable::find(int32_t offset) const {
     return range == ranges_.end() ? std::nullopt : range->line;
 }
 
-std::optional<unsigned> line_of(const trace::PythonCode& code, uint32_t version, int32_t offset) {
+std::optional<unsigned> line_of(const trace::RuntimeCode& code, uint32_t version, int32_t offset) {
     return LineTable(code, version).find(offset);
 }
 

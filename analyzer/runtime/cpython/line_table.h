@@ -12,7 +12,7 @@ namespace cowscope::cpython {
 // A code object's lines, taken apart once: a table has up to 64 KiB, and any number of frames.
 class LineTable {
   public:
-    LineTable(const trace::PythonCode& code, uint32_t version);
+    LineTable(const trace::RuntimeCode& code, uint32_t version);
     // As line_of().
     std::optional<unsigned> find(int32_t offset) const;
 
@@ -28,6 +28,6 @@ class LineTable {
 // `version`: PY_VERSION_HEX of the interpreter, which decides on the form of the table. An offset
 // below 0 is the function's start. Empty where the instruction has no line, or the table is not
 // whole.
-std::optional<unsigned> line_of(const trace::PythonCode& code, uint32_t version, int32_t offset);
+std::optional<unsigned> line_of(const trace::RuntimeCode& code, uint32_t version, int32_t offset);
 
 }  // namespace cowscope::cpython

@@ -46,7 +46,7 @@ std::string quoted(std::string_view text, bool is_text, bool truncated) {
 
 }  // namespace
 
-std::string value_text(const trace::PythonValue& value) {
+std::string value_text(const trace::ObjectValue& value) {
     switch (value.facts.kind) {
         case trace::ValueKind::str:
             return quoted(value.text, true, value.truncated);
@@ -67,10 +67,10 @@ std::vector<std::string> examples_of(const trace::ProcessTrace& process, uint32_
                                      uint64_t type) {
     constexpr size_t kMostExamples = 4;
     std::vector<std::string> examples;
-    const auto of_site = process.python.values_of_site.find(site);
-    if (type == 0 || of_site == process.python.values_of_site.end()) return examples;
+    const auto of_site = process.runtime.values_of_site.find(site);
+    if (type == 0 || of_site == process.runtime.values_of_site.end()) return examples;
     for (const size_t index : of_site->second) {
-        const trace::PythonValue& value = process.python.values[index];
+        const trace::ObjectValue& value = process.runtime.values[index];
         if (value.facts.type != type) continue;
         std::string text = value_text(value);
         if (text.empty() || std::ranges::find(examples, text) != examples.end()) continue;

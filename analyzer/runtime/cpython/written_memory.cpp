@@ -25,20 +25,20 @@ bool is_frame_type(const std::string& type) {
 }  // namespace
 
 WrittenMemory::WrittenMemory(const trace::ProcessTrace& process) : process_(process) {
-    for (const trace::PythonCode& code : process.python.codes) {
+    for (const trace::RuntimeCode& code : process.runtime.codes) {
         codes_[code.address + kCountBytes] = code.address + code.bytes;
     }
-    for (const trace::PythonThreadRecord& thread : process.python.threads) {
+    for (const trace::RuntimeThreadRecord& thread : process.runtime.threads) {
         threads_[thread.address] = thread.address + thread.bytes;
     }
-    if (!process.python.interpreter) return;
+    if (!process.runtime.interpreter) return;
     for (const auto& [address, name] : process.types) {
         types_[address + kCountBytes] = address + kTypeBytes;
     }
 }
 
 uint64_t WrittenMemory::type_type() const {
-    return process_.python.interpreter ? process_.python.interpreter->type_type : 0;
+    return process_.runtime.interpreter ? process_.runtime.interpreter->type_type : 0;
 }
 
 MemoryKind WrittenMemory::kind_in_object(const std::string& type, int32_t offset) const {
@@ -49,7 +49,7 @@ MemoryKind WrittenMemory::kind_in_object(const std::string& type, int32_t offset
     if (is_frame_type(type)) return MemoryKind::frame;
     const bool has_hash =
         type == "str" || type == "bytes" ||
-        (type == "tuple" && process_.python.interpreter->version >> 16 >= kTupleHashSince);
+        (type == "tuple" && process_.runtime.interpreter->version >> 16 >= kTupleHashSince);
     const bool at_hash = offset >= kHashOffset && offset < kHashOffset + 8;
     return has_hash && at_hash ? MemoryKind::object_hash : MemoryKind::object_field;
 }
@@ -58,9 +58,9 @@ MemoryKind WrittenMemory::kind_by_address(uint64_t address) const {
     if (holds(codes_, address)) return MemoryKind::code;
     if (holds(types_, address)) return MemoryKind::type;
     if (holds(threads_, address)) return MemoryKind::thread_state;
-    const auto& python = process_.python;
+    const auto& python = process_.runtime;
     if (!python.interpreter) return MemoryKind::none;
-    const trace::PythonRecord& interpreter = *python.interpreter;
+    const trace::RuntimeRecord& interpreter = *python.interpreter;
     if (address - interpreter.interpreter_start < interpreter.interpreter_bytes) {
         return MemoryKind::interpreter_state;
     }
@@ -69,7 +69,7 @@ MemoryKind WrittenMemory::kind_by_address(uint64_t address) const {
 }
 
 runtime::Target WrittenMemory::target_of(const trace::EventRecord& event, uint32_t type) const {
-    if (type != 0 && !process_.python.interpreter) {
+    if (type != 0 && !process_.runtime.interpreter) {
         // Types are known in any version; where objects lie is not.
         return event.object_offset == 0 ? target(MemoryKind::object_start, type)
                                         : runtime::Target{};
@@ -80,7 +80,7 @@ runtime::Target WrittenMemory::target_of(const trace::EventRecord& event, uint32
             in_items ? MemoryKind::items : kind_in_object(name_of(type), event.object_offset),
             type);
     }
-    if ((event.header.flags & trace::kPythonFrame) != 0) return target(MemoryKind::frame);
+    if ((event.header.flags & trace::kRuntimeFrame) != 0) return target(MemoryKind::frame);
     if ((event.header.flags & trace::kPoolHeader) != 0) return target(MemoryKind::pool_header);
     const MemoryKind kind = kind_by_address(event.address);
     if (kind != MemoryKind::none) return target(kind);

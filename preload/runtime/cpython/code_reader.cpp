@@ -29,7 +29,7 @@ size_t CodeReader::read(uint64_t address, uint64_t most_line_table_bytes) {
     if (has_instructions && !guarded_read(address + kObSize, &instruction_units_)) return 0;
     truncated_ = line_table_bytes_ > most_line_table_bytes;
     if (truncated_) line_table_bytes_ = most_line_table_bytes;
-    return sizeof(trace::PythonCodeRecord) + name_text_.bytes + file_text_.bytes +
+    return sizeof(trace::RuntimeCodeRecord) + name_text_.bytes + file_text_.bytes +
            static_cast<size_t>(line_table_bytes_);
 }
 
@@ -40,7 +40,7 @@ uint64_t CodeReader::text_key() const {
     return hash_words(words, 5);
 }
 
-bool CodeReader::fill(trace::PythonCodeRecord* record) const {
+bool CodeReader::fill(trace::RuntimeCodeRecord* record) const {
     const Layout& layout = *interpreter().layout;
     record->header.flags = truncated_ ? trace::kLineTableTruncated : 0;
     record->first_line = static_cast<int32_t>(identity_.first_line);

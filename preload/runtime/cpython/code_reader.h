@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "format/python_format.h"
+#include "format/runtime_format.h"
 #include "runtime/cpython/code_identity.h"
 #include "runtime/cpython/text.h"
 
@@ -24,7 +24,7 @@ class CodeReader {
 
     // Writes the record of the object that was read last, but for the bytes in its header and its
     // id. False where its line table cannot be read any more.
-    bool fill(trace::PythonCodeRecord* record) const;
+    bool fill(trace::RuntimeCodeRecord* record) const;
 
   private:
     // The longest path there is, and one of the names around it.

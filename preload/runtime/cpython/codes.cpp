@@ -10,7 +10,7 @@ uint32_t CodeTable::find(Arena& arena, const RecordSink& sink, uint64_t address)
     if (entry != nullptr && known_[entry->value].identity == known.identity) {
         return known_[entry->value].id;
     }
-    trace::PythonCodeRecord* record = begin(sink, address);
+    trace::RuntimeCodeRecord* record = begin(sink, address);
     if (record == nullptr) return kNoCode;
     // Without room to remember it, it would be written again at every event.
     const auto index = static_cast<uint32_t>(known_.size());
@@ -29,13 +29,13 @@ uint32_t CodeTable::find(Arena& arena, const RecordSink& sink, uint64_t address)
 }
 
 // A record that is complete but for its id; nullptr where it could not be read or has no room.
-trace::PythonCodeRecord* CodeTable::begin(const RecordSink& sink, uint64_t address) {
+trace::RuntimeCodeRecord* CodeTable::begin(const RecordSink& sink, uint64_t address) {
     // A record holds a file name, a name and this.
     constexpr uint64_t kMaxLineTableBytes = 48 * 1024;
     const size_t bytes = reader_.read(address, kMaxLineTableBytes);
     if (bytes == 0) return nullptr;
-    auto* record = static_cast<trace::PythonCodeRecord*>(
-        sink.begin_bytes(trace::RecordType::python_code, bytes));
+    auto* record = static_cast<trace::RuntimeCodeRecord*>(
+        sink.begin_bytes(trace::RecordType::runtime_code, bytes));
     return record != nullptr && reader_.fill(record) ? record : nullptr;
 }
 

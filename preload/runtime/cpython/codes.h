@@ -27,7 +27,7 @@ class CodeTable {
         uint32_t id;
     };
 
-    trace::PythonCodeRecord* begin(const RecordSink& sink, uint64_t address);
+    trace::RuntimeCodeRecord* begin(const RecordSink& sink, uint64_t address);
 
     InternTable by_address_;  // indices into known_
     ArenaArray<Known> known_;

@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "format/python_format.h"
+#include "format/runtime_format.h"
 #include "runtime/cpython/interpreter.h"
 #include "runtime/cpython/memory.h"
 #include "support/hash.h"
@@ -73,13 +73,13 @@ uint64_t StackTable::own_thread(InCode in_code) {
 void StackTable::see_thread(Arena& arena, const RecordSink& sink, uint64_t thread) {
     if (threads_.find(thread) != nullptr) return;
     const Interpreter& python = interpreter();
-    trace::PythonRecord* first = nullptr;
-    trace::PythonThreadRecord* record;
+    trace::RuntimeRecord* first = nullptr;
+    trace::RuntimeThreadRecord* record;
     if (threads_.count() == 0) {
-        sink.begin_two(trace::RecordType::python, &first, trace::RecordType::python_thread,
+        sink.begin_two(trace::RecordType::runtime, &first, trace::RecordType::runtime_thread,
                        &record);
     } else {
-        record = sink.begin<trace::PythonThreadRecord>(trace::RecordType::python_thread);
+        record = sink.begin<trace::RuntimeThreadRecord>(trace::RecordType::runtime_thread);
     }
     if (record == nullptr || threads_.insert(arena, thread, threads_.count()) == nullptr) return;
     if (first != nullptr) {
@@ -222,20 +222,20 @@ uint32_t StackTable::intern(Arena& arena, const RecordSink& sink) {
     const uint64_t key = hash_words(frames_, depth_);
     if (const auto* known = stacks_.find(key)) return known->value;
     const uint32_t id = stacks_.count();
-    static_assert(sizeof(frames_[0]) == sizeof(trace::PythonFrame));
-    const size_t bytes = depth_ * sizeof(trace::PythonFrame);
-    auto* record = sink.begin<trace::PythonStackRecord>(trace::RecordType::python_stack, bytes);
-    if (record == nullptr) return trace::kNoPythonStack;
+    static_assert(sizeof(frames_[0]) == sizeof(trace::RuntimeFrame));
+    const size_t bytes = depth_ * sizeof(trace::RuntimeFrame);
+    auto* record = sink.begin<trace::RuntimeStackRecord>(trace::RecordType::runtime_stack, bytes);
+    if (record == nullptr) return trace::kNoRuntimeStack;
     record->header.flags = truncated_ ? trace::kStackTruncated : 0;
     record->id = id;
     record->depth = depth_;
     std::memcpy(record + 1, frames_, bytes);
     // Before it is committed: an id that is not remembered would be given out twice.
     auto* entry = stacks_.insert(arena, key, id);
-    if (entry == nullptr) return trace::kNoPythonStack;
+    if (entry == nullptr) return trace::kNoRuntimeStack;
     if (sink.commit()) return id;
     stacks_.forget(entry);
-    return trace::kNoPythonStack;
+    return trace::kNoRuntimeStack;
 }
 
 void StackTable::begin(const Memory& memory) {
@@ -247,14 +247,14 @@ void StackTable::begin(const Memory& memory) {
 uint32_t StackTable::capture(Arena& arena, const RecordSink& sink, uint64_t address,
                              const Memory& memory, uint32_t limit) {
     holds_address_ = false;
-    if (gave_up_) return trace::kNoPythonStack;
+    if (gave_up_) return trace::kNoRuntimeStack;
     begin(memory);
     const uint64_t thread = own_thread(memory.in_code);
-    if (thread == 0) return trace::kNoPythonStack;
+    if (thread == 0) return trace::kNoRuntimeStack;
     see_thread(arena, sink, thread);
     holds_address_ = in_stack_chunk(thread, address);
     const uint64_t innermost = find_innermost(thread);
-    if (innermost == 0) return trace::kNoPythonStack;
+    if (innermost == 0) return trace::kNoRuntimeStack;
     const uint32_t last_depth = interned_depth_;
     interned_depth_ = 0;
     is_another_ = false;
@@ -270,14 +270,14 @@ uint32_t StackTable::capture(Arena& arena, const RecordSink& sink, uint64_t addr
         // Frames that are being set up or taken down are no stack for a moment.
         if (!worked_ && ++failures_ == kMostFailures) {
             gave_up_ = true;
-            write_problem(sink, trace::NoteCode::python_layout_differs);
+            write_problem(sink, trace::NoteCode::runtime_layout_differs);
         }
-        return trace::kNoPythonStack;
+        return trace::kNoRuntimeStack;
     }
-    if (depth_ == 0) return trace::kNoPythonStack;
+    if (depth_ == 0) return trace::kNoRuntimeStack;
     worked_ = true;
     if (is_another_ || depth_ != last_depth) interned_id_ = intern(arena, sink);
-    if (interned_id_ != trace::kNoPythonStack) interned_depth_ = depth_;
+    if (interned_id_ != trace::kNoRuntimeStack) interned_depth_ = depth_;
     return interned_id_;
 }
 

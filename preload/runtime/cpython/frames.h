@@ -18,7 +18,7 @@ namespace cowscope::cpython {
 // since, and each time where frames of C's lie on another stack than the main thread's.
 class StackTable {
   public:
-    // Id of the stack, innermost `limit` frames; trace::kNoPythonStack where this thread runs no
+    // Id of the stack, innermost `limit` frames; trace::kNoRuntimeStack where this thread runs no
     // Python, or its stack could not be read. Afterwards holds_address() says whether `address`
     // lies in a frame of it.
     uint32_t capture(Arena& arena, const RecordSink& sink, uint64_t address,
@@ -86,7 +86,7 @@ class StackTable {
     bool worked_ = false;
     bool gave_up_ = false;
     uint32_t failures_ = 0;
-    // PythonFrames, one a word: the code's id in the low half.
+    // RuntimeFrames, one a word: the code's id in the low half.
     uint64_t frames_[kMaxDepth];
 };
 

@@ -107,10 +107,10 @@ bool take_stated(const DebugOffsets& at, uint64_t runtime, Layout* layout) {
 
 // Sets found->layout, or found->problem.
 void choose_layout(Interpreter* found) {
-    found->problem = trace::NoteCode::python_version_unknown;
+    found->problem = trace::NoteCode::runtime_version_unknown;
     const Layout* known = layout_of(found->version);
     if (known == nullptr) return;
-    found->problem = trace::NoteCode::python_layout_differs;
+    found->problem = trace::NoteCode::runtime_layout_differs;
     if (found->own_thread == nullptr || found->code_type == 0 || found->str_type == 0 ||
         found->bytes_type == 0 || (known->frame_is_object && found->frame_type == 0)) {
         return;
@@ -123,7 +123,7 @@ void choose_layout(Interpreter* found) {
         const auto cookie = load<uint64_t>(runtime);
         if (std::memcmp(&cookie, kDebugCookie, sizeof(cookie)) != 0) return;
         if (load<uint64_t>(runtime + kDebugFreeThreadedWord * sizeof(uint64_t)) != 0) {
-            found->problem = trace::NoteCode::python_free_threaded;
+            found->problem = trace::NoteCode::runtime_free_threaded;
             return;
         }
         if (!take_stated(stated, runtime, &found->stated)) return;

@@ -35,7 +35,7 @@ const runtime::Runtime kRuntime = {
             return true;
         },
     .write_code =
-        [](const void* state, trace::PythonCodeRecord* record) {
+        [](const void* state, trace::RuntimeCodeRecord* record) {
             return of(state).code_reader().fill(record);
         },
     .forget_modules = [](void* state) { of(state).forget_modules(); },

@@ -60,9 +60,9 @@ runtime::Observation Observer::observe(Arena& arena, const RecordSink& sink,
     }
     Located object = locate(arena, sink, &types_, write.address, write.words, write.stays_from);
     if (python.layout != nullptr) {
-        if (is_finalizing(python, write.memory.in_code)) object.flags |= trace::kPythonFinalizing;
+        if (is_finalizing(python, write.memory.in_code)) object.flags |= trace::kRuntimeFinalizing;
         const bool is_frame = stacks_.holds_address();
-        if (is_frame) object.flags |= trace::kPythonFrame;
+        if (is_frame) object.flags |= trace::kRuntimeFrame;
         if (object.type == 0 && !is_frame && (object.flags & trace::kPoolHeader) == 0) {
             look_further(arena, sink, write, &object);
         }

@@ -53,7 +53,7 @@ size_t read_int(const Layout& layout, uint64_t object, char* out, size_t capacit
 
 }  // namespace
 
-size_t ValueTable::read_value(uint64_t object, ValueType kind, trace::PythonValueRecord* facts) {
+size_t ValueTable::read_value(uint64_t object, ValueType kind, trace::ObjectValueRecord* facts) {
     const Layout& layout = *interpreter().layout;
     StrText text;
     switch (kind) {
@@ -83,7 +83,7 @@ size_t ValueTable::read_value(uint64_t object, ValueType kind, trace::PythonValu
     return 0;
 }
 
-void ValueTable::record(Arena& arena, const RecordSink& sink, uint32_t site, uint32_t python_stack,
+void ValueTable::record(Arena& arena, const RecordSink& sink, uint32_t site, uint32_t runtime_stack,
                         uint64_t address, const Located& located) {
     if (located.facts == nullptr || located.facts->value == ValueType::none) return;
     const uint64_t key_words[] = {site, located.type};
@@ -92,15 +92,15 @@ void ValueTable::record(Arena& arena, const RecordSink& sink, uint32_t site, uin
     if (seen == nullptr) seen = seen_.insert(arena, key, 0);
     if (seen == nullptr || seen->uses >= kValuesASite) return;
     ++seen->uses;
-    trace::PythonValueRecord facts = {};
+    trace::ObjectValueRecord facts = {};
     facts.address = address - static_cast<uint64_t>(static_cast<int64_t>(located.offset));
     const size_t bytes = read_value(facts.address, located.facts->value, &facts);
     if (bytes == 0) return;
     facts.type = located.type;
     facts.site = site;
-    facts.python_stack = python_stack;
+    facts.runtime_stack = runtime_stack;
     facts.text_bytes = static_cast<uint32_t>(bytes);
-    auto* record = sink.begin<trace::PythonValueRecord>(trace::RecordType::python_value, bytes);
+    auto* record = sink.begin<trace::ObjectValueRecord>(trace::RecordType::object_value, bytes);
     if (record == nullptr) return;
     const uint16_t flags = facts.header.flags;
     facts.header = record->header;

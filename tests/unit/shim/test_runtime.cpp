@@ -71,11 +71,11 @@ uint32_t count_frames(void*, const runtime::Memory& memory, CountedFrame* frames
 }
 
 bool read_code(void*, uint64_t code, uint64_t most_line_bytes, CodeText* text) {
-    *text = {sizeof(trace::PythonCodeRecord) + most_line_bytes, code};
+    *text = {sizeof(trace::RuntimeCodeRecord) + most_line_bytes, code};
     return code != 0;
 }
 
-bool write_code(const void*, trace::PythonCodeRecord* record) {
+bool write_code(const void*, trace::RuntimeCodeRecord* record) {
     record->first_line = 12;
     return true;
 }
@@ -207,9 +207,9 @@ TEST_CASE("a runtime's frames are counted without a trace, and their code is nam
     CHECK(frames[3].code == 0);
     CodeText text = {};
     REQUIRE(program.observer.read_code(frames[2].code, 100, &text));
-    CHECK(text.record_bytes == sizeof(trace::PythonCodeRecord) + 100);
+    CHECK(text.record_bytes == sizeof(trace::RuntimeCodeRecord) + 100);
     CHECK(text.key == 0x7002);
-    trace::PythonCodeRecord record = {};
+    trace::RuntimeCodeRecord record = {};
     REQUIRE(program.observer.write_code(&record));
     CHECK(record.first_line == 12);
     CHECK_FALSE(program.observer.read_code(0, 100, &text));
