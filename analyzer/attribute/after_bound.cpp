@@ -19,7 +19,7 @@ namespace {
 class Family {
   public:
     Family(const trace::Trace& trace, const trace::Later& later)
-        : version_(later.runtime_version), later_codes_(later.codes) {
+        : version_(later.runtime_version), aggregate_codes_(later.codes) {
         std::vector<bool> is_kin(trace.processes.size(), false);
         for (size_t i = 0; i < trace.processes.size(); ++i) {
             const trace::ProcessTrace& process = trace.processes[i];
@@ -35,7 +35,7 @@ class Family {
     const trace::ProcessTrace* mapped() const { return mapped_; }
 
     // Nothing for a code object that nobody wrote down.
-    std::optional<Frame> frame(const trace::LaterRuntimeFrame& counted) const {
+    std::optional<Frame> frame(const trace::AggregateFrame& counted) const {
         const trace::RuntimeCode* code = find_code(counted);
         if (code == nullptr) return std::nullopt;
         Frame frame;
@@ -48,9 +48,9 @@ class Family {
 
   private:
     // As it was where the place was counted; else as somebody wrote it down before the bound.
-    const trace::RuntimeCode* find_code(const trace::LaterRuntimeFrame& counted) const {
-        const auto later = later_codes_.find(counted.code_number);
-        if (later != later_codes_.end()) return &later->second;
+    const trace::RuntimeCode* find_code(const trace::AggregateFrame& counted) const {
+        const auto later = aggregate_codes_.find(counted.code_number);
+        if (later != aggregate_codes_.end()) return &later->second;
         const auto code = codes_.find(counted.code);
         return code == codes_.end() ? nullptr : code->second;
     }
@@ -66,7 +66,7 @@ class Family {
 
     const trace::ProcessTrace* mapped_ = nullptr;
     uint32_t version_;
-    const std::map<uint32_t, trace::RuntimeCode>& later_codes_;
+    const std::map<uint32_t, trace::RuntimeCode>& aggregate_codes_;
     std::unordered_map<uint64_t, const trace::RuntimeCode*> codes_;
 };
 
@@ -74,9 +74,9 @@ class Places {
   public:
     explicit Places(FrameTable* frames) : frames_(*frames) {}
 
-    void add(const trace::LaterSite& site, const Family& family, AddressSpace* space) {
-        LaterPlace place;
-        for (const trace::LaterRuntimeFrame& counted : site.runtime_frames) {
+    void add(const trace::AggregateCallSite& site, const Family& family, AddressSpace* space) {
+        AggregateSite place;
+        for (const trace::AggregateFrame& counted : site.runtime_frames) {
             const auto frame = family.frame(counted);
             // What stands further out means nothing without it.
             if (!frame) break;
@@ -99,21 +99,21 @@ class Places {
         places_[at->second].copies += site.copies;
     }
 
-    std::vector<LaterPlace> take(uint64_t all_copies) {
-        for (LaterPlace& place : places_) {
+    std::vector<AggregateSite> take(uint64_t all_copies) {
+        for (AggregateSite& place : places_) {
             if (all_copies == 0) break;
             place.share = static_cast<double>(place.copies) / static_cast<double>(all_copies);
         }
         std::stable_sort(
             places_.begin(), places_.end(),
-            [](const LaterPlace& a, const LaterPlace& b) { return a.copies > b.copies; });
+            [](const AggregateSite& a, const AggregateSite& b) { return a.copies > b.copies; });
         return std::move(places_);
     }
 
   private:
     using Key = std::pair<WritingCode, SourceLine>;
 
-    void add_native(const std::vector<uint64_t>& ips, AddressSpace* space, LaterPlace* place) {
+    void add_native(const std::vector<uint64_t>& ips, AddressSpace* space, AggregateSite* place) {
         for (size_t i = 0; i < ips.size(); ++i) {
             const AddressSpace::Code code = space->code_at(ips[i], i != 0);
             const auto frames = native_frames(code, ips[i], i != 0, &frames_);
@@ -130,7 +130,7 @@ class Places {
     }
 
     FrameTable& frames_;
-    std::vector<LaterPlace> places_;
+    std::vector<AggregateSite> places_;
     std::vector<uint64_t> heaviest_;  // of the sites that gave each place its stack
     std::map<Key, size_t> index_;
 };
@@ -140,9 +140,9 @@ uint64_t sum(uint64_t a, uint64_t b) {
     return a + std::min(b, ~a);
 }
 
-void add_counts(const trace::LaterCounts& counts, AfterBound* after) {
+void add_counts(const trace::AggregateCounts& counts, AfterBound* after) {
     after->processes = sum(after->processes, counts.processes);
-    after->blind_processes = sum(after->blind_processes, counts.blind_processes);
+    after->unwitnessed_processes = sum(after->unwitnessed_processes, counts.unwitnessed_processes);
     after->copies = sum(after->copies, counts.copies);
     after->witnessed = sum(after->witnessed, counts.witnessed);
     after->unplaced_copies = sum(after->unplaced_copies, counts.unplaced_copies);
@@ -181,7 +181,7 @@ std::optional<AfterBound> find_after_bound(const trace::Trace& trace, uint64_t s
         const Family family(trace, later);
         std::optional<AddressSpace> space;
         if (family.mapped() != nullptr) space.emplace(*family.mapped(), symbolizer);
-        for (const trace::LaterSite& site : later.sites) {
+        for (const trace::AggregateCallSite& site : later.sites) {
             places.add(site, family, space ? &*space : nullptr);
         }
     }
@@ -205,9 +205,9 @@ std::string text_of(const AfterBound& after) {
         text += fmt::format(" (an estimate: {} events were picked at random)", after.witnessed);
     }
     text += "; all other numbers are of what came before";
-    if (after.blind_processes != 0) {
+    if (after.unwitnessed_processes != 0) {
         text += fmt::format("; {} had no witness, so their copies are unknown",
-                            counted(after.blind_processes, "process", "processes"));
+                            counted(after.unwitnessed_processes, "process", "processes"));
     }
     if (after.programs_not_recorded != 0) {
         text += fmt::format("; {} started later and {} not recorded",

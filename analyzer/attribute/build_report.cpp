@@ -133,14 +133,14 @@ class Builder {
         report_.tracker = "off";
         report_.witness = "off";
         for (const auto& process : trace_.processes) {
-            for (const auto& generation : process.generations) {
-                if (generation.tracker == trace::Tracker::userfaultfd) {
+            for (const auto& epoch : process.epochs) {
+                if (epoch.tracker == trace::Tracker::userfaultfd) {
                     report_.tracker = "userfaultfd";
                 }
-                if (generation.tracker == trace::Tracker::soft_dirty) {
+                if (epoch.tracker == trace::Tracker::soft_dirty) {
                     report_.tracker = "soft-dirty";
                 }
-                if (generation.witness == trace::Witness::trap) report_.witness = "trap";
+                if (epoch.witness == trace::Witness::trap) report_.witness = "trap";
             }
         }
         const uint32_t sample = trace_.processes.front().process.sample;

@@ -29,7 +29,7 @@ class Collector {
     Copies collect() {
         // Of millions of events growing would take twice the memory.
         writes_.reserve(process_.event_count);
-        copies_.reused_in.assign(process_.generations.size(), 0);
+        copies_.reused_in.assign(process_.epochs.size(), 0);
         trace::for_each_event(process_,
                               [&](const trace::EventRecord& event, const trace::EventPlace& place) {
                                   take(event, place);
@@ -41,13 +41,13 @@ class Collector {
 
   private:
     void take(const trace::EventRecord& event, const trace::EventPlace& place) {
-        const trace::Generation& current = process_.generations[place.generation];
+        const trace::Epoch& current = process_.epochs[place.epoch];
         sampled_.saw_event(place.weight);
         if (!is_inherited(event, place.page, current)) return;
         const uint32_t copy_class = classes_.class_of(event, place);
         if (copy_class == PageWrite::kNotACopy) return;
         PageWrite write = {
-            place.page, event.time_ns, static_cast<uint32_t>(place.generation),
+            place.page, event.time_ns, static_cast<uint32_t>(place.epoch),
             copy_class, place.weight,  (event.header.flags & trace::kMovedPage) != 0};
         sampled_.saw_write(place.weight, event.tid);
         if ((event.header.flags & trace::kHugePage) == 0) {
@@ -62,9 +62,9 @@ class Collector {
     }
 
     static bool is_inherited(const trace::EventRecord& event, uint64_t page,
-                             const trace::Generation& current) {
+                             const trace::Epoch& current) {
         if (current.not_copied.contains(page)) return false;
-        if ((event.header.flags & (trace::kMovedPage | trace::kUnlisted)) != 0) return true;
+        if ((event.header.flags & (trace::kMovedPage | trace::kBeforeList)) != 0) return true;
         if (!current.inherited.contains(page)) return current.is_list_torn;
         // Zeros where the census sees no copy: an inherited page was given up inside libc, and new
         // memory came in its place. What comes after a census from outside it cannot know.
@@ -79,7 +79,7 @@ class Collector {
         });
         const PageWrite* before = nullptr;
         for (PageWrite& write : writes_) {
-            const uint64_t fork_ns = fork_behind(write.generation);
+            const uint64_t fork_ns = fork_behind(write.epoch);
             const bool may_be_copy =
                 is_first(write, before) || (before->time_ns < fork_ns && write.time_ns >= fork_ns);
             const bool is_copy = may_be_copy && count_write(write);
@@ -92,22 +92,22 @@ class Collector {
         copies_.copied_pages = copies_.witnessed_pages + copies_.represented_pages +
                                copies_.unsampled + copies_.unwitnessed_unwatched +
                                copies_.unwitnessed_while_watching;
-        if (!process_.generations.empty()) {
+        if (!process_.epochs.empty()) {
             const auto listed =
-                std::find_if(process_.generations.begin(), process_.generations.end(),
-                             [](const trace::Generation& each) { return each.is_listed; });
-            if (listed != process_.generations.end()) {
+                std::find_if(process_.epochs.begin(), process_.epochs.end(),
+                             [](const trace::Epoch& each) { return each.is_listed; });
+            if (listed != process_.epochs.end()) {
                 copies_.inherited_pages = listed->inherited.pages();
                 copies_.inherited_more = listed->had_more;
             }
-            copies_.fresh_pages = process_.generations.back().fresh_pages;
+            copies_.fresh_pages = process_.epochs.back().fresh_pages;
         }
     }
 
-    // When the fork began that ended a generation. What other threads write from then on may be
-    // copied anew before the process itself begins the next generation.
-    uint64_t fork_behind(size_t generation) const {
-        const uint32_t number = process_.generations[generation].number;
+    // When the fork began that ended an epoch. What other threads write from then on may be
+    // copied anew before the process itself begins the next epoch.
+    uint64_t fork_behind(size_t epoch) const {
+        const uint32_t number = process_.epochs[epoch].number;
         const auto& forks = process_.fork_times_ns;
         return number < forks.size() ? forks[number] : ~uint64_t{0};
     }
@@ -115,70 +115,67 @@ class Collector {
     static bool is_again(const PageWrite& write, const PageWrite* before) {
         return before != nullptr && before->page == write.page;
     }
-    // The first write of a generation is the one that may have copied.
+    // The first write of an epoch is the one that may have copied.
     static bool is_first(const PageWrite& write, const PageWrite* before) {
-        return !is_again(write, before) || before->generation != write.generation;
+        return !is_again(write, before) || before->epoch != write.epoch;
     }
 
     void count_unwitnessed() {
-        // The first write to each page of each generation's census that was seen written: indices
+        // The first write to each page of each epoch's census that was seen written: indices
         // into writes_, which take half the room of the pages themselves.
-        std::vector<std::vector<uint32_t>> seen_in_census(process_.generations.size());
+        std::vector<std::vector<uint32_t>> seen_in_census(process_.epochs.size());
         const PageWrite* before = nullptr;
         for (const PageWrite& write : writes_) {
             if (is_first(write, before) &&
-                process_.generations[write.generation].copied.contains(write.page)) {
-                seen_in_census[write.generation].push_back(
+                process_.epochs[write.epoch].copied.contains(write.page)) {
+                seen_in_census[write.epoch].push_back(
                     static_cast<uint32_t>(&write - writes_.data()));
             }
             before = &write;
         }
-        for (size_t i = 0; i < process_.generations.size(); ++i) {
-            const trace::Generation& generation = process_.generations[i];
+        for (size_t i = 0; i < process_.epochs.size(); ++i) {
+            const trace::Epoch& epoch = process_.epochs[i];
             add_unwitnessed(i, seen_in_census[i]);
-            uint64_t unseen = generation.copied.pages() - seen_in_census[i].size();
-            uint64_t earlier = generation.earlier.pages();
+            uint64_t unseen = epoch.copied.pages() - seen_in_census[i].size();
+            uint64_t earlier = epoch.earlier.pages();
             for (const uint32_t at : seen_in_census[i]) {
-                if (earlier != 0 && generation.earlier.contains(writes_[at].page)) --earlier;
+                if (earlier != 0 && epoch.earlier.contains(writes_[at].page)) --earlier;
             }
             earlier = std::min(earlier, unseen);
             copies_.unwitnessed_unwatched += earlier;
             unseen -= earlier;
             unseen -= sampled_.represent(i, unseen, writes_);
             unseen += count_unseen(i);
-            (generation.witness == trace::Witness::off ? copies_.unwitnessed_unwatched
-                                                       : copies_.unwitnessed_while_watching) +=
-                unseen;
+            (epoch.witness == trace::Witness::off ? copies_.unwitnessed_unwatched
+                                                  : copies_.unwitnessed_while_watching) += unseen;
         }
     }
 
     // Pages that the kernel copied while nobody saw it, of those that nobody shared at the end. Who
     // shared one with this process may have copied it before.
     uint64_t count_unseen(size_t index) {
-        const trace::Generation& generation = process_.generations[index];
-        if (generation.unseen.pages() == 0 || generation.unseen.pages() > kMostUnseenPages)
-            return 0;
+        const trace::Epoch& epoch = process_.epochs[index];
+        if (epoch.unseen.pages() == 0 || epoch.unseen.pages() > kMostUnseenPages) return 0;
         std::set<uint64_t> seen;
         for (const PageWrite& write : writes_) {
-            if (write.generation == index) seen.insert(write.page);
+            if (write.epoch == index) seen.insert(write.page);
         }
         std::vector<uint64_t> unseen;
-        for (const trace::PageRun& run : generation.unseen.runs()) {
+        for (const trace::PageRun& run : epoch.unseen.runs()) {
             for (uint64_t i = 0; i < run.pages; ++i) {
                 const uint64_t page = run.start + i * trace::kPageBytes;
-                const bool is_copied =
-                    !generation.copied.contains(page) && !generation.not_copied.contains(page) &&
-                    !seen.contains(page) &&
-                    family_.sharing().is_shared(index_, page, generation.unseen_ns) &&
-                    !family_.parent_copied(index_, page, generation.unseen_ns);
+                const bool is_copied = !epoch.copied.contains(page) &&
+                                       !epoch.not_copied.contains(page) && !seen.contains(page) &&
+                                       family_.sharing().is_shared(index_, page, epoch.unseen_ns) &&
+                                       !family_.parent_copied(index_, page, epoch.unseen_ns);
                 if (is_copied) unseen.push_back(page);
             }
         }
         for (const uint64_t page : unseen) {
             copies_.unwitnessed.push_back({{page, 1},
                                            static_cast<uint32_t>(index),
-                                           generation.witness != trace::Witness::off,
-                                           generation.largest_weight > 1});
+                                           epoch.witness != trace::Witness::off,
+                                           epoch.largest_weight > 1});
         }
         return unseen.size();
     }
@@ -193,13 +190,12 @@ class Collector {
             copies_.copy_times.push_back({write.time_ns, pages});
             if (owners_ != nullptr) {
                 for (const OwnerId owner :
-                     owners_->owners_on_page(index_, write.generation, write.page)) {
+                     owners_->owners_on_page(index_, write.epoch, write.page)) {
                     pages_with[owner] += pages;
                 }
             }
             if (witnessed_ == WitnessedPages::leave_out) continue;
-            copies_.witnessed.push_back(
-                {write.page, write.time_ns, write.generation, write.copy_class});
+            copies_.witnessed.push_back({write.page, write.time_ns, write.epoch, write.copy_class});
         }
         for (const auto& [owner, pages] : pages_with) {
             copies_.pages_with[owner] = static_cast<uint64_t>(std::llround(pages));
@@ -211,17 +207,17 @@ class Collector {
     // Adds the pages of a census that are not among `seen`. A damaged trace may name any number of
     // them: they are never gone through one by one.
     void add_unwitnessed(size_t index, const std::vector<uint32_t>& seen) {
-        const trace::Generation& generation = process_.generations[index];
-        const bool was_watched = generation.witness != trace::Witness::off;
+        const trace::Epoch& epoch = process_.epochs[index];
+        const bool was_watched = epoch.witness != trace::Witness::off;
         const auto add = [&](uint64_t start, uint64_t end) {
             if (start >= end) return;
             copies_.unwitnessed.push_back({{start, (end - start) / trace::kPageBytes},
                                            static_cast<uint32_t>(index),
                                            was_watched,
-                                           generation.largest_weight > 1});
+                                           epoch.largest_weight > 1});
         };
         auto next = seen.begin();
-        for (const trace::PageRun& run : generation.copied.runs()) {
+        for (const trace::PageRun& run : epoch.copied.runs()) {
             uint64_t start = run.start;
             const uint64_t end = run.start + run.pages * trace::kPageBytes;
             next = std::partition_point(next, seen.end(),
@@ -241,7 +237,7 @@ class Collector {
         sampled_.count(write, is_copy);
         if (!is_copy) {
             ++copies_.reused_pages;
-            ++copies_.reused_in[write.generation];
+            ++copies_.reused_in[write.epoch];
             return false;
         }
         ++copies_.witnessed_pages;

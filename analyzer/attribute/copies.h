@@ -35,7 +35,7 @@ struct CopyClass {
 struct PageCopy {
     uint64_t page = 0;  // its address, where it was inherited
     uint64_t time_ns = 0;
-    uint32_t generation = 0;  // an index
+    uint32_t epoch = 0;       // an index
     uint32_t copy_class = 0;  // an index into Copies::classes
 };
 
@@ -46,7 +46,7 @@ struct CopyTime {
 
 struct UnwitnessedRun {
     trace::PageRun run;
-    uint32_t generation = 0;   // an index
+    uint32_t epoch = 0;        // an index
     bool was_watched = false;  // there was a witness
     bool was_sampled = false;  // of some faults only: other pages' events may stand for these
 };
@@ -60,7 +60,7 @@ struct Copies {
     uint64_t represented_pages = 0;  // copies without one, of which the sampled events tell
     double copied_variance = 0;      // of copied_pages; 0 where all were counted
     uint64_t reused_pages = 0;
-    std::vector<uint64_t> reused_in;  // the same by index of the generation, as far as it is known
+    std::vector<uint64_t> reused_in;  // the same by index of the epoch, as far as it is known
     std::vector<CopyClass> classes;
     // Witnessed and represented copies that hold something of an owner.
     std::map<OwnerId, uint64_t> pages_with;

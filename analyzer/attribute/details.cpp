@@ -43,8 +43,8 @@ std::vector<Run> overlaid(const std::vector<Run>& lower, const std::vector<Run>&
 
 std::vector<Run> inherited_runs(const trace::ProcessTrace& process) {
     trace::PageSet inherited;
-    for (const trace::Generation& generation : process.generations) {
-        inherited.merge(generation.inherited);
+    for (const trace::Epoch& epoch : process.epochs) {
+        inherited.merge(epoch.inherited);
     }
     std::vector<Run> runs;
     for (const trace::PageRun& run : inherited.runs()) {

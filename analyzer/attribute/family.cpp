@@ -25,13 +25,13 @@ uint64_t fork_time(const trace::ProcessRecord& process) {
     return is_noted ? process.fork_ns : process.start_ns;
 }
 
-// When the fork began that made the process share the pages of a generation.
-uint64_t shared_time(const trace::ProcessTrace& process, const trace::Generation& generation) {
-    if (generation.number == 0) {
-        return std::min(fork_time(process.process), generation.start_ns);
+// When the fork began that made the process share the pages of an epoch.
+uint64_t shared_time(const trace::ProcessTrace& process, const trace::Epoch& epoch) {
+    if (epoch.number == 0) {
+        return std::min(fork_time(process.process), epoch.start_ns);
     }
     const auto& forks = process.fork_times_ns;
-    return generation.number <= forks.size() ? forks[generation.number - 1] : generation.start_ns;
+    return epoch.number <= forks.size() ? forks[epoch.number - 1] : epoch.start_ns;
 }
 
 // Which of a process's sites only read.
@@ -79,36 +79,35 @@ void add_writes(const trace::ProcessTrace& process, size_t index, const Readers&
 void add_memory(const trace::ProcessTrace& process, size_t index, Sharing* sharing) {
     constexpr uint64_t kMostEarlierPages = uint64_t{1} << 24;
     uint64_t last_ns = 0;
-    for (const trace::Generation& generation : process.generations) {
+    for (const trace::Epoch& epoch : process.epochs) {
         // A damaged trace may name any number.
-        if (generation.earlier.pages() <= kMostEarlierPages) {
-            for (const trace::PageRun& run : generation.earlier.runs()) {
+        if (epoch.earlier.pages() <= kMostEarlierPages) {
+            for (const trace::PageRun& run : epoch.earlier.runs()) {
                 for (uint64_t i = 0; i < run.pages; ++i) {
                     sharing->wrote(index, run.start + i * trace::kPageBytes,
-                                   shared_time(process, generation) + 1);
+                                   shared_time(process, epoch) + 1);
                 }
             }
         }
-        if (generation.unseen.pages() <= kMostUnseenPages) {
-            for (const trace::PageRun& run : generation.unseen.runs()) {
+        if (epoch.unseen.pages() <= kMostUnseenPages) {
+            for (const trace::PageRun& run : epoch.unseen.runs()) {
                 for (uint64_t i = 0; i < run.pages; ++i) {
-                    sharing->wrote(index, run.start + i * trace::kPageBytes, generation.unseen_ns);
+                    sharing->wrote(index, run.start + i * trace::kPageBytes, epoch.unseen_ns);
                 }
             }
         }
-        for (const auto& each : generation.given_up) {
+        for (const auto& each : epoch.discarded) {
             sharing->gave_up(index, each.range, each.time_ns);
         }
-        const uint64_t shared_ns = shared_time(process, generation);
+        const uint64_t shared_ns = shared_time(process, epoch);
         // Without a tracker, or all of its list, it may have had any page.
-        const bool is_whole =
-            generation.is_listed && !generation.is_list_torn && !generation.had_more;
-        const bool is_known = is_whole && (generation.tracker != trace::Tracker::off ||
-                                           generation.inherited.pages() != 0);
+        const bool is_whole = epoch.is_listed && !epoch.is_list_torn && !epoch.had_more;
+        const bool is_known =
+            is_whole && (epoch.tracker != trace::Tracker::off || epoch.inherited.pages() != 0);
         // A damaged trace may say any times.
         if (!is_known || shared_ns < last_ns) continue;
-        sharing->had(index, generation.inherited, shared_ns, generation.listed_ns);
-        last_ns = std::max(shared_ns, generation.listed_ns);
+        sharing->had(index, epoch.inherited, shared_ns, epoch.listed_ns);
+        last_ns = std::max(shared_ns, epoch.listed_ns);
     }
 }
 
@@ -124,9 +123,9 @@ Family::Family(const trace::Trace& trace) : trace_(trace) {
         readers.start(process);
         add_writes(process, i, readers, &sharing_);
         add_memory(process, i, &sharing_);
-        is_sampled_.push_back(std::any_of(
-            process.generations.begin(), process.generations.end(),
-            [](const trace::Generation& generation) { return generation.largest_weight > 1; }));
+        is_sampled_.push_back(
+            std::any_of(process.epochs.begin(), process.epochs.end(),
+                        [](const trace::Epoch& epoch) { return epoch.largest_weight > 1; }));
     }
     sharing_.settle();
 }
@@ -134,13 +133,13 @@ Family::Family(const trace::Trace& trace) : trace_(trace) {
 bool Family::parent_copied(size_t process, uint64_t page, uint64_t until_ns) const {
     if (!parents_[process]) return false;
     const uint64_t fork_ns = fork_time(trace_.processes[process].process);
-    const auto& generations = trace_.processes[*parents_[process]].generations;
+    const auto& epochs = trace_.processes[*parents_[process]].epochs;
     // The last that began before the fork, and those that follow, which are in the order of time.
-    auto at = std::partition_point(
-        generations.begin(), generations.end(),
-        [&](const trace::Generation& generation) { return generation.start_ns < fork_ns; });
-    if (at != generations.begin()) --at;
-    for (; at != generations.end() && at->start_ns <= until_ns; ++at) {
+    auto at = std::partition_point(epochs.begin(), epochs.end(), [&](const trace::Epoch& epoch) {
+        return epoch.start_ns < fork_ns;
+    });
+    if (at != epochs.begin()) --at;
+    for (; at != epochs.end() && at->start_ns <= until_ns; ++at) {
         if (at->census_ns >= fork_ns && at->copied.contains(page)) return true;
     }
     return false;

@@ -11,7 +11,7 @@
 
 namespace cowscope::attribute {
 
-// Pages of Generation::unseen that are looked into, one by one. The kernel does not write more for
+// Pages of Epoch::unseen that are looked into, one by one. The kernel does not write more for
 // a process without being noticed; a damaged trace may name any number.
 inline constexpr uint64_t kMostUnseenPages = uint64_t{1} << 16;
 

@@ -195,7 +195,7 @@ void add_missing_child_notes(const trace::Trace& trace, std::vector<std::string>
 
 // How a process ended that said nothing itself, and what is known of it in spite of that.
 std::string end_note(const trace::ProcessTrace& process) {
-    const trace::Generation& last = process.generations.back();
+    const trace::Epoch& last = process.epochs.back();
     std::string note = fmt::format("process {} ", process.pid());
     if (!process.outside || !process.outside->fate) {
         note += "has no record of its end: it was killed (SIGKILL, or a crash) or still runs";
@@ -230,7 +230,7 @@ std::string end_note(const trace::ProcessTrace& process) {
 void add_end_notes(const trace::Trace& trace, std::vector<std::string>* notes) {
     for (const auto& process : trace.processes) {
         if (process.end || process.bound_ns) continue;
-        if (!process.generations.empty()) {
+        if (!process.epochs.empty()) {
             notes->push_back(end_note(process));
         } else if (process.process.role == trace::Role::fork) {
             notes->push_back(fmt::format(
@@ -277,12 +277,12 @@ void add_owner_notes(const trace::Trace& trace, const Report& report,
 }  // namespace
 
 uint64_t census_age_ns(const trace::ProcessTrace& process) {
-    if (process.generations.empty() || !process.generations.back().census) return 0;
+    if (process.epochs.empty() || !process.epochs.back().census) return 0;
     uint64_t end_ns = process.last_time_ns;
     if (process.outside && process.outside->fate) {
         end_ns = std::max(end_ns, process.outside->fate->gone_ns);
     }
-    return end_ns - std::min(end_ns, process.generations.back().census_ns);
+    return end_ns - std::min(end_ns, process.epochs.back().census_ns);
 }
 
 void add_notes(const trace::Trace& trace, Report* report) {

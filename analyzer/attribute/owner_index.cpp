@@ -43,12 +43,12 @@ size_t OwnerIndex::nearest_look(const trace::ProcessTrace& process, uint64_t tim
     return time_ns - start_of(before) <= start_of(*next) - time_ns ? before : *next;
 }
 
-size_t OwnerIndex::find_look(size_t process, size_t generation) const {
+size_t OwnerIndex::find_look(size_t process, size_t epoch) const {
     const trace::ProcessTrace* each = &trace_.processes[process];
-    uint64_t time_ns = each->generations[generation].start_ns;
+    uint64_t time_ns = each->epochs[epoch].start_ns;
     // What a child inherits its parent knows best: the child's own looks come at its own forks.
     const bool is_inherited =
-        each->process.role == trace::Role::fork && each->generations[generation].number == 0;
+        each->process.role == trace::Role::fork && each->epochs[epoch].number == 0;
     if (!is_inherited) {
         const size_t own = nearest_look(*each, time_ns);
         if (own != kNone) return own;
@@ -62,23 +62,23 @@ size_t OwnerIndex::find_look(size_t process, size_t generation) const {
     return is_inherited ? nearest_look(trace_.processes[process], time_ns) : kNone;
 }
 
-size_t OwnerIndex::look_of(size_t process, size_t generation) {
+size_t OwnerIndex::look_of(size_t process, size_t epoch) {
     if (owners_.empty()) return kNone;
-    const auto [at, is_new] = look_by_generation_.try_emplace({process, generation}, kNone);
-    if (is_new) at->second = find_look(process, generation);
+    const auto [at, is_new] = look_by_generation_.try_emplace({process, epoch}, kNone);
+    if (is_new) at->second = find_look(process, epoch);
     return at->second;
 }
 
-OwnerId OwnerIndex::find(size_t process, size_t generation, uint64_t address) {
-    const size_t look = look_of(process, generation);
+OwnerId OwnerIndex::find(size_t process, size_t epoch, uint64_t address) {
+    const size_t look = look_of(process, epoch);
     if (look == kNone) return 0;
     const uint32_t id = trace_.owners[look].find(address);
     return id == 0 ? 0 : ids_[look][id - 1];
 }
 
-std::vector<OwnerId> OwnerIndex::owners_on_page(size_t process, size_t generation, uint64_t page) {
+std::vector<OwnerId> OwnerIndex::owners_on_page(size_t process, size_t epoch, uint64_t page) {
     std::vector<OwnerId> found;
-    const size_t look = look_of(process, generation);
+    const size_t look = look_of(process, epoch);
     if (look == kNone) return found;
     trace_.owners[look].for_each_on_page(page, [&](uint32_t id) {
         const OwnerId owner = ids_[look][id - 1];

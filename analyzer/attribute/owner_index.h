@@ -20,10 +20,10 @@ class OwnerIndex {
     // Keeps the trace.
     explicit OwnerIndex(const trace::Trace& trace);
 
-    // `process` and `generation` are indices into the trace's.
-    OwnerId find(size_t process, size_t generation, uint64_t address);
+    // `process` and `epoch` are indices into the trace's.
+    OwnerId find(size_t process, size_t epoch, uint64_t address);
     // Everyone who had anything on the page; each once.
-    std::vector<OwnerId> owners_on_page(size_t process, size_t generation, uint64_t page);
+    std::vector<OwnerId> owners_on_page(size_t process, size_t epoch, uint64_t page);
 
     // As the look saw it that saw most of its objects.
     const trace::Owner& owner(OwnerId id) const { return owners_[id - 1]; }
@@ -33,8 +33,8 @@ class OwnerIndex {
     static constexpr size_t kNone = ~size_t{0};
     // The look that saw the objects that the process got (or shared) then: of the process itself or
     // of the nearest ancestor that was looked at, as close to that moment as there is one.
-    size_t find_look(size_t process, size_t generation) const;
-    size_t look_of(size_t process, size_t generation);  // the same, kept
+    size_t find_look(size_t process, size_t epoch) const;
+    size_t look_of(size_t process, size_t epoch);  // the same, kept
     size_t nearest_look(const trace::ProcessTrace& process, uint64_t time_ns) const;
 
     const trace::Trace& trace_;

@@ -13,7 +13,7 @@ struct PageWrite {
 
     uint64_t page;
     uint64_t time_ns;
-    uint32_t generation;  // an index
+    uint32_t epoch;       // an index
     uint32_t copy_class;  // an index into Copies::classes
     uint32_t weight;      // faults that the event stands for
     bool is_moved;  // the kernel's or libc's doing, unseen: nobody knows where it was inherited

@@ -37,10 +37,10 @@ ProcessSummary summary_of(const trace::Trace& trace, const RunFacts& run, size_t
     }
     set_end(process, index == 0, run.recording, &summary);
     summary.census = "none";
-    if (!process.generations.empty() && process.generations.back().census) {
+    if (!process.epochs.empty() && process.epochs.back().census) {
         const bool final = trace::has_last_census(process);
         summary.census = final ? "final" : "last";
-        const trace::Generation& last = process.generations.back();
+        const trace::Epoch& last = process.epochs.back();
         if (last.census == trace::CensusKind::alone)
             summary.alone_ns = last.census_ns - run.start_ns;
         if (!final) summary.census_age_ns = census_age_ns(process);

@@ -24,9 +24,8 @@ uint64_t private_kb(const trace::MemoryRecord& memory) {
 bool can_be_held_against(const trace::Trace& trace, size_t index, size_t parent) {
     const trace::ProcessTrace& process = trace.processes[index];
     const trace::ProcessTrace& forker = trace.processes[parent];
-    return process.generations.size() == 1 &&
-           process.generations.back().census == trace::CensusKind::final && process.end &&
-           !process.bound_ns && !forker.bound_ns && process.memory_at_fork &&
+    return process.epochs.size() == 1 && process.epochs.back().census == trace::CensusKind::final &&
+           process.end && !process.bound_ns && !forker.bound_ns && process.memory_at_fork &&
            process.memory_at_end && (!forker.end || forker.end->time_ns > process.end->time_ns);
 }
 
@@ -34,11 +33,11 @@ bool can_be_held_against(const trace::Trace& trace, size_t index, size_t parent)
 
 namespace {
 
-const trace::Generation* find_generation(const trace::ProcessTrace& process, uint32_t number) {
+const trace::Epoch* find_epoch(const trace::ProcessTrace& process, uint32_t number) {
     const auto found =
-        std::find_if(process.generations.rbegin(), process.generations.rend(),
-                     [&](const trace::Generation& each) { return each.number == number; });
-    return found == process.generations.rend() ? nullptr : &*found;
+        std::find_if(process.epochs.rbegin(), process.epochs.rend(),
+                     [&](const trace::Epoch& each) { return each.number == number; });
+    return found == process.epochs.rend() ? nullptr : &*found;
 }
 
 uint64_t sum(uint64_t a, uint64_t b) {
@@ -46,14 +45,14 @@ uint64_t sum(uint64_t a, uint64_t b) {
     return std::min(std::min(a, kMostPages) + std::min(b, kMostPages), kMostPages);
 }
 
-// Pages that were written in a generation until then without a copy, because they were the
+// Pages that were written in an epoch until then without a copy, because they were the
 // process's alone already.
-uint64_t reused_until(const trace::Generation& generation, const Copies& copies, uint64_t written,
+uint64_t reused_until(const trace::Epoch& epoch, const Copies& copies, uint64_t written,
                       uint64_t time_ns) {
     double copied = static_cast<double>(copies.unwitnessed_while_watching) +
                     static_cast<double>(copies.unwitnessed_unwatched);
     for (const CopyTime& copy : copies.copy_times) {
-        if (copy.time_ns >= generation.start_ns && copy.time_ns <= time_ns) copied += copy.pages;
+        if (copy.time_ns >= epoch.start_ns && copy.time_ns <= time_ns) copied += copy.pages;
     }
     return written - std::min(written, static_cast<uint64_t>(copied));
 }
@@ -80,18 +79,18 @@ ProcessMemory memory_of(const trace::ProcessTrace& process, const Copies& copies
         for (const trace::OutsideSample& sample : process.outside->samples) {
             if (sample.time_ns <= account.time_ns) written = sample.copied_pages;
         }
-        const trace::Generation* generation = find_generation(process, account.generation);
-        if (generation != nullptr) {
-            const uint64_t reused = reused_until(*generation, copies, written, account.time_ns);
+        const trace::Epoch* epoch = find_epoch(process, account.epoch);
+        if (epoch != nullptr) {
+            const uint64_t reused = reused_until(*epoch, copies, written, account.time_ns);
             look(account, written - reused, reused);
         }
     }
     for (const trace::AccountRecord& account : process.accounts) {
-        const trace::Generation* generation = find_generation(process, account.generation);
-        if (generation == nullptr) continue;
-        const auto index = static_cast<size_t>(generation - process.generations.data());
+        const trace::Epoch* epoch = find_epoch(process, account.epoch);
+        if (epoch == nullptr) continue;
+        const auto index = static_cast<size_t>(epoch - process.epochs.data());
         const uint64_t reused = copies.reused_in[index];
-        const uint64_t written = generation->copied.pages();
+        const uint64_t written = epoch->copied.pages();
         memory.at_end = look(account, written - std::min(written, reused), reused);
     }
     return memory;
@@ -122,7 +121,7 @@ void add_memory_notes(const trace::Trace& trace, const Report& report,
         if (!parent || !can_be_held_against(trace, i, *parent)) continue;
         const ProcessSummary& summary = report.processes[i];
         // Measured behind what was copied before the shim's first call.
-        const uint64_t earlier_kb = process.generations.front().earlier.pages() * kPageKb;
+        const uint64_t earlier_kb = process.epochs.front().earlier.pages() * kPageKb;
         const uint64_t measured_kb = private_kb(*process.memory_at_fork);
         const uint64_t at_fork = measured_kb - std::min(measured_kb, earlier_kb);
         const uint64_t at_end = private_kb(*process.memory_at_end);

@@ -149,7 +149,7 @@ struct Totals {
 };
 
 // Where copies came from that were only counted, and how many.
-struct LaterPlace {
+struct AggregateSite {
     uint64_t copies = 0;  // pages
     double share = 0;     // of all that were only counted
     WritingCode code;     // without the instruction
@@ -162,16 +162,16 @@ struct LaterPlace {
 // it.
 struct AfterBound {
     uint64_t limit_bytes = 0;
-    uint64_t reached_ns = 0;       // since the trace began
-    uint64_t processes = 0;        // that went on, or came later
-    uint64_t blind_processes = 0;  // of these, without a witness
+    uint64_t reached_ns = 0;             // since the trace began
+    uint64_t processes = 0;              // that went on, or came later
+    uint64_t unwitnessed_processes = 0;  // of these, without a witness
     uint64_t programs_not_recorded = 0;
     uint64_t copies = 0;           // pages, in all
     uint64_t witnessed = 0;        // events that told of them; fewer where they were sampled
     uint64_t unplaced_copies = 0;  // for whose place there was no room
     uint64_t kernel_copies = 0;    // by the kernel, into the program's buffers
     uint64_t late_copies = 0;      // while SIGTRAP was blocked
-    std::vector<LaterPlace> sites;
+    std::vector<AggregateSite> sites;
 };
 
 struct Report {

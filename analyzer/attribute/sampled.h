@@ -11,7 +11,7 @@
 
 namespace cowscope::attribute {
 
-// The events with a weight above 1 of one generation of a process, that fell on pages which a
+// The events with a weight above 1 of one epoch of a process, that fell on pages which a
 // census knows as written, or on others. Each speaks for weight - 1 pages beside its own, its
 // `others`.
 struct SampleGroup {

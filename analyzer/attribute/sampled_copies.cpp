@@ -6,15 +6,14 @@
 namespace cowscope::attribute {
 
 std::optional<size_t> SampledCopies::find_group(const PageWrite& write) const {
-    const bool is_counted = process_.generations[write.generation].copied.contains(write.page);
-    const auto at = group_index_.find({write.generation, is_counted});
+    const bool is_counted = process_.epochs[write.epoch].copied.contains(write.page);
+    const auto at = group_index_.find({write.epoch, is_counted});
     return at == group_index_.end() ? std::nullopt : std::optional(at->second);
 }
 
 size_t SampledCopies::group_of(const PageWrite& write) {
-    const bool is_counted = process_.generations[write.generation].copied.contains(write.page);
-    const auto [at, is_new] =
-        group_index_.try_emplace({write.generation, is_counted}, groups_.size());
+    const bool is_counted = process_.epochs[write.epoch].copied.contains(write.page);
+    const auto [at, is_new] = group_index_.try_emplace({write.epoch, is_counted}, groups_.size());
     if (is_new) groups_.emplace_back().is_counted = is_counted;
     return at->second;
 }
@@ -24,7 +23,7 @@ void SampledCopies::count(const PageWrite& write, bool is_copy) {
     const size_t group = group_of(write);
     groups_[group].add(write.weight, is_copy, write.copy_class);
     squared_weights_[group] += static_cast<double>(write.weight) * write.weight;
-    if (!is_copy) reused_[write.generation].push_back(write.page);
+    if (!is_copy) reused_[write.epoch].push_back(write.page);
 }
 
 double SampledCopies::others_of(const PageWrite& write) const {
@@ -40,9 +39,9 @@ double SampledCopies::copying() const {
     return all == 0 ? 1 : std::min(copying_weights_ / all, 1.0);
 }
 
-uint64_t SampledCopies::represent(size_t generation, uint64_t unseen,
+uint64_t SampledCopies::represent(size_t epoch, uint64_t unseen,
                                   const std::vector<PageWrite>& writes) {
-    const auto index = static_cast<uint32_t>(generation);
+    const auto index = static_cast<uint32_t>(epoch);
     if (const auto at = group_index_.find({index, false}); at != group_index_.end()) {
         SampleGroup& group = groups_[at->second];
         group.pages = group.others;
@@ -50,7 +49,7 @@ uint64_t SampledCopies::represent(size_t generation, uint64_t unseen,
         group.pages_variance =
             chance_variance(squared_weights_[at->second], copying()) + missed * missed;
     }
-    const uint32_t largest = process_.generations[generation].largest_weight;
+    const uint32_t largest = process_.epochs[epoch].largest_weight;
     if (largest <= 1 || unseen == 0) return 0;
     // By chance a sum of weights is no more than this below what it stands for. What is missing
     // beyond that no event can have spoken for: the kernel wrote it. Each thread's last faults
@@ -76,15 +75,15 @@ uint64_t SampledCopies::represent(size_t generation, uint64_t unseen,
 
 // A page that parent or children wrote may be nobody else's any more, but no other is because
 // of that: where all that were found reused are such pages, the rest are too.
-void SampledCopies::limit_reused(uint32_t generation, const std::vector<PageWrite>& writes,
+void SampledCopies::limit_reused(uint32_t epoch, const std::vector<PageWrite>& writes,
                                  SampleGroup* group) {
     if (!kin_pages_) kin_pages_ = family_.written_by_kin(index_);
     const auto& kin = *kin_pages_;
     if (!kin) return;
-    for (const uint64_t page : reused_[generation]) {
+    for (const uint64_t page : reused_[epoch]) {
         if (!std::binary_search(kin->begin(), kin->end(), page)) return;
     }
-    const trace::PageSet& copied = process_.generations[generation].copied;
+    const trace::PageSet& copied = process_.epochs[epoch].copied;
     const auto most = std::count_if(kin->begin(), kin->end(), [&](uint64_t page) {
         const auto own =
             std::partition_point(writes.begin(), writes.end(),
@@ -95,8 +94,8 @@ void SampledCopies::limit_reused(uint32_t generation, const std::vector<PageWrit
     group->reused_most = static_cast<double>(most);
 }
 
-// A generation that is shorter than the gaps between two events has one by chance, and that
-// speaks for more pages than its generation has: for those of others like it, which have none.
+// An epoch that is shorter than the gaps between two events has one by chance, and that
+// speaks for more pages than its epoch has: for those of others like it, which have none.
 void SampledCopies::speak_for_each_other() {
     double surplus = 0;
     double squares = 0;

@@ -31,10 +31,10 @@ class SampledCopies {
     // Of each write that is the first to its page.
     void count(const PageWrite& write, bool is_copy);
 
-    // Behind the last count(), once for each generation: gives its groups the pages that they speak
+    // Behind the last count(), once for each epoch: gives its groups the pages that they speak
     // for. `unseen`: the pages of its census without an event; returns how many of them are
     // accounted for by that. `writes`: all of the process, by page.
-    uint64_t represent(size_t generation, uint64_t unseen, const std::vector<PageWrite>& writes);
+    uint64_t represent(size_t epoch, uint64_t unseen, const std::vector<PageWrite>& writes);
 
     // Behind the last represent(): pages that the write's event stands for, beside its own.
     double others_of(const PageWrite& write) const;
@@ -46,21 +46,20 @@ class SampledCopies {
     std::optional<size_t> find_group(const PageWrite& write) const;
     size_t group_of(const PageWrite& write);
     double copying() const;
-    void limit_reused(uint32_t generation, const std::vector<PageWrite>& writes,
-                      SampleGroup* group);
+    void limit_reused(uint32_t epoch, const std::vector<PageWrite>& writes, SampleGroup* group);
     void speak_for_each_other();
 
     const trace::ProcessTrace& process_;
     size_t index_;
     const Family& family_;
     std::vector<SampleGroup> groups_;
-    // Of a generation's events on pages of its census (true), or on others.
+    // Of an epoch's events on pages of its census (true), or on others.
     std::map<std::pair<uint32_t, bool>, size_t> group_index_;
     std::map<size_t, double> squared_weights_;  // sum, by group
     std::set<uint32_t> tids_;                   // of events that stand for more than themselves
     double event_weights_ = 0;                  // of all events
     double copying_weights_ = 0;                // of those that may be copies
-    // By generation: of events that stand for more than themselves and were no copies.
+    // By epoch: of events that stand for more than themselves and were no copies.
     std::map<uint32_t, std::vector<uint64_t>> reused_;
     // Once they were needed: see Family.
     std::optional<std::optional<std::vector<uint64_t>>> kin_pages_;

@@ -28,7 +28,7 @@ void Sharing::wrote(size_t process, uint64_t page, uint64_t time_ns) {
 }
 
 void Sharing::gave_up(size_t process, const PageRun& range, uint64_t time_ns) {
-    members_[process].given_up.emplace_back(range, time_ns);
+    members_[process].discarded.emplace_back(range, time_ns);
 }
 
 void Sharing::had(size_t process, const PageSet& pages, uint64_t shared_ns, uint64_t listed_ns) {
@@ -67,19 +67,19 @@ void for_each_common(const PageSet& pages, const PageRun& range, Action&& action
 // listed, at the latest; what came, not before the earlier list was made, which lacks also what was
 // nobody else's any more by then.
 void Sharing::find_changes(Member* member) {
-    auto& given_up = member->given_up;
-    std::stable_sort(given_up.begin(), given_up.end(),
+    auto& discarded = member->discarded;
+    std::stable_sort(discarded.begin(), discarded.end(),
                      [](const auto& a, const auto& b) { return a.second < b.second; });
-    for (const auto& [range, time_ns] : given_up) {
+    for (const auto& [range, time_ns] : discarded) {
         member->left.add(range, time_ns);
         member->gave_up.add(range, time_ns);
     }
-    auto next = given_up.begin();
+    auto next = discarded.begin();
     const List* before = nullptr;
     for (const List& now : member->lists) {
         std::vector<PageRun> ranges;
         const auto first = next;
-        for (; next != given_up.end() && next->second < now.shared_ns; ++next) {
+        for (; next != discarded.end() && next->second < now.shared_ns; ++next) {
             ranges.push_back(next->first);
         }
         const PageSet gone = trace::union_of(std::move(ranges));
@@ -104,7 +104,7 @@ void Sharing::find_changes(Member* member) {
     member->left.settle();
     member->gave_up.settle();
     member->came.settle();
-    given_up = {};
+    discarded = {};
 }
 
 void Sharing::order_processes() {

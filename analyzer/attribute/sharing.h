@@ -70,7 +70,7 @@ class Sharing {
         RangeTimes gave_up;               // as it was told
         RangeTimes left;                  // the same, and what its lists tell
         RangeTimes came;                  // what was new to it
-        std::vector<std::pair<trace::PageRun, uint64_t>> given_up;
+        std::vector<std::pair<trace::PageRun, uint64_t>> discarded;
         std::vector<List> lists;
         std::vector<size_t> children;  // by fork_ns
         size_t parent = kNone;

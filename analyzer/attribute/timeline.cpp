@@ -21,12 +21,12 @@ std::vector<Moment> scanned_moments(const trace::ProcessTrace& process) {
     // A scan counts what was copied since the last fork of the process.
     std::map<uint32_t, uint64_t> copied_before;
     uint64_t copied = 0;
-    for (const trace::Generation& generation : process.generations) {
-        copied_before[generation.number] = copied;
-        copied += generation.copied.pages();
+    for (const trace::Epoch& epoch : process.epochs) {
+        copied_before[epoch.number] = copied;
+        copied += epoch.copied.pages();
     }
     for (const trace::OutsideSample& sample : process.outside->samples) {
-        const auto before = copied_before.find(sample.generation);
+        const auto before = copied_before.find(sample.epoch);
         if (before == copied_before.end()) continue;
         moments.push_back({sample.time_ns, before->second + sample.copied_pages});
     }

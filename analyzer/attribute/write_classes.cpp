@@ -8,7 +8,7 @@ OwnerId WriteClasses::owner_of(const trace::EventRecord& event, const trace::Eve
     if (owners_ == nullptr) return 0;
     // Where the page lay when the owners were looked for.
     const uint64_t address = place.page + event.address % trace::kPageBytes;
-    return owners_->find(index_, place.generation, address);
+    return owners_->find(index_, place.epoch, address);
 }
 
 uint32_t WriteClasses::class_of(const trace::EventRecord& event, const trace::EventPlace& place) {

@@ -12,7 +12,7 @@
 #include "base/parse_text.h"
 #include "base/printable.h"
 #include "cli/recording_progress.h"
-#include "trace/later.h"
+#include "trace/aggregates.h"
 
 namespace cowscope::cli {
 

@@ -23,7 +23,7 @@ void require_knowledge(const Limits& limits, const attribute::Report& report) {
                     "for all processes together: --max-per-process and --max-cause cannot be "
                     "checked");
     }
-    if (after && after->blind_processes != 0) {
+    if (after && after->unwitnessed_processes != 0) {
         throw Error(report.trace +
                     ": it reached its bound (--max-trace), and what was copied later is not known, "
                     "because there was no witness");

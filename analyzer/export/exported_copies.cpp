@@ -95,7 +95,7 @@ class Exporter {
         }
         for (const attribute::PageCopy& page : of.copies.witnessed) {
             found->pages.push_back({page.page, page.time_ns - attribution_.run().start_ns,
-                                    of.process.generations[page.generation].number,
+                                    of.process.epochs[page.epoch].number,
                                     sample_of_class[page.copy_class]});
         }
     }
@@ -126,10 +126,10 @@ class Exporter {
             }
             for (const attribute::UnwitnessedRun& run : copies.unwitnessed) {
                 if (run.was_watched != each.was_watched) continue;
-                const uint32_t generation = of.process.generations[run.generation].number;
+                const uint32_t epoch = of.process.epochs[run.epoch].number;
                 for (uint64_t i = 0; i < run.run.pages; ++i) {
                     found->pages.push_back(
-                        {run.run.start + i * trace::kPageBytes, std::nullopt, generation, index});
+                        {run.run.start + i * trace::kPageBytes, std::nullopt, epoch, index});
                 }
             }
         }

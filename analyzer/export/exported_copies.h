@@ -30,8 +30,8 @@ struct SampledPage {
     // been lost, or only some faults were witnessed, and nothing tells which.
     std::optional<uint64_t> address;
     std::optional<uint64_t> time_ns;  // of the write, since the trace began; none without an event
-    std::optional<uint32_t> generation;  // its number; known where the address is
-    size_t sample = 0;                   // index
+    std::optional<uint32_t> epoch;    // its number; known where the address is
+    size_t sample = 0;                // index
 };
 
 struct ProcessSamples {

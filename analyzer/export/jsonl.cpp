@@ -63,7 +63,7 @@ class JsonlWriter : public Writer {
     static std::string fields_of(const SampledPage& page) {
         const Json fields = {{"t_ns", number_or_null(page.time_ns)},
                              {"page", number_or_null(page.address)},
-                             {"generation", number_or_null(page.generation)}};
+                             {"generation", number_or_null(page.epoch)}};
         return opened(fields).substr(1);
     }
 

@@ -39,7 +39,7 @@ void append_census(std::string* content, const trace::OutsideSample& sample,
         trace::CensusRecord record{};
         record.time_ns = sample.time_ns;
         record.fresh_pages = sample.fresh_pages;
-        record.generation = sample.generation;
+        record.epoch = sample.epoch;
         record.kind = trace::CensusKind::outside;
         record.run_count = static_cast<uint32_t>(count);
         append_record(content, trace::RecordType::census,

@@ -137,7 +137,7 @@ void OutsideScan::count_alone(int pagemap, const trace::OutsideSample& sample, F
     followed->most.time_ns = sample.time_ns;
     followed->most.fresh_pages = sample.fresh_pages;
     followed->most.held_alone_pages = alone;
-    followed->most.generation = sample.generation;
+    followed->most.epoch = sample.epoch;
 }
 
 OutsideScan::Verdict OutsideScan::scan(const OtherProcess& process, Followed* followed) {
@@ -159,12 +159,12 @@ OutsideScan::Verdict OutsideScan::scan(const OtherProcess& process, Followed* fo
 
     SegmentTail& tail = followed->tail;
     const uint64_t turns = tail.turns();
-    const uint32_t generation = tail.generation()->number;
+    const uint32_t epoch = tail.epoch()->number;
     uint64_t start_ns = 0;
     census_.clear();
     try {
         tail.read_inherited(&inherited_);
-        const trace::Tracker tracker = tail.generation()->tracker;
+        const trace::Tracker tracker = tail.epoch()->tracker;
         const auto ranges = ranges_to_scan(mappings, tail.own(), scanner_.small_gap_bytes(tracker));
         start_ns = monotonic_ns();
         const int error =
@@ -180,8 +180,8 @@ OutsideScan::Verdict OutsideScan::scan(const OtherProcess& process, Followed* fo
     }
     const trace::AccountRecord most_before = followed->most;
     const uint64_t most_private_before = followed->most_private;
-    count_alone(pagemap.get(),
-                {start_ns, census_.copied.pages(), census_.fresh_pages, generation, 0}, followed);
+    count_alone(pagemap.get(), {start_ns, census_.copied.pages(), census_.fresh_pages, epoch, 0},
+                followed);
     // A process that ends shows ever fewer pages, and one that forks protects them anew.
     const bool is_whole = memory_is_alive(pagemap.get(), mappings.all().front().start) &&
                           tail.turns() == turns && census_.tracker_is_there;
@@ -191,12 +191,12 @@ OutsideScan::Verdict OutsideScan::scan(const OtherProcess& process, Followed* fo
         return Verdict::keep;
     }
 
-    const trace::PageSet& given_up = tail.generation()->given_up;
-    if (!given_up.runs().empty()) census_.copied = without(census_.copied, given_up);
+    const trace::PageSet& discarded = tail.epoch()->discarded;
+    if (!discarded.runs().empty()) census_.copied = without(census_.copied, discarded);
     const trace::OutsideSample sample = {start_ns, census_.copied.pages(), census_.fresh_pages,
-                                         generation, 0};
+                                         epoch, 0};
     followed->samples.add(sample);
-    if (followed->last_sample.generation != generation) {
+    if (followed->last_sample.epoch != epoch) {
         followed->earlier_copies += followed->last_sample.copied_pages;
     }
     followed->last_sample = sample;

@@ -69,7 +69,7 @@ class OutsideScan {
         trace::AccountRecord most{};  // of the scan where it had most to itself
         uint64_t most_private = 0;    // pages that it had there, the copied ones too
         unsigned scans_until_count = 0;
-        uint64_t earlier_copies = 0;  // pages, of generations before that sample's
+        uint64_t earlier_copies = 0;  // pages, of epochs before that sample's
         bool has_file = false;        // a census was written
         unsigned unrecognised = 0;    // times in a row that the process had no such segment mapped
     };

@@ -13,7 +13,7 @@ namespace {
 constexpr uint64_t kMostBytesACall = uint64_t{16} << 20;
 // 128 MiB of them: a 64 GiB heap of which every second page is missing.
 constexpr size_t kMostInheritedRuns = size_t{8} << 20;
-constexpr size_t kMostGivenUpRuns = size_t{1} << 16;
+constexpr size_t kMostDiscardedRuns = size_t{1} << 16;
 
 bool is_possible(const trace::PageRun& run) {
     return trace::PageSet().append(run);
@@ -48,8 +48,8 @@ void SegmentTail::read_on() {
     }
     if (generation_ && !new_given_up_.empty()) {
         // With too many it is never scanned: they need not be held.
-        if (generation_->given_up.runs().size() <= kMostGivenUpRuns) {
-            generation_->given_up.merge(trace::union_of(std::move(new_given_up_)));
+        if (generation_->discarded.runs().size() <= kMostDiscardedRuns) {
+            generation_->discarded.merge(trace::union_of(std::move(new_given_up_)));
         }
     }
     new_given_up_.clear();
@@ -67,7 +67,7 @@ void SegmentTail::take(const trace::RecordView& record, uint64_t offset) {
         case trace::RecordType::protect:
             take_protect(record);
             break;
-        case trace::RecordType::given_up:
+        case trace::RecordType::discarded:
             take_given_up(record);
             break;
         case trace::RecordType::fork:
@@ -91,7 +91,7 @@ void SegmentTail::take_inherited(const trace::RecordView& record, uint64_t offse
     const auto fixed = record.as<trace::InheritedRecord>();
     const bool goes_on = generation_ && !generation_->is_complete;
     if (!goes_on) {
-        generation_ = FollowedGeneration{fixed.generation, fixed.tracker, offset, false, false, {}};
+        generation_ = FollowedEpoch{fixed.epoch, fixed.tracker, offset, false, false, {}};
         new_given_up_.clear();
         ++turns_;
     }
@@ -102,14 +102,14 @@ void SegmentTail::take_census(trace::CensusKind kind) {
     // The others say nothing about the whole.
     const bool is_over = kind == trace::CensusKind::alone;
     if (is_over && generation_) generation_->is_over = true;
-    if (is_over || kind == trace::CensusKind::final || kind == trace::CensusKind::generation) {
+    if (is_over || kind == trace::CensusKind::final || kind == trace::CensusKind::epoch) {
         ++turns_;
     }
 }
 
 void SegmentTail::take_protect(const trace::RecordView& record) {
     const auto fixed = record.as<trace::ProtectRecord>();
-    protected_generation_ = fixed.generation;
+    protected_generation_ = fixed.epoch;
     std::vector<trace::PageRun> own;
     std::copy_if(std::begin(fixed.own), std::end(fixed.own), std::back_inserter(own), is_possible);
     own_ = trace::union_of(std::move(own));
@@ -117,7 +117,7 @@ void SegmentTail::take_protect(const trace::RecordView& record) {
 }
 
 void SegmentTail::take_given_up(const trace::RecordView& record) {
-    const auto range = record.as<trace::GivenUpRecord>().range;
+    const auto range = record.as<trace::DiscardedRecord>().range;
     if (is_possible(range)) new_given_up_.push_back(range);
 }
 
@@ -126,7 +126,7 @@ bool SegmentTail::can_be_scanned() const {
     return process_ && generation_ && generation_->is_complete && !generation_->is_over &&
            generation_->number == forks_ && generation_->tracker != trace::Tracker::off &&
            protected_generation_ == generation_->number &&
-           generation_->given_up.runs().size() <= kMostGivenUpRuns && !ended_ && !behind_ &&
+           generation_->discarded.runs().size() <= kMostDiscardedRuns && !ended_ && !behind_ &&
            !lost_records_;
 }
 
@@ -154,7 +154,7 @@ void SegmentTail::read_inherited(trace::PageSet* pages) const {
         }
         goes_on = (record->flags & trace::kMoreParts) != 0;
     }
-    if (!generation_->given_up.runs().empty()) *pages = without(*pages, generation_->given_up);
+    if (!generation_->discarded.runs().empty()) *pages = without(*pages, generation_->discarded);
 }
 
 }  // namespace cowscope::observe

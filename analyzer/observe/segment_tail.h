@@ -15,13 +15,13 @@
 namespace cowscope::observe {
 
 // The pages of a process that count as inherited, since its last fork.
-struct FollowedGeneration {
+struct FollowedEpoch {
     uint32_t number = 0;
     trace::Tracker tracker = trace::Tracker::off;
     uint64_t offset = 0;       // in the segment, of the first InheritedRecord
     bool is_complete = false;  // its last part is there
     bool is_over = false;      // the process looks no longer what it writes
-    trace::PageSet given_up;   // ranges that are inherited no more
+    trace::PageSet discarded;  // ranges that are inherited no more
 };
 
 class SegmentTail {
@@ -36,19 +36,19 @@ class SegmentTail {
     // Nothing until its record was read.
     const std::optional<trace::ProcessRecord>& process() const { return process_; }
     // The newest one; nothing before the process shared any page.
-    const std::optional<FollowedGeneration>& generation() const { return generation_; }
+    const std::optional<FollowedEpoch>& epoch() const { return generation_; }
     // The shim's own memory.
     const trace::PageSet& own() const { return own_; }
     // The end is the last that the process said: if it goes on after all (an exec that failed), it
     // says more. Not where it is the end of the recording alone (EndKind::bound).
     bool says_ended() const { return ended_ && !is_bound_; }
-    // Whether written pages of the newest generation can be told apart.
+    // Whether written pages of the newest epoch can be told apart.
     bool can_be_scanned() const;
     // Grows with every record after which an earlier look at the process's pages means nothing:
     // forks, the process's own censuses, its end.
     uint64_t turns() const { return turns_; }
 
-    // Reads the inherited pages of the newest generation, which is complete, without those that
+    // Reads the inherited pages of the newest epoch, which is complete, without those that
     // were given up. Throws cowscope::Error, also where there are more runs than anyone needs.
     void read_inherited(trace::PageSet* pages) const;
 
@@ -63,7 +63,7 @@ class SegmentTail {
     uint64_t read_ = 0;    // offset behind the last record taken in
     bool behind_ = false;  // there is more than one call takes in
     std::optional<trace::ProcessRecord> process_;
-    std::optional<FollowedGeneration> generation_;
+    std::optional<FollowedEpoch> generation_;
     std::vector<trace::PageRun> new_given_up_;
     trace::PageSet own_;
     std::optional<uint32_t> protected_generation_;

@@ -91,7 +91,7 @@ Json to_json_value(const SiteShare& site) {
 
 Json to_json_value(const AfterBound& after) {
     Json sites = Json::array();
-    for (const LaterPlace& site : after.sites) {
+    for (const AggregateSite& site : after.sites) {
         sites.push_back({{"copies", site.copies},
                          {"share", site.share},
                          {"module", site.code.module},
@@ -104,7 +104,7 @@ Json to_json_value(const AfterBound& after) {
     return {{"limit_bytes", after.limit_bytes},
             {"reached_ns", after.reached_ns},
             {"processes", after.processes},
-            {"processes_without_witness", after.blind_processes},
+            {"processes_without_witness", after.unwitnessed_processes},
             {"programs_not_recorded", after.programs_not_recorded},
             {"copies", after.copies},
             {"witnessed", after.witnessed},

@@ -181,7 +181,7 @@ class PageData {
         if (!report_.after_bound) return report;
         Json& counted = report["after_bound"]["sites"];
         for (size_t i = 0; i < counted.size(); ++i) {
-            const LaterPlace& place = report_.after_bound->sites[i];
+            const AggregateSite& place = report_.after_bound->sites[i];
             counted[i]["short_function"] = short_function(place.code.function);
             for (size_t line = 0; line < line_count(place.native_stack); ++line) {
                 counted[i]["stack"][line] = short_frame(text_of_line(place.native_stack, line));

@@ -12,15 +12,15 @@ namespace cowscope::report {
 namespace {
 
 using attribute::AfterBound;
-using attribute::LaterPlace;
+using attribute::AggregateSite;
 
-std::string source_of(const LaterPlace& place) {
+std::string source_of(const AggregateSite& place) {
     const attribute::WritingCode& code = place.code;
     if (code.file.empty()) return fmt::format("({})", code.module);
     return fmt::format("({}:{}, {})", file_name(code.file), code.line, code.module);
 }
 
-void place_lines(const LaterPlace& place, TextPage* page) {
+void place_lines(const AggregateSite& place, TextPage* page) {
     // Where a library's function has no line, those who called it say more.
     constexpr size_t kCallers = 3;
     if (place.native_stack.empty()) {

@@ -28,7 +28,7 @@ HeapSearch find_heap(Members members, const trace::Mappings& mappings,
                      const OpenMapped& open_mapped, Memory* memory,
                      const std::function<bool()>& must_stop);
 
-// The line of a code object that no ProcessView has (trace::LaterRuntimeFrame).
+// The line of a code object that no ProcessView has (trace::AggregateFrame).
 std::optional<unsigned> line_of(const trace::RuntimeCode& code, uint32_t version,
                                 int32_t instruction_offset);
 

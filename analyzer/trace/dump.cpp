@@ -135,7 +135,7 @@ std::string describe(const RecordView& view) {
         case RecordType::inherited: {
             const auto r = view.as<InheritedRecord>();
             return fmt::format("time_ns={} generation={} tracker={} witness={} runs={}{}",
-                               r.time_ns, r.generation, static_cast<int>(r.tracker),
+                               r.time_ns, r.epoch, static_cast<int>(r.tracker),
                                static_cast<int>(r.witness), r.run_count,
                                runs_behind(view.behind<InheritedRecord>(), r.run_count));
         }
@@ -164,7 +164,7 @@ std::string describe(const RecordView& view) {
             return fmt::format(
                 "time_ns={} address={:#x} word={:#x} neighbour={:#x} type={:#x} offset={} site={} "
                 "python={} tid={}{}{}{}{}{}{}{}{}{}{}",
-                r.time_ns, r.address, r.word, r.neighbour, r.type, r.object_offset, r.site,
+                r.time_ns, r.address, r.word, r.next_word, r.type, r.object_offset, r.site,
                 id_text(r.runtime_stack), r.tid,
                 (view.flags & kPoolHeader) != 0 ? " pool-header" : "",
                 (view.flags & kPoolBlock) != 0 ? " pool-block" : "",
@@ -172,15 +172,15 @@ std::string describe(const RecordView& view) {
                 (view.flags & kRuntimeFrame) != 0 ? " frame" : "",
                 (view.flags & kContainerItems) != 0 ? " items" : "",
                 (view.flags & kNoWord) != 0 ? " no-word" : "",
-                (view.flags & kNoNeighbour) != 0 ? " no-neighbour" : "",
+                (view.flags & kNoNextWord) != 0 ? " no-neighbour" : "",
                 (view.flags & kZeroPage) != 0 ? " zero-page" : "",
                 (view.flags & kMovedPage) != 0 ? " moved-page" : "",
-                (view.flags & kUnlisted) != 0 ? " unlisted" : "");
+                (view.flags & kBeforeList) != 0 ? " unlisted" : "");
         }
         case RecordType::census: {
             const auto r = view.as<CensusRecord>();
             return fmt::format("time_ns={} generation={} kind={} fresh_pages={} runs={}{}",
-                               r.time_ns, r.generation, static_cast<int>(r.kind), r.fresh_pages,
+                               r.time_ns, r.epoch, static_cast<int>(r.kind), r.fresh_pages,
                                r.run_count, runs_behind(view.behind<CensusRecord>(), r.run_count));
         }
         case RecordType::memory: {
@@ -241,26 +241,25 @@ std::string describe(const RecordView& view) {
             const auto r = view.as<MovedRecord>();
             return fmt::format("from={:#x}+{} to={:#x}", r.from.start, r.from.pages, r.to);
         }
-        case RecordType::generation: {
-            const auto r = view.as<GenerationRecord>();
-            return fmt::format("time_ns={} generation={} witness={}", r.time_ns, r.generation,
+        case RecordType::epoch: {
+            const auto r = view.as<EpochRecord>();
+            return fmt::format("time_ns={} generation={} witness={}", r.time_ns, r.epoch,
                                static_cast<int>(r.witness));
         }
         case RecordType::protect: {
             const auto r = view.as<ProtectRecord>();
-            return fmt::format("time_ns={} generation={} own={:#x}+{},{:#x}+{}", r.time_ns,
-                               r.generation, r.own[0].start, r.own[0].pages, r.own[1].start,
-                               r.own[1].pages);
+            return fmt::format("time_ns={} generation={} own={:#x}+{},{:#x}+{}", r.time_ns, r.epoch,
+                               r.own[0].start, r.own[0].pages, r.own[1].start, r.own[1].pages);
         }
         case RecordType::weight:
             return fmt::format("weight={}", view.as<WeightRecord>().weight);
         case RecordType::account: {
             const auto r = view.as<AccountRecord>();
             return fmt::format("time_ns={} generation={} fresh_pages={} held_alone_pages={}",
-                               r.time_ns, r.generation, r.fresh_pages, r.held_alone_pages);
+                               r.time_ns, r.epoch, r.fresh_pages, r.held_alone_pages);
         }
-        case RecordType::given_up: {
-            const auto r = view.as<GivenUpRecord>();
+        case RecordType::discarded: {
+            const auto r = view.as<DiscardedRecord>();
             return fmt::format("range={:#x}+{} time_ns={}", r.range.start, r.range.pages,
                                r.time_ns);
         }
@@ -278,22 +277,23 @@ std::string kind_of(RecordType type) {
     return record_kind(type);
 }
 
-std::string describe(const LaterCounts& counts) {
+std::string describe(const AggregateCounts& counts) {
     return fmt::format("processes={} blind={} copies={} witnessed={} unplaced={} kernel={} late={}",
-                       counts.processes, counts.blind_processes, counts.copies, counts.witnessed,
-                       counts.unplaced_copies, counts.kernel_copies, counts.late_copies);
+                       counts.processes, counts.unwitnessed_processes, counts.copies,
+                       counts.witnessed, counts.unplaced_copies, counts.kernel_copies,
+                       counts.late_copies);
 }
 
-void dump_later(const Later& later, std::FILE* out) {
+void dump_aggregates(const Later& later, std::FILE* out) {
     print_line(out, "{} later pid={} created_ns={} {}", later.path, later.pid, later.created_ns,
                describe(later.counts));
     for (const auto& [number, code] : later.codes) {
         print_line(out, "{} - later code={} address={:#x} first_line={} name={} file={}", later.pid,
                    number, code.address, code.first_line, code.name, code.file);
     }
-    for (const LaterSite& site : later.sites) {
+    for (const AggregateCallSite& site : later.sites) {
         std::string python;
-        for (const LaterRuntimeFrame& frame : site.runtime_frames) {
+        for (const AggregateFrame& frame : site.runtime_frames) {
             python += fmt::format(" {:#x}@{}", frame.code, frame.instruction_offset);
             if (frame.code_number != 0) python += fmt::format("#{}", frame.code_number);
         }
@@ -312,7 +312,7 @@ void dump_bound(const std::string& folder, std::FILE* out) {
                    "{}",
                    folder + "/" + kBoundFile, bound->limit_bytes, bound->used_bytes,
                    bound->reached_ns, bound->programs_not_recorded, describe(bound->counts));
-        for (const Later& later : bound->later) dump_later(later, out);
+        for (const Later& later : bound->later) dump_aggregates(later, out);
     }
     for (const std::string& line : damage) print_line(out, "damaged: {}", line);
 }

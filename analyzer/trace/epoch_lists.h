@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "trace/generation_counter.h"
+#include "trace/epoch_counter.h"
 #include "trace/list_parts.h"
 #include "trace/process_trace.h"
 
@@ -17,7 +17,7 @@ namespace cowscope::trace {
 // Notes a list whose last part has not come.
 void lose_list(const SegmentReader& reader, const char* kind, LeftOut* left_out);
 
-// Fills ProcessTrace::generations. Both arguments outlive it. What a record says that cannot be is
+// Fills ProcessTrace::epochs. Both arguments outlive it. What a record says that cannot be is
 // thrown as cowscope::Error; what it lacks goes to ProcessTrace::left_out.
 class EpochLists {
   public:
@@ -25,7 +25,7 @@ class EpochLists {
         : reader_(reader), process_(*process) {}
 
     // Each is shown every record of its type, in the order of the segment.
-    void take_generation(const RecordView& record);
+    void take_epoch(const RecordView& record);
     void take_inherited(const RecordView& record);
     void take_census(const RecordView& record);
     void take_weight(const RecordView& record);
@@ -44,7 +44,7 @@ class EpochLists {
     void add_pages();
 
   private:
-    // What a generation is given by add_pages().
+    // What an epoch is given by add_pages().
     struct Pending {
         std::vector<PageRun> inherited;
         std::vector<PageRun> not_copied;
@@ -56,22 +56,22 @@ class EpochLists {
 
     [[noreturn]] void fail(const RecordView& record, const std::string& message) const;
     void lose_inherited();
-    Generation& add_generation(uint32_t number, uint64_t start_ns);
+    Epoch& add_epoch(uint32_t number, uint64_t start_ns);
     // Appends the runs behind a record's fixed part.
     template <typename Record>
     void take_runs(const RecordView& record, uint32_t count, PageSet* pages);
 
     const SegmentReader& reader_;
     ProcessTrace& process_;
-    GenerationCounter generation_counter_;
+    EpochCounter epoch_counter_;
     uint32_t weight_ = 1;
     bool weight_is_told_ = false;
     ListParts inherited_parts_;
     ListParts census_parts_;
     PageSet census_runs_;
-    std::vector<Pending> pending_;                        // as process_.generations
-    std::unordered_map<uint32_t, size_t> newest_;         // generation of a number
-    std::map<uint32_t, std::vector<PageRun>> of_ranges_;  // copies by generation's number
+    std::vector<Pending> pending_;                        // as process_.epochs
+    std::unordered_map<uint32_t, size_t> newest_;         // epoch of a number
+    std::map<uint32_t, std::vector<PageRun>> of_ranges_;  // copies by epoch's number
     uint64_t moves_ = 0;
     uint64_t pieces_moved_ = 0;
 };

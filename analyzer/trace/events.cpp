@@ -2,8 +2,8 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "trace/epoch_counter.h"
 #include "trace/fork_addresses.h"
-#include "trace/generation_counter.h"
 #include "trace/process_trace.h"
 
 namespace cowscope::trace {
@@ -18,7 +18,7 @@ namespace {
 
 void for_each_event(const ProcessTrace& process, const EventSink& sink) {
     SegmentReader reader(process.path);
-    GenerationCounter generations;
+    EpochCounter epochs;
     ForkAddresses fork_addresses;
     uint32_t weight = first_weight(process);
     std::unordered_map<uint64_t, uint32_t> types;  // the newest at an address
@@ -28,8 +28,8 @@ void for_each_event(const ProcessTrace& process, const EventSink& sink) {
     for (uint64_t left = process.event_count; left != 0;) {
         const auto record = reader.next();
         if (!record) return;
-        if (record->type == RecordType::generation || record->type == RecordType::inherited) {
-            generations.take(*record);
+        if (record->type == RecordType::epoch || record->type == RecordType::inherited) {
+            epochs.take(*record);
             fork_addresses.clear();
         } else if (record->type == RecordType::weight) {
             weight = record->as<WeightRecord>().weight;
@@ -49,13 +49,13 @@ void for_each_event(const ProcessTrace& process, const EventSink& sink) {
             const auto event = event_of(*record);
             // The file is read a second time, and need not be what it was.
             const bool is_as_before = event.site < process.sites.size() &&
-                                      generations.index() < process.generations.size() &&
+                                      epochs.index() < process.epochs.size() &&
                                       (event.runtime_stack == kNoRuntimeStack ||
                                        event.runtime_stack < process.runtime.stacks.size());
             if (!is_as_before) fail_changed(process, *record);
             const uint64_t page = event.address & ~(kPageBytes - 1);
             const auto type = event.type == 0 ? types.end() : types.find(event.type);
-            sink(event, {generations.index(), fork_addresses.at_fork(page), weight,
+            sink(event, {epochs.index(), fork_addresses.at_fork(page), weight,
                          type == types.end() ? 0 : type->second});
             --left;
         }

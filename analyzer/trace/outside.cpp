@@ -78,7 +78,7 @@ class OutsideLoader {
         }
         if ((record.flags & kMoreParts) != 0) return;
         census_.time_ns = fixed.time_ns;
-        census_.generation = fixed.generation;
+        census_.epoch = fixed.epoch;
         census_.fresh_pages = fixed.fresh_pages;
         outside_.census = std::move(census_);
         census_ = {};
@@ -100,27 +100,25 @@ class OutsideLoader {
 
 // The process's own later censuses saw more. A process that went on behind its end record, because
 // an exec failed, is known better from outside.
-bool is_newest(const OutsideCensus& census, const Generation& generation,
-               const ProcessTrace& process) {
-    if (!generation.census) return true;
-    if (generation.census == CensusKind::alone) return false;
+bool is_newest(const OutsideCensus& census, const Epoch& epoch, const ProcessTrace& process) {
+    if (!epoch.census) return true;
+    if (epoch.census == CensusKind::alone) return false;
     const bool may_go_on = process.end && process.end->kind == EndKind::exec;
     if (process.end && (!may_go_on || census.time_ns <= process.end->time_ns)) return false;
-    return census.time_ns > generation.census_ns;
+    return census.time_ns > epoch.census_ns;
 }
 
 void apply_census(OutsideCensus& census, ProcessTrace* process) {
-    const auto generation =
-        std::find_if(process->generations.rbegin(), process->generations.rend(),
-                     [&](const Generation& each) { return each.number == census.generation; });
-    if (generation == process->generations.rend()) return;
-    if (!is_newest(census, *generation, *process)) return;
+    const auto epoch = std::find_if(process->epochs.rbegin(), process->epochs.rend(),
+                                    [&](const Epoch& each) { return each.number == census.epoch; });
+    if (epoch == process->epochs.rend()) return;
+    if (!is_newest(census, *epoch, *process)) return;
     // Discarded ranges keep what their own censuses said.
-    generation->copied.merge(census.copied);
-    generation->census = CensusKind::outside;
-    generation->census_ns = census.time_ns;
-    generation->fresh_pages = census.fresh_pages;
-    generation->was_protected = true;
+    epoch->copied.merge(census.copied);
+    epoch->census = CensusKind::outside;
+    epoch->census_ns = census.time_ns;
+    epoch->fresh_pages = census.fresh_pages;
+    epoch->was_protected = true;
 }
 
 }  // namespace

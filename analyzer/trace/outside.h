@@ -37,7 +37,7 @@ struct OutsideSample {
     uint64_t time_ns;  // when the scan began
     uint64_t copied_pages;
     uint64_t fresh_pages;
-    uint32_t generation;
+    uint32_t epoch;
     uint32_t padding;
 };
 static_assert(sizeof(OutsideSample) == 32);
@@ -61,7 +61,7 @@ static_assert(sizeof(FateRecord) == 24);
 
 struct OutsideCensus {
     uint64_t time_ns = 0;  // when the scan began
-    uint32_t generation = 0;
+    uint32_t epoch = 0;
     uint64_t fresh_pages = 0;
     PageSet copied;
 };
@@ -87,7 +87,7 @@ std::string outside_path_of(const std::string& folder, const std::string& segmen
 std::optional<Outside> read_outside(const std::string& path);
 
 // Reads what belongs to the process's segment in the trace FOLDER, if there is such a file. Its
-// census becomes that of its generation, where the process took no later one itself. Damage goes to
+// census becomes that of its epoch, where the process took no later one itself. Damage goes to
 // process->outside.
 void add_outside(const std::string& folder, ProcessTrace* process);
 

@@ -71,8 +71,8 @@ class Loader {
             case RecordType::mappings:
                 take_mappings(record);
                 break;
-            case RecordType::generation:
-                epochs_.take_generation(record);
+            case RecordType::epoch:
+                epochs_.take_epoch(record);
                 break;
             case RecordType::inherited:
                 epochs_.take_inherited(record);
@@ -98,7 +98,7 @@ class Loader {
             case RecordType::moved:
                 epochs_.take_moved(record);
                 break;
-            case RecordType::given_up:
+            case RecordType::discarded:
                 epochs_.take_given_up(record);
                 break;
             case RecordType::memory:
@@ -226,7 +226,7 @@ class Loader {
             pending_exemplar_.reset();
             return leave_out(record, fmt::format("names site {}, which is not there", event.site));
         }
-        if (process_.generations.empty()) fail(record, "stands before any inherited pages");
+        if (process_.epochs.empty()) fail(record, "stands before any inherited pages");
         if (event.runtime_stack != kNoRuntimeStack &&
             event.runtime_stack >= process_.runtime.stacks.size()) {
             pending_exemplar_.reset();

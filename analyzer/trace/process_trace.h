@@ -21,7 +21,7 @@
 namespace cowscope::trace {
 
 // Between two forks of a process, or a fork and its end.
-struct Generation {
+struct Epoch {
     uint32_t number = 0;
     uint64_t start_ns = 0;
     Tracker tracker = Tracker::off;
@@ -39,13 +39,13 @@ struct Generation {
     PageSet not_copied;            // though an event says so
     PageSet unseen;                // that the kernel has copied, unless somebody else had before
     uint64_t unseen_ns = 0;        // when these were found
-    ForkAddresses fork_addresses;  // at the end of the generation
+    ForkAddresses fork_addresses;  // at the end of the epoch
     // What the process unmapped, moved or discarded, in the order of time.
     struct GivenUp {
         PageRun range;
         uint64_t time_ns;
     };
-    std::vector<GivenUp> given_up;
+    std::vector<GivenUp> discarded;
     std::optional<CensusKind> census;
     uint64_t census_ns = 0;
     uint64_t fresh_pages = 0;
@@ -125,7 +125,7 @@ struct ProcessTrace {
     LossRecord loss{};
     // In the order they were taken. Children share their parent's where they took none.
     std::vector<std::shared_ptr<const Mappings>> mappings;
-    std::vector<Generation> generations;
+    std::vector<Epoch> epochs;
     std::vector<Stack> stacks;
     std::vector<Site> sites;
     std::unordered_map<uint32_t, std::vector<Exemplar>> exemplars;  // by site
@@ -160,8 +160,8 @@ ProcessTrace load_process(const std::string& path);
 
 // Whether its last census is one behind which nothing was copied.
 inline bool has_last_census(const ProcessTrace& process) {
-    if (process.generations.empty()) return false;
-    const auto census = process.generations.back().census;
+    if (process.epochs.empty()) return false;
+    const auto census = process.epochs.back().census;
     return census == CensusKind::alone ||
            (census == CensusKind::final && (process.end || process.bound_ns));
 }
@@ -173,9 +173,9 @@ inline uint32_t first_weight(const ProcessTrace& process) {
 
 // Where an event belongs.
 struct EventPlace {
-    size_t generation;  // index into ProcessTrace::generations
-    uint64_t page;      // of the event's address, where it was inherited (fork_addresses.h)
-    uint32_t weight;    // how many faults it stands for
+    size_t epoch;     // index into ProcessTrace::epochs
+    uint64_t page;    // of the event's address, where it was inherited (fork_addresses.h)
+    uint32_t weight;  // how many faults it stands for
     // Of the object's type, in ProcessTrace::type_names, and 1 more; 0: none that is known. The
     // address alone does not say it: another type may come to where one was freed.
     uint32_t type = 0;

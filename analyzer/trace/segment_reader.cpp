@@ -43,8 +43,8 @@ const Kind* kind_of(RecordType type) {
         {"end", sizeof(EndRecord)},
         {"note", sizeof(NoteRecord)},
         {"protect", sizeof(ProtectRecord)},
-        {"given_up", sizeof(GivenUpRecord)},
-        {"generation", sizeof(GenerationRecord)},
+        {"given_up", sizeof(DiscardedRecord)},
+        {"generation", sizeof(EpochRecord)},
         {"moved", sizeof(MovedRecord)},
         {"python", sizeof(RuntimeRecord)},
         {"python_thread", sizeof(RuntimeThreadRecord)},
@@ -67,8 +67,8 @@ const Kind* kind_of(RecordType type) {
 uint64_t claimed_bytes(const RecordView& record) {
     switch (record.type) {
         case RecordType::event:
-            return (record.flags & kNeighbourIsType) != 0 ? 0
-                                                          : sizeof(EventRecord) - kShortEventBytes;
+            return (record.flags & kNextWordIsType) != 0 ? 0
+                                                         : sizeof(EventRecord) - kShortEventBytes;
         case RecordType::process: {
             const auto process = record.as<ProcessRecord>();
             return uint64_t{process.command_bytes} + process.executable_bytes;
@@ -112,7 +112,7 @@ std::string record_kind(RecordType type) {
 EventRecord event_of(const RecordView& record) {
     EventRecord event = {};
     std::memcpy(&event, record.bytes.data(), std::min(record.bytes.size(), sizeof(event)));
-    if ((record.flags & kNeighbourIsType) != 0) event.neighbour = event.type;
+    if ((record.flags & kNextWordIsType) != 0) event.next_word = event.type;
     return event;
 }
 

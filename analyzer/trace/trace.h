@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "trace/aggregates.h"
 #include "trace/heap_owners.h"
-#include "trace/later.h"
 #include "trace/process_trace.h"
 
 namespace cowscope::trace {

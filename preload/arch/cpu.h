@@ -3,7 +3,7 @@
 //
 //     call_frames.h   what a walk over the stack has to know of calls and of the ABI's registers
 //     kernel_action.h the kernel's struct of rt_sigaction()
-//     memory.h        pages, and where addresses end
+//     pages.h         pages, and where addresses end
 //     raw_calls.S     the stand-in for libc's syscall(); raw_call_frame.h: what it leaves on the
 //                     stack for C++
 //     registers.h     those of a signal's ucontext
@@ -21,7 +21,7 @@
 #if defined(__x86_64__)
 #include "x86_64/call_frames.h"
 #include "x86_64/kernel_action.h"
-#include "x86_64/memory.h"
+#include "x86_64/pages.h"
 #include "x86_64/raw_call_frame.h"
 #include "x86_64/registers.h"
 #include "x86_64/signal_frame.h"

@@ -33,7 +33,7 @@ uint64_t add(uint64_t& counter, uint64_t value) {
     return std::atomic_ref<uint64_t>(counter).fetch_add(value, std::memory_order_relaxed);
 }
 
-trace::LaterCounts& counts() {
+trace::AggregateCounts& counts() {
     return session::aggregate_file.exists() ? session::aggregate_file.counts()
                                             : session::budget.file().counts;
 }
@@ -69,7 +69,7 @@ uint32_t name_code(const runtime::CountedFrame& frame, runtime::Observer* runtim
     return codes.add(text.key, record);
 }
 
-void name_codes(trace::LaterSlot* slot, const CountedSite& place) {
+void name_codes(trace::AggregateSlot* slot, const CountedSite& place) {
     for (uint32_t i = 0; i < place.runtime_depth && i < slot->runtime_depth; ++i) {
         // Others come by the same place with other callers.
         if (slot->runtime_frames[i].code != place.runtime_frames[i].code) break;
@@ -77,7 +77,7 @@ void name_codes(trace::LaterSlot* slot, const CountedSite& place) {
     }
 }
 
-void describe(trace::LaterSlot* slot, const CountedSite& place, bool is_heavy) {
+void describe(trace::AggregateSlot* slot, const CountedSite& place, bool is_heavy) {
     slot->pid = static_cast<uint32_t>(session::self.pid);
     slot->tid = place.tid;
     slot->depth = static_cast<uint8_t>(place.depth);
@@ -89,11 +89,11 @@ void describe(trace::LaterSlot* slot, const CountedSite& place, bool is_heavy) {
     }
     if (is_heavy || !session::aggregate_file.codes().is_half_full()) name_codes(slot, place);
     read_code(place.ips[0], slot->code);
-    session::CallSiteTable::set_whole(slot);
+    session::CallSiteTable::set_complete(slot);
 }
 
 // Once more, where there was no name left for a place that copied little.
-void name_heavy_place(trace::LaterSlot* slot, uint64_t key, const CountedSite& place) {
+void name_heavy_place(trace::AggregateSlot* slot, uint64_t key, const CountedSite& place) {
     if (place.runtime_depth == 0 || !session::CallSiteTable::hold(slot, key)) return;
     if (slot->runtime_frames[0].code_number == 0) name_codes(slot, place);
     session::CallSiteTable::release(slot);
@@ -124,14 +124,15 @@ void go_on_counting() {
     if (epoch == nullptr) return;
     epoch->inherited.clear();
     epoch->lacks_tracker = true;
-    epoch->pages_to_judge = 0;
+    epoch->pages_to_classify = 0;
     // Alone for now, and blind from its next fork on.
-    const bool is_blind_later = epoch->state.is(State::sole_owner) &&
-                                session::options.witness == session::WitnessChoice::off;
-    if (!epoch->state.is_watching() && !is_blind_later) return;
+    const bool is_unwitnessed_from_next_fork =
+        epoch->state.is(State::sole_owner) &&
+        session::options.witness == session::WitnessChoice::off;
+    if (!epoch->state.is_watching() && !is_unwitnessed_from_next_fork) return;
     const bool is_witnessed = sharing.trap.is_open();
     epoch->state.count(is_witnessed);
-    if (!is_witnessed) count_blind_process();
+    if (!is_witnessed) count_unwitnessed_process();
 }
 
 bool begin_counting() {
@@ -157,12 +158,12 @@ void count_program() {
     add(session::budget.file().programs_not_recorded, 1);
 }
 
-void count_blind_process() {
-    add(counts().blind_processes, 1);
+void count_unwitnessed_process() {
+    add(counts().unwitnessed_processes, 1);
 }
 
 void count_copies(const CountedSite& place, uint64_t copies) {
-    trace::LaterCounts& all = counts();
+    trace::AggregateCounts& all = counts();
     add(all.copies, copies);
     const uint64_t event = add(all.witnessed, 1);
     const uint32_t most_depth = place.runtime_depth == 0 ? kPlaceDepth : 1;

@@ -22,7 +22,7 @@ bool begin_counting();
 // A program that was started behind the bound is not recorded.
 void count_program();
 // Nothing tells this process of its copies.
-void count_blind_process();
+void count_unwitnessed_process();
 
 // Whether anybody of this program's family still shares memory with this process. Where nobody
 // does, what it writes copies nothing, and the witness stops until the next fork.
@@ -31,9 +31,9 @@ bool still_shares();
 // A place that copies, innermost frame first.
 struct CountedSite {
     const uint64_t* ips;
-    uint32_t depth;  // at most trace::kLaterDepth
+    uint32_t depth;  // at most trace::kAggregateDepth
     const runtime::CountedFrame* runtime_frames;
-    uint32_t runtime_depth;      // at most trace::kLaterRuntimeDepth
+    uint32_t runtime_depth;      // at most trace::kAggregateFrameDepth
     runtime::Observer* runtime;  // of the runtime's frames
     uint32_t tid;
 };

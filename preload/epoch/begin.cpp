@@ -6,9 +6,9 @@
 #include "epoch/aggregate.h"
 #include "epoch/blocked_threads.h"
 #include "epoch/census.h"
+#include "epoch/classify.h"
 #include "epoch/earlier_copies.h"
 #include "epoch/epoch.h"
-#include "epoch/judge.h"
 #include "epoch/sample.h"
 #include "epoch/track.h"
 #include "session/session.h"
@@ -33,7 +33,7 @@ constinit RangeList<128> unshared = {};
 namespace {
 
 // A child that only executes another program writes about 20.
-constexpr uint32_t kPagesToJudge = 64;
+constexpr uint32_t kPagesToClassify = 64;
 // The top of the handler's stack, and what stands behind it.
 constexpr size_t kHotBytes = 20 * 1024;
 static_assert(sizeof(Epoch) - offsetof(Epoch, arena) <= 14 * 1024);
@@ -59,7 +59,7 @@ bool create_epoch() {
 
 // Whether the witness alone can tell copies from other faults, and sees them all. With auto it does
 // so while few are seen (start_witness()).
-bool can_judge_by_page() {
+bool can_classify_by_page() {
     return session::options.tracker != session::TrackerChoice::soft_dirty &&
            session::options.sample <= 1 && sharing.look.works();
 }
@@ -89,7 +89,7 @@ bool start_witness() {
     }
     Epoch& epoch = *sharing.epoch;
     // Until tracking starts it is told of every fault.
-    const bool is_exact = can_judge_by_page() && !epoch.lacks_tracker;
+    const bool is_exact = can_classify_by_page() && !epoch.lacks_tracker;
     const uint32_t mean = is_exact ? 1 : epoch.sampling.mean();
     if (sharing.trap.is_alive()) {
         set_witness_mean(mean);
@@ -107,12 +107,11 @@ bool start_witness() {
 }
 
 void write_epoch() {
-    auto* record =
-        session::self.writer.begin<trace::GenerationRecord>(trace::RecordType::generation);
+    auto* record = session::self.writer.begin<trace::EpochRecord>(trace::RecordType::epoch);
     sharing.epoch->is_untold = record == nullptr;
     if (record == nullptr) return;
     record->time_ns = sys::monotonic_ns();
-    record->generation = sharing.epoch->number;
+    record->epoch = sharing.epoch->number;
     record->witness = trace::Witness::trap;
     record->padding[0] = record->padding[1] = record->padding[2] = 0;
     session::self.writer.commit();
@@ -139,7 +138,7 @@ void start_counting_faults() {
 bool tell_epoch() {
     Epoch& epoch = *sharing.epoch;
     if (!epoch.is_untold) return true;
-    if (epoch.state.is_judging()) {
+    if (epoch.state.is_classifying()) {
         write_epoch();
     } else {
         const bool is_tracked = epoch.state.is_listed();
@@ -165,14 +164,14 @@ void begin() {
     }
     Epoch& epoch = *sharing.epoch;
     if (epoch.state.is(State::tracking)) {
-        write_census(trace::CensusKind::generation);
-    } else if (epoch.state.is_judging()) {
+        write_census(trace::CensusKind::epoch);
+    } else if (epoch.state.is_classifying()) {
         count_unseen(~uint64_t{0});
     }
     if (sharing.forks != 0) sharing.look.parent().close();
     epoch.number = sharing.forks;
     epoch.inherited.clear();
-    epoch.judged_pages.clear();
+    epoch.classified_pages.clear();
     epoch.renewed.clear();
     epoch.frame_page = 0;
     epoch.maybe_shared = 0;
@@ -183,8 +182,8 @@ void begin() {
     epoch.counts_unseen = false;
     epoch.told_copies = 0;
     epoch.pages_at_start = 0;
-    epoch.pages_to_judge = 0;
-    epoch.unlisted_discards = 0;
+    epoch.pages_to_classify = 0;
+    epoch.discards_before_list = 0;
     epoch.fresh_at_end = 0;
     epoch.copied_when_sole_owner = 0;
     epoch.lacks_tracker = epoch.lacks_tracker || session::self.is_counting ||
@@ -194,13 +193,13 @@ void begin() {
     if (!epoch.lacks_tracker && sharing.tracker.needs_rights()) start_tracker();
     if (sharing.forks == 0 && !session::self.is_counting) find_earlier_copies();
     const bool is_witnessed = start_witness();
-    const bool is_blind = is_witnessed && has_blocked_thread();
-    if (is_blind) start_counting_unseen();
+    const bool has_blocked = is_witnessed && has_blocked_thread();
+    if (has_blocked) start_counting_unseen();
     if (session::self.is_counting) {
         epoch.state.count(is_witnessed);
         return;
     }
-    if (!is_witnessed || !can_judge_by_page()) {
+    if (!is_witnessed || !can_classify_by_page()) {
         start_tracking(stack_in_use());
         write_earlier_copies();
         return;
@@ -212,18 +211,18 @@ void begin() {
     }
     start_counting_faults();
     epoch.pages_at_start = session::count_own_pages();
-    if (!epoch.lacks_tracker) epoch.pages_to_judge = kPagesToJudge;
+    if (!epoch.lacks_tracker) epoch.pages_to_classify = kPagesToClassify;
     write_epoch();
     write_earlier_copies();
     // So that the trace says which tracker there is, though all children be short-lived.
     if (sharing.forks == 1 && !epoch.lacks_tracker) epoch.lacks_tracker = !start_tracker();
-    if (sharing.has_ring || is_blind) stop_judging_by_page();
+    if (sharing.has_ring || has_blocked) stop_classifying();
 }
 
 void begin_before_fork() {
     Epoch* epoch = sharing.epoch;
     if (epoch == nullptr || epoch->state.is_watching() || is_only_thread()) return;
-    if (session::options.witness == session::WitnessChoice::off || !can_judge_by_page()) return;
+    if (session::options.witness == session::WitnessChoice::off || !can_classify_by_page()) return;
     ++sharing.forks;
     if (!start_witness()) {
         --sharing.forks;
@@ -232,7 +231,7 @@ void begin_before_fork() {
     begin();
     // What is listed now is not what the fork will share.
     epoch->is_before_fork = true;
-    epoch->pages_to_judge = 0;
+    epoch->pages_to_classify = 0;
 }
 
 void go_on_after_fork() {
@@ -241,8 +240,8 @@ void go_on_after_fork() {
     epoch.renewed.clear();
     if (!epoch.state.is(State::witnessing) || epoch.lacks_tracker) return;
     start_counting_faults();
-    epoch.pages_to_judge = kPagesToJudge;
-    if (epoch.judged_pages.is_full() || epoch.counts_unseen) stop_judging_by_page();
+    epoch.pages_to_classify = kPagesToClassify;
+    if (epoch.classified_pages.is_full() || epoch.counts_unseen) stop_classifying();
 }
 
 }  // namespace cowscope::epoch

@@ -29,7 +29,7 @@ void write_census_record(trace::CensusKind kind, const tracker::Census& census) 
                                                      record->header.flags |= trace::kNotProtected;
                                                  record->time_ns = now;
                                                  record->fresh_pages = census.fresh_pages;
-                                                 record->generation = epoch.number;
+                                                 record->epoch = epoch.number;
                                                  record->kind = kind;
                                                  record->padding[0] = record->padding[1] =
                                                      record->padding[2] = 0;
@@ -40,9 +40,9 @@ void write_census_record(trace::CensusKind kind, const tracker::Census& census) 
 void write_census(trace::CensusKind kind) {
     Epoch& epoch = *sharing.epoch;
     epoch.census.clear();
-    if (epoch.state.is_judging()) {
+    if (epoch.state.is_classifying()) {
         // Every fault was seen: the events are the copies.
-        const uint64_t seen = epoch.judged_pages.fresh_pages();
+        const uint64_t seen = epoch.classified_pages.fresh_pages();
         epoch.census.fresh_pages = seen > epoch.fresh_at_end ? seen : epoch.fresh_at_end;
     } else {
         const int result = sharing.tracker.take_census(
@@ -57,7 +57,7 @@ void write_census(trace::CensusKind kind) {
         }
     }
     write_census_record(kind, epoch.census);
-    if (epoch.state.is_judging()) {
+    if (epoch.state.is_classifying()) {
         count_unseen(~uint64_t{0});
     } else {
         const uint64_t copied = epoch.census.copied.pages();
@@ -71,7 +71,7 @@ void write_account(uint64_t fresh_pages, uint64_t held_alone_pages) {
     record->time_ns = sys::monotonic_ns();
     record->fresh_pages = fresh_pages;
     record->held_alone_pages = held_alone_pages;
-    record->generation = sharing.epoch->number;
+    record->epoch = sharing.epoch->number;
     record->padding = 0;
     session::self.writer.commit();
 }
@@ -82,10 +82,10 @@ uint64_t write_last_account() {
     uint64_t copied = 0;
     // Where the last census failed nothing tells what was copied.
     if (epoch.state.is_listed() && sharing.tracker.check() != 0) return 0;
-    if (epoch.state.is_judging()) {
+    if (epoch.state.is_classifying()) {
         census.clear();
         census.fresh_pages = epoch.fresh_at_end;
-        for (const JudgedPages::Entry& entry : epoch.judged_pages) {
+        for (const ClassifiedPages::Entry& entry : epoch.classified_pages) {
             if (entry.is_fresh || !epoch.inherited.contains(entry.range.start)) continue;
             census.copied.insert(epoch.arena, entry.range.start, entry.range.end);
         }

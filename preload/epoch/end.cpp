@@ -55,7 +55,7 @@ void finish(trace::EndKind kind, int value) {
     session::self.writer.trim();
     if (!session::self.is_counting) session::self.writer.set_closing(false);  // an exec may fail
     // What little comes now is not worth it.
-    if (sharing.epoch != nullptr) sharing.epoch->pages_to_judge = 0;
+    if (sharing.epoch != nullptr) sharing.epoch->pages_to_classify = 0;
     // The parent would keep them.
     if (session::self.shares_descriptors) close_all();
 }

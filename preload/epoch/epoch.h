@@ -4,7 +4,7 @@
 // The lock of the session (session/session.h) guards all of it.
 #pragma once
 
-#include "epoch/judged_pages.h"
+#include "epoch/classified_pages.h"
 #include "epoch/state.h"
 #include "runtime/active.h"
 #include "session/session.h"
@@ -12,7 +12,7 @@
 #include "support/intern_table.h"
 #include "support/mappings.h"
 #include "support/range_list.h"
-#include "tracker/page_look.h"
+#include "tracker/own_pages.h"
 #include "tracker/tracker.h"
 #include "unwind/last_walk.h"
 #include "witness/last_events.h"
@@ -50,8 +50,8 @@ struct Epoch {
     bool is_untold;       // the trace does not tell of this one yet
     bool is_before_fork;  // the fork that it follows is still to come
     // Pages to judge one by one before tracking starts; 0: it has, or never will.
-    uint32_t pages_to_judge;
-    uint32_t unlisted_discards;       // ranges that were given up before that
+    uint32_t pages_to_classify;
+    uint32_t discards_before_list;    // ranges that were given up before that
     uint64_t faults_at_start;         // of the epoch, by the kernel's count
     uint64_t faults_told;             // by the witness since
     uint64_t pages_at_start;          // of its own, likewise; 0 where it was not asked
@@ -72,9 +72,9 @@ struct Epoch {
     runtime::Observer runtime;
     unwind::LastWalk<trace::kMaxStackDepth> last_walk;
     unwind::StackPages main_stack;
-    JudgedPages judged_pages;   // while witnessing
-    tracker::PageRuns earlier;  // copied before the first look at a forked child
-    tracker::PageRuns unseen;   // kept only for its memory
+    ClassifiedPages classified_pages;  // while witnessing
+    tracker::PageRuns earlier;         // copied before the first look at a forked child
+    tracker::PageRuns unseen;          // kept only for its memory
 };
 
 // Who else takes this process's signals (support/onlookers.h).
@@ -83,7 +83,7 @@ enum class Onlooker : uint8_t { not_asked, none, tracer, valgrind };
 // What this process follows its sharing with, in all its epochs, and what it knows of its memory.
 struct Sharing {
     tracker::Tracker tracker;
-    tracker::PageLook look;
+    tracker::OwnPages look;
     witness::Trap trap;
     Arena arena;             // as it was before anything was allocated from it
     Epoch* epoch = nullptr;  // the one that is; nullptr before the first

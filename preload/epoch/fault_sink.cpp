@@ -1,6 +1,6 @@
 #include "epoch/aggregate.h"
+#include "epoch/classify.h"
 #include "epoch/epoch.h"
-#include "epoch/judge.h"
 #include "epoch/page_of_fault.h"
 #include "epoch/record_event.h"
 #include "epoch/sample.h"
@@ -23,7 +23,7 @@ void record_fault(void* argument) {
 // the inherited pages are known, the parent of a forked child knows.
 bool is_lost_copy(const Epoch& epoch, uint64_t address) {
     if (epoch.state.is_listed()) return epoch.inherited.contains(address);
-    return epoch.state.is_judging() && !is_unshared(epoch, address) &&
+    return epoch.state.is_classifying() && !is_unshared(epoch, address) &&
            !epoch.renewed.has(address) && is_private(address) && sharing.forks == 0 &&
            sharing.look.parent().has(address);
 }
@@ -43,7 +43,7 @@ void record_late_fault(void* argument) {
     }
     // There may have been more than this signal tells, and there may be again.
     epoch.has_unseen_faults = true;
-    stop_judging_by_page();
+    stop_classifying();
 }
 
 // A signal that says nothing needs no look at anything.

@@ -15,8 +15,8 @@ namespace {
 constexpr uint64_t kUnseenFaults = 16;
 
 // A fresh page may be a huge one.
-void widen_judged_pages() {
-    for (JudgedPages::Entry& entry : sharing.epoch->judged_pages) {
+void widen_classified_pages() {
+    for (ClassifiedPages::Entry& entry : sharing.epoch->classified_pages) {
         tracker::PageFacts facts;
         if (!entry.is_fresh || !sharing.look.ask(entry.range.start, &facts) || !facts.is_huge) {
             continue;
@@ -28,12 +28,12 @@ void widen_judged_pages() {
 
 // A page of a file comes with content whether the parent had it or not. The mappings are known now,
 // and the parent can be asked.
-void judge_file_pages_again(tracker::ParentPages* parent) {
+void classify_file_pages_again(tracker::ParentPages* parent) {
     if (sharing.forks != 0) return;
     Epoch& epoch = *sharing.epoch;
     const Mapping* last = nullptr;
     bool parent_wrote_last = false;
-    for (JudgedPages::Entry& entry : epoch.judged_pages) {
+    for (ClassifiedPages::Entry& entry : epoch.classified_pages) {
         const uint64_t page = entry.range.start;
         const Mapping* mapping = epoch.mappings.find(page);
         if (entry.is_fresh || mapping == nullptr || !mapping->is_file || mapping->is_hugetlb) {
@@ -67,7 +67,7 @@ bool has_unseen_faults() {
 // the parent has it too. Or it was left alone with what it inherited, by others who copied that or
 // gave it up. Who shared with it what it has written may have copied that as well, and been the
 // first: that the analyzer can tell, who knows what they wrote.
-void settle_unseen(tracker::ParentPages* parent) {
+void find_unseen_copies(tracker::ParentPages* parent) {
     Epoch& epoch = *sharing.epoch;
     epoch.unseen.clear();
     // What it has written took a fault for each page. Asking takes one where it has not, so of what
@@ -81,7 +81,7 @@ void settle_unseen(tracker::ParentPages* parent) {
     }
     tracker::OwnWrites writes(&sharing.look);
     const auto is_kept = [&](uint64_t page, bool is_own) {
-        if (epoch.judged_pages.is_copied(page)) return true;
+        if (epoch.classified_pages.is_copied(page)) return true;
         if (is_own) {
             if (left_to_ask == 0) return true;
             --left_to_ask;
@@ -106,7 +106,7 @@ void settle_unseen(tracker::ParentPages* parent) {
 
 }  // namespace
 
-void settle_inherited() {
+void leave_out_unshared() {
     Epoch& epoch = *sharing.epoch;
     const bool is_child = sharing.forks == 0;
     uint64_t own_pages = epoch.inherited.pages();
@@ -115,11 +115,11 @@ void settle_inherited() {
     }
     // A child's are new; others had theirs before the fork.
     if (!is_child) own_pages = epoch.inherited.pages();
-    if (!epoch.state.is_judging()) return;
-    widen_judged_pages();
+    if (!epoch.state.is_classifying()) return;
+    widen_classified_pages();
     tracker::ParentPages& parent = sharing.look.parent();
-    judge_file_pages_again(&parent);
-    for (const JudgedPages::Entry& entry : epoch.judged_pages) {
+    classify_file_pages_again(&parent);
+    for (const ClassifiedPages::Entry& entry : epoch.classified_pages) {
         if (entry.is_fresh) {
             epoch.inherited.remove(epoch.arena, entry.range.start, entry.range.end);
         }
@@ -128,7 +128,7 @@ void settle_inherited() {
         epoch.inherited.remove(epoch.arena, range.start, range.end);
     }
     // What only a parent has may be what its children have copied: its list says what it shared.
-    if (is_child && has_unseen_faults()) settle_unseen(&parent);
+    if (is_child && has_unseen_faults()) find_unseen_copies(&parent);
     epoch.fresh_at_end = own_pages - epoch.inherited.pages();
 }
 

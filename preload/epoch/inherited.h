@@ -9,6 +9,6 @@
 namespace cowscope::epoch {
 
 // Takes what is not shared out of `inherited`, which holds all pages that were found present.
-void settle_inherited();
+void leave_out_unshared();
 
 }  // namespace cowscope::epoch

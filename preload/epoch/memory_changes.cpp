@@ -3,7 +3,7 @@
 #include "arch/cpu.h"
 #include "epoch/aggregate.h"
 #include "epoch/census.h"
-#include "epoch/judge.h"
+#include "epoch/classify.h"
 #include "session/run_records.h"
 #include "support/threads.h"
 
@@ -44,7 +44,7 @@ bool find_copies(uint64_t start, uint64_t end) {
 void record_copies(uint64_t start, uint64_t end) {
     const tracker::Census& census = sharing.epoch->census;
     if (find_copies(start, end) && census.copied.pages() != 0) {
-        write_census_record(trace::CensusKind::given_up, census);
+        write_census_record(trace::CensusKind::discarded, census);
     }
 }
 
@@ -55,7 +55,7 @@ void follow_moved(uint64_t start, uint64_t end, uint64_t to) {
     if (sharing.tracker.watch_moved(epoch.scan_buffer, target) != 0) {
         // What was copied is known; the rest is new where it stands, and the witness sees it.
         if (epoch.census.copied.pages() != 0) {
-            write_census_record(trace::CensusKind::given_up, epoch.census);
+            write_census_record(trace::CensusKind::discarded, epoch.census);
         }
         forget_inherited(start, end);
         return;
@@ -110,29 +110,29 @@ void record_page(trace::CensusKind kind, uint64_t page) {
 
 void renew(uint64_t start, uint64_t end) {
     Epoch& epoch = *sharing.epoch;
-    if (!epoch.state.is_judging()) return;
+    if (!epoch.state.is_classifying()) return;
     // Without room only the inherited pages themselves tell.
-    if (!epoch.renewed.add(start, end)) stop_judging_by_page();
+    if (!epoch.renewed.add(start, end)) stop_classifying();
 }
 
 void forget_inherited(uint64_t start, uint64_t end, bool is_kept) {
     Epoch& epoch = *sharing.epoch;
-    epoch.judged_pages.forget(start, end);
-    if (epoch.state.is_judging()) {
+    epoch.classified_pages.forget(start, end);
+    if (epoch.state.is_classifying()) {
         // Memory that came since the fork is none of what it shared. Whoever gives more up than
         // this tells it by its list.
-        constexpr uint32_t kMostUnlisted = 256;
+        constexpr uint32_t kMostBeforeList = 256;
         const bool is_new = epoch.renewed.has(start) && epoch.renewed.has(end - 1);
         const bool may_be_inherited =
-            !session::self.is_counting && epoch.unlisted_discards < kMostUnlisted && !is_new;
+            !session::self.is_counting && epoch.discards_before_list < kMostBeforeList && !is_new;
         if (!may_be_inherited) return;
-        ++epoch.unlisted_discards;
+        ++epoch.discards_before_list;
     } else if (!epoch.inherited.overlaps(start, end)) {
         return;
     }
     // Who scans from outside must know before the kernel does it.
     if (auto* record =
-            session::self.writer.begin<trace::GivenUpRecord>(trace::RecordType::given_up)) {
+            session::self.writer.begin<trace::DiscardedRecord>(trace::RecordType::discarded)) {
         if (is_kept) record->header.flags |= trace::kIsKept;
         record->range = session::page_run({start, end});
         record->time_ns = sys::monotonic_ns();

@@ -15,9 +15,9 @@ namespace {
 
 // Whether the `kBytes` from `start` on are zeros, but for what was written for this signal.
 template <size_t kBytes>
-bool is_zero(bool stays, uint64_t start, const AddressRange& own) {
+bool is_zero(bool is_safe, uint64_t start, const AddressRange& own) {
     uint64_t words[kBytes / sizeof(uint64_t)];
-    if (!read_memory(stays, start, words, kBytes)) return false;
+    if (!read_memory(is_safe, start, words, kBytes)) return false;
     if (own.overlaps(start, start + kBytes)) {
         const uint64_t first = own.start > start ? (own.start - start) / sizeof(uint64_t) : 0;
         const uint64_t behind = (own.end - start + sizeof(uint64_t) - 1) / sizeof(uint64_t);
@@ -30,9 +30,9 @@ bool is_zero(bool stays, uint64_t start, const AddressRange& own) {
 
 }  // namespace
 
-bool read_memory(bool stays, uint64_t from, void* to, size_t bytes) {
+bool read_memory(bool is_safe, uint64_t from, void* to, size_t bytes) {
     const auto* memory = reinterpret_cast<const void*>(from);
-    if (!stays) return guarded_read(memory, to, bytes);
+    if (!is_safe) return guarded_read(memory, to, bytes);
     std::memcpy(to, memory, bytes);
     return true;
 }
@@ -63,8 +63,8 @@ bool is_zero_page(const Fault& fault, const uint64_t (&start)[2]) {
     if ((start[0] | start[1]) != 0) return false;
     // In halves: the handler's stack is small.
     const uint64_t page = cpu::page_of(fault.address);
-    return is_zero<cpu::kPageBytes / 2>(fault.stays(), page, fault.own_frames) &&
-           is_zero<cpu::kPageBytes / 2>(fault.stays(), page + cpu::kPageBytes / 2,
+    return is_zero<cpu::kPageBytes / 2>(fault.is_safe_to_read(), page, fault.own_frames) &&
+           is_zero<cpu::kPageBytes / 2>(fault.is_safe_to_read(), page + cpu::kPageBytes / 2,
                                         fault.own_frames);
 }
 
@@ -94,18 +94,19 @@ bool is_private(uint64_t address) {
     return sharing.look.ask(address, &facts) && facts.is_private;
 }
 
-uint64_t find_stays_from(const Mapping* mapping, uint64_t address) {
+uint64_t find_safe_from(const Mapping* mapping, uint64_t address) {
     constexpr uint64_t kWord = sizeof(uint64_t);
-    const bool stays = mapping != nullptr && !mapping->is_file && is_only_thread() &&
-                       is_word_readable(address & ~(kWord - 1));
-    return stays ? mapping->start : kNothingStays;
+    const bool is_safe = mapping != nullptr && !mapping->is_file && is_only_thread() &&
+                         is_word_readable(address & ~(kWord - 1));
+    return is_safe ? mapping->start : kNothingIsSafe;
 }
 
 uint16_t read_words(const Fault& fault, uint64_t (&words)[2]) {
     const bool in_one_page = fault.address % cpu::kPageBytes <= cpu::kPageBytes - sizeof(words);
-    if (read_memory(fault.stays() && in_one_page, fault.address, words, sizeof(words))) return 0;
-    if (guarded_read(fault.address, &words[0])) return trace::kNoNeighbour;
-    return trace::kNoNeighbour | trace::kNoWord;
+    if (read_memory(fault.is_safe_to_read() && in_one_page, fault.address, words, sizeof(words)))
+        return 0;
+    if (guarded_read(fault.address, &words[0])) return trace::kNoNextWord;
+    return trace::kNoNextWord | trace::kNoWord;
 }
 
 bool is_copy_by_page(Epoch& epoch, Fault& fault) {
@@ -115,7 +116,7 @@ bool is_copy_by_page(Epoch& epoch, Fault& fault) {
         return false;
     }
     const Mapping* mapping = recall_mapping(epoch, fault.address);
-    fault.stays_from = find_stays_from(mapping, fault.address);
+    fault.safe_from = find_safe_from(mapping, fault.address);
     uint64_t words[2] = {0, 0};
     read_words(fault, words);
     if (is_zero_page(fault, words)) return false;

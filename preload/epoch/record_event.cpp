@@ -5,7 +5,7 @@
 #include "arch/cpu.h"
 #include "epoch/aggregate.h"
 #include "epoch/begin.h"
-#include "epoch/judge.h"
+#include "epoch/classify.h"
 #include "epoch/memory_changes.h"
 #include "epoch/page_of_fault.h"
 #include "epoch/sample.h"
@@ -140,34 +140,34 @@ trace::EventRecord* begin_event(uint32_t site, const ucontext_t& context, bool i
 
 // The kernel has put this signal's frame on the stack. Where that were new pages, no instruction of
 // the program has touched them yet, and none will fault on them.
-void judge_frame_pages(Epoch& epoch, const Fault& fault) {
+void classify_frame_pages(Epoch& epoch, const Fault& fault) {
     const uint64_t first = cpu::page_of(fault.own_frames.start);
     if (first == epoch.frame_page) return;
     epoch.frame_page = first;
     const uint64_t nothing[2] = {0, 0};
     Fault of_frame = fault;
-    of_frame.stays_from = kNothingStays;
+    of_frame.safe_from = kNothingIsSafe;
     for (uint64_t page = first; page < fault.own_frames.end; page += cpu::kPageBytes) {
         if (page == cpu::page_of(fault.address)) continue;
         of_frame.address = page;
-        if (is_zero_page(of_frame, nothing)) judge_page(page, true);
+        if (is_zero_page(of_frame, nothing)) classify_page(page, true);
     }
 }
 
 // Whether a fault may be a copy, before the inherited pages are known.
-bool judge_by_page(const Fault& fault, const uint64_t (&start)[2]) {
+bool classify_by_page(const Fault& fault, const uint64_t (&start)[2]) {
     const bool is_fresh = is_zero_page(fault, start);
-    judge_page(cpu::page_of(fault.address), is_fresh);
+    classify_page(cpu::page_of(fault.address), is_fresh);
     return !is_fresh;
 }
 
-// Whether the event is worth to be recorded; its flags. `is_unlisted`: the inherited pages were not
-// known when it came.
-bool judge(Epoch& epoch, const Fault& fault, bool is_unlisted, const uint64_t (&start)[2],
+// Whether the event is worth to be recorded; its flags. `is_before_list`: the inherited pages were
+// not known when it came.
+bool judge(Epoch& epoch, const Fault& fault, bool is_before_list, const uint64_t (&start)[2],
            uint16_t* flags) {
-    if (is_unlisted) {
-        *flags |= trace::kUnlisted;
-        return judge_by_page(fault, start);
+    if (is_before_list) {
+        *flags |= trace::kBeforeList;
+        return classify_by_page(fault, start);
     }
     if (epoch.inherited.contains(fault.address)) {
         if (is_zero_page(fault, start)) *flags |= trace::kZeroPage;
@@ -181,7 +181,7 @@ runtime::Observation ask_runtime(Epoch& epoch, const Fault& fault, const uint64_
                                  uint32_t site) {
     if (!epoch.runtime.begin(epoch.arena)) return {};
     const session::Options& options = session::options;
-    runtime::Write write = {fault.address, {words[0], words[1]},          fault.stays_from,
+    runtime::Write write = {fault.address, {words[0], words[1]},          fault.safe_from,
                             site,          readable_memory(epoch, fault), {}};
     cpu::copy_registers(*fault.context, write.registers);
     return epoch.runtime.observe(epoch.arena, session::self.writer.sink(), write,
@@ -191,7 +191,7 @@ runtime::Observation ask_runtime(Epoch& epoch, const Fault& fault, const uint64_
 // Behind the bound it is counted elsewhere.
 void count_unwritten(const Fault& fault) {
     auto& writer = session::self.writer;
-    if (writer.reached_bound()) return;
+    if (writer.has_reached_limit()) return;
     writer.count_loss(&trace::LossRecord::unwritten_events, uint64_t{fault.weight} * fault.pages);
 }
 
@@ -199,24 +199,24 @@ void count_unwritten(const Fault& fault) {
 bool record_event(Epoch& epoch, Fault& fault) {
     auto& writer = session::self.writer;
 
-    const bool is_unlisted = epoch.state.is(State::witnessing);
-    if (is_unlisted) {
-        judge_frame_pages(epoch, fault);
+    const bool is_before_list = epoch.state.is(State::witnessing);
+    if (is_before_list) {
+        classify_frame_pages(epoch, fault);
         // Half of a short-lived child's faults are the first looks at code.
         const bool is_private_here =
             !is_unshared(epoch, fault.address) && is_private(fault.address);
         if (!is_private_here || epoch.renewed.has(fault.address)) {
-            if (is_private_here) judge_page(cpu::page_of(fault.address), true);
+            if (is_private_here) classify_page(cpu::page_of(fault.address), true);
             writer.count_loss(&trace::LossRecord::fresh_faults, fault.weight);
             return false;
         }
     }
     const Mapping* mapping = recall_mapping(epoch, fault.address);
-    fault.stays_from = find_stays_from(mapping, fault.address);
+    fault.safe_from = find_safe_from(mapping, fault.address);
     const bool is_hugetlb = mapping != nullptr && mapping->is_hugetlb;
     uint64_t words[2] = {0, 0};
     uint16_t flags = read_words(fault, words);
-    if (!judge(epoch, fault, is_unlisted, words, &flags)) {
+    if (!judge(epoch, fault, is_before_list, words, &flags)) {
         writer.count_loss(&trace::LossRecord::fresh_faults, fault.weight);
         return false;
     }
@@ -244,9 +244,9 @@ bool record_event(Epoch& epoch, Fault& fault) {
         return false;
     }
     flags |= seen.flags;
-    const bool is_neighbour_known = (flags & (trace::kNoWord | trace::kNoNeighbour)) == 0;
-    const bool is_short = is_neighbour_known && seen.type != 0 && words[1] == seen.type;
-    if (is_short) flags |= trace::kNeighbourIsType;
+    const bool is_next_word_known = (flags & (trace::kNoWord | trace::kNoNextWord)) == 0;
+    const bool is_short = is_next_word_known && seen.type != 0 && words[1] == seen.type;
+    if (is_short) flags |= trace::kNextWordIsType;
     trace::EventRecord* record =
         begin_event(site->value, *fault.context, site->uses < kExemplarsASite,
                     is_short ? trace::kShortEventBytes : sizeof(trace::EventRecord));
@@ -264,7 +264,7 @@ bool record_event(Epoch& epoch, Fault& fault) {
     record->runtime_stack = seen.stack;
     record->site = site->value;
     record->tid = static_cast<uint32_t>(fault.tid);
-    if (!is_short) record->neighbour = words[1];
+    if (!is_short) record->next_word = words[1];
     if (!writer.commit()) {
         count_unwritten(fault);
         return false;
@@ -275,16 +275,16 @@ bool record_event(Epoch& epoch, Fault& fault) {
 
 void count_copy(Epoch& epoch, const Fault& fault) {
     const uint32_t max_stack = session::options.max_stack;
-    const uint32_t limit = max_stack < trace::kLaterDepth ? max_stack : trace::kLaterDepth;
+    const uint32_t limit = max_stack < trace::kAggregateDepth ? max_stack : trace::kAggregateDepth;
     walk_stack(epoch, fault, limit);
     CountedSite place = {};
     place.ips = epoch.last_walk.ips();
     place.depth = epoch.last_walk.depth();
-    runtime::CountedFrame frames[trace::kLaterRuntimeDepth];
+    runtime::CountedFrame frames[trace::kAggregateFrameDepth];
     place.runtime_frames = frames;
     if (epoch.runtime.begin(epoch.arena)) {
         place.runtime_depth = epoch.runtime.count_frames(readable_memory(epoch, fault), frames,
-                                                         trace::kLaterRuntimeDepth);
+                                                         trace::kAggregateFrameDepth);
         place.runtime = &epoch.runtime;
     }
     place.tid = static_cast<uint32_t>(fault.tid);
@@ -299,7 +299,7 @@ bool record_copy(Epoch& epoch, Fault& fault) {
         fault.is_copy = is_copy_by_page(epoch, fault) && still_shares();
     } else {
         is_event = record_event(epoch, fault);
-        if (!session::self.writer.reached_bound()) return is_event;
+        if (!session::self.writer.has_reached_limit()) return is_event;
         go_on_counting();
     }
     if (is_event || !fault.is_copy) return is_event;

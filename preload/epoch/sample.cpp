@@ -1,7 +1,7 @@
 #include "epoch/sample.h"
 
+#include "epoch/classify.h"
 #include "epoch/epoch.h"
-#include "epoch/judge.h"
 #include "epoch/sole_owner.h"
 #include "session/session.h"
 #include "witness/fault.h"
@@ -36,7 +36,7 @@ void count_fault(bool is_event, const witness::Fault& fault) {
     const bool may_rise = sharing.trap.mean() == sampling.mean() && !sharing.epoch->is_before_fork;
     if (may_rise && sampling.count(is_event)) {
         // What is not told is known by a census alone.
-        stop_judging_by_page();
+        stop_classifying();
         const uint32_t before = sampling.mean();
         sampling.rise();
         set_witness_mean(sampling.mean());

@@ -40,7 +40,7 @@ class State {
     bool is_watching() const { return name_ >= listed; }
     bool is_listed() const { return name_ == listed || name_ == tracking; }
     // Whether the witness judges each fault by the page itself.
-    bool is_judging() const { return name_ >= witnessing; }
+    bool is_classifying() const { return name_ >= witnessing; }
 
     // A new epoch (begin()).
     void begin() { name_ = off; }

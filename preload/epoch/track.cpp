@@ -44,7 +44,7 @@ void write_inherited(trace::Tracker tracker) {
         [&](trace::InheritedRecord* record) {
             if (had_more) record->header.flags |= trace::kInheritedMore;
             record->time_ns = now;
-            record->generation = epoch.number;
+            record->epoch = epoch.number;
             record->tracker = tracker;
             record->witness = sharing.trap.is_open() ? trace::Witness::trap : trace::Witness::off;
             record->padding[0] = record->padding[1] = 0;
@@ -62,7 +62,7 @@ void write_protected() {
     if (record == nullptr) return;
     const Epoch& epoch = *sharing.epoch;
     record->time_ns = sys::monotonic_ns();
-    record->generation = epoch.number;
+    record->epoch = epoch.number;
     record->padding = 0;
     record->own[0] = session::page_run(epoch.own.arena);
     record->own[1] = session::page_run(epoch.own.image);
@@ -76,7 +76,7 @@ void protect(const AddressRange& used) {
     if (result == 0) {
         epoch.state.protect();
         // What was judged before is known; and where it moves, it is not to look like new.
-        for (const JudgedPages::Entry& entry : epoch.judged_pages) {
+        for (const ClassifiedPages::Entry& entry : epoch.classified_pages) {
             sharing.tracker.unprotect(entry.range);
         }
         for (const trace::PageRun& run : epoch.earlier.runs()) {
@@ -144,7 +144,7 @@ void start_tracking(const AddressRange& used) {
     const int unread = read_mappings();
     if (unread != 0) session::write_note(trace::NoteCode::tracker_unavailable, -unread);
     if (unread != 0 || !start_tracker()) {
-        epoch.pages_to_judge = 0;
+        epoch.pages_to_classify = 0;
         epoch.lacks_tracker = true;
         set_witness_mean(epoch.sampling.mean());
         if (epoch.state.is(State::off)) write_inherited(trace::Tracker::off);
@@ -157,10 +157,10 @@ void start_tracking(const AddressRange& used) {
     const int result = sharing.tracker.list_present(epoch.arena, epoch.scan_buffer, epoch.mappings,
                                                     epoch.own, used, &epoch.inherited);
     if (result != 0) session::write_note(trace::NoteCode::census_failed, -result);
-    settle_inherited();
+    leave_out_unshared();
     // What it had is known now.
     sharing.look.parent().close();
-    epoch.pages_to_judge = 0;
+    epoch.pages_to_classify = 0;
     if (epoch.number <= 1) {
         if (!sharing.tracker.knows_zero_page())
             session::write_note(trace::NoteCode::zero_pages_unknown, 0);
@@ -182,7 +182,7 @@ void list_at_end() {
                                                  epoch.own, &epoch.inherited);
     if (result == -ENOENT) return;
     if (result != 0) session::write_note(trace::NoteCode::census_failed, -result);
-    settle_inherited();
+    leave_out_unshared();
     write_inherited(sharing.tracker.kind());
 }
 

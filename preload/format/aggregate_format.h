@@ -11,8 +11,8 @@
 //
 // Both files have all their bytes from the start (a hole of a full disk would be a SIGBUS), mode
 // 0600, and are written through shared mappings by several processes at a time: the numbers of
-// LaterCounts are only added to, atomically, so that they are right whoever is killed when. Readers
-// trust nothing. Integers are little-endian, times CLOCK_MONOTONIC nanoseconds.
+// AggregateCounts are only added to, atomically, so that they are right whoever is killed when.
+// Readers trust nothing. Integers are little-endian, times CLOCK_MONOTONIC nanoseconds.
 #pragma once
 
 #include <cstddef>
@@ -24,9 +24,9 @@ namespace cowscope::trace {
 
 inline constexpr char kBoundFile[] = "bound";
 inline constexpr char kBoundMagic[8] = {'C', 'O', 'W', 'B', 'O', 'U', 'N', 'D'};
-inline constexpr char kLaterMagic[8] = {'C', 'O', 'W', 'L', 'A', 'T', 'E', 'R'};
-inline constexpr char kLaterPrefix[] = "later-";
-inline constexpr char kLaterSuffix[] = ".cowlater";
+inline constexpr char kAggregateMagic[8] = {'C', 'O', 'W', 'L', 'A', 'T', 'E', 'R'};
+inline constexpr char kAggregatePrefix[] = "later-";
+inline constexpr char kAggregateSuffix[] = ".cowlater";
 // A change of any layout here raises it.
 inline constexpr uint32_t kBoundVersion = 3;
 
@@ -37,16 +37,16 @@ inline constexpr uint64_t kRecorderPart = 8;
 // Of the shim's part this one is kept for what processes say last (a census, their end).
 inline constexpr uint64_t kClosingPart = 8;
 
-struct LaterCounts {
-    uint64_t processes;        // that went on after the bound, or began
-    uint64_t blind_processes;  // of these, those that no witness watched
-    uint64_t copies;           // pages, those below that say so among them
+struct AggregateCounts {
+    uint64_t processes;              // that went on after the bound, or began
+    uint64_t unwitnessed_processes;  // of these, those that no witness watched
+    uint64_t copies;                 // pages, those below that say so among them
     uint64_t witnessed;        // faults of which these were told; fewer where some were sampled
     uint64_t unplaced_copies;  // whose place found no slot, or has lost it
     uint64_t kernel_copies;    // by the kernel, into a buffer of the program's
     uint64_t late_copies;      // whose signal came too late to tell the place
 };
-static_assert(sizeof(LaterCounts) == 56);
+static_assert(sizeof(AggregateCounts) == 56);
 
 struct BoundFile {
     char magic[8];
@@ -56,21 +56,21 @@ struct BoundFile {
     uint64_t used_bytes;   // of the shim's part
     uint64_t reached_ns;   // 0: not yet
     uint64_t programs_not_recorded;
-    LaterCounts counts;  // of processes that have no table
+    AggregateCounts counts;  // of processes that have no table
     uint8_t zeros[4 * 1024 - 104];
 };
 static_assert(sizeof(BoundFile) == 4 * 1024);
 
-// LaterHeader, then slot_count LaterSlots, code_count LaterCodes, and text_bytes of what these
-// name.
-struct LaterHeader {
+// AggregateHeader, then slot_count AggregateSlots, code_count AggregateCodes, and text_bytes of
+// what these name.
+struct AggregateHeader {
     char magic[8];
     uint32_t version;
     uint32_t slot_count;
     uint64_t created_ns;  // as in the segment of the same name
     uint32_t pid;
     uint32_t slot_bytes;
-    LaterCounts counts;
+    AggregateCounts counts;
     uint32_t code_count;  // 0: of a program without a runtime when it forked first
     uint32_t text_bytes;
     uint32_t runtime_version;  // as RuntimeRecord::version
@@ -78,25 +78,25 @@ struct LaterHeader {
     uint64_t texts_used;   // bytes; more than there are where several asked for the last ones
     uint64_t reserved[2];  // zero
 };
-static_assert(sizeof(LaterHeader) == 128);
+static_assert(sizeof(AggregateHeader) == 128);
 
-inline constexpr size_t kLaterDepth = 32;
-inline constexpr size_t kLaterRuntimeDepth = 8;
+inline constexpr size_t kAggregateDepth = 32;
+inline constexpr size_t kAggregateFrameDepth = 8;
 
-struct LaterRuntimeFrame {
+struct AggregateFrame {
     uint64_t code;               // address of the code object
     int32_t instruction_offset;  // as in RuntimeFrame
-    uint32_t code_number;        // of its LaterCode, from 1 on; 0: it has none
+    uint32_t code_number;        // of its AggregateCode, from 1 on; 0: it has none
 };
-static_assert(sizeof(LaterRuntimeFrame) == 16);
+static_assert(sizeof(AggregateFrame) == 16);
 
-// Of LaterSlot::is_whole and LaterCode::is_whole. With any other, who claimed it was killed
+// Of AggregateSlot::is_whole and AggregateCode::is_whole. With any other, who claimed it was killed
 // meanwhile.
 inline constexpr uint32_t kWhole = 1;
 // Somebody adds the numbers of code objects: until then nobody takes the slot over.
 inline constexpr uint32_t kBeingNamed = 2;
 
-struct LaterSlot {
+struct AggregateSlot {
     // Of the innermost frames. 0: free; 1: its place was about to lose it. It is set first, then
     // counted, then described.
     uint64_t key;
@@ -108,20 +108,20 @@ struct LaterSlot {
     uint8_t depth;
     uint8_t runtime_depth;
     uint8_t padding[2];
-    uint8_t code[kCodeBytes];   // as in SiteRecord
-    uint64_t ips[kLaterDepth];  // as in StackRecord
-    LaterRuntimeFrame runtime_frames[kLaterRuntimeDepth];
+    uint8_t code[kCodeBytes];       // as in SiteRecord
+    uint64_t ips[kAggregateDepth];  // as in StackRecord
+    AggregateFrame runtime_frames[kAggregateFrameDepth];
 };
-static_assert(sizeof(LaterSlot) == 440);
+static_assert(sizeof(AggregateSlot) == 440);
 
 // A code object that slots name: written down once for all processes of the program.
-struct LaterCode {
+struct AggregateCode {
     uint64_t key;     // of what its record says; 0: free
-    uint32_t offset;  // of its record in the texts, a multiple of kLaterCodeAlignment
+    uint32_t offset;  // of its record in the texts, a multiple of kAggregateCodeAlignment
     uint32_t is_whole;
 };
-static_assert(sizeof(LaterCode) == 16);
+static_assert(sizeof(AggregateCode) == 16);
 // The record is a RuntimeCodeRecord (runtime_format.h), as in a segment, with id 0.
-inline constexpr uint64_t kLaterCodeAlignment = 8;
+inline constexpr uint64_t kAggregateCodeAlignment = 8;
 
 }  // namespace cowscope::trace

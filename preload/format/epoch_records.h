@@ -1,10 +1,10 @@
-// An epoch is what a process does from one of its forks to the next (a "generation" in the names of
+// An epoch is what a process does from one of its forks to the next (a "epoch" in the names of
 // records, which readers know). Its records, in the order in which they come:
 //
-//     GenerationRecord   a fork has made the process share its pages
+//     EpochRecord   a fork has made the process share its pages
 //     InheritedRecord    which pages these are, once they were listed
 //     ProtectRecord      from now on a census tells which of them were written
-//     GivenUpRecord      some are unmapped or discarded      } any number of times,
+//     DiscardedRecord      some are unmapped or discarded      } any number of times,
 //     MovedRecord        some stand at another address now   } also before the list
 //     CensusRecord       which were copied
 //     AccountRecord      what the process has to itself besides
@@ -30,26 +30,26 @@ static_assert(sizeof(PageRun) == 16);
 static_assert(offsetof(PageRun, pages) == 8);
 
 // A fork has made this process share its pages: a new epoch begins. As long as no InheritedRecord
-// of it follows, only the witness looks (kUnlisted).
-struct GenerationRecord {
+// of it follows, only the witness looks (kBeforeList).
+struct EpochRecord {
     RecordHeader header;  //  0
     uint64_t time_ns;     //  8
-    uint32_t generation;  // 16  0 in a forked child; the n-th fork of a process starts number n
+    uint32_t epoch;  // 16  0 in a forked child; the n-th fork of a process starts number n
     Witness  witness;     // 20
     uint8_t  padding[3];  // 21
 };
-static_assert(sizeof(GenerationRecord) == 24);
-static_assert(offsetof(GenerationRecord, time_ns) == 8);
-static_assert(offsetof(GenerationRecord, generation) == 16);
-static_assert(offsetof(GenerationRecord, witness) == 20);
+static_assert(sizeof(EpochRecord) == 24);
+static_assert(offsetof(EpochRecord, time_ns) == 8);
+static_assert(offsetof(EpochRecord, epoch) == 16);
+static_assert(offsetof(EpochRecord, witness) == 20);
 
 // What the tracker and the witness do from now on in this epoch, and the pages that count as
-// inherited. Begins the epoch where no GenerationRecord did.
+// inherited. Begins the epoch where no EpochRecord did.
 // Content: run_count PageRuns in ascending order.
 struct InheritedRecord {
     RecordHeader header;  //  0  flags: kMoreParts, kInheritedMore
     uint64_t time_ns;     //  8
-    uint32_t generation;  // 16
+    uint32_t epoch;  // 16
     Tracker  tracker;     // 20
     Witness  witness;     // 21
     uint8_t  padding[2];  // 22
@@ -58,7 +58,7 @@ struct InheritedRecord {
 };
 static_assert(sizeof(InheritedRecord) == 32);
 static_assert(offsetof(InheritedRecord, time_ns) == 8);
-static_assert(offsetof(InheritedRecord, generation) == 16);
+static_assert(offsetof(InheritedRecord, epoch) == 16);
 static_assert(offsetof(InheritedRecord, tracker) == 20);
 static_assert(offsetof(InheritedRecord, witness) == 21);
 static_assert(offsetof(InheritedRecord, run_count) == 24);
@@ -66,31 +66,31 @@ static_assert(offsetof(InheritedRecord, run_count) == 24);
 // discarded some meanwhile.
 inline constexpr uint16_t kInheritedMore = 1 << 1;
 
-// The pages of `generation` are protected: from now on a census, also one that is taken from
+// The pages of `epoch` are protected: from now on a census, also one that is taken from
 // outside (analyzer/observe/outside_scan.h), tells which were written. May stand before the epoch's
 // InheritedRecord.
 struct ProtectRecord {
     RecordHeader header;  //  0
     uint64_t time_ns;     //  8
-    uint32_t generation;  // 16
+    uint32_t epoch;  // 16
     uint32_t padding;     // 20
     PageRun  own[2];      // 24  the shim's arena and its image, which no census counts
 };
 static_assert(sizeof(ProtectRecord) == 56);
 static_assert(offsetof(ProtectRecord, time_ns) == 8);
-static_assert(offsetof(ProtectRecord, generation) == 16);
+static_assert(offsetof(ProtectRecord, epoch) == 16);
 static_assert(offsetof(ProtectRecord, own) == 24);
 
 // The process is about to unmap, move or discard a range that holds pages of the newest
 // InheritedRecord, or may hold some that are not listed yet: what comes there later is no copy.
-struct GivenUpRecord {
+struct DiscardedRecord {
     RecordHeader header;  //  0  flags: kIsKept
     PageRun  range;       //  8
     uint64_t time_ns;     // 24
 };
-static_assert(sizeof(GivenUpRecord) == 32);
-static_assert(offsetof(GivenUpRecord, range) == 8);
-static_assert(offsetof(GivenUpRecord, time_ns) == 24);
+static_assert(sizeof(DiscardedRecord) == 32);
+static_assert(offsetof(DiscardedRecord, range) == 8);
+static_assert(offsetof(DiscardedRecord, time_ns) == 24);
 // The memory stays as it is, and shared as it is, but no tracker looks at it any more.
 inline constexpr uint16_t kIsKept = 1 << 0;
 
@@ -107,11 +107,11 @@ static_assert(offsetof(MovedRecord, to) == 24);
 
 enum class CensusKind : uint8_t {
     final      = 1,   // taken by the process at its end
-    generation = 2,   // taken by the process before its next fork; closes an epoch
+    epoch = 2,   // taken by the process before its next fork; closes an epoch
     outside    = 3,   // taken by the recorder while the process ran
-    given_up   = 4,   // of a range that the process was about to unmap, move or discard
+    discarded   = 4,   // of a range that the process was about to unmap, move or discard
     kernel     = 5,   // of a buffer that the kernel has written for the process
-    fresh      = 6,   // no copies: pages that kUnlisted events took for some, and that were fresh
+    fresh      = 6,   // no copies: pages that kBeforeList events took for some, and that were fresh
     inherited  = 7,   // no copies: pages that are inherited besides those that were listed
     alone      = 8,   // taken by the process when nobody shared its pages any more: nothing that it
                       // writes from then on, in this epoch, is a copy, and nobody looks
@@ -128,7 +128,7 @@ struct CensusRecord {
     RecordHeader header;   //  0  flags: kMoreParts, kNotProtected
     uint64_t time_ns;      //  8
     uint64_t fresh_pages;  // 16  the same in every part
-    uint32_t generation;   // 24
+    uint32_t epoch;   // 24
     CensusKind kind;       // 28
     uint8_t  padding[3];   // 29
     uint32_t run_count;    // 32
@@ -137,7 +137,7 @@ struct CensusRecord {
 static_assert(sizeof(CensusRecord) == 40);
 static_assert(offsetof(CensusRecord, time_ns) == 8);
 static_assert(offsetof(CensusRecord, fresh_pages) == 16);
-static_assert(offsetof(CensusRecord, generation) == 24);
+static_assert(offsetof(CensusRecord, epoch) == 24);
 static_assert(offsetof(CensusRecord, kind) == 28);
 static_assert(offsetof(CensusRecord, run_count) == 32);
 // The pages were never protected, because the witness saw too few writes for that to be worth
@@ -152,14 +152,14 @@ struct AccountRecord {
     uint64_t fresh_pages;       // 16
     uint64_t held_alone_pages;  // 24  inherited and not written, but mapped by nobody else any
                                 //     more: the others ended, or gave them up, or have copies
-    uint32_t generation;        // 32
+    uint32_t epoch;        // 32
     uint32_t padding;           // 36
 };
 static_assert(sizeof(AccountRecord) == 40);
 static_assert(offsetof(AccountRecord, time_ns) == 8);
 static_assert(offsetof(AccountRecord, fresh_pages) == 16);
 static_assert(offsetof(AccountRecord, held_alone_pages) == 24);
-static_assert(offsetof(AccountRecord, generation) == 32);
+static_assert(offsetof(AccountRecord, epoch) == 32);
 
 // clang-format on
 

@@ -3,7 +3,7 @@
 // without gaps. Rules: trace_format.h.
 //
 //     EventRecord -- site --> SiteRecord -- stack --> StackRecord
-//          |------ type, neighbour --> TypeRecord
+//          |------ type, next_word --> TypeRecord
 //          '------ runtime_stack -----> RuntimeStackRecord (runtime_format.h)
 #pragma once
 
@@ -54,7 +54,7 @@ static_assert(sizeof(ExemplarRecord) == 16 + 8 * kRegisterCount);
 static_assert(offsetof(ExemplarRecord, site) == 8);
 static_assert(offsetof(ExemplarRecord, registers) == 16);
 
-// A type object of the language runtime's that events name, as `type` or as `neighbour`.
+// A type object of the language runtime's that events name, as `type` or as `next_word`.
 // Content: name_bytes of tp_name, with the module in front where the type is a class of the
 // program's.
 struct TypeRecord {
@@ -80,8 +80,8 @@ struct EventRecord {
     uint32_t runtime_stack;   // 44  id, or kNoRuntimeStack
     uint32_t site;           // 48
     uint32_t tid;            // 52
-    uint64_t neighbour;      // 56  8 bytes at `address` + 8: ob_type, where `address` is an object
-                             //     of CPython's. Left out of the file with kNeighbourIsType
+    uint64_t next_word;      // 56  8 bytes at `address` + 8: ob_type, where `address` is an object
+                             //     of CPython's. Left out of the file with kNextWordIsType
 };
 static_assert(sizeof(EventRecord) == 64);
 static_assert(offsetof(EventRecord, time_ns) == 8);
@@ -92,13 +92,13 @@ static_assert(offsetof(EventRecord, object_offset) == 40);
 static_assert(offsetof(EventRecord, runtime_stack) == 44);
 static_assert(offsetof(EventRecord, site) == 48);
 static_assert(offsetof(EventRecord, tid) == 52);
-static_assert(offsetof(EventRecord, neighbour) == 56);
-inline constexpr size_t   kShortEventBytes = offsetof(EventRecord, neighbour);
+static_assert(offsetof(EventRecord, next_word) == 56);
+inline constexpr size_t   kShortEventBytes = offsetof(EventRecord, next_word);
 inline constexpr uint32_t kNoRuntimeStack   = ~uint32_t{0};
 
 // EventRecord::header.flags.
 inline constexpr uint16_t kNoWord          = 1 << 0;   // `word` could not be read
-inline constexpr uint16_t kNoNeighbour     = 1 << 1;   // `neighbour` could not be read
+inline constexpr uint16_t kNoNextWord     = 1 << 1;   // `next_word` could not be read
 inline constexpr uint16_t kZeroPage        = 1 << 2;   // the whole page held zeros: perhaps it is
                                                        // no copy but a new page where an inherited
                                                        // one was given up. A census tells, where it
@@ -106,7 +106,7 @@ inline constexpr uint16_t kZeroPage        = 1 << 2;   // the whole page held ze
 inline constexpr uint16_t kMovedPage       = 1 << 3;   // the address is not among the inherited
                                                        // ones, but the page came with content: an
                                                        // inherited page that mremap moved here
-inline constexpr uint16_t kUnlisted        = 1 << 4;   // the inherited pages were not listed yet.
+inline constexpr uint16_t kBeforeList        = 1 << 4;   // the inherited pages were not listed yet.
                                                        // The page is private memory and came with
                                                        // content, so this fault, if a write, copied
                                                        // it
@@ -127,7 +127,7 @@ inline constexpr uint16_t kContainerItems  = 1 << 10;  // in the items, keys or 
 inline constexpr uint16_t kRuntimeFinalizing = 1 << 11; // the interpreter says that it is being
                                                        // taken down (_PyRuntime.finalizing; told
                                                        // from 3.13 on)
-inline constexpr uint16_t kNeighbourIsType = 1 << 12;  // `neighbour` is the same as `type`: most
+inline constexpr uint16_t kNextWordIsType = 1 << 12;  // `next_word` is the same as `type`: most
                                                        // events of a Python program are of counts
 
 // From here on the witness is told of one fault in `weight` on average, picked at random: an event

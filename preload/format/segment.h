@@ -69,14 +69,14 @@ enum class RecordType : uint16_t {
     end           = 13,
     note          = 14,
     protect       = 15,  // what is written from now on shows in a census
-    given_up      = 16,  // inherited pages that are inherited no more
-    generation    = 17,  // the process shares its pages from now on: an epoch begins
+    discarded      = 16,  // inherited pages that are inherited no more
+    epoch    = 17,  // the process shares its pages from now on: an epoch begins
     moved         = 18,  // inherited pages stand at other addresses
-    python        = 19,  // the interpreter in this process
+    runtime       = 19,  // the language runtime in this process
     runtime_thread = 20,
-    python_code   = 21,
+    runtime_code  = 21,
     runtime_stack  = 22,
-    python_value  = 23,
+    object_value  = 23,
     weight        = 24,  // how many faults each event from here on stands for
     account       = 29,  // what a process has to itself
 };

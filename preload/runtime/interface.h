@@ -37,7 +37,7 @@ struct Write {
     uint64_t address;
     uint64_t words[2];  // what was read there
     // What can be read from here up to the address can be as long as it is looked at.
-    uint64_t stays_from;
+    uint64_t safe_from;
     uint32_t site;
     Memory memory;
     uint64_t registers[trace::kRegisterCount];

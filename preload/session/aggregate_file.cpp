@@ -36,7 +36,7 @@ uint64_t most_bytes_for_places() {
 }
 
 // The header, and zeros behind it up to `bytes`. Returns 0 or -errno.
-int write_all(int fd, const trace::LaterHeader& header, uint64_t bytes) {
+int write_all(int fd, const trace::AggregateHeader& header, uint64_t bytes) {
     // The thread that forks may have a small stack.
     constexpr size_t kParts = 16;
     struct iovec parts[kParts];
@@ -45,7 +45,7 @@ int write_all(int fd, const trace::LaterHeader& header, uint64_t bytes) {
         size_t count = 0;
         uint64_t planned = at;
         if (at == 0) {
-            parts[count++] = {const_cast<trace::LaterHeader*>(&header), sizeof(header)};
+            parts[count++] = {const_cast<trace::AggregateHeader*>(&header), sizeof(header)};
             planned = sizeof(header);
         }
         while (count != kParts && planned != bytes) {
@@ -64,7 +64,8 @@ int write_all(int fd, const trace::LaterHeader& header, uint64_t bytes) {
 }
 
 // With all its bytes. Returns the descriptor or -errno.
-int create_file(int folder, const char* name, const trace::LaterHeader& header, uint64_t bytes) {
+int create_file(int folder, const char* name, const trace::AggregateHeader& header,
+                uint64_t bytes) {
     struct rlimit limit;
     // Beyond it, writing would raise SIGXFSZ in the host.
     if (sys::getrlimit(RLIMIT_FSIZE, &limit) == 0 && bytes > limit.rlim_cur) return -EFBIG;
@@ -84,23 +85,23 @@ constinit AggregateFile aggregate_file;
 AggregateFile::Parts AggregateFile::plan() {
     const uint64_t most = most_bytes_for_places();
     Parts parts = {};
-    parts.slot_count = (most - sizeof(trace::LaterHeader)) / sizeof(trace::LaterSlot);
+    parts.slot_count = (most - sizeof(trace::AggregateHeader)) / sizeof(trace::AggregateSlot);
     if (runtime::active.has_frames) {
         parts.code_count = most / kNamesPart / kTextBytesACode;
-        parts.text_bytes = most / kNamesPart - parts.code_count * sizeof(trace::LaterCode);
+        parts.text_bytes = most / kNamesPart - parts.code_count * sizeof(trace::AggregateCode);
     }
-    parts.text_bytes &= ~(trace::kLaterCodeAlignment - 1);
-    parts.bytes = sizeof(trace::LaterHeader) + parts.slot_count * sizeof(trace::LaterSlot) +
-                  parts.code_count * sizeof(trace::LaterCode) + parts.text_bytes;
+    parts.text_bytes &= ~(trace::kAggregateCodeAlignment - 1);
+    parts.bytes = sizeof(trace::AggregateHeader) + parts.slot_count * sizeof(trace::AggregateSlot) +
+                  parts.code_count * sizeof(trace::AggregateCode) + parts.text_bytes;
     return parts;
 }
 
-bool AggregateFile::map(const trace::LaterHeader& header, const Parts& parts) {
+bool AggregateFile::map(const trace::AggregateHeader& header, const Parts& parts) {
     const int folder = self.folder.open();
     if (folder < 0) return false;
     FixedText<NAME_MAX> name;
-    name.add(trace::kLaterPrefix).add_decimal(header.pid).add("-");
-    name.add_decimal(header.created_ns).add(trace::kLaterSuffix);
+    name.add(trace::kAggregatePrefix).add_decimal(header.pid).add("-");
+    name.add_decimal(header.created_ns).add(trace::kAggregateSuffix);
     const int fd = create_file(folder, name.c_str(), header, parts.bytes);
     void* mapping = nullptr;
     if (fd >= 0) {
@@ -115,7 +116,7 @@ bool AggregateFile::map(const trace::LaterHeader& header, const Parts& parts) {
     }
     sys::close(folder);
     if (mapping == nullptr) return false;
-    header_ = static_cast<trace::LaterHeader*>(mapping);
+    header_ = static_cast<trace::AggregateHeader*>(mapping);
     parts_ = parts;
     return true;
 }
@@ -127,11 +128,11 @@ void AggregateFile::create() {
     // The bound is one of blocks.
     const uint64_t taken = cpu::page_end(parts.bytes);
     if (!budget.take(taken, session::Share::ordinary)) return;
-    trace::LaterHeader header = {};
-    std::memcpy(header.magic, trace::kLaterMagic, sizeof(header.magic));
+    trace::AggregateHeader header = {};
+    std::memcpy(header.magic, trace::kAggregateMagic, sizeof(header.magic));
     header.version = trace::kBoundVersion;
     header.slot_count = static_cast<uint32_t>(parts.slot_count);
-    header.slot_bytes = sizeof(trace::LaterSlot);
+    header.slot_bytes = sizeof(trace::AggregateSlot);
     header.created_ns = identity.record.start_ns;
     header.pid = static_cast<uint32_t>(self.pid);
     header.code_count = static_cast<uint32_t>(parts.code_count);
@@ -141,13 +142,13 @@ void AggregateFile::create() {
 }
 
 CallSiteTable AggregateFile::places() const {
-    return {reinterpret_cast<trace::LaterSlot*>(header_ + 1), parts_.slot_count,
+    return {reinterpret_cast<trace::AggregateSlot*>(header_ + 1), parts_.slot_count,
             &header_->counts.unplaced_copies};
 }
 
 CodeStore AggregateFile::codes() const {
-    auto* slots = reinterpret_cast<trace::LaterSlot*>(header_ + 1);
-    auto* codes = reinterpret_cast<trace::LaterCode*>(slots + parts_.slot_count);
+    auto* slots = reinterpret_cast<trace::AggregateSlot*>(header_ + 1);
+    auto* codes = reinterpret_cast<trace::AggregateCode*>(slots + parts_.slot_count);
     return {codes, static_cast<uint32_t>(parts_.code_count),
             reinterpret_cast<unsigned char*>(codes + parts_.code_count), parts_.text_bytes,
             &header_->texts_used};

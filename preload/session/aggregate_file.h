@@ -19,7 +19,7 @@ class AggregateFile {
     bool exists() const { return header_ != nullptr; }
 
     // Not without a table.
-    trace::LaterCounts& counts() const { return header_->counts; }
+    trace::AggregateCounts& counts() const { return header_->counts; }
     CallSiteTable places() const;
     CodeStore codes() const;
 
@@ -39,9 +39,9 @@ class AggregateFile {
         uint64_t bytes;  // of all
     };
     static Parts plan();
-    bool map(const trace::LaterHeader& header, const Parts& parts);
+    bool map(const trace::AggregateHeader& header, const Parts& parts);
 
-    trace::LaterHeader* header_ = nullptr;
+    trace::AggregateHeader* header_ = nullptr;
     Parts parts_ = {};
 };
 

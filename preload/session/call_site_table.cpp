@@ -19,7 +19,7 @@ std::atomic_ref<Number> shared(Number& number) {
 }
 
 // What decides who is to go: its copies, and those for which its slot was taken before it.
-uint64_t rank_of(trace::LaterSlot& slot) {
+uint64_t rank_of(trace::AggregateSlot& slot) {
     return shared(slot.copies).load(std::memory_order_relaxed) +
            shared(slot.copies_before).load(std::memory_order_relaxed);
 }
@@ -35,12 +35,12 @@ uint64_t key_in_slot(uint64_t key) {
 
 }  // namespace
 
-void CallSiteTable::set_whole(trace::LaterSlot* slot) {
+void CallSiteTable::set_complete(trace::AggregateSlot* slot) {
     shared(slot->is_whole).store(trace::kWhole, std::memory_order_release);
 }
 
 // Whoever takes the slot over changes its key first, and then needs it to be whole.
-bool CallSiteTable::hold(trace::LaterSlot* slot, uint64_t key) {
+bool CallSiteTable::hold(trace::AggregateSlot* slot, uint64_t key) {
     uint32_t whole = trace::kWhole;
     if (!shared(slot->is_whole).compare_exchange_strong(whole, trace::kBeingNamed)) return false;
     if (shared(slot->key).load() == key_in_slot(key)) return true;
@@ -48,18 +48,18 @@ bool CallSiteTable::hold(trace::LaterSlot* slot, uint64_t key) {
     return false;
 }
 
-void CallSiteTable::release(trace::LaterSlot* slot) {
+void CallSiteTable::release(trace::AggregateSlot* slot) {
     uint32_t held = trace::kBeingNamed;
     shared(slot->is_whole).compare_exchange_strong(held, trace::kWhole, std::memory_order_release);
 }
 
 CallSiteTable::Found CallSiteTable::find(uint64_t key, uint64_t event) {
     key = key_in_slot(key);
-    trace::LaterSlot* least = nullptr;
+    trace::AggregateSlot* least = nullptr;
     uint64_t least_rank = ~uint64_t{0};
     for (uint32_t i = 0; i < kMostProbes; ++i) {
         const uint64_t words[] = {key, i};
-        trace::LaterSlot& slot = slots_[hash_words(words, 2) % slot_count_];
+        trace::AggregateSlot& slot = slots_[hash_words(words, 2) % slot_count_];
         uint64_t there = shared(slot.key).load(std::memory_order_relaxed);
         if (there == kFree &&
             shared(slot.key).compare_exchange_strong(there, key, std::memory_order_relaxed)) {
@@ -82,7 +82,7 @@ CallSiteTable::Found CallSiteTable::find(uint64_t key, uint64_t event) {
     return {least, least != nullptr};
 }
 
-trace::LaterSlot* CallSiteTable::take_over(trace::LaterSlot* slot, uint64_t key) {
+trace::AggregateSlot* CallSiteTable::take_over(trace::AggregateSlot* slot, uint64_t key) {
     // Others may have taken it meanwhile. Whole behind its key means that this key's description
     // is.
     uint64_t there = shared(slot->key).load(std::memory_order_acquire);

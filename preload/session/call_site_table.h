@@ -25,27 +25,27 @@ class CallSiteTable {
 
     // `slots` were zero when their file was made. `displaced_copies` takes those of the places that
     // lost their slot.
-    CallSiteTable(trace::LaterSlot* slots, uint64_t slot_count, uint64_t* displaced_copies)
+    CallSiteTable(trace::AggregateSlot* slots, uint64_t slot_count, uint64_t* displaced_copies)
         : slots_(slots), slot_count_(slot_count), displaced_copies_(displaced_copies) {}
 
     struct Found {
-        trace::LaterSlot* slot;  // nullptr: none for this event
-        bool is_new;             // the caller describes it, and then calls set_whole()
+        trace::AggregateSlot* slot;  // nullptr: none for this event
+        bool is_new;                 // the caller describes it, and then calls set_complete()
     };
     // The slot of the place that `key` stands for, at an event of that number.
     Found find(uint64_t key, uint64_t event);
     // The caller has described a new one.
-    static void set_whole(trace::LaterSlot* slot);
+    static void set_complete(trace::AggregateSlot* slot);
 
     // Keeps the place of `key` in its slot, which find() gave, until release(). False where it has
     // lost it, or somebody else keeps it.
-    static bool hold(trace::LaterSlot* slot, uint64_t key);
-    static void release(trace::LaterSlot* slot);
+    static bool hold(trace::AggregateSlot* slot, uint64_t key);
+    static void release(trace::AggregateSlot* slot);
 
   private:
-    trace::LaterSlot* take_over(trace::LaterSlot* slot, uint64_t key);
+    trace::AggregateSlot* take_over(trace::AggregateSlot* slot, uint64_t key);
 
-    trace::LaterSlot* slots_;
+    trace::AggregateSlot* slots_;
     uint64_t slot_count_;
     uint64_t* displaced_copies_;
 };

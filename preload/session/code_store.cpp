@@ -42,14 +42,14 @@ uint32_t CodeStore::find(uint64_t key) const {
 }
 
 void* CodeStore::take_room(uint64_t bytes) {
-    bytes = (bytes + trace::kLaterCodeAlignment - 1) & ~(trace::kLaterCodeAlignment - 1);
+    bytes = (bytes + trace::kAggregateCodeAlignment - 1) & ~(trace::kAggregateCodeAlignment - 1);
     // Looked at first, so that tries in vain do not let it turn around.
     const auto used = shared(*texts_used_);
     if (bytes > text_bytes_ || used.load(std::memory_order_relaxed) > text_bytes_ - bytes) {
         return nullptr;
     }
     const uint64_t start = used.fetch_add(bytes, std::memory_order_relaxed);
-    if (start > text_bytes_ - bytes || start % trace::kLaterCodeAlignment != 0) return nullptr;
+    if (start > text_bytes_ - bytes || start % trace::kAggregateCodeAlignment != 0) return nullptr;
     return texts_ + start;
 }
 
@@ -58,7 +58,7 @@ uint32_t CodeStore::add(uint64_t key, const void* room) {
     const auto offset = static_cast<uint32_t>(static_cast<const unsigned char*>(room) - texts_);
     for (uint32_t i = 0; code_count_ != 0 && i < kMostProbes; ++i) {
         const uint32_t slot = slot_of(key, i);
-        trace::LaterCode& code = codes_[slot];
+        trace::AggregateCode& code = codes_[slot];
         uint64_t there = 0;
         if (shared(code.key).compare_exchange_strong(there, key, std::memory_order_relaxed)) {
             code.offset = offset;

@@ -18,7 +18,7 @@ class CodeStore {
     static constexpr uint32_t kMostProbes = 64;
 
     // `codes` and `texts` were zero when their file was made. `texts_used` counts the bytes taken.
-    CodeStore(trace::LaterCode* codes, uint32_t code_count, unsigned char* texts,
+    CodeStore(trace::AggregateCode* codes, uint32_t code_count, unsigned char* texts,
               uint64_t text_bytes, uint64_t* texts_used)
         : codes_(codes),
           code_count_(code_count),
@@ -45,7 +45,7 @@ class CodeStore {
     // The slot that `key` has, or would have, at its `probe`th try.
     uint32_t slot_of(uint64_t key, uint32_t probe) const;
 
-    trace::LaterCode* codes_;
+    trace::AggregateCode* codes_;
     uint32_t code_count_;
     unsigned char* texts_;
     uint64_t text_bytes_;

@@ -40,8 +40,8 @@ bool is_detail(trace::RecordType type) {
         case trace::RecordType::process:
         case trace::RecordType::inherited:
         case trace::RecordType::protect:
-        case trace::RecordType::given_up:
-        case trace::RecordType::generation:
+        case trace::RecordType::discarded:
+        case trace::RecordType::epoch:
         case trace::RecordType::moved:
         case trace::RecordType::census:
         case trace::RecordType::fork:
@@ -257,7 +257,7 @@ bool Writer::take_of_bound(uint64_t start, uint64_t needed_end, Share share, uin
         if (end <= reserved_ || budget.take(end - reserved_, share)) return true;
         if (*bytes == least) break;
     }
-    reached_bound_ = true;
+    has_reached_limit_ = true;
     budget.set_reached();
     return false;
 }
@@ -326,7 +326,7 @@ void Writer::count_refused(trace::RecordType type, uint64_t bytes) {
 void* Writer::find_room(trace::RecordType type, size_t bytes) {
     if (!is_open()) return nullptr;
     if (is_cut_ && type != trace::RecordType::end) return nullptr;
-    if (reached_bound_ && !is_closing_ && is_detail(type)) return nullptr;
+    if (has_reached_limit_ && !is_closing_ && is_detail(type)) return nullptr;
     const Share share = is_closing_ ? Share::closing : Share::ordinary;
     uint64_t needed_end = committed_ + bytes;
     if (type != trace::RecordType::end) needed_end += room_for_ends();
@@ -335,14 +335,14 @@ void* Writer::find_room(trace::RecordType type, size_t bytes) {
     const bool is_mapped =
         needed_end <= window_end_ && (stores_directly_ || (may_ask() && map_staging()));
     bool has_room = is_mapped || make_room(needed_end, share);
-    if (!has_room && reached_bound_ && !is_detail(type)) {
+    if (!has_room && has_reached_limit_ && !is_detail(type)) {
         has_room = map_window(needed_end, Share::closing);
         release_file();
         is_cut_ = is_cut_ || !has_room;
     }
     if (has_room) return stores_directly_ ? window_ + (committed_ - window_start_) : staging_;
     // Who goes on counting says what it counts.
-    if (!reached_bound_) count_refused(type, bytes);
+    if (!has_reached_limit_) count_refused(type, bytes);
     return nullptr;
 }
 

@@ -19,8 +19,8 @@
 // most processes never say more than what was mapped at first.
 //
 // With a bound (session/budget.h) every reservation asks first. Once details (events and what they
-// name) find no room any more, reached_bound() says so, and the process is to stop recording; what
-// its epochs are made of, and its end, may use what is kept for that.
+// name) find no room any more, has_reached_limit() says so, and the process is to stop recording;
+// what its epochs are made of, and its end, may use what is kept for that.
 #pragma once
 
 #include <sys/uio.h>
@@ -59,7 +59,7 @@ class Writer {
     void tell_child_failed(int error);
 
     // Something found no room because of the bound. Never without one.
-    bool reached_bound() const { return reached_bound_; }
+    bool has_reached_limit() const { return has_reached_limit_; }
     // The file may hardly grow any more (RLIMIT_FSIZE).
     bool is_near_limit() const { return is_near_limit_; }
     // From here on everything is what the process says last, or no longer is.
@@ -152,7 +152,7 @@ class Writer {
     bool is_open_ = false;
     bool stores_directly_ = false;
     bool holds_file_ = true;
-    bool reached_bound_ = false;
+    bool has_reached_limit_ = false;
     bool is_closing_ = false;
     bool is_near_limit_ = false;   // of file sizes (RLIMIT_FSIZE)
     bool is_cut_ = false;          // what comes later would mean nothing, but for ends

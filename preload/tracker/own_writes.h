@@ -10,13 +10,13 @@
 // Async-signal-safe; the thread has its signals blocked.
 #pragma once
 
-#include "tracker/page_look.h"
+#include "tracker/own_pages.h"
 
 namespace cowscope::tracker {
 
 class OwnWrites {
   public:
-    explicit OwnWrites(PageLook* look) : look_(*look) {}
+    explicit OwnWrites(OwnPages* look) : look_(*look) {}
 
     // Whether the process has written the page, which no other process maps; true where that
     // cannot be told, as of pages that are protected. Asked in ascending order. About a
@@ -26,7 +26,7 @@ class OwnWrites {
   private:
     static bool is_written(uint64_t page);
 
-    PageLook& look_;
+    OwnPages& look_;
     // The huge page that was asked about last, which is read-only or writable as a whole.
     AddressRange huge_ = {};
     bool is_huge_written_ = false;

@@ -12,7 +12,7 @@ namespace cowscope::tracker {
 
 class Tracker {
   public:
-    // `kind` is not trace::Tracker::off; `pagemap`: PageLook's.
+    // `kind` is not trace::Tracker::off; `pagemap`: OwnPages's.
     int open(trace::Tracker kind, const Descriptor& pagemap) {
         const int result =
             kind == trace::Tracker::userfaultfd ? userfaultfd_.open(pagemap) : soft_dirty_.open();

@@ -14,10 +14,10 @@ namespace cowscope::witness {
 // A page of hugetlb, in pages (2 MiB; a larger one counts as one of those).
 inline constexpr uint32_t kHugePages = 512;
 
-inline constexpr uint64_t kNothingStays = ~uint64_t{0};
+inline constexpr uint64_t kNothingIsSafe = ~uint64_t{0};
 
 struct Fault {
-    bool stays() const { return stays_from != kNothingStays; }
+    bool is_safe_to_read() const { return safe_from != kNothingIsSafe; }
 
     uint64_t address;
     uint32_t event_index;  // of the perf event
@@ -29,7 +29,7 @@ struct Fault {
     AddressRange own_frames;
     // Nothing takes away what can be read from here up to the end of the written page, while it is
     // looked at.
-    uint64_t stays_from = kNothingStays;
+    uint64_t safe_from = kNothingIsSafe;
     bool is_copy = false;  // by what is known so far
     uint32_t pages = 1;    // that the kernel copied then
 };

@@ -50,15 +50,15 @@ class Judge {
 };
 
 // Whether the event is of a page that the process shared. The trace does not always know that at
-// once, trace_format.h: kMovedPage, kUnlisted,
+// once, trace_format.h: kMovedPage, kBeforeList,
 // kZeroPage.
-bool is_of_shared_page(const trace::EventRecord& event, const trace::Generation& generation) {
-    if ((event.header.flags & (trace::kMovedPage | trace::kUnlisted)) != 0) return true;
-    if (!generation.inherited.contains(event.address)) return false;
+bool is_of_shared_page(const trace::EventRecord& event, const trace::Epoch& epoch) {
+    if ((event.header.flags & (trace::kMovedPage | trace::kBeforeList)) != 0) return true;
+    if (!epoch.inherited.contains(event.address)) return false;
     const bool perhaps_new = (event.header.flags & trace::kZeroPage) != 0;
     const bool census_knows =
-        generation.census && generation.was_protected && event.time_ns < generation.census_ns;
-    return !perhaps_new || !census_knows || generation.copied.contains(event.address);
+        epoch.census && epoch.was_protected && event.time_ns < epoch.census_ns;
+    return !perhaps_new || !census_knows || epoch.copied.contains(event.address);
 }
 
 CopiedPages copied_pages_of(const trace::ProcessTrace& process, symbolize::Symbolizer* symbolizer,
@@ -67,14 +67,14 @@ CopiedPages copied_pages_of(const trace::ProcessTrace& process, symbolize::Symbo
     copied.pid = static_cast<int>(process.pid());
     copied.parent = static_cast<int>(process.process.parent_pid);
     copied.forked = process.process.role == trace::Role::fork;
-    for (const trace::Generation& generation : process.generations) {
-        copied.fork_addresses = generation.fork_addresses;
-        for (const trace::PageRun& run : generation.copied.runs()) {
+    for (const trace::Epoch& epoch : process.epochs) {
+        copied.fork_addresses = epoch.fork_addresses;
+        for (const trace::PageRun& run : epoch.copied.runs()) {
             for (uint64_t page = 0; page < run.pages; ++page) {
                 copied.census.insert(run.start + page * trace::kPageBytes);
             }
         }
-        for (const trace::PageRun& run : generation.unseen.runs()) {
+        for (const trace::PageRun& run : epoch.unseen.runs()) {
             for (uint64_t page = 0; page < run.pages; ++page) {
                 copied.unseen.insert(run.start + page * trace::kPageBytes);
             }
@@ -83,8 +83,7 @@ CopiedPages copied_pages_of(const trace::ProcessTrace& process, symbolize::Symbo
     Judge judge(process, symbolizer, decoder);
     trace::for_each_event(process,
                           [&](const trace::EventRecord& event, const trace::EventPlace& place) {
-                              if (!is_of_shared_page(event, process.generations[place.generation]))
-                                  return;
+                              if (!is_of_shared_page(event, process.epochs[place.epoch])) return;
                               if (const auto& write = judge.judge(event, place.type)) {
                                   copied.witnessed.try_emplace(event.address & kPageMask, *write);
                               }

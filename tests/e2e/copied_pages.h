@@ -26,7 +26,7 @@ struct CopiedPages {
     std::set<uint64_t> census;
     // Copied by the kernel, where nobody who shared them had copied them before.
     std::set<uint64_t> unseen;
-    trace::ForkAddresses fork_addresses;  // of the last generation
+    trace::ForkAddresses fork_addresses;  // of the last epoch
     bool is_copied(uint64_t page) const {
         return witnessed.count(page) != 0 || census.count(page) != 0;
     }

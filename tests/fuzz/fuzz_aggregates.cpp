@@ -1,7 +1,7 @@
 // What a bounded recording has only counted: the bound, and the table of each program.
 #include "base/error.h"
 #include "tests/fuzz/fuzzer.h"
-#include "trace/later.h"
+#include "trace/aggregates.h"
 
 using namespace cowscope;
 
@@ -21,13 +21,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     std::vector<std::string> damage;
     const auto bound = trace::read_bound(folder.path(), &damage);
-    for (const std::string& path : trace::find_later(folder.path())) {
+    for (const std::string& path : trace::find_aggregates(folder.path())) {
         try {
-            const trace::Later later = trace::read_later(path);
-            for (const trace::LaterSite& site : later.sites) {
+            const trace::Later later = trace::read_aggregates(path);
+            for (const trace::AggregateCallSite& site : later.sites) {
                 if (site.copies == 0) fuzz::fail("a place that copied nothing");
-                if (site.ips.size() > trace::kLaterDepth) fuzz::fail("a stack too deep");
-                if (site.runtime_frames.size() > trace::kLaterRuntimeDepth)
+                if (site.ips.size() > trace::kAggregateDepth) fuzz::fail("a stack too deep");
+                if (site.runtime_frames.size() > trace::kAggregateFrameDepth)
                     fuzz::fail("a stack too deep");
             }
             size_t bytes = 0;

@@ -16,7 +16,7 @@ void look(observe::SegmentTail* tail) {
         if (!tail->can_be_scanned()) return;
         trace::PageSet inherited;
         tail->read_inherited(&inherited);
-        for (const trace::PageRun& run : tail->generation()->given_up.runs()) {
+        for (const trace::PageRun& run : tail->epoch()->discarded.runs()) {
             if (inherited.contains(run.start)) fuzz::fail("a page was given up and is inherited");
         }
     } catch (const Error&) {

@@ -92,9 +92,9 @@ Shape shape_of(Kind kind, Random* random) {
         shape(Type::end, sizeof(format::EndRecord)),
         shape(Type::note, sizeof(format::NoteRecord)),
         shape(Type::protect, sizeof(format::ProtectRecord)),
-        shape(Type::given_up, sizeof(format::GivenUpRecord)),
+        shape(Type::discarded, sizeof(format::DiscardedRecord)),
         shape(Type::account, sizeof(format::AccountRecord)),
-        shape(Type::generation, sizeof(format::GenerationRecord)),
+        shape(Type::epoch, sizeof(format::EpochRecord)),
         shape(Type::moved, sizeof(format::MovedRecord)),
         shape(Type::runtime, sizeof(format::RuntimeRecord)),
         shape(Type::runtime_thread, sizeof(format::RuntimeThreadRecord)),
@@ -166,13 +166,13 @@ std::string new_bound() {
 
 // A table with two places, of which one names a code object.
 std::string new_later(uint8_t process) {
-    format::LaterHeader header{};
-    std::memcpy(header.magic, format::kLaterMagic, sizeof(header.magic));
+    format::AggregateHeader header{};
+    std::memcpy(header.magic, format::kAggregateMagic, sizeof(header.magic));
     header.version = format::kBoundVersion;
     header.slot_count = 2;
     header.created_ns = 1000u + process;
     header.pid = 100u + process;
-    header.slot_bytes = sizeof(format::LaterSlot);
+    header.slot_bytes = sizeof(format::AggregateSlot);
     const std::string text("code.py!", 8);
     header.code_count = 1;
     header.text_bytes = static_cast<uint32_t>(sizeof(format::RuntimeCodeRecord) + text.size());
@@ -181,14 +181,14 @@ std::string new_later(uint8_t process) {
     std::string bytes;
     append(&bytes, header);
     for (uint32_t key = 1; key <= header.slot_count; ++key) {
-        format::LaterSlot slot{};
+        format::AggregateSlot slot{};
         slot.key = slot.copies = key;
         slot.is_whole = format::kWhole;
         slot.depth = slot.runtime_depth = 1;
         slot.runtime_frames[0].code_number = key - 1;
         append(&bytes, slot);
     }
-    append(&bytes, format::LaterCode{1, 0, format::kWhole});
+    append(&bytes, format::AggregateCode{1, 0, format::kWhole});
     format::RuntimeCodeRecord code{};
     code.header = {header.text_bytes, format::RecordType::runtime_code, 0};
     code.first_line = 1;

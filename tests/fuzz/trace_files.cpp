@@ -89,7 +89,7 @@ std::string name_of(const File& file) {
         case Kind::bound:
             return format::kBoundFile;
         case Kind::later:
-            return format::kLaterPrefix + id + format::kLaterSuffix;
+            return format::kAggregatePrefix + id + format::kAggregateSuffix;
         case Kind::recording:
             break;
     }

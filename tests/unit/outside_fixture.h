@@ -90,31 +90,31 @@ class Segment {
         if (bytes != 0) std::memcpy(room + 1, runs.data(), bytes);
         writer_.commit();
     }
-    void inherited(uint32_t generation, const std::vector<PageRun>& runs, uint16_t flags = 0) {
+    void inherited(uint32_t epoch, const std::vector<PageRun>& runs, uint16_t flags = 0) {
         trace::InheritedRecord record{};
-        record.generation = generation;
+        record.epoch = epoch;
         record.tracker = trace::Tracker::soft_dirty;
         record.run_count = static_cast<uint32_t>(runs.size());
         write(RecordType::inherited, record, runs, flags);
     }
-    void protect(uint32_t generation, const PageRun& own = {}) {
+    void protect(uint32_t epoch, const PageRun& own = {}) {
         trace::ProtectRecord record{};
         record.time_ns = monotonic_ns();
-        record.generation = generation;
+        record.epoch = epoch;
         record.own[0] = own;
         write(RecordType::protect, record);
     }
     void forks(uint32_t ordinal) {
         write(RecordType::fork, trace::ForkRecord{{}, monotonic_ns(), ordinal, 0});
     }
-    void given_up(const PageRun& range) {
-        write(RecordType::given_up, trace::GivenUpRecord{{}, range, monotonic_ns()});
+    void discarded(const PageRun& range) {
+        write(RecordType::discarded, trace::DiscardedRecord{{}, range, monotonic_ns()});
     }
-    void census(uint32_t generation, trace::CensusKind kind, uint64_t time_ns,
+    void census(uint32_t epoch, trace::CensusKind kind, uint64_t time_ns,
                 const std::vector<PageRun>& runs) {
         trace::CensusRecord record{};
         record.time_ns = time_ns;
-        record.generation = generation;
+        record.epoch = epoch;
         record.kind = kind;
         record.run_count = static_cast<uint32_t>(runs.size());
         write(RecordType::census, record, runs);

@@ -49,7 +49,7 @@ inline trace::EventRecord event_at(uint64_t address, uint64_t time_ns) {
     event.time_ns = time_ns;
     event.address = address;
     event.word = 41;
-    event.neighbour = 0x5000;
+    event.next_word = 0x5000;
     event.site = 0;
     event.tid = 77;
     event.type = 0x5000;

@@ -88,7 +88,7 @@ TEST_CASE("writers together stay within the bound, whoever asks first", "[bound]
             if (write_event(&writer)) {
                 ++events;
             } else {
-                CHECK(writer.reached_bound());
+                CHECK(writer.has_reached_limit());
                 ++refused;
             }
         }
@@ -122,7 +122,7 @@ TEST_CASE("what a recording ends with finds room behind the bound, as far as the
     REQUIRE(writer.create(path.c_str(), 7, 1) == 0);
     while (write_event(&writer)) {
     }
-    REQUIRE(writer.reached_bound());
+    REQUIRE(writer.has_reached_limit());
     const auto write_census = [&](size_t runs) {
         auto* census =
             writer.begin<trace::CensusRecord>(RecordType::census, runs * sizeof(trace::PageRun));

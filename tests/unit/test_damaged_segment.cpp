@@ -157,7 +157,7 @@ TEST_CASE("damage names file, offset and kind of record") {
                   .find("impossible") != std::string::npos);
     }
     SECTION("a census of a generation that never began") {
-        CHECK(damage(RecordType::census, offsetof(trace::CensusRecord, generation), huge)
+        CHECK(damage(RecordType::census, offsetof(trace::CensusRecord, epoch), huge)
                   .find("never began") != std::string::npos);
     }
 }

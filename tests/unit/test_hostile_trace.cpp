@@ -73,7 +73,7 @@ TEST_CASE("a small file that claims much costs little", "[hostile]") {
     }
     const trace::ProcessTrace process = trace::load_process(path);
     CHECK_FALSE(process.damage);
-    CHECK(process.generations[0].copied.pages() == uint64_t{1} << 40);
+    CHECK(process.epochs[0].copied.pages() == uint64_t{1} << 40);
     const attribute::Report report = attribute::build_report(folder.path());
     // The one that an event names was shared with nobody: there is no parent.
     CHECK(report.totals.copied_pages == (uint64_t{1} << 40) - 1);
@@ -96,7 +96,7 @@ TEST_CASE("a segment has no censuses but a process's own", "[hostile]") {
     {
         Segment segment(path);
         segment.inherited(0, {{kStart, 2}});
-        segment.census(0, trace::CensusKind::generation, 8, {{kStart, 1}});
+        segment.census(0, trace::CensusKind::epoch, 8, {{kStart, 1}});
         segment.census(0, kind, 9, {{kStart, 2}});
     }
     const trace::ProcessTrace process = trace::load_process(path);
@@ -108,7 +108,7 @@ TEST_CASE("a segment has no censuses but a process's own", "[hostile]") {
 
 TEST_CASE("work on censuses of ranges grows in proportion", "[hostile]") {
     constexpr size_t kRanges = 20'000;
-    const auto kind = GENERATE(trace::CensusKind::kernel, trace::CensusKind::given_up,
+    const auto kind = GENERATE(trace::CensusKind::kernel, trace::CensusKind::discarded,
                                trace::CensusKind::fresh, trace::CensusKind::inherited);
     const trace::ProcessTrace process =
         load_in_proportion(kRanges, [&](Segment* segment, size_t ranges) {
@@ -117,10 +117,10 @@ TEST_CASE("work on censuses of ranges grows in proportion", "[hostile]") {
                 segment->census(0, kind, 9, {{kStart + 2 * i * kPageBytes, 1}});
             }
         });
-    const trace::Generation& generation = process.generations.at(0);
-    const trace::PageSet& pages = kind == trace::CensusKind::fresh       ? generation.not_copied
-                                  : kind == trace::CensusKind::inherited ? generation.inherited
-                                                                         : generation.copied;
+    const trace::Epoch& epoch = process.epochs.at(0);
+    const trace::PageSet& pages = kind == trace::CensusKind::fresh       ? epoch.not_copied
+                                  : kind == trace::CensusKind::inherited ? epoch.inherited
+                                                                         : epoch.copied;
     CHECK(pages.pages() == kRanges * kGrowth);
 }
 
@@ -143,7 +143,7 @@ TEST_CASE("work on a census of many runs after pages were moved grows in proport
                                part + 1 == parts ? uint16_t{0} : trace::kMoreParts);
             }
         });
-    CHECK(process.generations.at(0).copied.pages() == kParts * kGrowth * kRunsAPart);
+    CHECK(process.epochs.at(0).copied.pages() == kParts * kGrowth * kRunsAPart);
 }
 
 TEST_CASE("moving the same pieces for ever is refused", "[hostile]") {
@@ -175,14 +175,14 @@ TEST_CASE("work on censuses of many generations grows in proportion", "[hostile]
     constexpr size_t kGenerations = 8'000;
     const trace::ProcessTrace process =
         load_in_proportion(kGenerations, [](Segment* segment, size_t count) {
-            const auto generations = static_cast<uint32_t>(count);
-            for (uint32_t i = 0; i < generations; ++i) segment->inherited(i, {{kStart, 1}});
-            for (uint32_t i = 0; i < generations; ++i) {
+            const auto epochs = static_cast<uint32_t>(count);
+            for (uint32_t i = 0; i < epochs; ++i) segment->inherited(i, {{kStart, 1}});
+            for (uint32_t i = 0; i < epochs; ++i) {
                 segment->census(i, trace::CensusKind::final, 9, {{kStart, 1}});
             }
         });
-    REQUIRE(process.generations.size() == kGenerations * kGrowth);
-    CHECK(process.generations.front().copied.pages() == 1);
+    REQUIRE(process.epochs.size() == kGenerations * kGrowth);
+    CHECK(process.epochs.front().copied.pages() == 1);
 }
 
 TEST_CASE("more huge pages than memory has are refused", "[hostile]") {
@@ -194,7 +194,7 @@ TEST_CASE("more huge pages than memory has are refused", "[hostile]") {
         write_site(&segment);
         for (uint64_t i = 0; i < 40'000; ++i) {
             segment.write(RecordType::event, event_at(kStart + (i << 21)), {},
-                          trace::kHugePage | trace::kUnlisted);
+                          trace::kHugePage | trace::kBeforeList);
         }
     }
     const trace::ProcessTrace process = trace::load_process(path);

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "tests/catch.h"
 #include "tests/unit/temporary_folder.h"
-#include "trace/later.h"
+#include "trace/aggregates.h"
 
 using namespace cowscope;
 namespace fs = std::filesystem;
@@ -20,15 +20,15 @@ constexpr uint64_t kMiB = uint64_t{1} << 20;
 
 // Of one place, whose code object has a name.
 struct Table {
-    trace::LaterHeader header{};
-    trace::LaterSlot slot{};
-    std::vector<trace::LaterCode> codes{{5, 0, trace::kWhole}};
+    trace::AggregateHeader header{};
+    trace::AggregateSlot slot{};
+    std::vector<trace::AggregateCode> codes{{5, 0, trace::kWhole}};
     trace::RuntimeCodeRecord code{};
     std::string text = "readmain.py\x01\x02";
     std::string behind;
 
     Table() {
-        std::memcpy(header.magic, trace::kLaterMagic, sizeof(header.magic));
+        std::memcpy(header.magic, trace::kAggregateMagic, sizeof(header.magic));
         header.version = trace::kBoundVersion;
         header.slot_count = 1;
         header.slot_bytes = sizeof(slot);
@@ -58,7 +58,7 @@ struct Table {
         std::ofstream file(path, std::ios::binary);
         file.write(reinterpret_cast<const char*>(&header), sizeof(header));
         file.write(reinterpret_cast<const char*>(&slot), sizeof(slot));
-        for (const trace::LaterCode& entry : codes) {
+        for (const trace::AggregateCode& entry : codes) {
             file.write(reinterpret_cast<const char*>(&entry), sizeof(entry));
         }
         file.write(reinterpret_cast<const char*>(&code), sizeof(code));
@@ -69,7 +69,7 @@ struct Table {
 
 std::string error_of_table(const std::string& path) {
     try {
-        trace::read_later(path);
+        trace::read_aggregates(path);
     } catch (const Error& error) {
         return error.what();
     }
@@ -84,7 +84,7 @@ TEST_CASE("a table of what came later is read, and a wrong one is one clear line
     Table table;
     SECTION("a good one") {
         table.write(path);
-        const trace::Later later = trace::read_later(path);
+        const trace::Later later = trace::read_aggregates(path);
         CHECK(later.pid == 7);
         CHECK(later.created_ns == 77);
         CHECK(later.counts.copies == 5);
@@ -107,7 +107,7 @@ TEST_CASE("a table of what came later is read, and a wrong one is one clear line
         table.codes[0].is_whole = 0;
         table.codes[0].offset = 12345;
         table.write(path);
-        const trace::Later later = trace::read_later(path);
+        const trace::Later later = trace::read_aggregates(path);
         REQUIRE(later.sites.size() == 1);
         CHECK(later.sites[0].ips.size() == 2);
         CHECK(later.codes.empty());
@@ -157,7 +157,7 @@ TEST_CASE("a table of what came later is read, and a wrong one is one clear line
         table.slot.is_whole = 0;
         table.slot.depth = 200;
         table.write(path);
-        const trace::Later later = trace::read_later(path);
+        const trace::Later later = trace::read_aggregates(path);
         REQUIRE(later.sites.size() == 1);
         CHECK(later.sites[0].copies == 5);
         CHECK(later.sites[0].ips.empty());
@@ -166,7 +166,7 @@ TEST_CASE("a table of what came later is read, and a wrong one is one clear line
         table.slot.copies = 0;
         table.slot.is_whole = 0;
         table.write(path);
-        CHECK(trace::read_later(path).sites.empty());
+        CHECK(trace::read_aggregates(path).sites.empty());
     }
     SECTION("an impossible depth") {
         table.slot.depth = static_cast<uint8_t>(GENERATE(0, 33, 255));

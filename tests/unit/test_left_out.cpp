@@ -187,7 +187,7 @@ TEST_CASE("a list whose later parts found no room does not run into the next one
     };
     SECTION("a census") {
         trace::CensusRecord census{};
-        census.kind = trace::CensusKind::generation;
+        census.kind = trace::CensusKind::epoch;
         census.run_count = 1;
         census.time_ns = 3000;
         part(RecordType::census, census, runs_at(9), true);
@@ -198,8 +198,8 @@ TEST_CASE("a list whose later parts found no room does not run into the next one
         const trace::ProcessTrace process = segment.end();
         CHECK_FALSE(process.damage);
         CHECK(process.left_out.records == 1);
-        CHECK(process.generations.at(0).copied.pages() == 2);
-        CHECK(process.generations.at(0).census == trace::CensusKind::final);
+        CHECK(process.epochs.at(0).copied.pages() == 2);
+        CHECK(process.epochs.at(0).census == trace::CensusKind::final);
     }
     SECTION("mappings") {
         const auto text = [&](const std::string& lines, uint64_t time_ns, bool has_more) {
@@ -220,28 +220,28 @@ TEST_CASE("a list whose later parts found no room does not run into the next one
         segment.stack(0, 0x401000);
         segment.site(0, 0, 0x401000);
         trace::InheritedRecord inherited{};
-        inherited.generation = 1;
+        inherited.epoch = 1;
         inherited.time_ns = 3000;
         inherited.run_count = 1;
         part(RecordType::inherited, inherited, runs_at(0), true);
         segment.event(0, 50);  // of a page of the part that is missing
-        inherited.generation = 2;
+        inherited.epoch = 2;
         inherited.time_ns = 4000;
         part(RecordType::inherited, inherited, runs_at(1), false);
         segment.event(0, 1);
         const trace::ProcessTrace process = segment.end();
         CHECK_FALSE(process.damage);
         CHECK(process.left_out.records == 1);
-        REQUIRE(process.generations.size() == 3);
-        CHECK_FALSE(process.generations[0].is_list_torn);
-        CHECK(process.generations[1].is_list_torn);
-        CHECK_FALSE(process.generations[2].is_list_torn);
-        CHECK(process.generations[2].inherited.pages() == 1);
-        std::vector<size_t> generations;
+        REQUIRE(process.epochs.size() == 3);
+        CHECK_FALSE(process.epochs[0].is_list_torn);
+        CHECK(process.epochs[1].is_list_torn);
+        CHECK_FALSE(process.epochs[2].is_list_torn);
+        CHECK(process.epochs[2].inherited.pages() == 1);
+        std::vector<size_t> epochs;
         trace::for_each_event(process, [&](const auto&, const trace::EventPlace& place) {
-            generations.push_back(place.generation);
+            epochs.push_back(place.epoch);
         });
-        CHECK(generations == std::vector<size_t>{1, 2});
+        CHECK(epochs == std::vector<size_t>{1, 2});
     }
 }
 

@@ -22,14 +22,14 @@ namespace fs = std::filesystem;
 
 namespace {
 
-trace::OutsideSample sample_at(uint64_t time_ns, uint64_t copied = 0, uint32_t generation = 0) {
-    return {time_ns, copied, 5, generation, 0};
+trace::OutsideSample sample_at(uint64_t time_ns, uint64_t copied = 0, uint32_t epoch = 0) {
+    return {time_ns, copied, 5, epoch, 0};
 }
 
 int write_at_time(const std::string& path, uint64_t time_ns, const trace::PageSet& copied,
-                  uint32_t generation = 0) {
+                  uint32_t epoch = 0) {
     Samples samples;
-    const auto sample = sample_at(time_ns, copied.pages(), generation);
+    const auto sample = sample_at(time_ns, copied.pages(), epoch);
     samples.add(sample);
     std::string scratch;
     return write_outside(path, 7, 77, samples, sample, copied, {}, &scratch);
@@ -79,7 +79,7 @@ TEST_CASE("what was seen from outside comes back as it was written", "[outside]"
     CHECK(before->samples[0].copied_pages == 10'000);
     REQUIRE(before->census);
     CHECK(before->census->time_ns == 1000);
-    CHECK(before->census->generation == 3);
+    CHECK(before->census->epoch == 3);
     CHECK(before->census->fresh_pages == 5);
     CHECK(runs_of(before->census->copied) == runs_of(pages_of(runs)));
 
@@ -149,49 +149,49 @@ TEST_CASE("a census from outside stands where the process took no later one", "[
     segment.inherited(0, {{kStart, 100}});
     REQUIRE(write_at_time(outside, 1000, pages_of({{kStart, 10}})) == 0);
     const auto load = [&] { return trace::load(folder.path()).processes.at(0); };
-    const auto copied = [&] { return load().generations.at(0).copied.pages(); };
+    const auto copied = [&] { return load().epochs.at(0).copied.pages(); };
 
     SECTION("none at all") {
         const auto process = load();
-        CHECK(process.generations[0].census == trace::CensusKind::outside);
-        CHECK(process.generations[0].was_protected);
-        CHECK(process.generations[0].fresh_pages == 5);
+        CHECK(process.epochs[0].census == trace::CensusKind::outside);
+        CHECK(process.epochs[0].was_protected);
+        CHECK(process.epochs[0].fresh_pages == 5);
         CHECK(copied() == 10);
     }
     SECTION("ranges that were given up before") {
-        segment.census(0, trace::CensusKind::given_up, 500, {{kStart + 50 * kPage, 5}});
+        segment.census(0, trace::CensusKind::discarded, 500, {{kStart + 50 * kPage, 5}});
         CHECK(copied() == 15);
     }
     SECTION("its own final census") {
         segment.census(0, trace::CensusKind::final, 900, {{kStart, 20}});
         segment.end(1100);
         const auto process = load();
-        CHECK(process.generations[0].census == trace::CensusKind::final);
+        CHECK(process.epochs[0].census == trace::CensusKind::final);
         CHECK(copied() == 20);
         CHECK(process.outside->samples.size() == 1);
     }
     SECTION("nobody shared its pages any more, though it lived on") {
         segment.census(0, trace::CensusKind::alone, 900, {{kStart, 20}});
-        CHECK(load().generations[0].census == trace::CensusKind::alone);
+        CHECK(load().epochs[0].census == trace::CensusKind::alone);
         CHECK(copied() == 20);
         CHECK(trace::has_last_census(load()));
     }
     SECTION("an exec that failed, and life after it") {
         segment.census(0, trace::CensusKind::final, 500, {{kStart, 2}});
         segment.end(600, trace::EndKind::exec);
-        CHECK(load().generations[0].census == trace::CensusKind::outside);
+        CHECK(load().epochs[0].census == trace::CensusKind::outside);
         CHECK(copied() == 10);
     }
     SECTION("one of a generation that is not there") {
         REQUIRE(write_at_time(outside, 1000, pages_of({{kStart, 10}}), 8) == 0);
-        CHECK_FALSE(load().generations[0].census);
+        CHECK_FALSE(load().epochs[0].census);
     }
     SECTION("rubbish is said and left out") {
         std::ofstream(outside) << "rubbish";
         const trace::Trace trace = trace::load(folder.path());
         REQUIRE(trace.damage.size() == 1);
         CHECK(trace.damage[0].find("outside-7-77.cowscan") != std::string::npos);
-        CHECK_FALSE(trace.processes[0].generations[0].census);
+        CHECK_FALSE(trace.processes[0].epochs[0].census);
     }
 }
 
@@ -199,16 +199,16 @@ TEST_CASE("a timeline never falls and ends at the copies", "[outside]") {
     trace::ProcessTrace process;
     process.last_time_ns = 10'000;
     for (const uint32_t number : {0u, 1u}) {
-        trace::Generation generation;
-        generation.number = number;
-        REQUIRE(generation.copied.append({0x1000, 100}));
-        process.generations.push_back(generation);
+        trace::Epoch epoch;
+        epoch.number = number;
+        REQUIRE(epoch.copied.append({0x1000, 100}));
+        process.epochs.push_back(epoch);
     }
     attribute::Copies copies;
     CHECK(attribute::timeline_of(process, copies, 1000).empty());
     copies.copied_pages = 200;
     process.outside.emplace();
-    // The second generation counts on from the first; what fell was given up.
+    // The second epoch counts on from the first; what fell was given up.
     for (const auto& sample :
          {sample_at(500, 1), sample_at(2000, 40), sample_at(3000, 30), sample_at(5000, 60, 1),
           sample_at(6000, 900, 1), sample_at(7000, 5, 77)}) {

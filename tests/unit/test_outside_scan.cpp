@@ -47,9 +47,9 @@ TEST_CASE("a segment is followed while it grows", "[outside]") {
     CHECK(runs_of(inherited) == Runs{{0x7f0000000000, 4}, {0x7f0000010000, 2}});
 
     const uint64_t turns = tail.turns();
-    segment.given_up({0x7f0000001000, 2});
-    segment.given_up({0x7f0000010000, 20});
-    segment.census(0, trace::CensusKind::given_up, 5, {{0x7f0000001000, 1}});
+    segment.discarded({0x7f0000001000, 2});
+    segment.discarded({0x7f0000010000, 20});
+    segment.census(0, trace::CensusKind::discarded, 5, {{0x7f0000001000, 1}});
     tail.read_on();
     CHECK(tail.turns() == turns);
     tail.read_inherited(&inherited);
@@ -88,7 +88,7 @@ TEST_CASE("a segment is followed while it grows", "[outside]") {
         CHECK(tail.says_ended());
         CHECK(tail.turns() > turns);
         CHECK_FALSE(tail.can_be_scanned());
-        segment.given_up({0x7f0000000000, 1});
+        segment.discarded({0x7f0000000000, 1});
         tail.read_on();
         CHECK_FALSE(tail.says_ended());
         CHECK(tail.can_be_scanned());
@@ -134,7 +134,7 @@ TEST_CASE("a live process is recognised by its segment and scanned", "[outside]"
     const uint64_t fresh = seen->census->fresh_pages;
 
     SECTION("pages that were given up are its own, and the shim's are nobody's") {
-        segment.given_up({memory.address(), 32});
+        segment.discarded({memory.address(), 32});
         Memory shims(512);
         for (size_t page = 0; page < 512; ++page) shims.touch(page);
         segment.protect(0, {shims.address(), 512});

@@ -290,10 +290,10 @@ TEST_CASE("a child's objects are those that its parent had", "[owners]") {
         }
         process.process.start_ns = start_ns;
         process.process.role = parent == 0 ? trace::Role::image : trace::Role::fork;
-        trace::Generation generation;
-        generation.number = parent == 0 ? 1 : 0;
-        generation.start_ns = start_ns + 10;
-        process.generations.push_back(generation);
+        trace::Epoch epoch;
+        epoch.number = parent == 0 ? 1 : 0;
+        epoch.start_ns = start_ns + 10;
+        process.epochs.push_back(epoch);
         trace.processes.push_back(process);
         trace::find_parents(&trace);
     };

@@ -114,7 +114,7 @@ attribute::Report evil_report() {
     report.advice = {{kEvil, kEvil, 100, 1, kEvil}};
     AfterBound after;
     after.copies = 10;
-    LaterPlace place;
+    AggregateSite place;
     place.copies = 10;
     place.code = evil_code();
     place.native_stack = {{&kEvilNative, &kEvilNative}, false};

@@ -37,14 +37,14 @@ TEST_CASE("every record comes back as it was written") {
     REQUIRE(process.mappings[0]->find(0x401000) != nullptr);
     CHECK(process.mappings[0]->find(0x401000)->path == "/usr/bin/prog");
     CHECK(process.mappings[0]->find(0x500000) == nullptr);
-    REQUIRE(process.generations.size() == 1);
-    const trace::Generation& generation = process.generations[0];
-    CHECK(generation.inherited.pages() == 6);
-    CHECK(generation.inherited.contains(0x7f0000003fff));
-    CHECK_FALSE(generation.inherited.contains(0x7f0000004000));
-    CHECK(generation.copied.pages() == 1);
-    CHECK(generation.fresh_pages == 9);
-    CHECK(generation.census == trace::CensusKind::final);
+    REQUIRE(process.epochs.size() == 1);
+    const trace::Epoch& epoch = process.epochs[0];
+    CHECK(epoch.inherited.pages() == 6);
+    CHECK(epoch.inherited.contains(0x7f0000003fff));
+    CHECK_FALSE(epoch.inherited.contains(0x7f0000004000));
+    CHECK(epoch.copied.pages() == 1);
+    CHECK(epoch.fresh_pages == 9);
+    CHECK(epoch.census == trace::CensusKind::final);
     REQUIRE(process.stacks.size() == 1);
     CHECK(process.stacks[0].ips == std::vector<uint64_t>{0x401000, 0x402000});
     REQUIRE(process.sites.size() == 1);
@@ -80,11 +80,11 @@ TEST_CASE("every record comes back as it was written") {
     int events = 0;
     trace::for_each_event(process,
                           [&](const trace::EventRecord& event, const trace::EventPlace& place) {
-                              const size_t index = place.generation;
+                              const size_t index = place.epoch;
                               ++events;
                               CHECK(index == 0);
                               CHECK(event.address == 0x7f0000001008);
-                              CHECK(event.neighbour == 0x5000);
+                              CHECK(event.next_word == 0x5000);
                               CHECK(event.tid == 77);
                               CHECK(event.type == 0x5000);
                               CHECK(event.object_offset == -8);
@@ -113,10 +113,10 @@ TEST_CASE("an event whose neighbour is its type is short") {
         room->header.flags = flags;
         writer.commit();
     };
-    add(trace::kNeighbourIsType);
+    add(trace::kNextWordIsType);
     std::vector<uint64_t> neighbours;
     const auto take = [&](const trace::EventRecord& event, const trace::EventPlace&) {
-        neighbours.push_back(event.neighbour);
+        neighbours.push_back(event.next_word);
     };
     trace::for_each_event(trace::load_process(path), take);
     CHECK(neighbours == std::vector<uint64_t>{0x5000});

@@ -38,7 +38,7 @@ class World {
     size_t fork(size_t process) {
         step();
         Process& parent = processes_[process];
-        // The generation before is over: its list is the one that the fork shared.
+        // The epoch before is over: its list is the one that the fork shared.
         list(process);
         Process child;
         child.parent = process;
@@ -77,7 +77,7 @@ class World {
         step();
         Process& self = processes_[process];
         if (self.end_ns != kForever || self.content.erase(page) == 0) return;
-        if (is_told) self.given_up.push_back({page, now_});
+        if (is_told) self.discarded.push_back({page, now_});
     }
     void come(size_t process, size_t page) {
         step();
@@ -102,7 +102,7 @@ class World {
         for (size_t i = 0; i < processes_.size(); ++i) {
             const Process& each = processes_[i];
             sharing->add_process(each.parent, each.fork_ns, each.end_ns);
-            for (const auto& [page, time_ns] : each.given_up) {
+            for (const auto& [page, time_ns] : each.discarded) {
                 sharing->gave_up(i, {address(page), 1}, time_ns);
             }
             if (!with_lists) continue;
@@ -133,7 +133,7 @@ class World {
         uint64_t fork_ns = 0;
         uint64_t end_ns = kForever;
         std::map<size_t, uint64_t> content;  // by page
-        std::vector<std::pair<size_t, uint64_t>> given_up;
+        std::vector<std::pair<size_t, uint64_t>> discarded;
         std::shared_ptr<PageSet> shared;  // at its newest fork
         uint64_t shared_ns = 0;
         bool is_listed = true;

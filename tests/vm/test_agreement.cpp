@@ -1,7 +1,7 @@
 // The two trackers, one after the other on the same program, name the same pages.
 //
 // The program runs with the same addresses both times: without address randomization, with
-// arguments and an environment of the same length. Compared are, for every generation of every
+// arguments and an environment of the same length. Compared are, for every epoch of every
 // process, the addresses of all pages that its census calls copied.
 #include <sys/personality.h>
 
@@ -82,10 +82,10 @@ void print_only_in(const char* name, const trace::ProcessTrace& process, const P
 }
 
 void check_same_copies(const trace::ProcessTrace& one, const trace::ProcessTrace& other) {
-    REQUIRE(one.generations.size() == other.generations.size());
-    for (size_t i = 0; i < one.generations.size(); ++i) {
-        const trace::Generation& first = one.generations[i];
-        const trace::Generation& second = other.generations[i];
+    REQUIRE(one.epochs.size() == other.epochs.size());
+    for (size_t i = 0; i < one.epochs.size(); ++i) {
+        const trace::Epoch& first = one.epochs[i];
+        const trace::Epoch& second = other.epochs[i];
         CAPTURE(one.pid(), other.pid(), i);
         REQUIRE(first.tracker == trace::Tracker::userfaultfd);
         REQUIRE(second.tracker == trace::Tracker::soft_dirty);

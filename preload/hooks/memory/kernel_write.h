@@ -2,8 +2,8 @@
 #pragma once
 
 #include "arch/cpu.h"
+#include "epoch/classify.h"
 #include "epoch/epoch.h"
-#include "epoch/judge.h"
 #include "epoch/memory_changes.h"
 #include "session/session.h"
 #include "support/kept_errno.h"
@@ -15,16 +15,18 @@ class KernelWrite {
   public:
     KernelWrite(void* to, size_t bytes) {
         // Most programs never fork: for them this is one comparison.
-        if (epoch::sharing.epoch == nullptr || !epoch::sharing.epoch->state.is_judging()) return;
+        if (epoch::sharing.epoch == nullptr || !epoch::sharing.epoch->state.is_classifying())
+            return;
         if (!session::is_current() || bytes == 0) return;
         const auto start = reinterpret_cast<uint64_t>(to);
         const uint64_t first = cpu::page_of(start);
         const KeptErrno kept_errno;
         const session::Locked locked;
         // The process may have changed its mind while this thread waited.
-        if (epoch::sharing.epoch == nullptr || !epoch::sharing.epoch->state.is_judging()) return;
+        if (epoch::sharing.epoch == nullptr || !epoch::sharing.epoch->state.is_classifying())
+            return;
         if (bytes > kMostPages * cpu::kPageBytes - (start - first)) {
-            epoch::stop_judging_by_page();
+            epoch::stop_classifying();
         } else {
             start_ = start;
             bytes_ = bytes;
@@ -67,12 +69,13 @@ class KernelWrite {
         const session::Locked locked;
         uint64_t page = cpu::page_of(start_);
         for (size_t i = 0; i < count; ++i, page += cpu::kPageBytes) {
-            if (epoch::sharing.epoch == nullptr || !epoch::sharing.epoch->state.is_judging()) break;
+            if (epoch::sharing.epoch == nullptr || !epoch::sharing.epoch->state.is_classifying())
+                break;
             if ((of_pages >> i & 1) == 0) continue;
             const bool is_copied =
-                (shared_ >> i & 1) != 0 && !epoch::sharing.epoch->judged_pages.is_copied(page);
+                (shared_ >> i & 1) != 0 && !epoch::sharing.epoch->classified_pages.is_copied(page);
             if (is_copied) epoch::record_page(trace::CensusKind::kernel, page);
-            if (is_copied || (absent_ >> i & 1) != 0) epoch::judge_page(page, !is_copied);
+            if (is_copied || (absent_ >> i & 1) != 0) epoch::classify_page(page, !is_copied);
         }
     }
 

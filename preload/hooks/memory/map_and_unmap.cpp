@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "arch/cpu.h"
+#include "epoch/classify.h"
 #include "epoch/epoch.h"
-#include "epoch/judge.h"
 #include "epoch/memory_changes.h"
 #include "hooks/define_hooks.h"
 #include "hooks/descriptors/own_descriptors.h"

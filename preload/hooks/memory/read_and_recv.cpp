@@ -2,8 +2,8 @@
 // then, so the witness sees nothing, and while nothing else looks (epoch/begin.cpp) these functions
 // do: they ask before the call which pages of the buffer are shared, and afterwards know how far
 // the kernel wrote. Buffers in pieces, and large ones, are left to the tracker. What libc does
-// inside of other functions does not come by here: settle_unseen() (epoch/begin.cpp) finds what it
-// left. Calls that have streams to read from are in stream_reads.cpp.
+// inside of other functions does not come by here: find_unseen_copies() (epoch/begin.cpp) finds
+// what it left. Calls that have streams to read from are in stream_reads.cpp.
 
 #include <aio.h>
 #include <errno.h>
@@ -13,8 +13,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "epoch/classify.h"
 #include "epoch/epoch.h"
-#include "epoch/judge.h"
 #include "hooks/define_hooks.h"
 #include "hooks/descriptors/own_descriptors.h"
 #include "hooks/descriptors/path_arguments.h"

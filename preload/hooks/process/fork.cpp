@@ -10,9 +10,9 @@
 
 #include "epoch/aggregate.h"
 #include "epoch/begin.h"
+#include "epoch/classify.h"
 #include "epoch/end.h"
 #include "epoch/epoch.h"
-#include "epoch/judge.h"
 #include "hooks/define_hooks.h"
 #include "hooks/process/start.h"
 #include "hooks/rights/seccomp.h"
@@ -89,8 +89,8 @@ void after_fork_in_parent() {
     } else {
         epoch::begin();
     }
-    if (locked.is_trap_blocked()) epoch::stop_judging_by_page();
-    if (session::self.writer.reached_bound()) epoch::go_on_counting();
+    if (locked.is_trap_blocked()) epoch::stop_classifying();
+    if (session::self.writer.has_reached_limit()) epoch::go_on_counting();
 }
 
 namespace {
@@ -129,12 +129,12 @@ void enter_child(bool shares_descriptors) {
     if (!shares_descriptors) parents.close();
     if (result == 0) {
         epoch::begin();
-        if (locked.is_trap_blocked()) epoch::stop_judging_by_page();
-        if (session::self.writer.reached_bound()) epoch::go_on_counting();
+        if (locked.is_trap_blocked()) epoch::stop_classifying();
+        if (session::self.writer.has_reached_limit()) epoch::go_on_counting();
     } else if (epoch::begin_counting()) {
         epoch::begin();
         if (epoch::sharing.epoch == nullptr || !epoch::sharing.epoch->state.is_watching()) {
-            epoch::count_blind_process();
+            epoch::count_unwitnessed_process();
         }
     } else {
         session::self.pid = 0;

@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "arch/cpu.h"
+#include "epoch/classify.h"
 #include "epoch/epoch.h"
-#include "epoch/judge.h"
 #include "hooks/descriptors/poll_and_select.h"
 #include "hooks/process/exec.h"
 #include "hooks/signals/handled_signals.h"

@@ -8,8 +8,8 @@
 #include <cstdint>
 
 #include "arch/cpu.h"
+#include "epoch/classify.h"
 #include "epoch/epoch.h"
-#include "epoch/judge.h"
 #include "hooks/memory/host_userfaultfd.h"
 #include "hooks/memory/map_and_unmap.h"
 #include "hooks/raw/call_arguments.h"

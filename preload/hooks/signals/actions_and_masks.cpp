@@ -3,8 +3,8 @@
 
 #include <cstring>
 
+#include "epoch/classify.h"
 #include "epoch/epoch.h"
-#include "epoch/judge.h"
 #include "hooks/define_hooks.h"
 #include "hooks/signals/handled_signals.h"
 #include "session/session.h"

@@ -5,9 +5,9 @@
 #include <atomic>
 #include <cstring>
 
+#include "epoch/classify.h"
 #include "epoch/end.h"
 #include "epoch/epoch.h"
-#include "epoch/judge.h"
 #include "hooks/real.h"
 #include "hooks/signals/waiting_threads.h"
 #include "session/session.h"

@@ -32,19 +32,19 @@ struct Block {
     uint64_t bytes;
 };
 
-bool read_header(uint64_t pool, uint64_t address, uint64_t stays_from, PoolHeader* header) {
+bool read_header(uint64_t pool, uint64_t address, uint64_t safe_from, PoolHeader* header) {
     const bool is_there = pool / cpu::kPageBytes == address / cpu::kPageBytes ||
-                          (pool >= stays_from && is_readable(pool, sizeof(*header)));
+                          (pool >= safe_from && is_readable(pool, sizeof(*header)));
     if (!is_there) return guarded_read(pool, header);
     *header = load<PoolHeader>(pool);
     return true;
 }
 
 // Whether `address` lies in a pool. A header is told by what its fields must be to each other.
-bool find_pool(uint64_t address, uint64_t pool_bytes, uint64_t stays_from, PoolHeader* header,
+bool find_pool(uint64_t address, uint64_t pool_bytes, uint64_t safe_from, PoolHeader* header,
                uint64_t* pool) {
     *pool = address & ~(pool_bytes - 1);
-    if (!read_header(*pool, address, stays_from, header)) return false;
+    if (!read_header(*pool, address, safe_from, header)) return false;
     const uint64_t bytes = pool_bytes - header->last_offset;
     if (header->last_offset >= pool_bytes || bytes < 8 || bytes > 512) return false;
     // Classes are 16 bytes apart; in early releases of 3.6 and 3.7, 8 (obmalloc.c, ALIGNMENT).
@@ -103,13 +103,13 @@ Located object_in(const Block& block, uint64_t address, Arena& arena, const Reco
 }  // namespace
 
 Located locate(Arena& arena, const RecordSink& sink, TypeCache* types, uint64_t address,
-               const uint64_t (&words)[2], uint64_t stays_from) {
+               const uint64_t (&words)[2], uint64_t safe_from) {
     Located located;
     const Layout* layout = interpreter().layout;
     PoolHeader header;
     uint64_t pool = 0;
     Block block = {0, 0};
-    if (layout != nullptr && find_pool(address, layout->pool_bytes, stays_from, &header, &pool)) {
+    if (layout != nullptr && find_pool(address, layout->pool_bytes, safe_from, &header, &pool)) {
         if (address - pool < sizeof(PoolHeader)) {
             located.flags = trace::kPoolHeader;
             return located;

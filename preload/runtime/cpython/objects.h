@@ -12,10 +12,10 @@ struct Located {
     const TypeFacts* facts = nullptr;  // of `type`
 };
 
-// Looks at `address`, whose page is there and where `words` was read; for `stays_from` see Write
+// Looks at `address`, whose page is there and where `words` was read; for `safe_from` see Write
 // (runtime/cpython/observer.h). Async-signal-safe; callers hold the process's lock.
 Located locate(Arena& arena, const RecordSink& sink, TypeCache* types, uint64_t address,
-               const uint64_t (&words)[2], uint64_t stays_from);
+               const uint64_t (&words)[2], uint64_t safe_from);
 
 // Outside of pools objects lie in blocks of malloc's or in a module's data: the words around the
 // address may show which of an object's first words it is, or of the collector's before it.

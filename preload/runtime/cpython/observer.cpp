@@ -58,7 +58,7 @@ runtime::Observation Observer::observe(Arena& arena, const RecordSink& sink,
         observation.stack =
             stacks_.capture(arena, sink, write.address, write.memory, wanted.frames);
     }
-    Located object = locate(arena, sink, &types_, write.address, write.words, write.stays_from);
+    Located object = locate(arena, sink, &types_, write.address, write.words, write.safe_from);
     if (python.layout != nullptr) {
         if (is_finalizing(python, write.memory.in_code)) object.flags |= trace::kRuntimeFinalizing;
         const bool is_frame = stacks_.holds_address();

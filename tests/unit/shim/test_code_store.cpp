@@ -13,7 +13,7 @@ namespace {
 using namespace cowscope;
 
 struct Store {
-    std::vector<trace::LaterCode> codes;
+    std::vector<trace::AggregateCode> codes;
     std::vector<uint64_t> texts;
     uint64_t used = 0;
 
@@ -47,7 +47,7 @@ TEST_CASE("a code object that was named is found again", "[code_store]") {
         numbers.insert(number);
         CHECK(store.text_of(number) == key);
         CHECK(store.codes[number - 1].is_whole == trace::kWhole);
-        CHECK(store.codes[number - 1].offset % trace::kLaterCodeAlignment == 0);
+        CHECK(store.codes[number - 1].offset % trace::kAggregateCodeAlignment == 0);
     }
     CHECK(numbers.size() == 50);
     CHECK(store.used == 50 * 16);
@@ -67,7 +67,7 @@ TEST_CASE("a store that is full keeps what it has", "[code_store]") {
     SECTION("of entries") {
         Store store(5, 4000);
         for (uint64_t key = 1; key <= 20; ++key) name(store.open(), key);
-        for (const trace::LaterCode& code : store.codes) CHECK(code.is_whole == trace::kWhole);
+        for (const trace::AggregateCode& code : store.codes) CHECK(code.is_whole == trace::kWhole);
         CHECK(name(store.open(), 21) == 0);
     }
     SECTION("half of it is told") {

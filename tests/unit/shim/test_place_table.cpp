@@ -24,24 +24,24 @@ class Table {
             return;
         }
         found.slot->copies += copies;
-        if (found.is_new) session::CallSiteTable::set_whole(found.slot);
+        if (found.is_new) session::CallSiteTable::set_complete(found.slot);
     }
     // Nothing where it has no slot.
     uint64_t copies_of(uint64_t key) const {
         uint64_t copies = 0;
-        for (const trace::LaterSlot& slot : slots_) copies += slot.key == key ? slot.copies : 0;
+        for (const trace::AggregateSlot& slot : slots_) copies += slot.key == key ? slot.copies : 0;
         return copies;
     }
     uint64_t all() const {
         uint64_t copies = unplaced_;
-        for (const trace::LaterSlot& slot : slots_) copies += slot.copies;
+        for (const trace::AggregateSlot& slot : slots_) copies += slot.copies;
         return copies;
     }
     uint64_t unplaced() const { return unplaced_; }
-    std::vector<trace::LaterSlot>& slots() { return slots_; }
+    std::vector<trace::AggregateSlot>& slots() { return slots_; }
 
   private:
-    std::vector<trace::LaterSlot> slots_;
+    std::vector<trace::AggregateSlot> slots_;
     uint64_t unplaced_ = 0;
     uint64_t events_ = 0;
     session::CallSiteTable places_{slots_.data(), slots_.size(), &unplaced_};
@@ -86,9 +86,9 @@ TEST_CASE("slots whose owners were killed in the midst of them stay as they are"
     Table table(100);
     for (uint64_t key = 0; key < 100'000; ++key) table.count(1000 + key);
     // One that was being described, one that was being taken over.
-    trace::LaterSlot& claimed = table.slots()[0];
+    trace::AggregateSlot& claimed = table.slots()[0];
     claimed.is_whole = 0;
-    trace::LaterSlot& changing = table.slots()[1];
+    trace::AggregateSlot& changing = table.slots()[1];
     changing.key = 1;
     const uint64_t claimed_key = claimed.key;
     const uint64_t copies = claimed.copies + changing.copies;
@@ -102,7 +102,7 @@ TEST_CASE("slots whose owners were killed in the midst of them stay as they are"
 TEST_CASE("no copy is lost where many count at once", "[place_table]") {
     constexpr uint64_t kThreads = 4;
     constexpr uint64_t kEvents = 300'000;
-    std::vector<trace::LaterSlot> slots(80);
+    std::vector<trace::AggregateSlot> slots(80);
     uint64_t unplaced = 0;
     std::atomic_ref<uint64_t> all_unplaced(unplaced);
     std::vector<std::thread> threads;
@@ -118,14 +118,14 @@ TEST_CASE("no copy is lost where many count at once", "[place_table]") {
                     continue;
                 }
                 ++std::atomic_ref<uint64_t>(found.slot->copies);
-                if (found.is_new) session::CallSiteTable::set_whole(found.slot);
+                if (found.is_new) session::CallSiteTable::set_complete(found.slot);
             }
         });
     }
     for (std::thread& thread : threads) thread.join();
     uint64_t placed = 0;
     uint64_t of_main = 0;
-    for (const trace::LaterSlot& slot : slots) {
+    for (const trace::AggregateSlot& slot : slots) {
         placed += slot.copies;
         if (slot.key == 7) of_main += slot.copies;
     }
@@ -137,7 +137,7 @@ TEST_CASE("no copy is lost where many count at once", "[place_table]") {
 TEST_CASE("a place that is kept keeps its slot", "[place_table]") {
     Table table(100);
     for (uint64_t key = 0; key < 100'000; ++key) table.count(1000 + key);
-    trace::LaterSlot& kept = table.slots()[0];
+    trace::AggregateSlot& kept = table.slots()[0];
     const uint64_t key = kept.key;
     REQUIRE(session::CallSiteTable::hold(&kept, key));
     CHECK_FALSE(session::CallSiteTable::hold(&kept, key));
@@ -159,7 +159,7 @@ TEST_CASE("who keeps a place finds what was said of it, whoever takes slots over
           "[place_table]") {
     constexpr uint64_t kThreads = 4;
     constexpr uint64_t kEvents = 300'000;
-    std::vector<trace::LaterSlot> slots(64);
+    std::vector<trace::AggregateSlot> slots(64);
     uint64_t unplaced = 0;
     std::atomic<uint64_t> held = 0;
     std::atomic<uint64_t> wrong = 0;
@@ -175,7 +175,7 @@ TEST_CASE("who keeps a place finds what was said of it, whoever takes slots over
                 std::atomic_ref<uint32_t> described(found.slot->tid);
                 if (found.is_new) {
                     described = static_cast<uint32_t>(key);
-                    session::CallSiteTable::set_whole(found.slot);
+                    session::CallSiteTable::set_complete(found.slot);
                 } else if (session::CallSiteTable::hold(found.slot, key)) {
                     ++held;
                     if (described != key) ++wrong;

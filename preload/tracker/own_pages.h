@@ -40,7 +40,7 @@ class ParentPages {
     Descriptor& descriptor() { return pagemap_; }
 
   private:
-    friend class PageLook;
+    friend class OwnPages;
     struct Known {
         uint64_t mapping;  // its start; 0: none
         bool has_private;
@@ -55,7 +55,7 @@ class ParentPages {
     Descriptor pagemap_;
 };
 
-class PageLook {
+class OwnPages {
   public:
     // Whether this kernel can be asked at all. Found out by the first call; holds for forked
     // children too.
@@ -136,7 +136,7 @@ class PageLook {
 };
 
 template <typename IsKept>
-void PageLook::remove_unshared(Arena& arena, kernel::PageRegion* buffer, PageRuns* pages,
+void OwnPages::remove_unshared(Arena& arena, kernel::PageRegion* buffer, PageRuns* pages,
                                PageRuns* room, IsKept&& is_kept) {
     auto* entries = reinterpret_cast<uint64_t*>(buffer);
     room->clear();

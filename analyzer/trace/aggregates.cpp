@@ -1,4 +1,4 @@
-#include "trace/later.h"
+#include "trace/aggregates.h"
 
 #include <sys/stat.h>
 
@@ -57,12 +57,13 @@ Header header_of(const std::string& path, const std::string& content,
     return header;
 }
 
-LaterSite site_of(const std::string& path, size_t offset, const LaterSlot& slot,
-                  uint32_t code_count) {
-    LaterSite site;
+AggregateCallSite site_of(const std::string& path, size_t offset, const AggregateSlot& slot,
+                          uint32_t code_count) {
+    AggregateCallSite site;
     site.copies = slot.copies;
     if (slot.is_whole != kWhole && slot.is_whole != kBeingNamed) return site;
-    if (slot.depth == 0 || slot.depth > kLaterDepth || slot.runtime_depth > kLaterRuntimeDepth) {
+    if (slot.depth == 0 || slot.depth > kAggregateDepth ||
+        slot.runtime_depth > kAggregateFrameDepth) {
         throw Error(path, offset, "slot", "has an impossible depth");
     }
     site.pid = slot.pid;
@@ -70,7 +71,7 @@ LaterSite site_of(const std::string& path, size_t offset, const LaterSlot& slot,
     std::copy(std::begin(slot.code), std::end(slot.code), site.code.begin());
     site.ips.assign(slot.ips, slot.ips + slot.depth);
     site.runtime_frames.assign(slot.runtime_frames, slot.runtime_frames + slot.runtime_depth);
-    for (const LaterRuntimeFrame& frame : site.runtime_frames) {
+    for (const AggregateFrame& frame : site.runtime_frames) {
         if (frame.code_number <= code_count) continue;
         throw Error(path, offset, "slot",
                     fmt::format("names code {} of {}", frame.code_number, code_count));
@@ -80,20 +81,20 @@ LaterSite site_of(const std::string& path, size_t offset, const LaterSlot& slot,
 
 // Where the parts of the file begin.
 struct Parts {
-    size_t slots = sizeof(LaterHeader);
+    size_t slots = sizeof(AggregateHeader);
     size_t codes = 0;
     size_t texts = 0;
 };
 
-Parts parts_of(const std::string& path, const LaterHeader& header, size_t bytes) {
+Parts parts_of(const std::string& path, const AggregateHeader& header, size_t bytes) {
     Parts parts;
-    const size_t room = (bytes - parts.slots) / sizeof(LaterSlot);
-    if (header.slot_bytes != sizeof(LaterSlot) || header.slot_count > room) {
+    const size_t room = (bytes - parts.slots) / sizeof(AggregateSlot);
+    if (header.slot_bytes != sizeof(AggregateSlot) || header.slot_count > room) {
         throw Error(fmt::format("{}: claims {} slots of {} bytes, and has room for {} of {}", path,
-                                header.slot_count, header.slot_bytes, room, sizeof(LaterSlot)));
+                                header.slot_count, header.slot_bytes, room, sizeof(AggregateSlot)));
     }
-    parts.codes = parts.slots + header.slot_count * sizeof(LaterSlot);
-    parts.texts = parts.codes + header.code_count * sizeof(LaterCode);
+    parts.codes = parts.slots + header.slot_count * sizeof(AggregateSlot);
+    parts.texts = parts.codes + header.code_count * sizeof(AggregateCode);
     const size_t end = parts.texts + header.text_bytes;
     if (end > bytes) {
         throw Error(fmt::format(
@@ -110,7 +111,7 @@ class Texts {
         : path_(path), texts_(texts), start_(start), left_(texts.size()) {}
 
     RuntimeCode code_at(size_t offset) {
-        if (offset % kLaterCodeAlignment != 0 || offset > texts_.size()) {
+        if (offset % kAggregateCodeAlignment != 0 || offset > texts_.size()) {
             refuse(offset, "is not where one can be");
         }
         const std::string_view from = texts_.substr(offset);
@@ -139,12 +140,12 @@ class Texts {
 };
 
 std::map<uint32_t, RuntimeCode> codes_of(const std::string& path, const std::string& content,
-                                         const LaterHeader& header, const Parts& parts) {
+                                         const AggregateHeader& header, const Parts& parts) {
     std::map<uint32_t, RuntimeCode> codes;
     Texts texts(path, std::string_view(content).substr(parts.texts, header.text_bytes),
                 parts.texts);
     for (uint32_t i = 0; i < header.code_count; ++i) {
-        LaterCode code;
+        AggregateCode code;
         std::memcpy(&code, content.data() + parts.codes + i * sizeof(code), sizeof(code));
         if (code.key != 0 && code.is_whole == kWhole) codes[i + 1] = texts.code_at(code.offset);
     }
@@ -152,7 +153,7 @@ std::map<uint32_t, RuntimeCode> codes_of(const std::string& path, const std::str
 }
 
 size_t bytes_of(const Later& later) {
-    size_t bytes = sizeof(later) + later.sites.size() * sizeof(LaterSlot);
+    size_t bytes = sizeof(later) + later.sites.size() * sizeof(AggregateSlot);
     for (const auto& [number, code] : later.codes) {
         bytes += sizeof(code) + code.name.size() + code.file.size();
     }
@@ -172,9 +173,9 @@ Bound read_bound_file(const std::string& path) {
 
 }  // namespace
 
-Later read_later(const std::string& path) {
+Later read_aggregates(const std::string& path) {
     const std::string content = content_of(path, kMostTableBytes);
-    const auto header = header_of<LaterHeader>(path, content, kLaterMagic);
+    const auto header = header_of<AggregateHeader>(path, content, kAggregateMagic);
     const Parts parts = parts_of(path, header, content.size());
     Later later;
     later.path = path;
@@ -184,8 +185,8 @@ Later read_later(const std::string& path) {
     later.runtime_version = header.runtime_version;
     later.codes = codes_of(path, content, header, parts);
     for (size_t i = 0; i < header.slot_count; ++i) {
-        const size_t offset = parts.slots + i * sizeof(LaterSlot);
-        LaterSlot slot;
+        const size_t offset = parts.slots + i * sizeof(AggregateSlot);
+        AggregateSlot slot;
         std::memcpy(&slot, content.data() + offset, sizeof(slot));
         // Claimed, and not counted yet when its process was killed.
         if (slot.key == 0 || slot.copies == 0) continue;
@@ -194,12 +195,12 @@ Later read_later(const std::string& path) {
     return later;
 }
 
-std::vector<std::string> find_later(const std::string& folder) {
+std::vector<std::string> find_aggregates(const std::string& folder) {
     std::vector<std::string> paths;
     std::error_code error;
     for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
          entry.increment(error)) {
-        if (entry->path().extension() == kLaterSuffix) paths.push_back(entry->path().string());
+        if (entry->path().extension() == kAggregateSuffix) paths.push_back(entry->path().string());
     }
     std::sort(paths.begin(), paths.end());
     return paths;
@@ -219,13 +220,13 @@ std::optional<Bound> read_bound(const std::string& folder, std::vector<std::stri
     // Nothing was counted in them before.
     if (bound.reached_ns == 0) return bound;
     size_t kept_bytes = 0;
-    for (const std::string& table : find_later(folder)) {
+    for (const std::string& table : find_aggregates(folder)) {
         if (bound.later.size() == kMostTables) {
             damage->push_back(fmt::format("{}: more than {} tables", folder, kMostTables));
             break;
         }
         try {
-            Later later = read_later(table);
+            Later later = read_aggregates(table);
             kept_bytes += bytes_of(later);
             if (kept_bytes > kMostTablesBytes) {
                 damage->push_back(fmt::format("{}: its tables hold more than {} bytes", folder,

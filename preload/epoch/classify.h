@@ -11,8 +11,8 @@ namespace cowscope::epoch {
 
 // While witnessing: a page was found to be copied or fresh; something comes that the witness would
 // not see. Each may start tracking.
-void judge_page(uint64_t page, bool is_fresh);
-void stop_judging_by_page();
+void classify_page(uint64_t page, bool is_fresh);
+void stop_classifying();
 
 // The program is about to do what the witness would not see. The lock is not held.
 void before_unseen_writes();

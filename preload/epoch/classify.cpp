@@ -1,4 +1,4 @@
-#include "epoch/judge.h"
+#include "epoch/classify.h"
 
 #include "epoch/blocked_threads.h"
 #include "epoch/track.h"
@@ -7,18 +7,18 @@
 
 namespace cowscope::epoch {
 
-void judge_page(uint64_t page, bool is_fresh) {
+void classify_page(uint64_t page, bool is_fresh) {
     Epoch& epoch = *sharing.epoch;
-    epoch.judged_pages.add(page, is_fresh);
-    if (epoch.pages_to_judge == 0) return;
-    if (--epoch.pages_to_judge == 0 || epoch.judged_pages.is_full()) {
+    epoch.classified_pages.add(page, is_fresh);
+    if (epoch.pages_to_classify == 0) return;
+    if (--epoch.pages_to_classify == 0 || epoch.classified_pages.is_full()) {
         start_tracking(stack_in_use());
     }
 }
 
-void stop_judging_by_page() {
+void stop_classifying() {
     const Epoch* epoch = sharing.epoch;
-    if (epoch != nullptr && epoch->pages_to_judge != 0) {
+    if (epoch != nullptr && epoch->pages_to_classify != 0) {
         start_tracking(stack_in_use());
     }
 }
@@ -28,7 +28,7 @@ void before_unseen_writes() {
     if (sharing.epoch == nullptr || !sharing.epoch->state.is(State::witnessing)) return;
     if (!session::is_current()) return;
     const session::Locked locked;
-    stop_judging_by_page();
+    stop_classifying();
 }
 
 void before_blocking_trap() {
@@ -38,7 +38,7 @@ void before_blocking_trap() {
     if (epoch->state.is_listed() && epoch->counts_unseen) return;
     if (!session::is_current()) return;
     const session::Locked locked;
-    stop_judging_by_page();
+    stop_classifying();
     start_counting_unseen();
 }
 

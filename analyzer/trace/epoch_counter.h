@@ -11,20 +11,20 @@
 
 namespace cowscope::trace {
 
-// Which of a process's generations a record belongs to.
-class GenerationCounter {
+// Which of a process's epochs a record belongs to.
+class EpochCounter {
   public:
-    // Shown every record that begins or lists a generation. True: a new one begins.
+    // Shown every record that begins or lists an epoch. True: a new one begins.
     bool take(const RecordView& record) {
-        if (record.type == RecordType::generation) {
-            number_ = record.as<GenerationRecord>().generation;
+        if (record.type == RecordType::epoch) {
+            number_ = record.as<EpochRecord>().epoch;
             parts_ = {};
             ++count_;
             return true;
         }
         const auto fixed = record.as<InheritedRecord>();
         if (!parts_.take(record.flags, fixed.time_ns).is_first) return false;
-        const uint32_t number = fixed.generation;
+        const uint32_t number = fixed.epoch;
         const bool is_new = count_ == 0 || number != number_;
         number_ = number;
         if (is_new) ++count_;

@@ -9,7 +9,7 @@
 
 namespace cowscope::epoch {
 
-class JudgedPages {
+class ClassifiedPages {
   public:
     struct Entry {
         AddressRange range;

@@ -1,4 +1,4 @@
-#include "tracker/page_look.h"
+#include "tracker/own_pages.h"
 
 #include "arch/cpu.h"
 #include "format/kernel_abi.h"
@@ -63,7 +63,7 @@ bool ParentPages::has_private(const AddressRange& mapping) {
     return found;
 }
 
-bool PageLook::works() {
+bool OwnPages::works() {
     if (known_ == Known::nothing) {
         const int here = 0;  // on the stack: present, and private
         PageFacts facts;
@@ -73,7 +73,7 @@ bool PageLook::works() {
     return known_ == Known::works;
 }
 
-bool PageLook::ask(uint64_t address, PageFacts* facts) {
+bool OwnPages::ask(uint64_t address, PageFacts* facts) {
     if (!open()) return false;
     kernel::PageRegion region = {};
     kernel::PagemapScanArgument scan = {};
@@ -99,11 +99,11 @@ bool PageLook::ask(uint64_t address, PageFacts* facts) {
     return true;
 }
 
-bool PageLook::read_entries(uint64_t start, uint64_t* entries, size_t count) {
+bool OwnPages::read_entries(uint64_t start, uint64_t* entries, size_t count) {
     return open() && read_pagemap(pagemap_.number(), start, entries, count) == count;
 }
 
-uint64_t PageLook::shared_pages(uint64_t start, size_t count, uint64_t* absent) {
+uint64_t OwnPages::shared_pages(uint64_t start, size_t count, uint64_t* absent) {
     uint64_t entries[64];
     uint64_t shared = 0;
     *absent = 0;
@@ -115,7 +115,7 @@ uint64_t PageLook::shared_pages(uint64_t start, size_t count, uint64_t* absent) 
     return shared;
 }
 
-int PageLook::list_private(Arena& arena, kernel::PageRegion* buffer, const Mappings& mappings,
+int OwnPages::list_private(Arena& arena, kernel::PageRegion* buffer, const Mappings& mappings,
                            const OwnMemory& own, PageRuns* pages) {
     if (!open()) return -ENOENT;
     bool complete = true;
@@ -134,7 +134,7 @@ int PageLook::list_private(Arena& arena, kernel::PageRegion* buffer, const Mappi
     return complete ? 0 : -ENOMEM;
 }
 
-void PageLook::list_present(Arena& arena, kernel::PageRegion* buffer, const AddressRange& range,
+void OwnPages::list_present(Arena& arena, kernel::PageRegion* buffer, const AddressRange& range,
                             PageRuns* pages) {
     if (!open()) return;
     ScanQuery query = present_pages();
@@ -144,12 +144,12 @@ void PageLook::list_present(Arena& arena, kernel::PageRegion* buffer, const Addr
         [&](const kernel::PageRegion& region) { pages->append(arena, region.start, region.end); });
 }
 
-bool PageLook::may_be_shared(uint64_t page) {
+bool OwnPages::may_be_shared(uint64_t page) {
     uint64_t entry = 0;
     return !read_entries(page, &entry, 1) || !is_unshared(entry);
 }
 
-uint64_t PageLook::first_shared(kernel::PageRegion* buffer, const PageRuns& pages, uint64_t from) {
+uint64_t OwnPages::first_shared(kernel::PageRegion* buffer, const PageRuns& pages, uint64_t from) {
     auto* entries = reinterpret_cast<uint64_t*>(buffer);
     // Few at first: in most cases the one at `from` is it.
     size_t most = 8;
@@ -176,11 +176,11 @@ uint64_t PageLook::first_shared(kernel::PageRegion* buffer, const PageRuns& page
 }
 
 // What is swapped out cannot be told, and was there for long.
-bool PageLook::is_unshared(uint64_t entry) {
+bool OwnPages::is_unshared(uint64_t entry) {
     return (entry & kEntryPresent) != 0 && !is_shared(entry);
 }
 
-bool PageLook::is_own(uint64_t entry) {
+bool OwnPages::is_own(uint64_t entry) {
     return is_unshared(entry) && (entry & kEntryFileOrShared) == 0;
 }
 
@@ -193,7 +193,7 @@ bool is_alone(uint64_t entry) {
 
 }  // namespace
 
-void PageLook::list_copied(Arena& arena, kernel::PageRegion* buffer, const AddressRange& range,
+void OwnPages::list_copied(Arena& arena, kernel::PageRegion* buffer, const AddressRange& range,
                            const OwnMemory& own, PageRuns* pages) {
     // Little room on the stack, which may be a small one.
     constexpr size_t kEntries = 64;
@@ -224,7 +224,7 @@ void PageLook::list_copied(Arena& arena, kernel::PageRegion* buffer, const Addre
                });
 }
 
-bool PageLook::has_alone(const PageRuns& pages, const PageRuns& except) {
+bool OwnPages::has_alone(const PageRuns& pages, const PageRuns& except) {
     constexpr uint64_t kStep = 64;
     // Not the same one of each 64: memory is laid out in steps of such sizes.
     uint64_t next = 0;
@@ -243,7 +243,7 @@ bool PageLook::has_alone(const PageRuns& pages, const PageRuns& except) {
     return false;
 }
 
-uint64_t PageLook::count_alone(kernel::PageRegion* buffer, const PageRuns& pages,
+uint64_t OwnPages::count_alone(kernel::PageRegion* buffer, const PageRuns& pages,
                                const PageRuns& except) {
     // 64 MiB: half a millisecond.
     constexpr uint64_t kWorthAsking = uint64_t{1} << 14;
@@ -272,18 +272,18 @@ uint64_t PageLook::count_alone(kernel::PageRegion* buffer, const PageRuns& pages
     return alone;
 }
 
-bool PageLook::open() {
+bool OwnPages::open() {
     if (pagemap_.is_open()) return true;
     const int fd = open_own_pagemap();
     return fd >= 0 && pagemap_.keep(fd);
 }
 
-void PageLook::close() {
+void OwnPages::close() {
     pagemap_.close();
     parent_.close();
 }
 
-void PageLook::become_child(bool shares_descriptors) {
+void OwnPages::become_child(bool shares_descriptors) {
     const bool is_open = pagemap_.is_ours();
     for (ParentPages::Known& known : parent_.known_) known = {};
     if (!shares_descriptors) {
