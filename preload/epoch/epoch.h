@@ -59,7 +59,7 @@ struct Epoch {
     uint64_t copied_when_sole_owner;  // pages, of this epoch
     // Pages that are the process's own besides the inherited ones, as list_at_end() found.
     uint64_t fresh_at_end;
-    // Inherited pages below this one were found to be nobody else's (alone.cpp).
+    // Inherited pages below this one were found to be nobody else's (epoch/sole_owner.cpp).
     uint64_t maybe_shared;
     uint32_t faults_before_asking;
 

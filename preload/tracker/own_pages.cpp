@@ -5,7 +5,7 @@
 #include "support/descriptor.h"
 #include "support/text.h"
 #include "support/thread_list.h"
-#include "tracker/census.h"
+#include "tracker/census_taker.h"
 #include "tracker/own_pagemap.h"
 
 #include "support/poison.h"

@@ -17,7 +17,7 @@
 
 #include "support/descriptor.h"
 #include "support/mappings.h"
-#include "tracker/census.h"
+#include "tracker/census_taker.h"
 #include "tracker/new_mappings.h"
 #include "tracker/page_scan.h"
 

@@ -9,7 +9,7 @@
 
 #include "support/descriptor.h"
 #include "support/mappings.h"
-#include "tracker/census.h"
+#include "tracker/census_taker.h"
 #include "tracker/page_scan.h"
 
 namespace cowscope::tracker {

@@ -11,6 +11,8 @@
 
 #include <cstdint>
 
+#include "unwind/frame_descriptions.h"
+
 namespace cowscope::unwind {
 
 enum class CfaKind : uint8_t {
@@ -35,13 +37,6 @@ struct Rule {
     int32_t fp_offset;
     CfaKind cfa;
     FpKind fp;
-};
-
-// A module, as the dynamic linker tells of it.
-struct Module {
-    uint64_t start;
-    uint64_t end;
-    uint64_t eh_frame_header;  // within
 };
 
 // The rule that holds while the instruction at `ip` executes. For a return address pass it minus 1.

@@ -6,7 +6,7 @@
 
 #include "format/runtime_format.h"
 #include "runtime/cpython/code_identity.h"
-#include "runtime/cpython/text.h"
+#include "runtime/cpython/str_text.h"
 
 namespace cowscope::cpython {
 

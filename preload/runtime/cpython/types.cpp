@@ -6,7 +6,7 @@
 #include "runtime/cpython/interpreter.h"
 #include "runtime/cpython/keys.h"
 #include "runtime/cpython/memory.h"
-#include "runtime/cpython/text.h"
+#include "runtime/cpython/str_text.h"
 #include "support/guarded_read.h"
 #include "support/hash.h"
 #include "support/readable.h"

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "runtime/cpython/interpreter.h"
-#include "runtime/cpython/text.h"
+#include "runtime/cpython/str_text.h"
 #include "support/guarded_read.h"
 #include "support/hash.h"
 

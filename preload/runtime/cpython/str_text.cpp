@@ -1,4 +1,4 @@
-#include "runtime/cpython/text.h"
+#include "runtime/cpython/str_text.h"
 
 #include <cstring>
 
