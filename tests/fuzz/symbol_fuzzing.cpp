@@ -73,6 +73,13 @@ void ask_everything(const std::string& path, const std::string& debug_folder) {
     }
 }
 
+void ask_about_module(const uint8_t* data, size_t size) {
+    static const Folder folder;
+    folder.clear();
+    folder.write("module.so", {reinterpret_cast<const char*>(data), size});
+    ask_everything(folder.path() + "/module.so", folder.path());
+}
+
 std::vector<Extent> sections_of(const std::string& elf, const char* name_part) {
     std::vector<Extent> found;
     Elf64_Ehdr header;
