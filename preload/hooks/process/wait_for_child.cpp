@@ -1,6 +1,7 @@
 // The program has waited for a child: perhaps nobody shares its pages any more. With a witness that
-// is found out at the faults that follow (epoch/sole_owner.cpp); without one nothing else would tell the
-// process's copies from what it writes later, and a last census takes all of that for copies.
+// is found out at the faults that follow (epoch/sole_owner.cpp); without one nothing else would
+// tell the process's copies from what it writes later, and a last census takes all of that for
+// copies.
 #include <sys/resource.h>
 #include <sys/wait.h>
 
